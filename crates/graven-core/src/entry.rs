@@ -1,0 +1,337 @@
+//! An entry: one action, who did it, and how it ended.
+//!
+//! The first eight fields are the contract's; the others are optional and left out of the line when absent. How an entry becomes
+//! its line is in [`crate::line`].
+
+mod actor;
+mod category;
+mod detail;
+mod outcome;
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+pub use actor::{Agent, Source};
+pub use category::Category;
+pub use detail::{Blob, BlobRef, Detail};
+pub use outcome::{Outcome, Phase};
+
+use crate::json::JsonError;
+use crate::tile::ENTRY_BYTES_MAX;
+
+/// The most bytes that an id may have.
+pub const ID_BYTES_MAX: usize = 256;
+
+/// The most principals that `on_behalf_of` may name.
+pub const ON_BEHALF_OF_MAX: usize = 8;
+
+/// One action. The fields are in the order of the line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Entry {
+    /// Any text of 1 to 256 bytes; need not be unique. Made when recorded, if absent.
+    pub id: Option<String>,
+    /// When. Made when recorded, if absent.
+    pub timestamp: Option<DateTime<Utc>>,
+    /// The kind of action.
+    pub category: Category,
+    /// The action itself, such as `POST /api/session` or `tool:bash`.
+    pub action: String,
+    /// Who acted. The line says `null` when it is not known.
+    pub principal: Option<String>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What else there is to say, as JSON.
+    pub detail: Option<Detail>,
+    /// How long it took.
+    pub duration_ms: Option<u64>,
+    /// The objective that it served.
+    pub okr_id: Option<String>,
+    /// The run of that objective.
+    pub okr_run_id: Option<String>,
+    /// The relay that it came through.
+    pub relay_id: Option<String>,
+    /// The session that it belongs to.
+    pub session_id: Option<String>,
+    /// The trace that it belongs to.
+    pub trace_id: Option<String>,
+    /// The span that it belongs to.
+    pub span_id: Option<String>,
+    /// The request that it belongs to.
+    pub request_id: Option<String>,
+    /// What was touched.
+    pub resource: Option<String>,
+    /// Where it came from. In a box, as it is mostly absent and entries are moved around.
+    pub source: Option<Box<Source>>,
+    /// The agent that acted. In a box, as `source` is.
+    pub agent: Option<Box<Agent>>,
+    /// For whom, innermost first (the `act` chain of RFC 8693); at most eight.
+    pub on_behalf_of: Vec<String>,
+    /// Whether the entry stands before or after the action.
+    pub phase: Option<Phase>,
+    /// The id of the entry before the action.
+    pub intent_id: Option<String>,
+    /// Why, above all when it was denied.
+    pub reason: Option<String>,
+    /// How many repeats this one entry stands for.
+    pub count: Option<u64>,
+    /// What went wrong with a detail that was given, until someone asks.
+    refused: Option<Box<EntryError>>,
+}
+
+impl Entry {
+    /// An entry with what every entry must have.
+    pub fn new(category: Category, action: impl Into<String>, outcome: Outcome) -> Entry {
+        Entry {
+            id: None,
+            timestamp: None,
+            category,
+            action: action.into(),
+            principal: None,
+            outcome,
+            detail: None,
+            duration_ms: None,
+            okr_id: None,
+            okr_run_id: None,
+            relay_id: None,
+            session_id: None,
+            trace_id: None,
+            span_id: None,
+            request_id: None,
+            resource: None,
+            source: None,
+            agent: None,
+            on_behalf_of: Vec::new(),
+            phase: None,
+            intent_id: None,
+            reason: None,
+            count: None,
+            refused: None,
+        }
+    }
+
+    /// Sets when it happened.
+    #[must_use]
+    pub fn timestamp(mut self, timestamp: DateTime<Utc>) -> Entry {
+        self.timestamp = Some(timestamp);
+        self
+    }
+
+    /// Sets what else there is to say. What cannot be written as JSON makes the entry one that [`check`](Entry::check) refuses.
+    #[must_use]
+    pub fn detail(self, detail: impl Serialize) -> Entry {
+        self.checked_detail(Detail::from_serialize(&detail))
+    }
+
+    /// The same, from JSON text, whose numbers stay digit for digit.
+    #[must_use]
+    pub fn detail_json(self, json: &str) -> Entry {
+        self.checked_detail(Detail::parse(json).map_err(EntryError::from))
+    }
+
+    fn checked_detail(mut self, detail: Result<Detail, EntryError>) -> Entry {
+        (self.detail, self.refused) = match detail {
+            Ok(detail) => (Some(detail), None),
+            Err(error) => (None, Some(Box::new(error))),
+        };
+        self
+    }
+
+    /// Sets how long it took, in whole milliseconds.
+    #[must_use]
+    pub fn duration(self, duration: Duration) -> Entry {
+        self.duration_ms(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// Sets how long it took.
+    #[must_use]
+    pub fn duration_ms(mut self, milliseconds: u64) -> Entry {
+        self.duration_ms = Some(milliseconds);
+        self
+    }
+
+    /// Sets where it came from.
+    #[must_use]
+    pub fn source(mut self, source: Source) -> Entry {
+        self.source = Some(Box::new(source));
+        self
+    }
+
+    /// Sets the agent that acted.
+    #[must_use]
+    pub fn agent(mut self, agent: Agent) -> Entry {
+        self.agent = Some(Box::new(agent));
+        self
+    }
+
+    /// Sets for whom, innermost first.
+    #[must_use]
+    pub fn on_behalf_of(mut self, principals: impl IntoIterator<Item = impl Into<String>>) -> Entry {
+        self.on_behalf_of = principals.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets whether the entry stands before or after the action.
+    #[must_use]
+    pub fn phase(mut self, phase: Phase) -> Entry {
+        self.phase = Some(phase);
+        self
+    }
+
+    /// Sets how many repeats it stands for.
+    #[must_use]
+    pub fn count(mut self, count: u64) -> Entry {
+        self.count = Some(count);
+        self
+    }
+
+    /// Whether a caller may record it.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that it breaks. An absent id or timestamp is none: they are made when it is recorded.
+    pub fn check(&self) -> Result<(), EntryError> {
+        if self.category == Category::Trail {
+            return Err(EntryError::Reserved);
+        }
+        if self.detail.as_ref().is_some_and(|detail| detail.blob().is_some()) {
+            return Err(EntryError::Marker);
+        }
+        self.check_line()
+    }
+
+    /// Whether it may stand in a log at all.
+    pub(crate) fn check_line(&self) -> Result<(), EntryError> {
+        if let Some(error) = &self.refused {
+            return Err(EntryError::clone(error));
+        }
+        self.category.check()?;
+        let id_bytes = self.id.as_ref().map(String::len);
+        if let Some(bytes) = id_bytes.filter(|bytes| !(1..=ID_BYTES_MAX).contains(bytes)) {
+            return Err(EntryError::Id { bytes });
+        }
+        if self.outcome == Outcome::Pending && self.phase != Some(Phase::Intent) {
+            return Err(EntryError::Pending);
+        }
+        if self.on_behalf_of.len() > ON_BEHALF_OF_MAX {
+            return Err(EntryError::OnBehalfOf { count: self.on_behalf_of.len() });
+        }
+        Ok(())
+    }
+}
+
+/// The setters that differ only in their name.
+macro_rules! text_setters {
+    ($($(#[$doc:meta])* $field:ident),* $(,)?) => {
+        impl Entry {
+            $(
+                $(#[$doc])*
+                #[must_use]
+                pub fn $field(mut self, $field: impl Into<String>) -> Entry {
+                    self.$field = Some($field.into());
+                    self
+                }
+            )*
+        }
+    };
+}
+
+text_setters! {
+    /// Sets the id: 1 to 256 bytes.
+    id,
+    /// Sets who acted.
+    principal,
+    /// Sets the objective that it served.
+    okr_id,
+    /// Sets the run of that objective.
+    okr_run_id,
+    /// Sets the relay that it came through.
+    relay_id,
+    /// Sets the session that it belongs to.
+    session_id,
+    /// Sets the trace that it belongs to.
+    trace_id,
+    /// Sets the span that it belongs to.
+    span_id,
+    /// Sets the request that it belongs to.
+    request_id,
+    /// Sets what was touched.
+    resource,
+    /// Sets the id of the entry before the action.
+    intent_id,
+    /// Sets why, above all when it was denied.
+    reason,
+}
+
+/// Why an entry cannot be recorded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EntryError {
+    /// Not a name for a category.
+    #[error(
+        "{0:?} is not a category: api, tool_execution, session, cognition, swarm, auth, k8s, sandbox, config, or a name of \
+         your own in snake_case of at most {max} bytes",
+        max = Category::NAME_BYTES_MAX
+    )]
+    Category(String),
+    /// The category is the engine's.
+    #[error("the category `trail` is reserved for the trail's own entries")]
+    Reserved,
+    /// Not a name for an outcome.
+    #[error("an outcome is one of success, failure, denied, pending")]
+    Outcome,
+    /// Not a name for a phase.
+    #[error("a phase is one of intent, result")]
+    Phase,
+    /// A pending outcome in an entry that is no intent.
+    #[error("the outcome `pending` is only for an entry whose phase is `intent`")]
+    Pending,
+    /// The id is empty or too long.
+    #[error("an id has 1 to {ID_BYTES_MAX} bytes, this one has {bytes}")]
+    Id {
+        /// How many it has.
+        bytes: usize,
+    },
+    /// A line needs an id and a timestamp.
+    #[error("`{0}` is not set")]
+    NotSet(&'static str),
+    /// Too many principals.
+    #[error("on_behalf_of names at most {ON_BEHALF_OF_MAX} principals, this one names {count}")]
+    OnBehalfOf {
+        /// How many it names.
+        count: usize,
+    },
+    /// The detail cannot be written as JSON.
+    #[error("the detail cannot be written as JSON: {0}")]
+    Serialize(String),
+    /// The detail is not JSON that can be kept.
+    #[error("the detail cannot be kept: {0}")]
+    Detail(JsonError),
+    /// The detail is larger than a blob may be.
+    #[error("the detail has {bytes} bytes, and at most {bytes_max} may be stored apart from the line")]
+    DetailTooLarge {
+        /// How many it has.
+        bytes: u64,
+        /// How many it may have.
+        bytes_max: u64,
+    },
+    /// The detail is a marker that was read from a line; the blob itself is elsewhere.
+    #[error("the detail is a reference to a blob, not the detail itself: read the blob first")]
+    Marker,
+    /// The line is too long even with its detail stored apart.
+    #[error(
+        "the line would have {bytes} bytes without its detail, and at most {ENTRY_BYTES_MAX} are allowed"
+    )]
+    LineTooLong {
+        /// How many it would have.
+        bytes: usize,
+    },
+}
+
+impl From<JsonError> for EntryError {
+    fn from(error: JsonError) -> EntryError {
+        EntryError::Detail(error)
+    }
+}

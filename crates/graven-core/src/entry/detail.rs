@@ -1,0 +1,198 @@
+//! What else there is to say about an action: any JSON, kept as text.
+//!
+//! A detail that does not fit its line is stored apart, as a blob, and the line has a marker in its place. Only the engine
+//! writes markers: a caller's own detail that looks like one (an object with a key `$blob`) is itself stored as a blob, so
+//! that a marker in a line always tells the truth.
+
+use std::borrow::Cow;
+
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::EntryError;
+use crate::hash::{Hash, sha256};
+use crate::json::{self, Compact, JsonError};
+
+/// Checked JSON text without whitespace outside its strings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Detail {
+    text: String,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It may stand in a line.
+    Plain,
+    /// A caller's own object with a key `$blob`: in a line it would pass for a marker.
+    Lookalike,
+    /// Read from a line: the detail itself is in a blob.
+    Marker(BlobRef),
+}
+
+/// Which blob holds a detail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BlobRef {
+    /// The hash of the blob's bytes.
+    pub sha256: Hash,
+    /// How many there are.
+    pub bytes: u64,
+}
+
+/// A detail that is to be stored apart from its line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob {
+    /// The hash of the text.
+    pub sha256: Hash,
+    /// Compact JSON.
+    pub text: String,
+}
+
+impl Detail {
+    /// Checks and compacts JSON text. Numbers and the escapes in strings stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`JsonError`], when the text is not one JSON value, or has doubled keys, half a surrogate pair, or too many levels.
+    pub fn parse(json: &str) -> Result<Detail, JsonError> {
+        json::compact(json).map(Detail::from_compact)
+    }
+
+    /// Turns a value into JSON text and checks it, as [`parse`](Detail::parse) does.
+    ///
+    /// # Errors
+    ///
+    /// [`EntryError::Serialize`], when the value cannot be written as JSON; [`EntryError::Detail`], when that JSON cannot be kept.
+    pub fn from_serialize(value: &(impl Serialize + ?Sized)) -> Result<Detail, EntryError> {
+        let text = serde_json::to_string(value).map_err(|error| EntryError::Serialize(error.to_string()))?;
+        let Compact { text: compact, names_blob } = json::compact(&text)?;
+        let kind = Kind::own(names_blob);
+        // Nearly always it is compact as it is.
+        let text = match compact {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(compact) => compact,
+        };
+        Ok(Detail { text, kind })
+    }
+
+    pub(crate) fn from_compact(compact: Compact<'_>) -> Detail {
+        Detail { kind: Kind::own(compact.names_blob), text: compact.text.into_owned() }
+    }
+
+    /// The detail of a line that was read: there, what names a blob is a marker, or it was not written by us.
+    pub(crate) fn read_from_line(self) -> Option<Detail> {
+        if self.kind != Kind::Lookalike {
+            return Some(self);
+        }
+        let blob = BlobRef::read(&self.text)?;
+        Some(Detail { kind: Kind::Marker(blob), ..self })
+    }
+
+    /// The JSON text; for a marker, the marker.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The blob that holds the detail, when this was read from a line with a marker.
+    pub fn blob(&self) -> Option<BlobRef> {
+        match self.kind {
+            Kind::Marker(blob) => Some(blob),
+            Kind::Plain | Kind::Lookalike => None,
+        }
+    }
+
+    /// Whether it must not stand in a line as it is.
+    pub(crate) fn is_lookalike(&self) -> bool {
+        self.kind == Kind::Lookalike
+    }
+
+    pub(crate) fn to_blob(&self) -> Blob {
+        Blob { sha256: sha256(self.text.as_bytes()), text: self.text.clone() }
+    }
+}
+
+impl Kind {
+    fn own(names_blob: bool) -> Kind {
+        if names_blob { Kind::Lookalike } else { Kind::Plain }
+    }
+}
+
+impl BlobRef {
+    /// What stands in a line in place of the detail.
+    pub(crate) fn marker(&self) -> String {
+        format!(r#"{{"$blob":{{"sha256":"{}","bytes":{}}}}}"#, self.sha256.to_hex(), self.bytes)
+    }
+
+    /// Reads what [`marker`](BlobRef::marker) writes, and nothing else.
+    fn read(marker: &str) -> Option<BlobRef> {
+        let inner = marker.strip_prefix(r#"{"$blob":{"sha256":""#)?.strip_suffix("}}")?;
+        let (hex, bytes) = inner.split_once(r#"","bytes":"#)?;
+        let blob = BlobRef { sha256: hash_from_hex(hex)?, bytes: bytes.parse().ok()? };
+        (blob.marker() == marker).then_some(blob)
+    }
+}
+
+fn hash_from_hex(hex: &str) -> Option<Hash> {
+    let mut bytes = [0; 32];
+    if hex.len() != 64 || !hex.is_ascii() {
+        return None;
+    }
+    for (place, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&hex[2 * place..2 * place + 2], 16).ok()?;
+    }
+    Some(Hash::from_bytes(bytes))
+}
+
+impl Blob {
+    /// What an entry's line says of it.
+    pub fn reference(&self) -> BlobRef {
+        BlobRef { sha256: self.sha256, bytes: self.text.len() as u64 }
+    }
+}
+
+/// As the JSON that it is; for a marker, the marker.
+impl Serialize for Detail {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_str(&self.text).expect("a detail is JSON");
+        raw.serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_compacted_once_it_is_text() {
+        let raw = RawValue::from_string(r#"{ "a" : 1e400 }"#.into()).unwrap();
+        assert_eq!(Detail::from_serialize(&raw).unwrap().as_str(), r#"{"a":1e400}"#);
+        assert_eq!(Detail::from_serialize("x\u{2028}\0").unwrap().as_str(), "\"x\u{2028}\\u0000\"");
+        let again = Detail::parse("[ 18446744073709551616 ]").unwrap();
+        assert_eq!(Detail::from_serialize(&again).unwrap(), again);
+    }
+
+    #[test]
+    fn a_value_that_is_no_json_is_refused() {
+        let keys = std::collections::BTreeMap::from([(vec![1], 2)]);
+        assert!(matches!(Detail::from_serialize(&keys), Err(EntryError::Serialize(_))));
+        let doubled = RawValue::from_string(r#"{"a":1,"a":2}"#.into()).unwrap();
+        assert!(matches!(Detail::from_serialize(&doubled), Err(EntryError::Detail(_))));
+    }
+
+    #[test]
+    fn only_the_one_form_of_a_marker_is_one() {
+        let blob = Detail::parse("[1,2]").unwrap().to_blob();
+        let marker = blob.reference().marker();
+        assert_eq!(BlobRef::read(&marker), Some(blob.reference()));
+        for other in [
+            marker.replace("\"bytes\":5", "\"bytes\":05"),
+            marker.replace("\"bytes\":5", "\"bytes\":+5"),
+            marker.replace("$blob", "\\u0024blob"),
+            marker.replace("}}", ",\"x\":1}}"),
+            marker.to_uppercase(),
+            format!("{marker} "),
+        ] {
+            assert_eq!(BlobRef::read(&other), None, "{other}");
+        }
+    }
+}

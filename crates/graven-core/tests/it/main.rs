@@ -1,0 +1,11 @@
+//! The integration tests of graven-core, one file a behaviour.
+
+mod contract_lines;
+mod entry_input;
+mod entry_lines;
+mod hostile_strings;
+mod memory;
+mod note_strictness;
+mod oracles;
+mod proof_properties;
+mod vectors;
