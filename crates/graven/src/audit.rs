@@ -1,0 +1,269 @@
+//! The audit log of the agent server that Graven began from, name by name, over a trail.
+//!
+//! A program written against that server's `audit` module works against this one after changing one `use` line. What
+//! it gains: [`record`](AuditLog::record) and [`log`](AuditLog::log) return once the entry is durable, a failure is
+//! said and counted, storage that comes back is used again without a restart, and the entries of earlier runs are
+//! there. New programs should use [`Trail`], which answers every entry with a receipt or an error.
+//!
+//! ```
+//! use graven::audit::{AuditCategory, AuditLog, AuditOutcome};
+//!
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let path = folder.path().join("audit.jsonl");
+//! let log = AuditLog::new(10_000, Some(path));
+//! log.log(AuditCategory::Api, "POST /api/session", AuditOutcome::Success, Some("alice".into()), None).await;
+//! assert_eq!(log.recent(1).await[0].action, "POST /api/session");
+//! # });
+//! ```
+
+mod native;
+mod ring;
+mod shared;
+mod sink;
+
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::recording::Receipt;
+use crate::settings::Machine;
+use crate::trail::Trail;
+use native::Correlation;
+use shared::{Shared, Told};
+
+/// What an entry is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditCategory {
+    /// An HTTP request and its response.
+    Api,
+    /// A tool was run.
+    ToolExecution,
+    /// A session was created, loaded or prompted.
+    Session,
+    /// The cognition loop.
+    Cognition,
+    /// An operation of the swarm of personas.
+    Swarm,
+    /// Authentication.
+    Auth,
+    /// The server deployed itself.
+    K8s,
+    /// The plugin sandbox.
+    Sandbox,
+    /// The configuration changed.
+    Config,
+}
+
+/// How it went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditOutcome {
+    /// It was done.
+    Success,
+    /// It failed.
+    Failure,
+    /// It was not allowed.
+    Denied,
+}
+
+/// One action: one line of the file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// Its id, 1 to 256 bytes.
+    pub id: String,
+    /// When it happened.
+    pub timestamp: DateTime<Utc>,
+    /// What it is about.
+    pub category: AuditCategory,
+    /// What was done, such as `POST /api/session`.
+    pub action: String,
+    /// Who did it.
+    pub principal: Option<String>,
+    /// How it went.
+    pub outcome: AuditOutcome,
+    /// What else is to be known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Value>,
+    /// How long it took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+}
+
+/// How many entries are kept in memory, unless asked otherwise.
+const MAX_ENTRIES: usize = 10_000;
+/// The fewest entries that may be kept in memory.
+const MAX_ENTRIES_MIN: usize = 128;
+
+/// Where the number of entries in memory is read from: the first that is set decides.
+const MAX_ENTRIES_NAMES: [&str; 2] = ["GRAVEN_AUDIT_MAX_ENTRIES", "CODETETHER_AUDIT_MAX_ENTRIES"];
+/// Where the path of the file is read from.
+const PATH_NAMES: [&str; 2] = ["GRAVEN_AUDIT_LOG_PATH", "CODETETHER_AUDIT_LOG_PATH"];
+
+/// The audit log: a file of JSON Lines that can be verified, and its newest entries in memory.
+///
+/// Cheap to clone; clones share one log, and logs on one path share one [`Trail`]. Dropping the last of them writes
+/// and seals everything and lets go of the file before it returns.
+///
+/// While the file cannot be written, entries are kept in memory only; [`failures`](AuditLog::failures) counts them,
+/// an event of level ERROR says when that begins and when it ends, and a `trail.gap` entry says in the file how many
+/// are missing. The file is tried again when an entry comes, at most every 5 seconds.
+#[derive(Clone)]
+pub struct AuditLog(Arc<Shared>);
+
+impl AuditLog {
+    /// A log that keeps the newest `max_entries` in memory (fewer than 128 count as 128) and writes every entry to
+    /// the file `sink_path`, if there is one.
+    ///
+    /// Never fails: a file that cannot be opened is tried again when an entry comes. The file is exactly this path;
+    /// all else is in `<path>.d/`. Of logs that share a trail, the first says how many entries it keeps in memory.
+    pub fn new(max_entries: usize, sink_path: Option<PathBuf>) -> AuditLog {
+        AuditLog::on(max_entries, sink_path, Machine::os())
+    }
+
+    /// The log that the environment describes: `GRAVEN_AUDIT_MAX_ENTRIES` and `GRAVEN_AUDIT_LOG_PATH`, or else
+    /// `CODETETHER_AUDIT_MAX_ENTRIES` and `CODETETHER_AUDIT_LOG_PATH`. Empty counts as unset.
+    pub fn from_env() -> AuditLog {
+        let max_entries = first_set(MAX_ENTRIES_NAMES).and_then(|number| number.to_str()?.parse().ok());
+        AuditLog::new(max_entries.unwrap_or(MAX_ENTRIES), first_set(PATH_NAMES).map(PathBuf::from))
+    }
+
+    /// [`new`](AuditLog::new) on another disk and clock than the system's.
+    #[cfg(feature = "sim")]
+    #[doc(hidden)]
+    pub fn testing_only_new_on(max_entries: usize, sink_path: Option<PathBuf>, machine: Machine) -> AuditLog {
+        AuditLog::on(max_entries, sink_path, machine)
+    }
+
+    fn on(max_entries: usize, sink_path: Option<PathBuf>, machine: Machine) -> AuditLog {
+        AuditLog(Arc::new(Shared::new(max_entries.max(MAX_ENTRIES_MIN), sink_path, machine)))
+    }
+
+    /// Records an entry; returns once it is durable, or known not to be.
+    pub async fn record(&self, entry: AuditEntry) {
+        let _counted = self.0.record(entry, Correlation::default(), Told::No).await;
+    }
+
+    /// [`record`](AuditLog::record) that says what came of it.
+    ///
+    /// # Errors
+    /// As [`Trail::record`]; `Unavailable` when the log has no file or it cannot be opened now. The entry is in
+    /// memory all the same.
+    pub async fn try_record(&self, entry: AuditEntry) -> Result<Receipt, Error> {
+        self.0.record(entry, Correlation::default(), Told::Yes).await
+    }
+
+    /// Records an action that happened now.
+    pub async fn log(
+        &self,
+        category: AuditCategory,
+        action: impl Into<String>,
+        outcome: AuditOutcome,
+        principal: Option<String>,
+        detail: Option<Value>,
+    ) {
+        let entry = self.0.entry_now(category, action.into(), outcome, principal, detail);
+        self.record(entry).await;
+    }
+
+    /// [`log`](AuditLog::log) with the objective, its run, the relay and the session that the action belongs to.
+    #[expect(clippy::too_many_arguments, reason = "the contract's signature")]
+    pub async fn log_with_correlation(
+        &self,
+        category: AuditCategory,
+        action: impl Into<String>,
+        outcome: AuditOutcome,
+        principal: Option<String>,
+        detail: Option<Value>,
+        okr_id: Option<String>,
+        okr_run_id: Option<String>,
+        relay_id: Option<String>,
+        session_id: Option<String>,
+    ) {
+        let entry = self.0.entry_now(category, action.into(), outcome, principal, detail);
+        let correlation = Correlation { okr_id, okr_run_id, relay_id, session_id };
+        let _counted = self.0.record(entry, correlation, Told::No).await;
+    }
+
+    /// The newest entries in memory, newest first.
+    pub async fn recent(&self, limit: usize) -> Vec<AuditEntry> {
+        self.0.newest(None, limit).await
+    }
+
+    /// The newest entries of a category in memory, newest first.
+    pub async fn by_category(&self, category: AuditCategory, limit: usize) -> Vec<AuditEntry> {
+        self.0.newest(Some(category), limit).await
+    }
+
+    /// How many entries are in memory.
+    pub async fn count(&self) -> usize {
+        self.0.kept.count(self.0.seen_trail().as_ref())
+    }
+
+    /// How many entries were not recorded in the file, or perhaps not, since the log was made. 0 without a file.
+    pub fn failures(&self) -> u64 {
+        self.0.sink.as_ref().map_or(0, |sink| sink.failures())
+    }
+
+    /// The trail behind the log; `None` without a file, and while the file has failed or cannot be opened.
+    ///
+    /// Closing it is the program's own word: nothing is recorded in the file any more.
+    pub fn trail(&self) -> Option<Trail> {
+        self.0.seen_trail().filter(|trail| trail.poisoned().is_none())
+    }
+}
+
+impl Default for AuditLog {
+    /// 10,000 entries in memory, and no file.
+    fn default() -> AuditLog {
+        AuditLog::new(MAX_ENTRIES, None)
+    }
+}
+
+impl fmt::Debug for AuditLog {
+    /// Says nothing of the entries: they may hold what belongs in no other log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuditLog")
+            .field("max_entries", &self.0.kept.entries_max())
+            .field("path", &self.0.sink.as_ref().map(|sink| sink.path()))
+            .field("failures", &self.failures())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The first of these variables that is set and not empty.
+fn first_set(names: [&str; 2]) -> Option<OsString> {
+    names.into_iter().filter_map(env::var_os).find(|value| !value.is_empty())
+}
+
+/// The log of the whole process.
+static LOG: OnceLock<AuditLog> = OnceLock::new();
+
+/// Makes a log the one of the whole process: call it at startup, once.
+///
+/// # Errors
+/// There is one already: the log that was given comes back.
+pub fn init_audit_log(log: AuditLog) -> Result<(), AuditLog> {
+    LOG.set(log)
+}
+
+/// The log of the whole process.
+///
+/// # Panics
+/// Before [`init_audit_log`].
+pub fn audit_log() -> &'static AuditLog {
+    try_audit_log().expect("there is no audit log yet: call init_audit_log() at startup")
+}
+
+/// The log of the whole process, if there is one already.
+pub fn try_audit_log() -> Option<&'static AuditLog> {
+    LOG.get()
+}

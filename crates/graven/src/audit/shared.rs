@@ -1,0 +1,194 @@
+//! What the clones of an audit log share, and an entry's way through it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::native::{self, Correlation};
+use super::ring::{Found, Kept};
+use super::sink::Sink;
+use super::{AuditCategory, AuditEntry, AuditOutcome};
+use crate::error::{Error, ErrorKind};
+use crate::offload::offload;
+use crate::own::uuid_v7;
+use crate::reader::Reader;
+use crate::recording::Receipt;
+use crate::settings::Machine;
+use crate::trail::Trail;
+
+/// What the clones of a log share.
+pub(super) struct Shared {
+    machine: Machine,
+    /// The entries that no trail holds.
+    pub(super) kept: Arc<Kept>,
+    /// The file, if there is to be one.
+    pub(super) sink: Option<Arc<Sink>>,
+}
+
+/// Whether the caller learns what came of an entry. If not, one that is lost is counted in the trail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    Yes,
+    No,
+}
+
+impl Shared {
+    /// Opens the file, if there is to be one.
+    pub(super) fn new(max_entries: usize, path: Option<PathBuf>, machine: Machine) -> Shared {
+        let kept = Arc::new(Kept::new(max_entries));
+        let sink = path.map(|path| Sink::open(path, machine.clone(), Arc::clone(&kept)));
+        Shared { machine, kept, sink }
+    }
+
+    pub(super) fn entry_now(
+        &self,
+        category: AuditCategory,
+        action: String,
+        outcome: AuditOutcome,
+        principal: Option<String>,
+        detail: Option<Value>,
+    ) -> AuditEntry {
+        let timestamp = self.machine.clock.now();
+        let id = uuid_v7(timestamp, &*self.machine.clock);
+        AuditEntry { id, timestamp, category, action, principal, outcome, detail, duration_ms: None }
+    }
+
+    /// File first, then the event, then memory. The trail does all three; what it does not take is done here.
+    pub(super) async fn record(
+        &self,
+        entry: AuditEntry,
+        correlation: Correlation,
+        told: Told,
+    ) -> Result<Receipt, Error> {
+        let Some(sink) = &self.sink else {
+            let error =
+                Error::new(ErrorKind::Unavailable, "this audit log has no file: the entry is in memory only");
+            let error = error.for_entry(&entry.id);
+            say(&entry);
+            self.kept.add(entry);
+            return Err(error);
+        };
+        let failures_before = sink.failures();
+        match self.write(sink, entry, &correlation, told).await {
+            Ok(receipt) => {
+                sink.recorded(failures_before).await;
+                Ok(receipt)
+            }
+            Err(unwritten) if unwritten.error.kind() == ErrorKind::Invalid => {
+                Err(sink.refused(unwritten, told))
+            }
+            Err(unwritten) => Err(sink.missed(unwritten, told)),
+        }
+    }
+
+    /// Records an entry in the trail; once more when the trail failed under other entries before it wrote this one.
+    async fn write(
+        &self,
+        sink: &Arc<Sink>,
+        mut entry: AuditEntry,
+        correlation: &Correlation,
+        told: Told,
+    ) -> Result<Receipt, Unwritten> {
+        let mut again = true;
+        loop {
+            let mut waiting = Waiting { sink, told, entry: Some(entry) };
+            let trail = sink.trail().await;
+            entry = waiting.entry.take().expect("only this function takes it");
+            let trail = match trail {
+                Ok(trail) => trail,
+                Err(error) => return Err(Unwritten { entry, error, from: 0 }),
+            };
+            let from = trail.len();
+            match trail.record(native::entry(&entry, correlation)).await {
+                Ok(receipt) => return Ok(receipt),
+                Err(error) if again && !error.may_be_recorded() && trail.poisoned().is_some() => {
+                    again = false
+                }
+                Err(error) => return Err(Unwritten { entry, error, from }),
+            }
+        }
+    }
+
+    pub(super) async fn newest(&self, category: Option<AuditCategory>, limit: usize) -> Vec<AuditEntry> {
+        let trail = self.seen_trail();
+        let found = self.kept.newest(trail.as_ref(), category, limit);
+        match trail {
+            Some(trail) => self.with_blobs(found, &trail).await,
+            None => found.into_iter().map(|found| found.entry).collect(),
+        }
+    }
+
+    /// Fetches the details that are kept beside the log. One that cannot be read stays the marker that it is.
+    async fn with_blobs(&self, mut found: Vec<Found>, trail: &Trail) -> Vec<AuditEntry> {
+        let mut wanted = Vec::new();
+        for (position, found) in found.iter_mut().enumerate() {
+            wanted.extend(found.blob.take().map(|blob| (position, blob)));
+        }
+        if !wanted.is_empty() {
+            let (machine, layout) = (self.machine.clone(), trail.layout().clone());
+            let fetched = offload(move || {
+                let reader = Reader::open_on(&machine, layout)?;
+                Ok(wanted
+                    .into_iter()
+                    .map(|(position, blob)| (position, reader.blob(&blob)))
+                    .collect::<Vec<_>>())
+            });
+            let fetched = fetched.await.unwrap_or_else(|error| {
+                tracing::warn!(error = error.chain(), "details beside the audit log cannot be read");
+                Vec::new()
+            });
+            for (position, text) in fetched {
+                match text {
+                    Ok(text) => found[position].entry.detail = Some(native::value(&text)),
+                    Err(error) => {
+                        tracing::warn!(error = error.chain(), "a detail beside the audit log cannot be read")
+                    }
+                }
+            }
+        }
+        found.into_iter().map(|found| found.entry).collect()
+    }
+
+    /// The trail whose entries are to be seen, poisoned or not.
+    pub(super) fn seen_trail(&self) -> Option<Trail> {
+        self.sink.as_ref().and_then(|sink| sink.seen_trail())
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(sink) = &self.sink {
+            sink.end();
+        }
+    }
+}
+
+/// An entry that was not recorded, or perhaps not.
+pub(super) struct Unwritten {
+    pub(super) entry: AuditEntry,
+    pub(super) error: Error,
+    /// If it is in the trail all the same, it is not before this index.
+    pub(super) from: u64,
+}
+
+/// An entry whose caller waits for the file to be opened, and may give up: then it is not recorded.
+struct Waiting<'a> {
+    sink: &'a Arc<Sink>,
+    told: Told,
+    entry: Option<AuditEntry>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(entry) = self.entry.take() {
+            let error = Error::new(ErrorKind::Unavailable, "its caller gave up before the file was open");
+            let _counted = self.sink.missed(Unwritten { entry, error, from: 0 }, self.told);
+        }
+    }
+}
+
+/// The event of an entry that the trail did not take.
+pub(super) fn say(entry: &AuditEntry) {
+    crate::event::emit(&entry.id, &entry.category, &entry.action, &entry.outcome, entry.principal.as_deref());
+}

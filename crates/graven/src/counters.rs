@@ -1,0 +1,123 @@
+//! What was counted: entries that were not recorded, and how the trail is doing.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use graven_core::entry::Category;
+
+/// How a trail is doing, since this process opened it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Entries that are durable.
+    pub durable: u64,
+    /// How many groups they were written in: one write and one sync each, and one more at each segment's end.
+    pub groups: u64,
+    /// Entries that are under a signed checkpoint.
+    pub sealed: u64,
+    /// Entries dropped for want of room or storage. Each leaves its count in a `trail.gap` entry.
+    pub dropped: u64,
+}
+
+/// Dropped entries by category.
+pub(crate) type Losses = BTreeMap<String, u64>;
+
+/// So many categories are counted by name at most: they must fit the line of one entry, 64 bytes each.
+const CATEGORIES_MAX: usize = 256;
+
+/// Stands for all other categories, and for what is no name of one.
+const OTHERS: &str = "*";
+
+/// Entries that were dropped and whose count is not yet durable in the trail. It outlives the engine: what one
+/// poisoned engine lost, the next writes down.
+#[derive(Debug, Default)]
+pub(crate) struct Lost(Mutex<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    total: u64,
+    /// Not yet in any entry.
+    pending: Losses,
+    /// In an entry that is queued but not yet durable.
+    announced: Losses,
+    /// The index of that entry, once it is known.
+    announced_at: Option<u64>,
+    /// Entries that nobody waits for and whose write failed, by index and category: whether they are lost, only the
+    /// next opening can tell.
+    in_doubt: Vec<(u64, String)>,
+}
+
+impl Lost {
+    /// Counts one dropped entry.
+    pub(crate) fn add(&self, category: &str) {
+        self.counts().lose(category);
+    }
+
+    /// Keeps in mind entries whose write failed, by index and category.
+    pub(crate) fn doubt(&self, entries: impl Iterator<Item = (u64, String)>) {
+        self.counts().in_doubt.extend(entries);
+    }
+
+    /// The trail was opened again and holds `size` entries: what is not among them is lost, or still to be announced.
+    pub(crate) fn settle(&self, size: u64) {
+        let mut counts = self.counts();
+        for (index, category) in std::mem::take(&mut counts.in_doubt) {
+            if index >= size {
+                counts.lose(&category);
+            }
+        }
+        let announced = std::mem::take(&mut counts.announced);
+        if counts.announced_at.take().is_some_and(|index| index >= size) {
+            announced.into_iter().for_each(|(category, count)| add(&mut counts.pending, &category, count));
+        }
+    }
+
+    /// Has the losses written down; not when there are none, or when others are still on their way. `write` queues an
+    /// entry and says its index. It is called under the lock: else the entry could be durable before its index is
+    /// known, and the losses be told twice.
+    pub(crate) fn announce<E>(&self, write: impl FnOnce(&Losses) -> Result<u64, E>) {
+        let mut counts = self.counts();
+        if counts.pending.is_empty() || !counts.announced.is_empty() {
+            return;
+        }
+        if let Ok(index) = write(&counts.pending) {
+            counts.announced = std::mem::take(&mut counts.pending);
+            counts.announced_at = Some(index);
+        }
+    }
+
+    /// Every entry before `size` is durable: the announced losses too, if they are among them.
+    pub(crate) fn durable_before(&self, size: u64) {
+        let mut counts = self.counts();
+        if counts.announced_at.is_some_and(|index| index < size) {
+            counts.announced.clear();
+            counts.announced_at = None;
+        }
+    }
+
+    /// How many entries were dropped in all.
+    pub(crate) fn total(&self) -> u64 {
+        self.counts().total
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counts {
+    fn lose(&mut self, category: &str) {
+        self.total += 1;
+        add(&mut self.pending, category, 1);
+    }
+}
+
+/// Counts under the category's name, if there is room for one more.
+fn add(losses: &mut Losses, category: &str, count: u64) {
+    if let Some(known) = losses.get_mut(category) {
+        *known += count;
+        return;
+    }
+    let named = losses.len() < CATEGORIES_MAX && category.parse::<Category>().is_ok();
+    *losses.entry(if named { category } else { OTHERS }.to_owned()).or_default() += count;
+}

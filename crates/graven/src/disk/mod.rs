@@ -1,0 +1,111 @@
+//! The seam to the disk: the one place where the engine touches files.
+//!
+//! Two implementations: [`OsDisk`], and the simulated disk (feature `sim`), which keeps "written" and "synced"
+//! apart and can fail any call. Every operation is small and named after the system call it stands for, so that
+//! what the engine asks for can be read off a trace.
+
+mod os;
+#[cfg(feature = "sim")]
+pub mod sim;
+
+use std::any::Any;
+use std::fmt::Debug;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use os::OsDisk;
+
+/// How a file is opened. A file made here has mode 0600.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Open {
+    /// For reading; it must exist.
+    Read,
+    /// For reading and writing; it must exist. Its bytes are kept.
+    Write,
+    /// For reading and writing; it must not exist.
+    CreateNew,
+    /// For reading and writing; made when absent. Its bytes are kept.
+    Create,
+}
+
+/// What kind of thing a path names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Dir,
+    /// Anything else: a device, a FIFO, a socket.
+    Other,
+}
+
+/// What a path names, and how long it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metadata {
+    /// File, directory or something else; links are followed.
+    pub kind: Kind,
+    /// Length in bytes; 0 for what is not a regular file.
+    pub bytes: u64,
+}
+
+/// One name in a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirEntry {
+    /// The name, without its directory. Names that are not UTF-8 are given lossily; none of ours is.
+    pub name: String,
+    /// What it names.
+    pub metadata: Metadata,
+}
+
+/// An open file. Dropping it closes it.
+pub trait File: Send + Sync + Debug {
+    /// `pread`: how many bytes were read; 0 at the end. May be fewer than asked for.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// `pwrite`: how many bytes were written. May be fewer than asked for.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize>;
+    /// `fdatasync`: the bytes, and the length that reaches them, are durable.
+    fn sync_data(&self) -> io::Result<()>;
+    /// `fsync`: the same with all metadata.
+    fn sync_all(&self) -> io::Result<()>;
+    /// The length in bytes.
+    fn bytes(&self) -> io::Result<u64>;
+    /// `ftruncate`.
+    fn set_bytes(&self, bytes: u64) -> io::Result<()>;
+}
+
+/// A file system, as far as the engine needs one.
+pub trait Disk: Send + Sync + Debug {
+    /// Opens a file.
+    fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>>;
+    /// `rename`: atomic, replaces `to`; durable once both directories are synced.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// `unlink`.
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+    /// `mkdir` with mode 0700, one level; fails with `AlreadyExists`.
+    fn create_dir(&self, path: &Path) -> io::Result<()>;
+    /// `fsync` of a directory: names made, renamed or unlinked in it are durable.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// The names in a directory, in order.
+    fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>>;
+    /// What a path names; links are followed; `NotFound` when there is none.
+    fn metadata(&self, path: &Path) -> io::Result<Metadata>;
+    /// The one absolute name of an existing path, with no link in it.
+    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf>;
+    /// Two disks with the same number hold the same files: the system's is 0, each simulated one has its own.
+    fn number(&self) -> u64;
+    /// An exclusive advisory lock on a file, made when absent, held until the guard is dropped;
+    /// `None` when somebody else (another process, or another guard in this one) holds it.
+    fn try_lock(&self, path: &Path) -> io::Result<Option<LockGuard>>;
+}
+
+/// Holds a lock until it is dropped.
+pub struct LockGuard(
+    #[expect(dead_code, reason = "held for its Drop")] pub(crate) Box<dyn Any + Send + Sync>,
+);
+
+impl Debug for LockGuard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LockGuard")
+    }
+}

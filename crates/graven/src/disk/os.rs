@@ -1,0 +1,175 @@
+//! The operating system's disk: each operation is the system call of its name. All that is Unix's own is here.
+
+#![expect(clippy::disallowed_methods, reason = "this module is the seam")]
+
+use std::fs::{self, DirBuilder, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{DirEntry, Disk, File, Kind, LockGuard, Metadata, Open};
+
+/// Files are the owner's alone: an audit trail names people and what they did.
+const FILE_MODE: u32 = 0o600;
+/// Directories likewise.
+const DIR_MODE: u32 = 0o700;
+
+/// The operating system's disk.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OsDisk;
+
+impl Disk for OsDisk {
+    fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>> {
+        let mut options = OpenOptions::new();
+        options.read(true).mode(FILE_MODE);
+        match how {
+            Open::Read => &mut options,
+            Open::Write => options.write(true),
+            Open::CreateNew => options.write(true).create_new(true),
+            Open::Create => options.write(true).create(true),
+        };
+        Ok(Arc::new(OsFile(options.open(path)?)))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        DirBuilder::new().mode(DIR_MODE).create(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        fs::File::open(path)?.sync_all()
+    }
+
+    fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(path)? {
+            let entry = entry?;
+            if let Some(metadata) = listed_metadata(&entry)? {
+                entries.push(DirEntry { name: entry.file_name().to_string_lossy().into_owned(), metadata });
+            }
+        }
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
+    }
+
+    fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        fs::metadata(path).map(|metadata| ours(&metadata))
+    }
+
+    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
+        fs::canonicalize(path)
+    }
+
+    fn number(&self) -> u64 {
+        0
+    }
+
+    fn try_lock(&self, path: &Path) -> io::Result<Option<LockGuard>> {
+        // Each guard opens the file anew: `flock` belongs to the open file, so two guards exclude each other
+        // within one process as well, and closing another handle of the file does not let the lock go.
+        let file = OpenOptions::new().read(true).write(true).create(true).mode(FILE_MODE).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(LockGuard(Box::new(file)))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+/// What a listed name stands for; `None` when it was unlinked while the directory was being listed.
+fn listed_metadata(entry: &fs::DirEntry) -> io::Result<Option<Metadata>> {
+    let itself = match entry.metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    if !itself.is_symlink() {
+        return Ok(Some(ours(&itself)));
+    }
+    // A link that leads nowhere is still a name.
+    Ok(Some(fs::metadata(entry.path()).map_or(Metadata { kind: Kind::Other, bytes: 0 }, |m| ours(&m))))
+}
+
+fn ours(metadata: &fs::Metadata) -> Metadata {
+    if metadata.is_file() {
+        Metadata { kind: Kind::File, bytes: metadata.len() }
+    } else if metadata.is_dir() {
+        Metadata { kind: Kind::Dir, bytes: 0 }
+    } else {
+        Metadata { kind: Kind::Other, bytes: 0 }
+    }
+}
+
+#[derive(Debug)]
+struct OsFile(fs::File);
+
+impl File for OsFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.read_at(buffer, offset)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        self.0.write_at(bytes, offset)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        self.0.sync_all()
+    }
+
+    fn bytes(&self) -> io::Result<u64> {
+        self.0.metadata().map(|metadata| metadata.len())
+    }
+
+    fn set_bytes(&self, bytes: u64) -> io::Result<()> {
+        self.0.set_len(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn what_it_makes_is_the_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("d");
+        OsDisk.create_dir(&dir).unwrap();
+        assert_eq!(fs::metadata(&dir).unwrap().permissions().mode() & 0o777, 0o700);
+        for (name, how) in [("new", Open::CreateNew), ("absent", Open::Create)] {
+            OsDisk.open(&dir.join(name), how).unwrap();
+            assert_eq!(fs::metadata(dir.join(name)).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn links_are_followed_and_a_dangling_one_is_something_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        OsDisk.open(&at("file"), Open::CreateNew).unwrap().write_at(b"abc", 0).unwrap();
+        std::os::unix::fs::symlink(at("file"), at("good")).unwrap();
+        std::os::unix::fs::symlink(at("nowhere"), at("bad")).unwrap();
+        let listed: Vec<_> = OsDisk.read_dir(folder.path()).unwrap();
+        let file = Metadata { kind: Kind::File, bytes: 3 };
+        let expected = [
+            ("bad", Metadata { kind: Kind::Other, bytes: 0 }),
+            ("file", file.clone()),
+            ("good", file.clone()),
+        ];
+        assert_eq!(listed, expected.map(|(name, metadata)| DirEntry { name: name.into(), metadata }));
+        assert_eq!(OsDisk.metadata(&at("good")).unwrap(), file);
+        assert_eq!(OsDisk.canonicalize(&at("good")).unwrap(), OsDisk.canonicalize(&at("file")).unwrap());
+    }
+}

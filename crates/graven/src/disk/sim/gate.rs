@@ -1,0 +1,67 @@
+//! A gate: holds a call back until a test lets it go, so that a test can look at the world in between.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Holds back the calls that reach it until it is opened or dropped.
+///
+/// Made by [`SimDisk::hold`](super::SimDisk::hold). It takes the place of sleeping in a test: nothing is "probably
+/// waiting by now".
+#[derive(Debug)]
+pub struct Gate(Arc<Latch>);
+
+/// The side of a gate that the disk keeps.
+#[derive(Debug, Default)]
+pub(super) struct Latch {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    open: bool,
+    waiting: usize,
+}
+
+impl Gate {
+    pub(super) fn new() -> (Gate, Arc<Latch>) {
+        let latch = Arc::new(Latch::default());
+        (Gate(latch.clone()), latch)
+    }
+
+    /// Waits until a call is being held back.
+    pub fn reached(&self) {
+        let mut state = self.0.state();
+        while state.waiting == 0 {
+            state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Lets every call through, those waiting and those to come.
+    pub fn open(&self) {
+        self.0.state().open = true;
+        self.0.changed.notify_all();
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.open();
+    }
+}
+
+impl Latch {
+    /// Waits until the gate is open.
+    pub(super) fn pass(&self) {
+        let mut state = self.state();
+        state.waiting += 1;
+        self.changed.notify_all();
+        while !state.open {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.waiting -= 1;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,217 @@
+//! Verification: reads every byte of a trail and says whether anything was changed, and where.
+//!
+//! It recomputes every leaf hash from the stored lines, the root at every size that the trail's key has signed, and
+//! the hashes in `tiles/`. When something differs, the leaf hashes that a signed root still vouches for show the very
+//! line. It only reads, also beside the process that writes; before it accuses anybody it looks again.
+
+mod blobs;
+mod diff;
+mod examine;
+mod heads;
+mod locate;
+mod piece;
+mod recorded;
+mod scan;
+mod snapshot;
+mod spine;
+mod survey;
+mod tail;
+mod tiles;
+
+use std::path::PathBuf;
+
+use graven_core::checkpoint::Checkpoint;
+use graven_core::hash::Hash;
+use graven_core::note::VerifierKey;
+use graven_core::tlog_proof::{TlogProof, TlogProofError};
+use graven_core::verdict::{Finding, Verdict};
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::layout::Layout;
+use crate::settings::Machine;
+use crate::state::{Memory, State};
+
+use examine::{Examination, Examiner};
+
+/// How a trail is verified.
+#[derive(Debug, Clone, Default)]
+pub struct VerifyOptions {
+    /// The key that its checkpoints must be signed with. Without it: the one that the verifier remembers, else the one
+    /// that the trail names itself.
+    pub key: Option<VerifierKey>,
+    /// The folder of the verifier's memory, see [`user_folder`](crate::state::user_folder); `None` to do without.
+    pub state: Option<PathBuf>,
+}
+
+/// Where the key came from that the signatures were checked with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeySource {
+    /// From the caller.
+    Given,
+    /// From the verifier's memory: the key of an earlier verification.
+    Pinned,
+    /// From the trail itself, which proves only that it agrees with itself.
+    SelfAsserted,
+}
+
+/// What a verification found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// The worst of the findings; `intact` without any.
+    pub verdict: Verdict,
+    /// How many entries are stored.
+    pub entries: u64,
+    /// How many of them are sealed: the size of the newest head that the key has signed.
+    pub sealed: u64,
+    /// The root over the sealed entries, recomputed from what is stored; absent when they are not all there.
+    pub root: Option<Hash>,
+    /// Where the key came from; absent when there was none.
+    pub key_source: Option<KeySource>,
+    /// The key.
+    #[serde(serialize_with = "as_text")]
+    pub key: Option<VerifierKey>,
+    /// All that was found, in the order of the log; at most [`FINDINGS_MAX`].
+    pub findings: Vec<Finding>,
+    /// How many findings more there were.
+    pub findings_left_out: u64,
+    /// What the verifier could not do for reasons of its own.
+    pub warnings: Vec<String>,
+    /// How many bytes of entries were read.
+    pub bytes: u64,
+    /// How long the (last) look at the trail took.
+    pub seconds: f64,
+    /// How many entries a second that was.
+    pub entries_per_second: f64,
+}
+
+impl Report {
+    /// The exit code that belongs to the verdict: 0 nothing was changed, 1 tampering or damage, 2 cannot tell.
+    pub fn exit_code(&self) -> u8 {
+        self.verdict.exit_code()
+    }
+}
+
+fn as_text<S: serde::Serializer>(key: &Option<VerifierKey>, serializer: S) -> Result<S::Ok, S::Error> {
+    key.as_ref().map(ToString::to_string).serialize(serializer)
+}
+
+/// At most so many findings are reported; the rest is counted.
+pub const FINDINGS_MAX: usize = 1_000;
+
+/// So often the trail is looked at before somebody is accused: twice, and again as long as the looks differ.
+const LOOKS_MAX: u32 = 6;
+
+/// Verifies a trail. `progress` hears how many bytes of how many are done, on the caller's thread; from the start
+/// again when the trail is looked at a second time.
+///
+/// # Errors
+///
+/// When it cannot be told: there is no trail, or its files cannot be read. A damaged trail is no error but a finding.
+pub fn verify(
+    machine: &Machine,
+    layout: &Layout,
+    options: &VerifyOptions,
+    progress: &dyn Fn(u64, u64),
+) -> Result<Report, Error> {
+    let mut warnings = Vec::new();
+    let state = options.state.as_ref().map(|folder| State::new(machine, folder, layout));
+    let recalled = state.as_ref().map_or(Ok(None), State::recall);
+    // What cannot be understood is kept for a person to look at, and not replaced by what this trail says of itself.
+    let state = state.filter(|_| recalled.is_ok());
+    let memory = recalled.unwrap_or_else(|error| {
+        warnings.push(error.chain());
+        None
+    });
+    let examiner =
+        Examiner { machine, layout, given: options.key.as_ref(), memory: memory.as_ref(), progress };
+    let examination = look_until_sure(&examiner, &mut warnings)?;
+    if let Some(state) = state
+        && !examination.verdict().accuses()
+        && let Some(accepted) = examination.accepted(memory.as_ref())
+        && let Err(error) = state.remember(&accepted)
+    {
+        warnings.push(error.chain());
+    }
+    Ok(examination.into_report(warnings))
+}
+
+/// Looks at the trail until it is clean, or two looks in a row accuse it of the same.
+fn look_until_sure(examiner: &Examiner, warnings: &mut Vec<String>) -> Result<Examination, Error> {
+    let clean = |look: &Result<Examination, Error>| look.as_ref().is_ok_and(|look| !look.verdict().accuses());
+    let mut last = examiner.examine();
+    for _ in 1..LOOKS_MAX {
+        if clean(&last) {
+            return last;
+        }
+        let next = examiner.examine();
+        let same = match (&last, &next) {
+            (Ok(last), Ok(next)) => last.accusations().eq(next.accusations()),
+            (Err(_), Err(_)) => true,
+            _ => false,
+        };
+        if same {
+            return next;
+        }
+        last = next;
+    }
+    if !clean(&last) {
+        let message =
+            "the trail changed under every look; what it is accused of may be wrong: verify it again at rest";
+        warnings.push(message.to_owned());
+    }
+    last
+}
+
+/// What an accepted trail leaves in the verifier's memory: never less than what was there.
+impl Examination {
+    fn accepted(&self, before: Option<&Memory>) -> Option<Memory> {
+        let (key, head) = (self.key.clone()?, self.sealed_head.clone()?);
+        let older = before.filter(|before| before.key == key && before.size > head.size);
+        Some(older.cloned().unwrap_or(Memory { key, size: head.size, root: head.root }))
+    }
+}
+
+/// Checks a C2SP proof file offline: that the log with this key holds this entry. One newline after the entry is not
+/// part of it.
+///
+/// # Errors
+///
+/// [`TlogProofError`], when the file does not show that.
+pub fn verify_proof(
+    tlog_proof: &[u8],
+    entry: &[u8],
+    key: &VerifierKey,
+) -> Result<Checkpoint, TlogProofError> {
+    let entry = entry.strip_suffix(b"\n").unwrap_or(entry);
+    TlogProof::parse(tlog_proof)?.verify(entry, key)
+}
+
+#[cfg(test)]
+mod tests {
+    use graven_core::hash::leaf_hash;
+    use graven_core::note::SigningKey;
+
+    use super::*;
+
+    #[test]
+    fn a_proof_is_of_the_entry_with_or_without_its_newline() {
+        let key = SigningKey::from_seed("example.com/log", [1; 32]).unwrap();
+        let origin = key.name().to_owned();
+        let checkpoint = Checkpoint { origin, size: 1, root: leaf_hash(b"entry"), extensions: Vec::new() };
+        let proof = TlogProof {
+            index: 0,
+            hashes: Vec::new(),
+            extra: None,
+            checkpoint: checkpoint.sign(&key).to_string(),
+        };
+        let file = proof.to_string().into_bytes();
+        for entry in [&b"entry"[..], b"entry\n"] {
+            assert_eq!(verify_proof(&file, entry, key.verifier_key()), Ok(checkpoint.clone()));
+        }
+        for entry in [&b"Entry"[..], b"entry\n\n", b""] {
+            assert!(verify_proof(&file, entry, key.verifier_key()).is_err());
+        }
+    }
+}

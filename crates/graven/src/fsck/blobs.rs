@@ -1,0 +1,105 @@
+//! The blobs that entries name: whether they are there, with the right bytes.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use graven_core::entry::{BlobRef, Entry};
+use graven_core::hash::Hash;
+use graven_core::verdict::Verdict;
+use memchr::memmem::Finder;
+use sha2::{Digest, Sha256};
+
+use crate::disk::{Disk, Open};
+use crate::durable;
+use crate::layout::Layout;
+
+/// What a line that names a blob contains. A line may contain it and name none; so each is parsed.
+const MARKER: &[u8] = br#""detail":{"$blob":"#;
+
+/// So many answers are remembered; past that a blob named again is read again.
+const REMEMBERED_MAX: usize = 100_000;
+
+/// Checks blobs, each of them once.
+#[derive(Debug)]
+pub(super) struct Blobs {
+    disk: Arc<dyn Disk>,
+    layout: Layout,
+    finder: Finder<'static>,
+    checked: Mutex<HashMap<Hash, Option<Problem>>>,
+}
+
+/// What is wrong with a blob.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Problem {
+    pub(super) verdict: Verdict,
+    pub(super) file: String,
+    pub(super) message: &'static str,
+}
+
+impl Blobs {
+    pub(super) fn new(disk: Arc<dyn Disk>, layout: Layout) -> Blobs {
+        Blobs { disk, layout, finder: Finder::new(MARKER), checked: Mutex::default() }
+    }
+
+    /// Where in these bytes lines may name a blob.
+    pub(super) fn markers(&self, bytes: &[u8]) -> impl Iterator<Item = usize> {
+        self.finder.find_iter(bytes)
+    }
+
+    /// Checks the blob that a line names, if it names one.
+    pub(super) fn check_line(&self, line: &[u8]) -> io::Result<Option<Problem>> {
+        let blob = Entry::from_line(line).ok().and_then(|entry| entry.detail?.blob());
+        match blob {
+            Some(blob) => self.check(&blob),
+            None => Ok(None),
+        }
+    }
+
+    fn check(&self, blob: &BlobRef) -> io::Result<Option<Problem>> {
+        let known = self.checked.lock().unwrap_or_else(PoisonError::into_inner).get(&blob.sha256).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let problem = self.find_problem(blob)?;
+        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        if checked.len() < REMEMBERED_MAX {
+            checked.insert(blob.sha256, problem.clone());
+        }
+        Ok(problem)
+    }
+
+    fn find_problem(&self, blob: &BlobRef) -> io::Result<Option<Problem>> {
+        let name = blob.sha256.to_hex();
+        let problem =
+            |verdict, message| Ok(Some(Problem { verdict, file: format!("blobs/{name}"), message }));
+        let file = match self.disk.open(&self.layout.blob(&name), Open::Read) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return problem(Verdict::Missing, "the large detail of this entry is not there");
+            }
+            Err(error) => return Err(error),
+        };
+        if file.bytes()? != blob.bytes {
+            return problem(
+                Verdict::Altered,
+                "the large detail of this entry has another length than was recorded",
+            );
+        }
+        let (mut hasher, mut at) = (Sha256::new(), 0);
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            match durable::read_full_at(&*file, &mut buffer, at)? {
+                0 => break,
+                read => {
+                    hasher.update(&buffer[..read]);
+                    at += read as u64;
+                }
+            }
+        }
+        if Hash::from_bytes(hasher.finalize().into()) == blob.sha256 {
+            return Ok(None);
+        }
+        problem(Verdict::Altered, "the large detail of this entry is not the one that was recorded")
+    }
+}

@@ -1,0 +1,421 @@
+//! One look at a trail, from the first byte to the verdict.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+
+use graven_core::hash::Hash;
+use graven_core::note::VerifierKey;
+use graven_core::verdict::{Finding, Verdict};
+
+use super::blobs::Blobs;
+use super::heads::{self, Head, Heads};
+use super::locate::{self, Located, Scene, tiles_damaged};
+use super::scan::{Plan, Scan, scan};
+use super::snapshot::Snapshot;
+use super::survey::{Survey, live_name, survey};
+use super::tail::{Tail, count};
+use super::tiles::Tiles;
+use super::{FINDINGS_MAX, KeySource, Report};
+use crate::error::{Error, ErrorKind};
+use crate::layout::Layout;
+use crate::meta::{Meta, VERSION};
+use crate::settings::Machine;
+use crate::state::Memory;
+
+/// What a look needs.
+pub(super) struct Examiner<'a> {
+    pub(super) machine: &'a Machine,
+    pub(super) layout: &'a Layout,
+    pub(super) given: Option<&'a VerifierKey>,
+    pub(super) memory: Option<&'a Memory>,
+    pub(super) progress: &'a dyn Fn(u64, u64),
+}
+
+/// What a look gave.
+#[derive(Debug, Default)]
+pub(super) struct Examination {
+    findings: Vec<Finding>,
+    entries: u64,
+    /// The newest head that the key has signed.
+    pub(super) sealed_head: Option<Head>,
+    root: Option<Hash>,
+    pub(super) key: Option<VerifierKey>,
+    key_source: Option<KeySource>,
+    /// The trail names another key than the one that judges: it is not the trail that is remembered.
+    other_key: bool,
+    bytes: u64,
+    seconds: f64,
+}
+
+impl Examination {
+    /// The worst of the findings.
+    pub(super) fn verdict(&self) -> Verdict {
+        self.findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Intact)
+    }
+
+    /// The findings that accuse somebody.
+    pub(super) fn accusations(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.verdict.accuses())
+    }
+
+    pub(super) fn into_report(mut self, warnings: Vec<String>) -> Report {
+        let verdict = self.verdict();
+        self.findings.sort_by_key(|finding| (!finding.verdict.accuses(), finding.index));
+        let left_out = self.findings.len().saturating_sub(FINDINGS_MAX);
+        self.findings.truncate(FINDINGS_MAX);
+        Report {
+            verdict,
+            entries: self.entries,
+            sealed: self.sealed_head.as_ref().map_or(0, |head| head.size),
+            root: self.root,
+            key_source: self.key_source,
+            key: self.key,
+            findings: self.findings,
+            findings_left_out: left_out as u64,
+            warnings,
+            bytes: self.bytes,
+            seconds: self.seconds,
+            entries_per_second: if self.seconds > 0.0 { self.entries as f64 / self.seconds } else { 0.0 },
+        }
+    }
+}
+
+impl Examiner<'_> {
+    /// Looks at everything once.
+    pub(super) fn examine(&self) -> Result<Examination, Error> {
+        let started = self.machine.clock.elapsed();
+        let mut examination = Examination::default();
+        let unreadable = |source: io::Error| {
+            let message = format!("cannot read the trail in {}", self.layout.dir().display());
+            Error::with_source(ErrorKind::Unavailable, message, source)
+        };
+        let snapshot = Snapshot::take(&*self.machine.disk, self.layout).map_err(unreadable)?;
+        if self.choose_key(&snapshot, &mut examination)? {
+            self.look_at(&snapshot, &mut examination).map_err(unreadable)?;
+        }
+        examination.seconds = (self.machine.clock.elapsed() - started).as_secs_f64();
+        Ok(examination)
+    }
+
+    /// Decides which key judges: given, then pinned, then the trail's own. `false` when nothing more can be said.
+    fn choose_key(&self, snapshot: &Snapshot, examination: &mut Examination) -> Result<bool, Error> {
+        let own = match &snapshot.meta {
+            Some(bytes) => match self.own_key(bytes, examination) {
+                Ok(key) => key,
+                Err(finding) => {
+                    examination.findings.push(finding);
+                    return Ok(false);
+                }
+            },
+            None if snapshot.holds_entries() => {
+                let message = "this says what trail it is, and it is not there";
+                examination.findings.push(Finding::new(Verdict::Missing, message).file("graven.json"));
+                None
+            }
+            None => return Err(no_trail(self.layout)),
+        };
+        let pinned = self.memory.map(|memory| &memory.key);
+        let choice = [
+            (self.given, KeySource::Given),
+            (pinned, KeySource::Pinned),
+            (own.as_ref(), KeySource::SelfAsserted),
+        ];
+        let Some((Some(key), source)) = choice.into_iter().find(|(key, _)| key.is_some()) else {
+            return Ok(true);
+        };
+        if own.as_ref().is_some_and(|own| own != key) {
+            examination.other_key = true;
+            let expected =
+                if source == KeySource::Given { "given" } else { "remembered from an earlier verification" };
+            let message = format!("the trail names another key than the one {expected}, {key}");
+            examination.findings.push(Finding::new(Verdict::BadSignature, message).file("graven.json"));
+        }
+        examination.key = Some(key.clone());
+        examination.key_source = Some(source);
+        Ok(true)
+    }
+
+    /// The key that the trail names itself; an error for a version that is not ours.
+    fn own_key(&self, bytes: &[u8], examination: &mut Examination) -> Result<Option<VerifierKey>, Finding> {
+        match Meta::parse(bytes) {
+            Ok(meta) => Ok(Some(meta.key)),
+            Err(problem) => {
+                let version = serde_json::from_slice::<serde_json::Value>(bytes).ok();
+                match version.and_then(|meta| meta.get("version")?.as_u64()) {
+                    Some(version) if version != VERSION => {
+                        Err(Finding::new(Verdict::UnknownVersion, problem).file("graven.json"))
+                    }
+                    _ => {
+                        examination
+                            .findings
+                            .push(Finding::new(Verdict::Altered, problem).file("graven.json"));
+                        Ok(None)
+                    }
+                }
+            }
+        }
+    }
+
+    fn look_at(&self, snapshot: &Snapshot, examination: &mut Examination) -> io::Result<()> {
+        let disk = &self.machine.disk;
+        let findings = &mut examination.findings;
+        let heads = match &examination.key {
+            Some(key) => Heads::read(&**disk, self.layout, snapshot, key, findings)?,
+            None => Heads::default(),
+        };
+        let same_key =
+            |memory: &&Memory| !examination.other_key && examination.key.as_ref() == Some(&memory.key);
+        let remembered = self.memory.filter(same_key).map(Memory::head);
+        // When no signed head is left, the remembered one is the judge.
+        let sealed_head = heads.sealed().or(remembered.as_ref()).cloned();
+        let sealed = sealed_head.as_ref().map_or(0, |head| head.size);
+        let tiles = Tiles::open(&**disk, self.layout, sealed)?;
+        let survey = survey(disk, self.layout, snapshot, &heads, &tiles, findings)?;
+        let stops: BTreeSet<u64> = heads.all().chain(&remembered).map(|head| head.size).collect();
+        let stops: Vec<u64> = stops.into_iter().collect();
+        let blobs = Blobs::new(Arc::clone(disk), self.layout.clone());
+        let bytes = survey.pieces.iter().map(|piece| piece.bytes).sum();
+        let plan = Plan { pieces: &survey.pieces, stops: &stops, sealed, tiles: &tiles, blobs: &blobs };
+        let scan = scan(&plan, &|done| (self.progress)(done, bytes))?;
+        let root_at = |size: u64| stops.binary_search(&size).ok().and_then(|stop| scan.roots[stop]);
+
+        examination.bytes = bytes;
+        examination.entries = scan.pieces.iter().map(|piece| piece.lines).sum();
+        examination.root = root_at(sealed);
+        examination.sealed_head = sealed_head;
+        let judge = Judge {
+            layout: self.layout,
+            survey: &survey,
+            scan: &scan,
+            tiles: &tiles,
+            heads: &heads,
+            remembered: remembered.as_ref(),
+            sealed: examination.sealed_head.as_ref(),
+            live_there: snapshot.live.is_some(),
+            root_at: &root_at,
+        };
+        judge.judge(&mut examination.findings)
+    }
+}
+
+impl Snapshot {
+    /// Whether anything was ever recorded here.
+    fn holds_entries(&self) -> bool {
+        self.live.as_ref().is_some_and(|(_, bytes)| *bytes > 0) || !self.names.segments.is_empty()
+    }
+}
+
+fn no_trail(layout: &Layout) -> Error {
+    let message = format!("there is no trail in {}: no graven.json, and no entries", layout.dir().display());
+    Error::new(ErrorKind::NotFound, message)
+}
+
+/// Turns what was computed into findings.
+struct Judge<'a> {
+    layout: &'a Layout,
+    survey: &'a Survey,
+    scan: &'a Scan,
+    tiles: &'a Tiles,
+    heads: &'a Heads,
+    remembered: Option<&'a Head>,
+    sealed: Option<&'a Head>,
+    live_there: bool,
+    root_at: &'a dyn Fn(u64) -> Option<Hash>,
+}
+
+impl Judge<'_> {
+    fn judge(&self, findings: &mut Vec<Finding>) -> io::Result<()> {
+        let intact =
+            self.sealed.is_none_or(|head| (self.root_at)(head.size) == Some(head.root)) && self.counts_fit();
+        let before = findings.len();
+        let located = if intact {
+            self.judge_tiles(findings);
+            self.judge_heads(findings);
+            None
+        } else {
+            self.find_missing_live(findings);
+            Some(self.locate(findings)?)
+        };
+        self.judge_memory(findings);
+        self.judge_lines(findings);
+        self.judge_blobs(located.as_ref(), findings);
+        self.judge_tail(located.as_ref(), findings)?;
+        if !intact && findings.len() == before && !findings.iter().any(|finding| finding.verdict.accuses()) {
+            let message = "the entries do not lead to the signed root";
+            findings.push(Finding::new(Verdict::Altered, message));
+        }
+        Ok(())
+    }
+
+    /// Whether every closed segment has as many lines as it must have, and no bytes after them.
+    fn counts_fit(&self) -> bool {
+        let fits = |(piece, scan): (&super::piece::Piece, &super::scan::PieceScan)| {
+            piece.end.is_none_or(|end| end - piece.first == scan.lines && scan.torn.is_none())
+        };
+        self.survey.pieces.iter().zip(&self.scan.pieces).all(fits)
+    }
+
+    fn locate(&self, findings: &mut Vec<Finding>) -> io::Result<Located> {
+        let mut heads: Vec<(Head, Option<Hash>)> =
+            self.heads.all().map(|head| (head.clone(), (self.root_at)(head.size))).collect();
+        if heads.is_empty() {
+            heads.extend(self.sealed.map(|head| (head.clone(), (self.root_at)(head.size))));
+        }
+        heads.sort_by_key(|(head, _)| head.size);
+        let scene = Scene {
+            pieces: &self.survey.pieces,
+            has_live: self.survey.has_live,
+            scan: self.scan,
+            tiles: self.tiles,
+            heads: &heads,
+            sealed: self.sealed.map_or(0, |head| head.size),
+            closed: self.closed().is_some(),
+        };
+        let mut located = locate::locate(&scene)?;
+        findings.append(&mut located.findings);
+        self.find_torn_segments(findings);
+        Ok(located)
+    }
+
+    /// The note of the close, when nothing was signed after it.
+    fn closed(&self) -> Option<&Head> {
+        self.heads
+            .closed
+            .as_ref()
+            .filter(|closed| self.sealed.is_some_and(|sealed| sealed.size == closed.size))
+    }
+
+    /// Bytes after the last newline of a closed segment, where its lines are all there.
+    fn find_torn_segments(&self, findings: &mut Vec<Finding>) {
+        for (piece, scan) in self.survey.pieces.iter().zip(&self.scan.pieces) {
+            if let (Some(end), Some(torn)) = (piece.end, scan.torn)
+                && end - piece.first == scan.lines
+            {
+                let message = "bytes that were never recorded follow the last entry of a closed segment";
+                findings
+                    .push(Finding::new(Verdict::Inserted, message).index(end).file(&piece.name).offset(torn));
+            }
+        }
+    }
+
+    /// The live file may be missing only where a rotation puts it next.
+    fn find_missing_live(&self, findings: &mut Vec<Finding>) {
+        let first = self.survey.live_first;
+        let sealed = self.sealed.map_or(0, |head| head.size);
+        if !self.live_there && sealed > first {
+            let message = format!("the live file is not there, and with it {}", count(sealed - first));
+            findings.push(
+                Finding::new(Verdict::Truncated, message)
+                    .range(first, sealed - 1)
+                    .file(live_name(self.layout)),
+            );
+        }
+    }
+
+    fn judge_tiles(&self, findings: &mut Vec<Finding>) {
+        findings
+            .extend(self.scan.damage.runs().map(|(level, first, last)| tiles_damaged(level, first, last)));
+        if let Some(closed) = &self.heads.closed
+            && !self.live_there
+        {
+            let message = "the live file is not there, though the trail was closed";
+            findings.push(
+                Finding::new(Verdict::Missing, message).index(closed.size).file(live_name(self.layout)),
+            );
+        }
+    }
+
+    /// Heads that contradict the entries, although the newest agrees with them.
+    fn judge_heads(&self, findings: &mut Vec<Finding>) {
+        let agrees = |head: &&Head| (self.root_at)(head.size) == Some(head.root);
+        for head in self.heads.all().filter(|head| !agrees(head)) {
+            findings.push(self.fork(head));
+        }
+    }
+
+    fn judge_memory(&self, findings: &mut Vec<Finding>) {
+        let Some(head) = self.remembered else {
+            return;
+        };
+        let entries = self.scan.pieces.iter().map(|piece| piece.lines).sum::<u64>();
+        let sealed = self.sealed.map_or(0, |head| head.size);
+        match (self.root_at)(head.size) {
+            Some(root) if root == head.root => {}
+            // Where the entries are known to differ from the recorded ones, that has been told.
+            _ if findings.iter().any(|f| f.verdict.accuses() && f.index.is_some_and(|i| i < head.size)) => {}
+            Some(_) => findings.push(self.fork(head)),
+            None if sealed >= head.size => {}
+            None => {
+                let message = format!("only {} are there, fewer than in {}", count(entries), head.name());
+                findings
+                    .push(Finding::new(Verdict::RolledBack, message).range(entries, head.size.max(1) - 1));
+            }
+        }
+    }
+
+    /// Enough entries, another root: it lies after the largest head that the entries agree with.
+    fn fork(&self, head: &Head) -> Finding {
+        let smaller = self.heads.all().chain(self.remembered).filter(|other| other.size < head.size);
+        let agreeing = smaller.filter(|other| (self.root_at)(other.size) == Some(other.root));
+        let first = agreeing.map(|other| other.size).max().unwrap_or(0);
+        let message = format!("the entries lead to another root than {}", head.name());
+        let finding = Finding::new(Verdict::Forked, message).range(first, head.size.max(1) - 1);
+        Finding { file: head.file(), ..finding }
+    }
+
+    /// Lines that no version of this program writes, where nothing else is wrong with them.
+    fn judge_lines(&self, findings: &mut Vec<Finding>) {
+        let sealed = self.sealed.map_or(0, |head| head.size);
+        for (piece, scan) in self.survey.pieces.iter().zip(&self.scan.pieces) {
+            let Some((line, offset)) = scan.not_an_entry else {
+                continue;
+            };
+            let told =
+                |finding: &Finding| finding.verdict.accuses() && finding.file.as_ref() == Some(&piece.name);
+            if piece.first + line < sealed && !findings.iter().any(told) {
+                let message = "a line that is empty, or longer than an entry can be";
+                let finding = Finding::new(Verdict::Altered, message).index(piece.first + line);
+                findings.push(finding.file(&piece.name).offset(offset));
+            }
+        }
+    }
+
+    fn judge_blobs(&self, located: Option<&Located>, findings: &mut Vec<Finding>) {
+        for blob in &self.scan.blob_problems {
+            let edits = located.map_or(&[][..], |located| &located.edits[blob.piece]);
+            let piece = &self.survey.pieces[blob.piece];
+            if let Some(index) = locate::recorded_index(piece, edits, blob.line) {
+                let finding = Finding::new(blob.problem.verdict, blob.problem.message).index(index);
+                findings.push(finding.file(&blob.problem.file));
+            }
+        }
+    }
+
+    /// What follows the last sealed entry.
+    fn judge_tail(&self, located: Option<&Located>, findings: &mut Vec<Finding>) -> io::Result<()> {
+        let (Some(head), true) = (self.sealed, self.survey.has_live) else {
+            return Ok(());
+        };
+        let live = self.survey.pieces.last().expect("the live file is one of the pieces");
+        let lines = self.scan.pieces.last().expect("each piece was scanned").lines;
+        let start = match located {
+            None if live.first + lines >= head.size => match self.scan.unsealed_at {
+                Some((_, offset)) => offset,
+                None => self.scan.pieces.last().and_then(|scan| scan.torn).unwrap_or(live.bytes),
+            },
+            Some(Located { sealed_end: Some(end), .. }) => end.offset,
+            _ => return Ok(()),
+        };
+        if findings.iter().any(|finding| finding.verdict == Verdict::Truncated) {
+            return Ok(());
+        }
+        let tail = Tail::read(live, head.size, start)?;
+        match self.closed() {
+            Some(_) => findings.extend(tail.judge_closed(live)),
+            _ if head.kind == heads::Kind::Checkpoint => findings.extend(tail.judge_open(live)),
+            _ => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,182 @@
+//! The tree heads that judge a trail: what its key signed, and what the verifier remembers.
+
+use std::io;
+
+use graven_core::checkpoint::Checkpoint;
+use graven_core::hash::Hash;
+use graven_core::note::{Note, VerifierKey};
+use graven_core::verdict::{Finding, Verdict};
+
+use super::snapshot::{Snapshot, read_if_there};
+use crate::disk::Disk;
+use crate::layout::Layout;
+use crate::publish::closed_text;
+use crate::state::Memory;
+
+/// A size and the root that belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) kind: Kind,
+    pub(super) size: u64,
+    pub(super) root: Hash,
+}
+
+/// Who says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Checkpoint,
+    Closed,
+    Boundary,
+    Remembered,
+}
+
+impl Head {
+    /// The file that it comes from.
+    pub(super) fn file(&self) -> Option<String> {
+        match self.kind {
+            Kind::Checkpoint => Some("checkpoint".to_owned()),
+            Kind::Closed => Some("closed".to_owned()),
+            Kind::Boundary => Some(format!("checkpoints/{}", self.size)),
+            Kind::Remembered => None,
+        }
+    }
+
+    /// What it is called in a message.
+    pub(super) fn name(&self) -> String {
+        match self.kind {
+            Kind::Checkpoint => format!("the checkpoint of {} entries", self.size),
+            Kind::Closed => format!("the note of the close at {} entries", self.size),
+            Kind::Boundary => format!("the checkpoint of the segment's end at {} entries", self.size),
+            Kind::Remembered => format!("the head of {} entries that this verifier remembers", self.size),
+        }
+    }
+}
+
+impl Memory {
+    /// The remembered head.
+    pub(super) fn head(&self) -> Head {
+        Head { kind: Kind::Remembered, size: self.size, root: self.root }
+    }
+}
+
+/// The heads with a good signature.
+#[derive(Debug, Default)]
+pub(super) struct Heads {
+    pub(super) checkpoint: Option<Head>,
+    pub(super) closed: Option<Head>,
+    /// Ascending.
+    pub(super) boundaries: Vec<Head>,
+}
+
+impl Heads {
+    /// Reads and checks all of them; what is wrong with them goes to the findings.
+    pub(super) fn read(
+        disk: &dyn Disk,
+        layout: &Layout,
+        snapshot: &Snapshot,
+        key: &VerifierKey,
+        findings: &mut Vec<Finding>,
+    ) -> io::Result<Heads> {
+        let mut heads = Heads::default();
+        match &snapshot.checkpoint {
+            Some(bytes) => heads.checkpoint = open(bytes, key, Kind::Checkpoint, "checkpoint", findings),
+            None => findings.push(
+                Finding::new(Verdict::Missing, "there is no checkpoint, though every trail has one")
+                    .file("checkpoint"),
+            ),
+        }
+        if let Some(bytes) = &snapshot.closed {
+            heads.closed = open_closed(bytes, key);
+            if heads.closed.is_none() {
+                findings.push(bad_signature("closed", key));
+            }
+        }
+        for size in &snapshot.names.boundaries {
+            let name = format!("checkpoints/{size}");
+            let Some(bytes) = read_if_there(disk, &layout.boundary(*size))? else {
+                continue;
+            };
+            match open(&bytes, key, Kind::Boundary, &name, findings) {
+                Some(head) if head.size == *size => heads.boundaries.push(head),
+                Some(head) => findings.push(
+                    Finding::new(
+                        Verdict::Missing,
+                        format!("the checkpoint of the segment's end is not there; the file holds the one of {} entries", head.size),
+                    )
+                    .index(*size)
+                    .file(name),
+                ),
+                None => {}
+            }
+        }
+        heads.find_old_ones(findings);
+        Ok(heads)
+    }
+
+    /// The largest size that the key signed: up to there the entries are sealed. The checkpoint, unless it is older
+    /// than another head.
+    pub(super) fn sealed(&self) -> Option<&Head> {
+        let rest = self.closed.iter().chain(self.boundaries.last());
+        rest.fold(self.checkpoint.as_ref(), |best, head| match best {
+            Some(best) if best.size >= head.size => Some(best),
+            _ => Some(head),
+        })
+    }
+
+    /// Whether a segment's end at this size is signed.
+    pub(super) fn boundary(&self, size: u64) -> bool {
+        self.boundaries.binary_search_by_key(&size, |head| head.size).is_ok()
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Head> {
+        self.boundaries.iter().chain(&self.closed).chain(&self.checkpoint)
+    }
+
+    /// A checkpoint or a `closed` that is older than what was signed before it.
+    fn find_old_ones(&self, findings: &mut Vec<Finding>) {
+        let Some(checkpoint) = &self.checkpoint else {
+            return;
+        };
+        let newer = self.boundaries.last().into_iter().chain(&self.closed).max_by_key(|head| head.size);
+        if let Some(newer) = newer.filter(|newer| newer.size > checkpoint.size) {
+            let message = format!("{} is older than {}", checkpoint.name(), newer.name());
+            findings
+                .push(Finding::new(Verdict::RolledBack, message).index(checkpoint.size).file("checkpoint"));
+        }
+        if let Some(closed) = self.closed.as_ref().filter(|closed| closed.size < checkpoint.size) {
+            let message = format!("{} is older than {}", closed.name(), checkpoint.name());
+            findings.push(Finding::new(Verdict::RolledBack, message).index(closed.size).file("closed"));
+        }
+    }
+}
+
+fn open(
+    bytes: &[u8],
+    key: &VerifierKey,
+    kind: Kind,
+    name: &str,
+    findings: &mut Vec<Finding>,
+) -> Option<Head> {
+    match Checkpoint::open(bytes, key) {
+        Ok((Checkpoint { size, root, .. }, _)) => Some(Head { kind, size, root }),
+        Err(_) => {
+            findings.push(bad_signature(name, key));
+            None
+        }
+    }
+}
+
+fn bad_signature(file: &str, key: &VerifierKey) -> Finding {
+    let message = format!("this is nothing that the key {key} has signed");
+    Finding::new(Verdict::BadSignature, message).file(file)
+}
+
+fn open_closed(bytes: &[u8], key: &VerifierKey) -> Option<Head> {
+    let note = Note::parse(bytes).ok()?;
+    note.verify(&[key]).ok()?;
+    let mut lines = note.text.lines().skip(2);
+    let size = lines.next()?.parse().ok()?;
+    let root = Hash::parse(lines.next()?).ok()?;
+    (note.text == closed_text(key.name(), size, &root)).then_some(Head { kind: Kind::Closed, size, root })
+}

@@ -1,0 +1,356 @@
+//! Finds the place where the stored entries differ from the recorded ones, once it is known that they do.
+
+use std::io;
+
+use graven_core::hash::Hash;
+use graven_core::tile::{HASH_BYTES, TILE_HEIGHT, TILE_WIDTH};
+use graven_core::verdict::{Finding, Verdict};
+
+use super::diff::{self, Edit, Kind, Listener, Stored};
+use super::heads::Head;
+use super::piece::{HashedLines, Piece, offset_of_line};
+use super::recorded::{Candidates, Group, Recorded};
+use super::scan::Scan;
+use super::spine::subtree_hash;
+use super::tail::count;
+use super::tiles::Tiles;
+
+/// What there is to compare.
+#[derive(Debug)]
+pub(super) struct Scene<'a> {
+    pub(super) pieces: &'a [Piece],
+    pub(super) has_live: bool,
+    pub(super) scan: &'a Scan,
+    pub(super) tiles: &'a Tiles,
+    /// The signed heads, by size; each with the root over the stored entries, where they are all there.
+    pub(super) heads: &'a [(Head, Option<Hash>)],
+    /// The size of the largest.
+    pub(super) sealed: u64,
+    /// Whether the trail was closed there, so that nothing may follow.
+    pub(super) closed: bool,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(super) struct Located {
+    pub(super) findings: Vec<Finding>,
+    /// For each piece: what was done to its lines.
+    pub(super) edits: Vec<Vec<Edit>>,
+    /// Where the unsealed lines of the live file begin, when it was compared: their number and offset.
+    pub(super) sealed_end: Option<diff::End>,
+}
+
+/// So many edits of a piece are kept; the others are counted as findings of their own and left out.
+const EDITS_MAX: usize = 2_000;
+
+/// Compares all that a signed root still vouches for line by line, and judges the rest by the heads.
+pub(super) fn locate(scene: &Scene) -> io::Result<Located> {
+    let candidates = Candidates::read(scene.tiles, scene.scan)?;
+    let mut located = Located { edits: vec![Vec::new(); scene.pieces.len()], ..Located::default() };
+    let mut vouched_for = 0;
+    for (head, _) in scene.heads.iter().rev() {
+        if let Some(recorded) = candidates.vouched_for(head.size, &head.root)? {
+            scene.compare(&recorded, &candidates, &mut located)?;
+            vouched_for = recorded.size;
+            break;
+        }
+    }
+    if vouched_for < scene.sealed {
+        scene.judge_by_heads(vouched_for, &mut located)?;
+    }
+    Ok(located)
+}
+
+impl Scene<'_> {
+    /// Compares the entries below the size of `recorded` with it.
+    fn compare(&self, recorded: &Recorded, candidates: &Candidates, located: &mut Located) -> io::Result<()> {
+        for (number, piece) in self.pieces.iter().enumerate() {
+            let end = piece.end.unwrap_or(u64::MAX).min(recorded.size);
+            if piece.first < recorded.size && !self.is_clean(number, end, recorded) {
+                self.compare_piece(number, end, recorded, located)?;
+            }
+        }
+        for (level, index, root) in &recorded.lost {
+            let leaves = TILE_WIDTH.pow(u32::from(*level));
+            let range = index * leaves..(index + 1) * leaves;
+            add(
+                &mut located.findings,
+                tiles_damaged(level - 1, index * TILE_WIDTH, (index + 1) * TILE_WIDTH - 1),
+            );
+            if candidates.entries_root(*level, *index) != Some(*root) && located.findings.is_empty() {
+                let message = "some of these entries are not the recorded ones; the hashes that would tell which did not survive";
+                located
+                    .findings
+                    .push(Finding::new(Verdict::Altered, message).range(range.start, range.end - 1));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the pass has shown already that this piece is as recorded up to `end`.
+    fn is_clean(&self, number: usize, end: u64, recorded: &Recorded) -> bool {
+        let piece = &self.pieces[number];
+        let lines = self.scan.pieces[number].lines;
+        let all_there =
+            if piece.end == Some(end) { lines == end - piece.first } else { lines >= end - piece.first };
+        let groups = piece.first / TILE_WIDTH..end / TILE_WIDTH;
+        all_there
+            && !self.scan.damage.touches(piece.first, end)
+            && groups.into_iter().all(|group| recorded.group(group) == Group::Leaves)
+    }
+
+    fn compare_piece(
+        &self,
+        number: usize,
+        end: u64,
+        recorded: &Recorded,
+        located: &mut Located,
+    ) -> io::Result<()> {
+        let piece = &self.pieces[number];
+        let scan = &self.scan.pieces[number];
+        let is_live = self.has_live && number + 1 == self.pieces.len();
+        let mut lines = HashedLines::new(piece);
+        let mut leaves = RecordedLeaves::new(recorded, self.tiles, piece.first, end);
+        let mut edits =
+            Edits { recorded, first: piece.first, edits: Vec::new(), lost: None, wrong_groups: Vec::new() };
+        let file_end = scan.torn.unwrap_or(piece.bytes);
+        let open_end = piece.end != Some(end) && !(is_live && self.closed && end == self.sealed);
+        let done = diff::diff(|| lines.next(), || leaves.next(), file_end, open_end, &mut edits)?;
+        if is_live && end == self.sealed {
+            located.sealed_end = Some(done);
+        }
+        for edit in &edits.edits {
+            located.findings.push(tell(piece, edit, is_live));
+        }
+        for (group, offset) in edits.wrong_groups {
+            let first = group * TILE_WIDTH;
+            let message = "at least one of these entries is not the recorded one; the hashes that would tell which did not survive";
+            let finding = Finding::new(Verdict::Altered, message).range(first, first + TILE_WIDTH - 1);
+            add(&mut located.findings, finding.file(&piece.name).offset(offset));
+        }
+        for group in leaves.damaged_groups {
+            add(&mut located.findings, tiles_damaged(0, group * TILE_WIDTH, (group + 1) * TILE_WIDTH - 1));
+        }
+        located.edits[number] = edits.edits;
+        Ok(())
+    }
+
+    /// Where nothing vouches for leaf hashes any more: the range between the last head that the entries agree with and
+    /// the first that they do not.
+    fn judge_by_heads(&self, vouched_for: u64, located: &mut Located) -> io::Result<()> {
+        let agreeing =
+            self.heads.iter().filter(|(head, root)| *root == Some(head.root)).map(|(head, _)| head.size);
+        let good = agreeing.max().unwrap_or(0).max(vouched_for);
+        let miscounted = self.miscounted(good);
+        if !miscounted.is_empty() {
+            located.findings.extend(miscounted);
+            return Ok(());
+        }
+        let wrong = self
+            .heads
+            .iter()
+            .find(|(head, root)| head.size > good && root.is_some_and(|root| root != head.root));
+        let Some((head, _)) = wrong else {
+            return Ok(());
+        };
+        let backed = self.tiles.hashes(0) >= head.size && !self.scan.damage.touches(good, head.size);
+        located.findings.push(if backed {
+            let message =
+                format!("these entries and their hashes agree with each other, but not with {}", head.name());
+            let finding = Finding::new(Verdict::Forked, message).range(good, head.size - 1);
+            Finding { file: head.file(), ..finding }
+        } else {
+            let message =
+                format!("these entries do not lead to {}, and no hashes are left to tell which", head.name());
+            let finding = Finding::new(Verdict::Altered, message).range(good, head.size - 1);
+            match self.pieces.iter().rev().find(|piece| piece.first <= good) {
+                Some(piece) => {
+                    let offset = offset_of_line(piece, good - piece.first)?;
+                    finding.file(&piece.name).offset(offset)
+                }
+                None => finding,
+            }
+        });
+        Ok(())
+    }
+
+    /// Segments past `good` with more or fewer lines than they must have.
+    fn miscounted(&self, good: u64) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for (number, (piece, scan)) in self.pieces.iter().zip(&self.scan.pieces).enumerate() {
+            let is_live = self.has_live && number + 1 == self.pieces.len();
+            let end = piece.end.unwrap_or(self.sealed);
+            let expected = end.saturating_sub(piece.first);
+            let from = good.max(piece.first);
+            if from >= end || scan.lines == expected || is_live && scan.lines > expected {
+                continue;
+            }
+            let found = format!("{} where {expected} were recorded", count(scan.lines));
+            let finding = match scan.lines < expected {
+                true if is_live => {
+                    let offset = scan.torn.unwrap_or(piece.bytes);
+                    Finding::new(Verdict::Truncated, found)
+                        .range(piece.first + scan.lines, end - 1)
+                        .offset(offset)
+                }
+                true => Finding::new(Verdict::Missing, found).range(from, end - 1),
+                false => Finding::new(Verdict::Inserted, found).range(from, end - 1),
+            };
+            findings.push(finding.file(&piece.name));
+        }
+        findings
+    }
+}
+
+/// A stretch of hashes that are not what was recorded.
+pub(super) fn tiles_damaged(level: u8, first: u64, last: u64) -> Finding {
+    let leaves = 1 << (level * TILE_HEIGHT);
+    let message = "stored hashes are not those of the entries, which are as recorded; they can be made again";
+    Finding::new(Verdict::TilesDamaged, message)
+        .range(first * leaves, (last + 1) * leaves - 1)
+        .file(format!("tiles/{level}"))
+        .offset(first * HASH_BYTES as u64)
+}
+
+/// Adds a finding; one that goes on where the last one of its kind ends makes that one longer.
+fn add(findings: &mut Vec<Finding>, finding: Finding) {
+    match findings.last_mut() {
+        Some(before)
+            if before.verdict == finding.verdict
+                && before.file == finding.file
+                && before.last.is_some_and(|last| Some(last + 1) == finding.index) =>
+        {
+            before.last = finding.last.or(finding.index);
+        }
+        _ => findings.push(finding),
+    }
+}
+
+/// Puts an edit into words.
+fn tell(piece: &Piece, edit: &Edit, is_live: bool) -> Finding {
+    let first = piece.first + edit.at;
+    let last = first + edit.count - 1;
+    let entries = count(edit.count);
+    let finding = match edit.kind {
+        Kind::Altered => {
+            Finding::new(Verdict::Altered, format!("{entries} not as recorded")).range(first, last)
+        }
+        Kind::Inserted => {
+            Finding::new(Verdict::Inserted, format!("{entries} never recorded here")).index(first)
+        }
+        Kind::CutOff if is_live => {
+            Finding::new(Verdict::Truncated, format!("the file ends before {entries} that were recorded"))
+                .range(first, last)
+        }
+        Kind::Missing | Kind::CutOff => {
+            Finding::new(Verdict::Missing, format!("{entries} recorded here, but not there any more"))
+                .range(first, last)
+        }
+    };
+    finding.file(&piece.name).offset(edit.offset)
+}
+
+/// The index at which the line of a piece was recorded; `None` when that line was altered or inserted.
+pub(super) fn recorded_index(piece: &Piece, edits: &[Edit], line: u64) -> Option<u64> {
+    let mut number = line;
+    for edit in edits.iter().take_while(|edit| edit.line <= line) {
+        match edit.kind {
+            Kind::Altered | Kind::Inserted if line < edit.line + edit.count => return None,
+            Kind::Altered => {}
+            Kind::Inserted => number -= edit.count,
+            Kind::Missing | Kind::CutOff => number += edit.count,
+        }
+    }
+    Some(piece.first + number)
+}
+
+/// Hears the edits of one piece.
+struct Edits<'a> {
+    recorded: &'a Recorded,
+    first: u64,
+    edits: Vec<Edit>,
+    /// A group whose leaf hashes are lost: its number, the offset of its first line, and what stands there.
+    lost: Option<(u64, u64, Vec<Hash>)>,
+    /// Groups whose root is not the recorded one, with the offset of the first line.
+    wrong_groups: Vec<(u64, u64)>,
+}
+
+impl Listener for Edits<'_> {
+    fn edit(&mut self, edit: Edit) {
+        let full = self.edits.len() >= EDITS_MAX;
+        match self.edits.last_mut() {
+            Some(last)
+                if last.kind == edit.kind
+                    && last.at + last.count == edit.at
+                    && edit.kind != Kind::Inserted =>
+            {
+                last.count += edit.count;
+            }
+            // Past the limit only the last one grows, so that its end is still right.
+            Some(last) if full => last.count = (edit.at + edit.count - last.at).max(last.count),
+            _ => self.edits.push(edit),
+        }
+    }
+
+    fn stands_for_lost(&mut self, recorded: u64, (offset, leaf): Stored) {
+        let index = self.first + recorded;
+        let group = index / TILE_WIDTH;
+        if index.is_multiple_of(TILE_WIDTH) {
+            self.lost = Some((group, offset, Vec::new()));
+        }
+        let Some((lost_group, offset, leaves)) = &mut self.lost else {
+            return;
+        };
+        if *lost_group != group || leaves.len() as u64 != index % TILE_WIDTH {
+            self.lost = None;
+            return;
+        }
+        leaves.push(leaf);
+        if leaves.len() as u64 == TILE_WIDTH {
+            if let Group::Root(root) = self.recorded.group(group)
+                && subtree_hash(leaves) != root
+            {
+                self.wrong_groups.push((group, *offset));
+            }
+            self.lost = None;
+        }
+    }
+}
+
+/// The recorded leaf hashes of a stretch of entries, read as they are needed.
+struct RecordedLeaves<'a> {
+    recorded: &'a Recorded,
+    tiles: &'a Tiles,
+    next: u64,
+    end: u64,
+    group: Vec<Hash>,
+    damaged_groups: Vec<u64>,
+}
+
+impl<'a> RecordedLeaves<'a> {
+    fn new(recorded: &'a Recorded, tiles: &'a Tiles, first: u64, end: u64) -> RecordedLeaves<'a> {
+        RecordedLeaves { recorded, tiles, next: first, end, group: Vec::new(), damaged_groups: Vec::new() }
+    }
+
+    fn next(&mut self) -> io::Result<Option<diff::Recorded>> {
+        if self.next >= self.end {
+            return Ok(None);
+        }
+        let index = self.next;
+        self.next += 1;
+        let (group, place) = (index / TILE_WIDTH, (index % TILE_WIDTH) as usize);
+        if index >= self.recorded.size - self.recorded.size % TILE_WIDTH {
+            return Ok(Some(diff::Recorded::Leaf(self.recorded.tail[place])));
+        }
+        if place == 0 || self.group.is_empty() {
+            self.group = match self.recorded.group(group) {
+                Group::Leaves => self.tiles.read(0, group * TILE_WIDTH, TILE_WIDTH)?,
+                _ => Vec::new(),
+            };
+            if self.group.is_empty() && place == 0 && matches!(self.recorded.group(group), Group::Root(_)) {
+                self.damaged_groups.push(group);
+            }
+        }
+        Ok(Some(self.group.get(place).map_or(diff::Recorded::Lost, |leaf| diff::Recorded::Leaf(*leaf))))
+    }
+}

@@ -1,0 +1,87 @@
+//! One look at a trail that somebody may be writing: which files there are, and the small ones read.
+//!
+//! The names are listed before and after the rest is read, until both listings are the same. In between no segment
+//! was closed, so the live file that was opened is the one that the listing leaves room for. `closed` and `checkpoint`
+//! are read before the live file is opened: what they cover was written before, and never changes.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::disk::{Disk, File, Open};
+use crate::durable;
+use crate::layout::{Layout, segment_first};
+
+/// What was seen.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    pub(super) meta: Option<Vec<u8>>,
+    pub(super) closed: Option<Vec<u8>>,
+    pub(super) checkpoint: Option<Vec<u8>>,
+    /// The live file and its length; `None` when there is none.
+    pub(super) live: Option<(Arc<dyn File>, u64)>,
+    pub(super) names: Names,
+}
+
+/// The names that a rotation changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Names {
+    /// The sizes in `checkpoints/`, ascending.
+    pub(super) boundaries: Vec<u64>,
+    /// The first indexes in `segments/`, ascending, with the files' lengths.
+    pub(super) segments: Vec<(u64, u64)>,
+}
+
+/// A writer that closes segments faster than we list them, so many times in a row, is not one of ours.
+const LOOKS_MAX: u32 = 1_000;
+
+impl Snapshot {
+    pub(super) fn take(disk: &dyn Disk, layout: &Layout) -> io::Result<Snapshot> {
+        let mut before = Names::list(disk, layout)?;
+        let mut looks = 0;
+        loop {
+            let meta = read_if_there(disk, layout.meta().as_path())?;
+            let closed = read_if_there(disk, layout.closed().as_path())?;
+            let checkpoint = read_if_there(disk, layout.checkpoint().as_path())?;
+            let live = if_there(disk.open(layout.live(), Open::Read))?;
+            let live = live.map(|file| file.bytes().map(|bytes| (file, bytes))).transpose()?;
+            let after = Names::list(disk, layout)?;
+            looks += 1;
+            if after == before || looks == LOOKS_MAX {
+                return Ok(Snapshot { meta, closed, checkpoint, live, names: after });
+            }
+            before = after;
+        }
+    }
+}
+
+impl Names {
+    fn list(disk: &dyn Disk, layout: &Layout) -> io::Result<Names> {
+        let list = |dir: PathBuf| if_there(disk.read_dir(&dir)).map(Option::unwrap_or_default);
+        let mut boundaries: Vec<u64> = list(layout.boundaries())?
+            .iter()
+            .filter_map(|entry| {
+                entry.name.parse().ok().filter(|size: &u64| *size > 0 && size.to_string() == entry.name)
+            })
+            .collect();
+        let mut segments: Vec<(u64, u64)> = list(layout.segments())?
+            .iter()
+            .filter_map(|entry| Some((segment_first(&entry.name)?, entry.metadata.bytes)))
+            .collect();
+        boundaries.sort_unstable();
+        segments.sort_unstable();
+        Ok(Names { boundaries, segments })
+    }
+}
+
+pub(super) fn read_if_there(disk: &dyn Disk, path: &std::path::Path) -> io::Result<Option<Vec<u8>>> {
+    if_there(durable::read_file(disk, path))
+}
+
+fn if_there<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

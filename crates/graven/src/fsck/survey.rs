@@ -1,0 +1,202 @@
+//! Which file holds which entries.
+//!
+//! Segments begin at 0 and at every size in `checkpoints/`; the live file at the newest. Two steps of a rotation show:
+//! a boundary checkpoint whose segment still has the live file's name, and no live file at the newest boundary.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use graven_core::tile::TILE_WIDTH;
+use graven_core::verdict::{Finding, Verdict};
+
+use super::heads::Heads;
+use super::piece::{HashedLines, Piece, Source, count_lines};
+use super::snapshot::Snapshot;
+use super::tiles::Tiles;
+use crate::disk::Disk;
+use crate::layout::Layout;
+
+/// The files in the order of the log.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    pub(super) pieces: Vec<Piece>,
+    /// Whether the last piece is the live file, still growing.
+    pub(super) has_live: bool,
+    /// Where the live file begins, or would.
+    pub(super) live_first: u64,
+}
+
+/// The name of a segment, relative to the trail's directory.
+fn segment_name(first: u64) -> String {
+    format!("segments/{first:020}.jsonl")
+}
+
+/// The name of the live file in a report: relative to the trail's directory, or its own beside it.
+pub(super) fn live_name(layout: &Layout) -> String {
+    let live = layout.live();
+    let name =
+        live.strip_prefix(layout.dir()).ok().or(live.file_name().map(std::path::Path::new)).unwrap_or(live);
+    name.display().to_string()
+}
+
+/// Puts the files in order; gaps and files that should not be there go to the findings.
+pub(super) fn survey(
+    disk: &Arc<dyn Disk>,
+    layout: &Layout,
+    snapshot: &Snapshot,
+    heads: &Heads,
+    tiles: &Tiles,
+    findings: &mut Vec<Finding>,
+) -> io::Result<Survey> {
+    let mut surveyor = Surveyor {
+        disk,
+        layout,
+        tiles,
+        segments: snapshot.names.segments.iter().copied().collect(),
+        live: snapshot.live.as_ref().map(|(file, bytes)| (Source::Open(Arc::clone(file)), *bytes)),
+        findings,
+    };
+    // A boundary whose checkpoint is damaged is still one, but not whatever anybody puts there.
+    let sealed = heads.sealed().map_or(u64::MAX, |head| head.size);
+    let is_boundary =
+        |size: &u64| heads.boundary(*size) || size.is_multiple_of(TILE_WIDTH) && *size <= sealed;
+    let mut starts = vec![0];
+    starts.extend(snapshot.names.boundaries.iter().copied().filter(is_boundary));
+    surveyor.place_strangers(&mut starts)?;
+    surveyor.close_last(&mut starts)?;
+    surveyor.run(&starts)
+}
+
+struct Surveyor<'a> {
+    disk: &'a Arc<dyn Disk>,
+    layout: &'a Layout,
+    tiles: &'a Tiles,
+    /// The closed segments: first index and length in bytes.
+    segments: BTreeMap<u64, u64>,
+    live: Option<(Source, u64)>,
+    findings: &'a mut Vec<Finding>,
+}
+
+impl Surveyor<'_> {
+    fn run(mut self, starts: &[u64]) -> io::Result<Survey> {
+        let mut survey = Survey::default();
+        for (number, start) in starts.iter().copied().enumerate() {
+            match starts.get(number + 1).copied() {
+                Some(end) if self.segments.contains_key(&start) => {
+                    survey.pieces.push(self.segment(start, end));
+                }
+                Some(end) => {
+                    let newest = number + 2 == starts.len();
+                    if newest && self.live_is_unfinished_segment(start, end)? {
+                        survey.pieces.extend(self.take_live(start, Some(end)));
+                    } else {
+                        let message = "the segment that holds these entries is not there";
+                        let finding = Finding::new(Verdict::Missing, message).range(start, end - 1);
+                        self.findings.push(finding.file(segment_name(start)));
+                    }
+                }
+                None => {
+                    survey.live_first = start;
+                    survey.pieces.extend(self.take_live(start, None));
+                    survey.has_live = survey.pieces.last().is_some_and(|piece| piece.end.is_none());
+                }
+            }
+        }
+        Ok(survey)
+    }
+
+    /// Segments that begin where no checkpoint is: either that checkpoint is missing, or they do not belong here.
+    fn place_strangers(&mut self, starts: &mut Vec<u64>) -> io::Result<()> {
+        let strangers: Vec<u64> =
+            self.segments.keys().copied().filter(|first| !starts.contains(first)).collect();
+        for first in strangers {
+            if self.belongs(first, starts)? {
+                starts.push(first);
+                starts.sort_unstable();
+                self.miss_boundary(first);
+            } else {
+                self.segments.remove(&first);
+                let message = "a segment that no checkpoint has closed";
+                self.findings
+                    .push(Finding::new(Verdict::Inserted, message).index(first).file(segment_name(first)));
+            }
+        }
+        Ok(())
+    }
+
+    fn belongs(&self, first: u64, starts: &[u64]) -> io::Result<bool> {
+        if !first.is_multiple_of(TILE_WIDTH) {
+            return Ok(false);
+        }
+        if self.begins_with(&self.segment(first, first), first)? == Some(true) {
+            return Ok(true);
+        }
+        let before = starts.iter().copied().filter(|start| *start < first).max().unwrap_or(0);
+        if !self.segments.contains_key(&before) {
+            return Ok(false);
+        }
+        Ok(before + count_lines(&self.segment(before, first))? == first)
+    }
+
+    /// A closed segment at the newest boundary: its own end has lost its checkpoint, and the live file follows it.
+    fn close_last(&mut self, starts: &mut Vec<u64>) -> io::Result<()> {
+        let last = starts.last().copied().expect("0 is always there");
+        if self.segments.contains_key(&last) {
+            let end = last + count_lines(&self.segment(last, last))?;
+            self.miss_boundary(end);
+            if end > last {
+                starts.push(end);
+            }
+        }
+        Ok(())
+    }
+
+    fn miss_boundary(&mut self, size: u64) {
+        let finding = Finding::new(Verdict::Missing, "the checkpoint of the segment's end is not there");
+        self.findings.push(finding.index(size).file(format!("checkpoints/{size}")));
+    }
+
+    /// Whether the live file holds the entries of the last segment, which a crash kept from being renamed.
+    fn live_is_unfinished_segment(&self, start: u64, end: u64) -> io::Result<bool> {
+        let Some(live) = self.live_piece(start, Some(end)) else {
+            return Ok(false);
+        };
+        if let Some(known) = self.begins_with(&live, start)? {
+            if known {
+                return Ok(true);
+            }
+            if self.begins_with(&live, end)? == Some(true) {
+                return Ok(false);
+            }
+        }
+        Ok(count_lines(&live)? == end - start)
+    }
+
+    /// Whether the first line of a piece is the entry with this index, as far as `tiles/` knows.
+    fn begins_with(&self, piece: &Piece, index: u64) -> io::Result<Option<bool>> {
+        let recorded = self.tiles.read(0, index, 1)?;
+        let stored = HashedLines::new(piece).next()?;
+        Ok(match (recorded.first(), stored) {
+            (Some(recorded), Some((_, stored))) => Some(*recorded == stored),
+            _ => None,
+        })
+    }
+
+    fn segment(&self, first: u64, end: u64) -> Piece {
+        let bytes = self.segments.get(&first).copied().unwrap_or(0);
+        let source = Source::Path(Arc::clone(self.disk), self.layout.segment(first));
+        Piece { source, name: segment_name(first), first, end: Some(end), bytes }
+    }
+
+    fn live_piece(&self, first: u64, end: Option<u64>) -> Option<Piece> {
+        let (source, bytes) = self.live.clone()?;
+        Some(Piece { source, name: live_name(self.layout), first, end, bytes })
+    }
+
+    fn take_live(&mut self, first: u64, end: Option<u64>) -> Option<Piece> {
+        let piece = self.live_piece(first, end);
+        self.live = None;
+        piece
+    }
+}

@@ -1,0 +1,100 @@
+//! What is stored past the last sealed entry.
+
+use std::io;
+
+use graven_core::entry::Entry;
+use graven_core::tile::ENTRY_BYTES_MAX;
+use graven_core::verdict::{Finding, Verdict};
+
+use super::piece::{Chunk, Piece};
+use crate::publish::{UNSEALED_BYTES_MAX, UNSEALED_ENTRIES_MAX};
+
+/// What a crash can leave unfinished at the end of the live file: at most one group.
+const TORN_BYTES_MAX: u64 = crate::queue::GROUP_BYTES_MAX as u64;
+
+/// How many bytes are read at a time.
+const READ_BYTES: u64 = 256 << 10;
+
+/// The unsealed end of the live file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tail {
+    /// The index of its first entry.
+    first: u64,
+    /// Where it begins.
+    start: u64,
+    /// How many good lines there are.
+    entries: u64,
+    /// Where the good lines end.
+    good_end: u64,
+    /// Where the file ends.
+    end: u64,
+}
+
+impl Tail {
+    /// Reads lines from the offset `start` on, until one is not an entry.
+    pub(super) fn read(live: &Piece, first: u64, start: u64) -> io::Result<Tail> {
+        let mut tail = Tail { first, start, entries: 0, good_end: start, end: live.bytes };
+        let mut chunk = Chunk::default();
+        let mut at = start;
+        while at < live.bytes {
+            let end = live.bytes.min(at + READ_BYTES);
+            chunk.read(live, at, end)?;
+            for (start, end) in chunk.lines() {
+                let line = &chunk.buffer[start..end];
+                if line.len() > ENTRY_BYTES_MAX || Entry::from_line(line).is_err() {
+                    return Ok(tail);
+                }
+                tail.entries += 1;
+                tail.good_end = chunk.offset(end) + 1;
+            }
+            at = end;
+        }
+        Ok(tail)
+    }
+
+    /// What it means after a clean close: nothing may follow.
+    pub(super) fn judge_closed(&self, live: &Piece) -> Option<Finding> {
+        if self.start == self.end {
+            return None;
+        }
+        let message = "something follows the last entry, though the trail was closed after it";
+        let last = self.first + self.entries.saturating_sub(1);
+        Some(
+            Finding::new(Verdict::Inserted, message)
+                .range(self.first, last)
+                .file(&live.name)
+                .offset(self.start),
+        )
+    }
+
+    /// What it means otherwise.
+    pub(super) fn judge_open(&self, live: &Piece) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let here = |verdict, message: String| Finding::new(verdict, message).file(&live.name);
+        if self.entries > UNSEALED_ENTRIES_MAX || self.good_end - self.start > UNSEALED_BYTES_MAX {
+            let message =
+                "more entries are past the checkpoint than there can be: it is older than it should be";
+            findings.push(here(Verdict::RolledBack, message.to_owned()).index(self.first).offset(self.start));
+        } else if self.entries > 0 {
+            let message = format!("{} past the checkpoint rest on the disk alone", count(self.entries));
+            let last = self.first + self.entries - 1;
+            findings.push(here(Verdict::Unsealed, message).range(self.first, last).offset(self.start));
+        }
+        let bad = self.first + self.entries;
+        let bad_bytes = self.end - self.good_end;
+        if bad_bytes > TORN_BYTES_MAX {
+            let message =
+                format!("what stands here is no entry, and no crash leaves {bad_bytes} bytes of that");
+            findings.push(here(Verdict::Altered, message).index(bad).offset(self.good_end));
+        } else if bad_bytes > 0 {
+            let message = format!("the last {bad_bytes} bytes are no entry: a crash, or a write in progress");
+            findings.push(here(Verdict::TornTail, message).index(bad).offset(self.good_end));
+        }
+        findings
+    }
+}
+
+/// A number of entries, in words.
+pub(super) fn count(entries: u64) -> String {
+    if entries == 1 { "1 entry".to_owned() } else { format!("{entries} entries") }
+}

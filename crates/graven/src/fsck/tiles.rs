@@ -1,0 +1,108 @@
+//! The hashes in `tiles/`, as far as they can be read.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use graven_core::hash::Hash;
+use graven_core::tile::{HASH_BYTES, level_hashes};
+
+use crate::disk::{Disk, File, Open};
+use crate::durable;
+use crate::layout::Layout;
+
+/// The files of `tiles/`, opened for the tree of some size. A file that is absent counts as empty.
+#[derive(Debug)]
+pub(super) struct Tiles {
+    size: u64,
+    files: Vec<Option<Arc<dyn File>>>,
+}
+
+impl Tiles {
+    pub(super) fn open(disk: &dyn Disk, layout: &Layout, size: u64) -> io::Result<Tiles> {
+        let mut files = Vec::new();
+        for level in (0..).take_while(|level| level_hashes(size, *level) > 0) {
+            files.push(match disk.open(&layout.level(level), Open::Read) {
+                Ok(file) => Some(file),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                Err(error) => return Err(error),
+            });
+        }
+        Ok(Tiles { size, files })
+    }
+
+    /// How many levels that tree has.
+    pub(super) fn levels(&self) -> u8 {
+        self.files.len() as u8
+    }
+
+    /// How many hashes of a level that tree has.
+    pub(super) fn hashes(&self, level: u8) -> u64 {
+        level_hashes(self.size, level)
+    }
+
+    /// The stored hashes `first..first + count` of a level, cut short where the file or the tree ends.
+    pub(super) fn read(&self, level: u8, first: u64, count: u64) -> io::Result<Vec<Hash>> {
+        let count = count.min(self.hashes(level).saturating_sub(first));
+        let Some(Some(file)) = self.files.get(usize::from(level)) else {
+            return Ok(Vec::new());
+        };
+        let mut bytes = vec![0; usize::try_from(count).map_err(io::Error::other)? * HASH_BYTES];
+        let read = durable::read_full_at(&**file, &mut bytes, first * HASH_BYTES as u64)?;
+        let (hashes, _) = bytes[..read].as_chunks::<HASH_BYTES>();
+        Ok(hashes.iter().map(|hash| Hash::from_bytes(*hash)).collect())
+    }
+
+    /// Compares hashes of a level, from `first` on, with the stored ones; what lies past the tree is not compared.
+    pub(super) fn compare(
+        &self,
+        level: u8,
+        first: u64,
+        hashes: &[Hash],
+        damage: &mut Damage,
+    ) -> io::Result<()> {
+        let stored = self.read(level, first, hashes.len() as u64)?;
+        let count = (hashes.len() as u64).min(self.hashes(level).saturating_sub(first)) as usize;
+        if stored == hashes[..count] {
+            return Ok(());
+        }
+        for i in (0..count).filter(|i| stored.get(*i) != Some(&hashes[*i])) {
+            damage.add(level, first + i as u64, first + i as u64);
+        }
+        Ok(())
+    }
+}
+
+/// Where stored hashes differ from those of the entries: by level, the runs of hashes `first..=last`.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Damage(BTreeMap<u8, Vec<(u64, u64)>>);
+
+/// So many separate runs are remembered a level; further ones only stretch the last.
+const RUNS_MAX: usize = 10_000;
+
+impl Damage {
+    /// The runs, level by level: level, first and last hash.
+    pub(super) fn runs(&self) -> impl Iterator<Item = (u8, u64, u64)> {
+        self.0.iter().flat_map(|(level, runs)| runs.iter().map(|(first, last)| (*level, *first, *last)))
+    }
+
+    /// Whether a leaf hash of the entries `first..end` is damaged.
+    pub(super) fn touches(&self, first: u64, end: u64) -> bool {
+        self.0.get(&0).is_some_and(|runs| runs.iter().any(|run| run.0 < end && first <= run.1))
+    }
+
+    pub(super) fn extend(&mut self, more: &Damage) {
+        for (level, first, last) in more.runs() {
+            self.add(level, first, last);
+        }
+    }
+
+    fn add(&mut self, level: u8, first: u64, last: u64) {
+        let runs = self.0.entry(level).or_default();
+        let full = runs.len() >= RUNS_MAX;
+        match runs.last_mut() {
+            Some(run) if run.1 + 1 == first || full => run.1 = run.1.max(last),
+            _ => runs.push((first, last)),
+        }
+    }
+}

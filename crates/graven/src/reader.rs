@@ -1,0 +1,290 @@
+//! Reads a trail without touching it: no lock, no write, also beside the process that writes it.
+//!
+//! A rotation renames the live file to `segments/<first>.jsonl` and makes a new live file, at any moment of ours.
+//! So every look at a trail is taken in an order that cannot mistake it for a loss: see
+//! `reader/segments.rs`. What the writer has not finished, a line without its newline, is not an entry.
+
+mod entries;
+mod find;
+mod follow;
+mod hashes;
+mod lines;
+mod offsets;
+mod segments;
+mod stats;
+
+use std::collections::HashMap;
+use std::io;
+use std::ops::{Bound, RangeBounds};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use graven_core::checkpoint::Checkpoint;
+use graven_core::entry::{BlobRef, Entry};
+use graven_core::hash::{Hash, leaf_hash, sha256};
+
+use crate::disk::{Disk, File, Kind, Open};
+use crate::durable;
+use crate::error::{Error, ErrorKind};
+use crate::layout::Layout;
+use crate::meta::Meta;
+use crate::settings::Machine;
+
+pub use entries::Entries;
+pub use follow::Follow;
+pub use stats::{Stats, Tally};
+
+pub(crate) use hashes::Hashes;
+
+use lines::Lines;
+use offsets::LineIndex;
+use segments::{Part, Segments};
+
+/// A trail, for reading. Clones share what has been learnt about where lines begin.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    disk: Arc<dyn Disk>,
+    layout: Layout,
+    meta: Meta,
+    /// Where lines begin, by the first index of the segment. A live file keeps its first index when it is closed.
+    indexes: Mutex<HashMap<u64, LineIndex>>,
+}
+
+/// One stored entry: its position and its exact bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its position in the trail, from 0.
+    pub index: u64,
+    /// The stored line, without its newline.
+    pub line: Vec<u8>,
+}
+
+/// Where an entry is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The segment, closed or live.
+    pub file: PathBuf,
+    /// The offset of the line's first byte.
+    pub offset: u64,
+}
+
+impl Reader {
+    /// Opens the trail that a path names: its directory, or its live file.
+    pub fn open(path: impl AsRef<Path>) -> Result<Reader, Error> {
+        let machine = Machine::os();
+        let layout = Layout::find(&*machine.disk, path.as_ref());
+        Reader::open_on(&machine, layout)
+    }
+
+    /// The same on a given machine.
+    pub fn open_on(machine: &Machine, layout: Layout) -> Result<Reader, Error> {
+        let meta = Meta::read(&*machine.disk, &layout)?;
+        let indexes = Mutex::default();
+        Ok(Reader { shared: Arc::new(Shared { disk: Arc::clone(&machine.disk), layout, meta, indexes }) })
+    }
+
+    /// What the trail is.
+    pub fn meta(&self) -> &Meta {
+        &self.shared.meta
+    }
+
+    /// Where its files lie.
+    pub fn layout(&self) -> &Layout {
+        &self.shared.layout
+    }
+
+    pub(crate) fn disk(&self) -> &Arc<dyn Disk> {
+        &self.shared.disk
+    }
+
+    /// How many entries there are now: complete lines, sealed or not.
+    pub fn len(&self) -> Result<u64, Error> {
+        let segments = self.segments()?;
+        let live = segments.live();
+        let Some(file) = &live.file else {
+            return Ok(live.first);
+        };
+        let lines = self
+            .indexed(live, file, |index| index.lines_before(&**file, u64::MAX, live.settled_bytes(file)?));
+        Ok(live.first + lines?)
+    }
+
+    /// Whether there is no entry at all.
+    pub fn is_empty(&self) -> Result<bool, Error> {
+        Ok(self.len()? == 0)
+    }
+
+    /// The entries of a range, in order, read as they are asked for. The range may reach past the end.
+    ///
+    /// What is there now is read whole; entries that are appended meanwhile may or may not be among it.
+    pub fn entries(&self, range: impl RangeBounds<u64>) -> Result<Entries, Error> {
+        let start = match range.start_bound() {
+            Bound::Included(&start) => start,
+            Bound::Excluded(&before) => before.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let end = match range.end_bound() {
+            Bound::Included(&last) => last.saturating_add(1),
+            Bound::Excluded(&end) => end,
+            Bound::Unbounded => u64::MAX,
+        };
+        Entries::new(self.clone(), start, end)
+    }
+
+    /// The newest entries, at most `count` of them, in the order of the trail.
+    pub fn tail(&self, count: u64) -> Result<Entries, Error> {
+        self.entries(self.len()?.saturating_sub(count)..)
+    }
+
+    /// Entries as they come, from an index on: see [`Follow`].
+    pub fn follow(&self, from: u64) -> Follow {
+        Follow::new(self.clone(), from)
+    }
+
+    /// The entry at an index; `None` when there is none yet.
+    pub fn record(&self, index: u64) -> Result<Option<Record>, Error> {
+        self.entries(index..=index)?.next().transpose()
+    }
+
+    /// The newest entry with this id. May have to look through the whole trail, from its end.
+    pub fn find(&self, id: &str) -> Result<Option<Record>, Error> {
+        find::newest(self, id)
+    }
+
+    /// Where the entry at an index is stored; `None` when there is none yet.
+    pub fn place(&self, index: u64) -> Result<Option<Place>, Error> {
+        let segments = self.segments()?;
+        let part = segments.part_of(index)?;
+        let Some(file) = self.open_part(part)? else {
+            return Ok(None);
+        };
+        let Some(offset) = self.offset_of(part, &file, index)? else {
+            return Ok(None);
+        };
+        let complete = Lines::at(file, part.path.clone(), offset).advance()?;
+        Ok(complete.then(|| Place { file: part.path.to_path_buf(), offset }))
+    }
+
+    /// The latest checkpoint, its signature checked with the trail's key, and the note as it is stored.
+    pub fn checkpoint(&self) -> Result<(Checkpoint, String), Error> {
+        let path = self.layout().checkpoint();
+        let bytes = durable::read_file(&**self.disk(), &path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => {
+                Error::with_source(ErrorKind::Data, format!("{} is missing", path.display()), error)
+            }
+            _ => cannot("read", &path, error),
+        })?;
+        let (checkpoint, note) = Checkpoint::open(&bytes, &self.meta().key).map_err(|error| {
+            Error::with_source(ErrorKind::Data, format!("{} is not a good checkpoint", path.display()), error)
+        })?;
+        Ok((checkpoint, note.to_string()))
+    }
+
+    /// A large detail by its reference, checked against its length and its hash.
+    pub fn blob(&self, blob: &BlobRef) -> Result<String, Error> {
+        let path = self.layout().blob(&blob.sha256.to_hex());
+        let damaged = |what: String| Error::new(ErrorKind::Data, format!("blob {}: {what}", path.display()));
+        let metadata = self.disk().metadata(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => damaged("missing".into()),
+            _ => cannot("read", &path, error),
+        })?;
+        // The length first: a reference that lies must not make us read a file of any size.
+        if metadata.kind != Kind::File || metadata.bytes != blob.bytes {
+            return Err(damaged(format!("{} bytes, where the entry says {}", metadata.bytes, blob.bytes)));
+        }
+        let bytes =
+            durable::read_file(&**self.disk(), &path).map_err(|error| cannot("read", &path, error))?;
+        if sha256(&bytes) != blob.sha256 {
+            return Err(damaged("its bytes are not those of its name".into()));
+        }
+        String::from_utf8(bytes).map_err(|_| damaged("not UTF-8".into()))
+    }
+
+    /// An entry's detail as JSON text, fetched from beside the log when it is kept there.
+    pub fn detail(&self, entry: &Entry) -> Result<Option<String>, Error> {
+        let Some(detail) = &entry.detail else {
+            return Ok(None);
+        };
+        match detail.blob() {
+            Some(blob) => self.blob(&blob).map(Some),
+            None => Ok(Some(detail.as_str().to_owned())),
+        }
+    }
+
+    /// The stored hashes of a tree of `size` leaves.
+    pub(crate) fn hashes(&self, size: u64) -> Hashes {
+        Hashes::new(Arc::clone(self.disk()), self.layout().clone(), size)
+    }
+
+    /// A look at the segments as they are now.
+    fn segments(&self) -> Result<Segments, Error> {
+        Segments::list(&**self.disk(), self.layout(), |last| {
+            let file = self.open_closed(&last.path)?;
+            self.indexed(last, &file, |index| index.lines_before(&*file, u64::MAX, u64::MAX))
+        })
+    }
+
+    /// The file of a part; `None` for a live file that is just being made.
+    fn open_part(&self, part: &Part) -> Result<Option<Arc<dyn File>>, Error> {
+        match part.end {
+            None => Ok(part.file.clone()),
+            Some(_) => self.open_closed(&part.path).map(Some),
+        }
+    }
+
+    fn open_closed(&self, path: &Path) -> Result<Arc<dyn File>, Error> {
+        self.disk().open(path, Open::Read).map_err(|error| cannot("open", path, error))
+    }
+
+    /// Where the line of an index begins in its part; `None` when fewer lines end before it.
+    fn offset_of(&self, part: &Part, file: &Arc<dyn File>, index: u64) -> Result<Option<u64>, Error> {
+        let line = index - part.first;
+        self.indexed(part, file, |lines| lines.offset_of(&**file, line, part.settled_bytes(file)?))
+    }
+
+    /// Asks the index of a part's lines.
+    fn indexed<T>(
+        &self,
+        part: &Part,
+        file: &Arc<dyn File>,
+        ask: impl FnOnce(&mut LineIndex) -> io::Result<T>,
+    ) -> Result<T, Error> {
+        let mut indexes = self.indexes();
+        let index = indexes.entry(part.first).or_default();
+        file.bytes()
+            .and_then(|bytes| {
+                index.forget_past(bytes);
+                ask(index)
+            })
+            .map_err(|error| cannot("read", &part.path, error))
+    }
+
+    fn indexes(&self) -> MutexGuard<'_, HashMap<u64, LineIndex>> {
+        // What a panicking thread left is a prefix of the truth, as always.
+        self.shared.indexes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Record {
+    /// The entry that the line says.
+    pub fn entry(&self) -> Result<Entry, Error> {
+        Entry::from_line(&self.line).map_err(|error| {
+            Error::with_source(ErrorKind::Data, format!("entry {} cannot be read", self.index), error)
+        })
+    }
+
+    /// The entry's leaf hash: SHA-256 over a zero byte and the line.
+    pub fn leaf_hash(&self) -> Hash {
+        leaf_hash(&self.line)
+    }
+}
+
+/// A file that could not be read just now.
+pub(crate) fn cannot(act: &str, path: &Path, source: io::Error) -> Error {
+    Error::with_source(ErrorKind::Unavailable, format!("cannot {act} {}", path.display()), source)
+}

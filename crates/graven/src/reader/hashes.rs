@@ -1,0 +1,50 @@
+//! The stored hashes of a tree: any complete subtree, from the files in `tiles/`.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+use graven_core::hash::Hash;
+use graven_core::tile::{level_hashes, node_hashes};
+use graven_core::tree::{Node, Tree};
+
+use crate::disk::{Disk, File, Open};
+use crate::layout::Layout;
+use crate::levels::read_hashes;
+
+/// The hashes of the tree of a certain size, as `tiles/` has them. Nothing here says that they are right: whoever
+/// uses them recomputes a signed root from them.
+#[derive(Debug)]
+pub(crate) struct Hashes {
+    disk: Arc<dyn Disk>,
+    layout: Layout,
+    size: u64,
+    files: HashMap<u8, Arc<dyn File>>,
+}
+
+impl Hashes {
+    pub(super) fn new(disk: Arc<dyn Disk>, layout: Layout, size: u64) -> Hashes {
+        Hashes { disk, layout, size, files: HashMap::new() }
+    }
+
+    /// The root of a complete subtree, made from the hashes of the nearest stored level below it.
+    pub(crate) fn node(&mut self, node: Node) -> io::Result<Hash> {
+        let (level, hashes) = node_hashes(node);
+        Ok(Tree::from_iter(self.read(level, hashes.start, hashes.end)?).root())
+    }
+
+    /// The hashes `first..end` of a stored level. What is stored past the tree is not its own and is not read.
+    pub(crate) fn read(&mut self, level: u8, first: u64, end: u64) -> io::Result<Vec<Hash>> {
+        if end > level_hashes(self.size, level) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a hash past the end of the tree"));
+        }
+        let file = match self.files.get(&level) {
+            Some(file) => file,
+            None => {
+                let file = self.disk.open(&self.layout.level(level), Open::Read)?;
+                self.files.entry(level).or_insert(file)
+            }
+        };
+        read_hashes(&**file, first, end)
+    }
+}

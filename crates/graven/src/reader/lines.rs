@@ -1,0 +1,135 @@
+//! The complete lines of one file, in order, with bounded memory.
+
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use graven_core::tile::ENTRY_BYTES_MAX;
+use memchr::memchr;
+
+use super::cannot;
+use crate::disk::File;
+use crate::durable;
+use crate::error::{Error, ErrorKind};
+
+/// How much is read at a time.
+const BUFFER_BYTES: usize = 1 << 20;
+/// The first read, so that looking at one entry does not cost a megabyte.
+const FIRST_READ_BYTES: usize = 16 << 10;
+
+/// Goes through a file line by line. What follows the last newline is never a line.
+#[derive(Debug)]
+pub(super) struct Lines {
+    file: Arc<dyn File>,
+    path: Arc<Path>,
+    buffer: Vec<u8>,
+    /// Where the buffer's first byte is in the file.
+    buffer_offset: u64,
+    /// The current line, within the buffer.
+    line: Range<usize>,
+    /// Where in the buffer the next line begins.
+    next: usize,
+}
+
+impl Lines {
+    /// Begins at an offset, where a line begins.
+    pub(super) fn at(file: Arc<dyn File>, path: Arc<Path>, offset: u64) -> Lines {
+        Lines { file, path, buffer: Vec::new(), buffer_offset: offset, line: 0..0, next: 0 }
+    }
+
+    pub(super) fn file(&self) -> &Arc<dyn File> {
+        &self.file
+    }
+
+    pub(super) fn path(&self) -> &Arc<Path> {
+        &self.path
+    }
+
+    /// The current line, after an [`advance`](Lines::advance) that was true.
+    pub(super) fn line(&self) -> &[u8] {
+        &self.buffer[self.line.clone()]
+    }
+
+    /// Where the current line begins.
+    pub(super) fn line_offset(&self) -> u64 {
+        self.buffer_offset + self.line.start as u64
+    }
+
+    /// Where the next line begins.
+    pub(super) fn next_offset(&self) -> u64 {
+        self.buffer_offset + self.next as u64
+    }
+
+    /// Goes to the next line; false when there is no other complete line. May be asked again when the file has grown.
+    pub(super) fn advance(&mut self) -> Result<bool, Error> {
+        let mut searched = self.next;
+        loop {
+            if let Some(position) = memchr(b'\n', &self.buffer[searched..]) {
+                self.line = self.next..searched + position;
+                self.next = self.line.end + 1;
+                return match self.line.len() {
+                    0..=ENTRY_BYTES_MAX => Ok(true),
+                    _ => Err(self.too_long(self.line_offset())),
+                };
+            }
+            let begun = self.buffer.len() - self.next;
+            if begun > ENTRY_BYTES_MAX && self.ends_further_on()? {
+                return Err(self.too_long(self.next_offset()));
+            }
+            if begun > ENTRY_BYTES_MAX || self.fill().map_err(|error| cannot("read", &self.path, error))? == 0
+            {
+                // Read again when asked again: what has no newline yet may be cut off and written anew.
+                self.begin_at(self.next_offset());
+                return Ok(false);
+            }
+            searched = begun;
+        }
+    }
+
+    /// Moves what is begun to the front and reads on behind it; how many bytes were read.
+    fn fill(&mut self) -> io::Result<usize> {
+        self.buffer.drain(..self.next);
+        self.buffer_offset += self.next as u64;
+        self.next = 0;
+        let begun = self.buffer.len();
+        let wanted = if self.buffer.capacity() == 0 { FIRST_READ_BYTES } else { BUFFER_BYTES - begun };
+        self.buffer.resize(begun + wanted, 0);
+        let read =
+            durable::read_full_at(&*self.file, &mut self.buffer[begun..], self.buffer_offset + begun as u64);
+        self.buffer.truncate(begun + *read.as_ref().unwrap_or(&0));
+        read
+    }
+
+    /// Whether there is a newline at all behind what is in the buffer. A torn tail has none.
+    fn ends_further_on(&self) -> Result<bool, Error> {
+        let mut block = vec![0; BUFFER_BYTES];
+        let mut offset = self.buffer_offset + self.buffer.len() as u64;
+        loop {
+            let read = durable::read_full_at(&*self.file, &mut block, offset)
+                .map_err(|error| cannot("read", &self.path, error))?;
+            if memchr(b'\n', &block[..read]).is_some() {
+                return Ok(true);
+            }
+            if read < block.len() {
+                return Ok(false);
+            }
+            offset += read as u64;
+        }
+    }
+
+    fn begin_at(&mut self, offset: u64) {
+        self.buffer.clear();
+        self.buffer_offset = offset;
+        self.line = 0..0;
+        self.next = 0;
+    }
+
+    fn too_long(&self, offset: u64) -> Error {
+        let message = format!(
+            "{}, byte {offset}: a line of more than {ENTRY_BYTES_MAX} bytes is no entry",
+            self.path.display()
+        );
+        Error::new(ErrorKind::Data, message)
+    }
+}

@@ -1,0 +1,157 @@
+//! Which byte a line begins at: how many newlines each block of a file holds, counted once.
+//!
+//! Eight bytes for each 256 KiB of log, so that an index is found by reading one block.
+
+use std::io;
+
+use memchr::memchr_iter;
+
+use crate::disk::File;
+use crate::durable;
+
+/// How many bytes are counted, and read again to find a line.
+pub(super) const BLOCK_BYTES: u64 = 256 << 10;
+
+/// Newlines of one file, block by block; grows as it is asked.
+///
+/// Each question says how many of the file's first bytes are settled: only blocks within them are remembered, for
+/// the rest may still be cut off by a recovery and written anew.
+#[derive(Debug, Default)]
+pub(super) struct LineIndex {
+    /// How many newlines there are before the end of each block, from the start of the file.
+    newlines: Vec<u64>,
+}
+
+impl LineIndex {
+    /// Forgets blocks past the end of a file that became shorter.
+    pub(super) fn forget_past(&mut self, bytes: u64) {
+        self.newlines.truncate(to_usize(bytes / BLOCK_BYTES));
+    }
+
+    /// Where line `line` (from 0) begins: after as many newlines. `None` when there are fewer.
+    pub(super) fn offset_of(&mut self, file: &dyn File, line: u64, settled: u64) -> io::Result<Option<u64>> {
+        if line == 0 {
+            return Ok(Some(0));
+        }
+        // The block in which newline number `line` lies: the first that ends with as many before it.
+        let mut number = self.newlines.partition_point(|&newlines| newlines < line) as u64;
+        let mut newlines = self.newlines_before(number);
+        let mut block = Vec::new();
+        loop {
+            read_block(file, number, BLOCK_BYTES, &mut block)?;
+            if let Some(position) = memchr_iter(b'\n', &block).nth(to_usize(line - newlines - 1)) {
+                return Ok(Some(number * BLOCK_BYTES + position as u64 + 1));
+            }
+            if (block.len() as u64) < BLOCK_BYTES {
+                return Ok(None);
+            }
+            newlines += count(&block);
+            self.remember(number, newlines, settled);
+            number += 1;
+        }
+    }
+
+    /// How many newlines there are before an offset, or before the end of the file when that comes first.
+    pub(super) fn lines_before(&mut self, file: &dyn File, offset: u64, settled: u64) -> io::Result<u64> {
+        let offset = offset.min(file.bytes()?);
+        let mut number = (offset / BLOCK_BYTES).min(self.newlines.len() as u64);
+        let mut newlines = self.newlines_before(number);
+        let mut block = Vec::new();
+        while number * BLOCK_BYTES < offset {
+            read_block(file, number, (offset - number * BLOCK_BYTES).min(BLOCK_BYTES), &mut block)?;
+            newlines += count(&block);
+            if block.len() as u64 == BLOCK_BYTES {
+                self.remember(number, newlines, settled);
+            }
+            number += 1;
+        }
+        Ok(newlines)
+    }
+
+    /// How many newlines there are before a block, each block before it being remembered.
+    fn newlines_before(&self, block: u64) -> u64 {
+        if block == 0 { 0 } else { self.newlines[to_usize(block - 1)] }
+    }
+
+    fn remember(&mut self, number: u64, newlines: u64, settled: u64) {
+        if number == self.newlines.len() as u64 && (number + 1) * BLOCK_BYTES <= settled {
+            self.newlines.push(newlines);
+        }
+    }
+}
+
+/// Reads a block, or as much of it as there is.
+fn read_block(file: &dyn File, number: u64, bytes: u64, block: &mut Vec<u8>) -> io::Result<()> {
+    block.resize(to_usize(bytes), 0);
+    let read = durable::read_full_at(file, block, number * BLOCK_BYTES)?;
+    block.truncate(read);
+    Ok(())
+}
+
+fn count(bytes: &[u8]) -> u64 {
+    memchr_iter(b'\n', bytes).count() as u64
+}
+
+fn to_usize(number: u64) -> usize {
+    usize::try_from(number).expect("blocks and lines of one file fit the address space")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::{Disk, Open, OsDisk};
+
+    /// Lines of many lengths, over several blocks, and where each begins.
+    fn lines() -> (Vec<u8>, Vec<u64>) {
+        let (mut bytes, mut begins) = (Vec::new(), Vec::new());
+        for number in 0..4_000_u64 {
+            begins.push(bytes.len() as u64);
+            let length = if number % 97 == 0 { 9_000 } else { number % 251 };
+            bytes.resize(bytes.len() + length as usize, b'x');
+            bytes.push(b'\n');
+        }
+        (bytes, begins)
+    }
+
+    #[test]
+    fn each_line_is_found_whatever_was_asked_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut bytes, begins) = lines();
+        let end = bytes.len() as u64;
+        bytes.extend_from_slice(b"half a line");
+        let file = OsDisk.open(&folder.path().join("f"), Open::CreateNew).unwrap();
+        durable::write_all_at(&*file, &bytes, 0).unwrap();
+        for settled in [0, BLOCK_BYTES, BLOCK_BYTES + 7, u64::MAX] {
+            let mut warm = LineIndex::default();
+            for line in (0..begins.len()).rev().step_by(37).chain(0..10) {
+                let expected = Some(begins[line]);
+                assert_eq!(warm.offset_of(&*file, line as u64, settled).unwrap(), expected);
+                assert_eq!(LineIndex::default().offset_of(&*file, line as u64, settled).unwrap(), expected);
+                assert_eq!(warm.lines_before(&*file, begins[line], settled).unwrap(), line as u64);
+            }
+            let count = begins.len() as u64;
+            assert_eq!(
+                warm.offset_of(&*file, count, settled).unwrap(),
+                Some(end),
+                "where the next will begin"
+            );
+            assert_eq!(warm.offset_of(&*file, count + 1, settled).unwrap(), None);
+            assert_eq!(warm.lines_before(&*file, u64::MAX, settled).unwrap(), count);
+            assert!(warm.newlines.len() as u64 * BLOCK_BYTES <= settled);
+        }
+    }
+
+    #[test]
+    fn a_file_cut_and_written_anew_is_counted_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let (bytes, _) = lines();
+        let file = OsDisk.open(&folder.path().join("f"), Open::CreateNew).unwrap();
+        durable::write_all_at(&*file, &bytes, 0).unwrap();
+        let mut index = LineIndex::default();
+        index.lines_before(&*file, u64::MAX, u64::MAX).unwrap();
+        file.set_bytes(BLOCK_BYTES + 5).unwrap();
+        index.forget_past(BLOCK_BYTES + 5);
+        let expected = count(&bytes[..BLOCK_BYTES as usize + 5]);
+        assert_eq!(index.lines_before(&*file, u64::MAX, u64::MAX).unwrap(), expected);
+    }
+}

@@ -1,0 +1,157 @@
+//! A look at the segments: which files hold which entries, also while the writer rotates.
+//!
+//! The order of looking is: list the closed segments, open the live file, list the closed segments again. When both
+//! lists agree, no segment was closed in between, so the open live file is the one that follows the last of them;
+//! when they do not, look again. From then on the open file stays the same file, whatever it is called. A live file
+//! that is not there is one that is just being made: empty.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::cannot;
+use crate::disk::{Disk, File, Open};
+use crate::error::{Error, ErrorKind};
+use crate::layout::{Layout, segment_first};
+
+/// How often we look again before we say that the trail never stands still.
+const LOOKS_MAX: u32 = 1_000;
+
+/// The last bytes of a live file that may still change: what one group can hold (1 MiB and a line), and as much again.
+const UNSETTLED_BYTES: u64 = 2 << 20;
+
+/// The segments of a trail at one moment, in order; the last is the live one.
+#[derive(Debug)]
+pub(super) struct Segments {
+    pub(super) parts: Vec<Part>,
+}
+
+/// One segment, closed or live.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    /// The index of its first entry.
+    pub(super) first: u64,
+    /// The index after its last entry; `None` for the live one, which still grows.
+    pub(super) end: Option<u64>,
+    pub(super) path: Arc<Path>,
+    /// How long a closed segment is; 0 for the live one.
+    pub(super) bytes: u64,
+    /// The live file, when it is there. Closed segments are opened when they are read.
+    pub(super) file: Option<Arc<dyn File>>,
+}
+
+impl Segments {
+    /// Takes a look. `lines` counts the lines of a closed segment, for the case that no boundary checkpoint says
+    /// where the last of them ends.
+    pub(super) fn list(
+        disk: &dyn Disk,
+        layout: &Layout,
+        lines: impl FnOnce(&Part) -> Result<u64, Error>,
+    ) -> Result<Segments, Error> {
+        let Still { closed: mut parts, live: file } = stand_still(disk, layout)?;
+        for next in (1..parts.len()).rev() {
+            parts[next - 1].end = Some(parts[next].first);
+        }
+        let mut first = 0;
+        if let Some(last) = parts.last_mut() {
+            first = match boundary_after(disk, layout, last.first)? {
+                Some(size) => size,
+                None => last.first + lines(last)?,
+            };
+            last.end = Some(first);
+        }
+        parts.push(Part { first, end: None, path: layout.live().into(), bytes: 0, file });
+        Ok(Segments { parts })
+    }
+
+    /// The live segment.
+    pub(super) fn live(&self) -> &Part {
+        self.parts.last().expect("there is always a live segment")
+    }
+
+    /// The position of the part that holds an index, or would.
+    pub(super) fn position_of(&self, index: u64) -> Result<usize, Error> {
+        match self.parts.partition_point(|part| part.first <= index) {
+            0 => {
+                let first = &self.parts[0];
+                let message = format!(
+                    "entries before {} are missing: the first segment is {}",
+                    first.first,
+                    first.path.display()
+                );
+                Err(Error::new(ErrorKind::Data, message))
+            }
+            after => Ok(after - 1),
+        }
+    }
+
+    /// The part that holds an index, or would.
+    pub(super) fn part_of(&self, index: u64) -> Result<&Part, Error> {
+        self.position_of(index).map(|position| &self.parts[position])
+    }
+}
+
+impl Part {
+    /// How many of the file's first bytes will never change.
+    pub(super) fn settled_bytes(&self, file: &Arc<dyn File>) -> io::Result<u64> {
+        match self.end {
+            Some(_) => Ok(u64::MAX),
+            None => Ok(file.bytes()?.saturating_sub(UNSETTLED_BYTES)),
+        }
+    }
+}
+
+/// The closed segments, without their ends, and the live file that follows them.
+struct Still {
+    closed: Vec<Part>,
+    live: Option<Arc<dyn File>>,
+}
+
+/// Looks until no segment is closed meanwhile.
+fn stand_still(disk: &dyn Disk, layout: &Layout) -> Result<Still, Error> {
+    let mut before = closed(disk, layout)?;
+    for _ in 0..LOOKS_MAX {
+        let live = match disk.open(layout.live(), Open::Read) {
+            Ok(file) => Some(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(cannot("open", layout.live(), error)),
+        };
+        let after = closed(disk, layout)?;
+        if before.iter().map(|part| part.first).eq(after.iter().map(|part| part.first)) {
+            return Ok(Still { closed: after, live });
+        }
+        before = after;
+    }
+    let message =
+        format!("{}: segments are closed faster than they can be listed", layout.segments().display());
+    Err(Error::new(ErrorKind::Unavailable, message))
+}
+
+/// The closed segments, in order, without their ends.
+fn closed(disk: &dyn Disk, layout: &Layout) -> Result<Vec<Part>, Error> {
+    let names = match disk.read_dir(&layout.segments()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        other => other.map_err(|error| cannot("list", &layout.segments(), error))?,
+    };
+    let part = |first: u64, bytes: u64| {
+        let path = layout.segment(first).into();
+        Part { first, end: None, path, bytes, file: None }
+    };
+    let parts = names.iter().filter_map(|name| Some(part(segment_first(&name.name)?, name.metadata.bytes)));
+    // Names come in order, and their digits are as many: so the segments are in order.
+    Ok(parts.collect())
+}
+
+/// The first boundary after the first entry of a segment: where that segment ends.
+///
+/// The newest boundary is not the answer: it is made before the live file is closed under it.
+fn boundary_after(disk: &dyn Disk, layout: &Layout, first: u64) -> Result<Option<u64>, Error> {
+    match disk.read_dir(&layout.boundaries()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(cannot("list", &layout.boundaries(), error)),
+        Ok(names) => {
+            let sizes = names.iter().filter_map(|name| name.name.parse::<u64>().ok());
+            Ok(sizes.filter(|&size| size > first).min())
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! What a trail holds: sizes at a glance, and counts by reading it through.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use memchr::memchr;
+use memchr::memmem::Finder;
+use serde::Serialize;
+
+use super::{Reader, cannot};
+use crate::disk::Kind;
+use crate::error::Error;
+
+/// Sizes of a trail, from the names and lengths of its files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Its origin.
+    pub origin: String,
+    /// When it was made.
+    pub created: DateTime<Utc>,
+    /// Complete entries.
+    pub entries: u64,
+    /// Entries under the latest checkpoint.
+    pub sealed: u64,
+    /// Entries past it.
+    pub unsealed: u64,
+    /// The root of the latest checkpoint, in base64.
+    pub root: String,
+    /// When the first entry was made.
+    pub first: Option<DateTime<Utc>>,
+    /// When the last entry was made.
+    pub last: Option<DateTime<Utc>>,
+    /// Closed segments.
+    pub segments: u64,
+    /// Bytes of JSON Lines: closed segments and the live file.
+    pub log_bytes: u64,
+    /// Bytes of the live file.
+    pub live_bytes: u64,
+    /// Bytes of stored hashes.
+    pub tile_bytes: u64,
+    /// Details kept beside the log.
+    pub blobs: u64,
+    /// Their bytes.
+    pub blob_bytes: u64,
+    /// Tails that were cut off by a recovery and kept.
+    pub torn: u64,
+    /// Whether it was closed cleanly and nobody has opened it since.
+    pub closed: bool,
+}
+
+/// How many entries there are of each kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Tally {
+    /// Entries read.
+    pub entries: u64,
+    /// By category, then by outcome.
+    pub categories: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Lines that do not say both.
+    pub unreadable: u64,
+}
+
+impl Reader {
+    /// Sizes at a glance.
+    pub fn stats(&self) -> Result<Stats, Error> {
+        let (checkpoint, _) = self.checkpoint()?;
+        let entries = self.len()?;
+        let segments = self.segments()?;
+        let closed = segments.parts.iter().filter(|part| part.end.is_some());
+        let (closed, closed_bytes) =
+            closed.fold((0, 0), |(count, bytes), part| (count + 1, bytes + part.bytes));
+        let live = segments.live();
+        let live_bytes = live.file.as_ref().map_or(Ok(0), |file| file.bytes());
+        let live_bytes = live_bytes.map_err(|error| cannot("read", &live.path, error))?;
+        let (_, tile_bytes) = self.files(&self.layout().tiles())?;
+        let (blobs, blob_bytes) = self.files(&self.layout().blobs())?;
+        let (torn, _) = self.files(&self.layout().torn())?;
+        Ok(Stats {
+            origin: self.meta().origin.clone(),
+            created: self.meta().created,
+            entries,
+            sealed: checkpoint.size,
+            unsealed: entries.saturating_sub(checkpoint.size),
+            root: checkpoint.root.to_string(),
+            first: self.time_of(Some(0))?,
+            last: self.time_of(entries.checked_sub(1))?,
+            segments: closed,
+            log_bytes: closed_bytes + live_bytes,
+            live_bytes,
+            tile_bytes,
+            blobs,
+            blob_bytes,
+            torn,
+            closed: self.disk().metadata(&self.layout().closed()).is_ok(),
+        })
+    }
+
+    /// Counts entries by category and outcome. Reads the whole trail; `progress` is told, now and then, how many
+    /// entries are behind.
+    pub fn tally(&self, progress: &mut dyn FnMut(u64)) -> Result<Tally, Error> {
+        /// How often progress is told.
+        const PROGRESS_ENTRIES: u64 = 65_536;
+        let find = KindFinder::new();
+        let mut tally = Tally::default();
+        let mut entries = self.entries(..)?;
+        while let Some((_, line)) = entries.next_line()? {
+            tally.entries += 1;
+            if tally.entries.is_multiple_of(PROGRESS_ENTRIES) {
+                progress(tally.entries);
+            }
+            match find.kind(line) {
+                Some((category, outcome)) => {
+                    *slot(slot(&mut tally.categories, category), outcome) += 1;
+                }
+                None => tally.unreadable += 1,
+            }
+        }
+        Ok(tally)
+    }
+
+    /// When the entry at an index was made; `None` when there is no such entry, or it does not say.
+    fn time_of(&self, index: Option<u64>) -> Result<Option<DateTime<Utc>>, Error> {
+        let record = index.map_or(Ok(None), |index| self.record(index))?;
+        Ok(record.and_then(|record| record.entry().ok()?.timestamp))
+    }
+
+    /// How many files a directory holds, and their bytes; none when it is not there.
+    fn files(&self, dir: &Path) -> Result<(u64, u64), Error> {
+        let names = match self.disk().read_dir(dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            other => other.map_err(|error| cannot("list", dir, error))?,
+        };
+        let files = names.iter().filter(|name| name.metadata.kind == Kind::File);
+        Ok(files.fold((0, 0), |(count, bytes), file| (count + 1, bytes + file.metadata.bytes)))
+    }
+}
+
+/// The value under a name, made when there is none. Names are few and entries many, so a name is only copied once.
+fn slot<'a, T: Default>(map: &'a mut BTreeMap<String, T>, name: &str) -> &'a mut T {
+    if !map.contains_key(name) {
+        map.insert(name.to_owned(), T::default());
+    }
+    map.get_mut(name).expect("it was just made")
+}
+
+/// Finds category and outcome in a line without reading the rest of it.
+///
+/// Both stand before `detail`, at the top level, and behind strings only; within a string each quote is escaped, so
+/// the first `,"category":"` of a line is the key itself.
+struct KindFinder {
+    category: Finder<'static>,
+    outcome: Finder<'static>,
+}
+
+impl KindFinder {
+    fn new() -> KindFinder {
+        KindFinder { category: Finder::new(b",\"category\":\""), outcome: Finder::new(b",\"outcome\":\"") }
+    }
+
+    fn kind<'a>(&self, line: &'a [u8]) -> Option<(&'a str, &'a str)> {
+        let (category, rest) = value_after(&self.category, line)?;
+        let (outcome, _) = value_after(&self.outcome, rest)?;
+        Some((str::from_utf8(category).ok()?, str::from_utf8(outcome).ok()?))
+    }
+}
+
+/// The string after a key, and what follows it. The values looked for have no escapes.
+fn value_after<'a>(key: &Finder<'static>, line: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let rest = &line[key.find(line)? + key.needle().len()..];
+    Some(rest.split_at(memchr(b'"', rest)?))
+}

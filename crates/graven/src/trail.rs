@@ -1,0 +1,342 @@
+//! Step 1 of 8: the trail in a program's hands. Next: `graven_core::entry` and `graven_core::line`, then
+//! [`queue`](crate::queue).
+//!
+//! [`Trail::record`] returns `Ok` only when the entry's bytes are durable and its place in the log is fixed.
+//! [`Trail::emit`] never waits, and promises less: the entry is queued, or counted as dropped.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use graven_core::entry::{Category, Entry};
+use graven_core::note::VerifierKey;
+
+use crate::batch::RecordingBatch;
+use crate::block_on::block_on;
+use crate::completion::Completion;
+use crate::counters::{Counters, Losses};
+use crate::engine::{Engine, Threads, on_an_engines_thread};
+use crate::error::{Error, ErrorKind};
+use crate::layout::Layout;
+use crate::offload::offload;
+use crate::reader::Reader;
+use crate::recording::{self, Receipt, Recording};
+use crate::registry;
+use crate::ring::Snapshot;
+use crate::settings::{Machine, Settings, WhenFull};
+
+/// How long a caller waits for a checkpoint or a flush, when no deadline was set: as for an entry.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// An open trail. Cheap to clone; clones, and other handles of the same path in this process, share one log.
+///
+/// Dropping the last handle closes the trail: it waits until everything is written and sealed, or until storage has
+/// made no progress for 5 seconds or a longer deadline. Call [`close`](Trail::close) to learn whether that went well.
+#[derive(Debug, Clone)]
+pub struct Trail(Arc<Handle>);
+
+/// Which entry is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Key {
+    /// The entry at this position in the log, from 0.
+    Index(u64),
+    /// The newest entry with this id. Looking for it may read the whole log.
+    Id(String),
+}
+
+impl From<u64> for Key {
+    fn from(index: u64) -> Key {
+        Key::Index(index)
+    }
+}
+
+impl From<&str> for Key {
+    fn from(id: &str) -> Key {
+        Key::Id(id.to_owned())
+    }
+}
+
+impl From<String> for Key {
+    fn from(id: String) -> Key {
+        Key::Id(id)
+    }
+}
+
+impl Trail {
+    /// Opens a trail, made if it is not there; mends what a crash left. When this process has the trail open already,
+    /// the new handle shares it, and the settings of whoever opened it first hold.
+    ///
+    /// # Errors
+    /// `Unavailable` when another process writes it (the message names the process) or storage fails; `Data` when what
+    /// is stored contradicts what was signed; `Invalid` when the path cannot be a trail.
+    pub fn open(settings: Settings) -> Result<Trail, Error> {
+        Trail::open_on(settings, Machine::os())
+    }
+
+    /// The same on another disk and clock than the system's.
+    pub fn open_on(settings: Settings, machine: Machine) -> Result<Trail, Error> {
+        registry::open(settings, machine).map(Trail)
+    }
+
+    /// Opens a trail that [`open`](Trail::open) refuses because of what is past its checkpoint: that goes to `torn/`,
+    /// and an entry of the action `trail.repaired` says so. For an operator who has looked at it.
+    ///
+    /// # Errors
+    /// `Data` when what is stored contradicts a signed head: that cannot be repaired, only restored from a copy.
+    pub fn repair(settings: Settings) -> Result<Trail, Error> {
+        registry::repair(settings.must_exist(), Machine::os()).map(Trail)
+    }
+
+    /// Records an entry. `Ok` means: its bytes are durable, and the receipt's index is its place in the log.
+    ///
+    /// Lazy: nothing happens before the first poll. Runs on any executor. Once polled, the entry is written even if
+    /// the future is dropped.
+    ///
+    /// # Errors
+    /// `Invalid`: the entry cannot be recorded as it is. `TimedOut`: no answer within the deadline; it may still be
+    /// recorded. `Unavailable`: storage failed; [`Error::may_be_recorded`] says whether it may be recorded all the
+    /// same. `Closed`: the trail was closed.
+    pub fn record(&self, entry: Entry) -> Recording {
+        Recording::new(Arc::clone(&self.0), entry)
+    }
+
+    /// [`record`](Trail::record) for a thread that may wait.
+    pub fn record_blocking(&self, entry: Entry) -> Result<Receipt, Error> {
+        block_on(self.record(entry))
+    }
+
+    /// Records many entries, in their order but not necessarily side by side. An entry that cannot be recorded
+    /// refuses the batch before anything is written. After an error, a part of the batch may be recorded.
+    pub fn record_batch(&self, entries: Vec<Entry>) -> RecordingBatch {
+        RecordingBatch::new(Arc::clone(&self.0), entries)
+    }
+
+    /// [`record_batch`](Trail::record_batch) for a thread that may wait.
+    pub fn record_batch_blocking(&self, entries: Vec<Entry>) -> Result<Vec<Receipt>, Error> {
+        block_on(self.record_batch(entries))
+    }
+
+    /// Queues an entry and returns at once. When there is no room, or the entry is not valid, it is dropped and
+    /// counted, and the count is written as an entry as soon as there is room.
+    pub fn emit(&self, entry: Entry) {
+        recording::emit(&self.0, entry);
+    }
+
+    /// Waits until everything recorded or emitted so far is durable.
+    pub fn flush(&self) -> impl Future<Output = Result<(), Error>> + Send + 'static {
+        let handle = Arc::clone(&self.0);
+        async move { handle.flush().await }
+    }
+
+    /// [`flush`](Trail::flush) for a thread that may wait.
+    pub fn flush_blocking(&self) -> Result<(), Error> {
+        block_on(self.flush())
+    }
+
+    /// Seals everything recorded so far; returns the signed checkpoint (C2SP tlog-checkpoint).
+    pub fn checkpoint(&self) -> impl Future<Output = Result<String, Error>> + Send + 'static {
+        let trail = self.clone();
+        offload(move || trail.checkpoint_blocking())
+    }
+
+    /// [`checkpoint`](Trail::checkpoint) for a thread that may wait.
+    pub fn checkpoint_blocking(&self) -> Result<String, Error> {
+        self.flush_blocking()?;
+        self.seal_to(self.len())?;
+        self.read_checkpoint()
+    }
+
+    /// Waits until `size` entries are sealed.
+    pub(crate) fn seal_to(&self, size: u64) -> Result<(), Error> {
+        self.0.seal(size)
+    }
+
+    /// A reader of the trail's files.
+    pub(crate) fn reader(&self) -> Result<Reader, Error> {
+        Reader::open_on(&self.0.engine.machine, self.0.engine.layout.clone())
+    }
+
+    /// The signed checkpoint as it stands in the file.
+    pub(crate) fn read_checkpoint(&self) -> Result<String, Error> {
+        self.reader()?.checkpoint().map(|(_, signed)| signed)
+    }
+
+    /// The newest entries, newest first, from memory. Details kept beside the log are given as their markers.
+    pub fn recent(&self, limit: usize) -> Vec<Entry> {
+        let snapshot = self.0.engine.ring().snapshot();
+        snapshot.newest(limit)
+    }
+
+    /// The newest entries of a category, newest first, from memory.
+    pub fn by_category(&self, category: &Category, limit: usize) -> Vec<Entry> {
+        let snapshot = self.0.engine.ring().snapshot();
+        snapshot.newest_of(category, limit)
+    }
+
+    /// How many entries are in memory.
+    pub fn count(&self) -> usize {
+        self.0.engine.ring().len()
+    }
+
+    /// How many entries are in the trail, all of them durable.
+    pub fn len(&self) -> u64 {
+        self.0.engine.durable()
+    }
+
+    /// Whether the trail has no entry yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The key that the trail's checkpoints are signed with (C2SP signed-note vkey).
+    pub fn verifier_key(&self) -> VerifierKey {
+        self.0.engine.meta.key.clone()
+    }
+
+    /// Where the trail lies.
+    pub fn layout(&self) -> &Layout {
+        &self.0.engine.layout
+    }
+
+    /// How the trail is doing, since this process opened it.
+    pub fn counters(&self) -> Counters {
+        self.0.engine.counters()
+    }
+
+    /// Why the trail takes nothing more, when a write or sync failed. Drop every handle of it, or just open it again.
+    pub fn poisoned(&self) -> Option<Error> {
+        self.0.engine.poisoned().cloned()
+    }
+
+    /// Writes and seals everything, says in `closed` where the trail ends, and lets go of the lock. Every handle of
+    /// the trail is closed by it.
+    ///
+    /// # Errors
+    /// Whatever kept an entry from being written or sealed. `TimedOut` when storage makes no progress: then the
+    /// trail closes by itself as soon as storage answers.
+    pub fn close(&self) -> impl Future<Output = Result<(), Error>> + Send + 'static {
+        let trail = self.clone();
+        offload(move || trail.close_blocking())
+    }
+
+    /// [`close`](Trail::close) for a thread that may wait.
+    pub fn close_blocking(&self) -> Result<(), Error> {
+        self.0.close()
+    }
+}
+
+impl Trail {
+    /// The newest stored lines, as they are in memory now.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.0.engine.ring().snapshot()
+    }
+
+    /// Counts entries that a caller lost, so that the trail says so.
+    pub(crate) fn count_lost(&self, losses: Losses) {
+        for (category, count) in losses {
+            (0..count).for_each(|_| self.0.engine.lost.add(&category));
+        }
+        self.0.engine.announce_losses();
+    }
+}
+
+/// One open trail, shared by its handles. Dropping it closes the trail.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    pub(crate) engine: Arc<Engine>,
+    threads: Mutex<Option<Threads>>,
+}
+
+impl Handle {
+    pub(crate) fn new(engine: Arc<Engine>, threads: Threads) -> Handle {
+        Handle { engine, threads: Mutex::new(Some(threads)) }
+    }
+
+    /// Waits for a group on this thread.
+    pub(crate) fn wait(&self, completion: &Completion) -> Result<(), Error> {
+        let until = self.deadline_from_now();
+        let mut slot = None;
+        self.engine.watchdog.watch();
+        block_on(std::future::poll_fn(|context| match completion.poll(context, &mut slot) {
+            std::task::Poll::Pending => match self.check_until(until) {
+                Ok(()) => std::task::Poll::Pending,
+                Err(error) => std::task::Poll::Ready(Err(error)),
+            },
+            ready => ready,
+        }))
+    }
+
+    async fn flush(&self) -> Result<(), Error> {
+        self.engine.announce_losses();
+        if let Some(youngest) = self.engine.queue.youngest() {
+            let until = self.deadline_from_now();
+            let mut slot = None;
+            self.engine.watchdog.watch();
+            std::future::poll_fn(|context| match youngest.poll(context, &mut slot) {
+                std::task::Poll::Pending => match self.check_until(until) {
+                    Ok(()) => std::task::Poll::Pending,
+                    Err(error) => std::task::Poll::Ready(Err(error)),
+                },
+                ready => ready,
+            })
+            .await?;
+        }
+        match self.engine.poisoned() {
+            Some(error) => Err(error.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until `size` entries are sealed.
+    pub(crate) fn seal(&self, size: u64) -> Result<(), Error> {
+        self.engine.seal.wait_for_sealed(size, self.deadline())
+    }
+
+    /// How long a caller waits who has no entry whose category could say so.
+    fn deadline(&self) -> Duration {
+        match self.engine.settings.when_full {
+            WhenFull::Wait(deadline) => deadline,
+            WhenFull::Drop => DEADLINE,
+        }
+    }
+
+    /// Ends the queue, waits for the threads, and says whether all is sealed.
+    fn close(&self) -> Result<(), Error> {
+        self.engine.queue.close();
+        if !self.join(self.deadline()) {
+            let message = format!(
+                "{} is not closed yet, as storage is slow or hangs, or this is a thread of its own: it closes by itself",
+                self.engine.layout.dir().display()
+            );
+            return Err(Error::new(ErrorKind::TimedOut, message));
+        }
+        match self.engine.poisoned() {
+            Some(error) => Err(error.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until the threads of an ended engine are gone; `false` when there was no progress for as long as
+    /// `patience`. On a thread of an engine (an executor may drop the last handle while it is woken) nobody can wait.
+    /// They end by themselves then.
+    pub(crate) fn join(&self, patience: Duration) -> bool {
+        if on_an_engines_thread() || !self.engine.wait_for_end(patience) {
+            return false;
+        }
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(threads) = threads.take() {
+            threads.join();
+        }
+        true
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.engine.queue.close();
+        // Nobody is told of a failure here, so with more patience than a caller may ask for.
+        if !self.join(self.deadline().max(DEADLINE)) && !on_an_engines_thread() {
+            let dir = self.engine.layout.dir().display();
+            tracing::error!(trail = %dir, "storage hangs: the trail is not closed, and what is queued is not written yet");
+        }
+    }
+}

@@ -1,0 +1,510 @@
+//! Each storage step, failed in each way: what the caller is told, and that the next opening finds a good trail.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind as IoErrorKind;
+use std::path::Path;
+use std::time::Duration;
+
+use graven::clock_sim::SimClock;
+use graven::disk::sim::{Call, Effect, FailBut, Fault, Op, SimDisk, Step};
+use graven::{Error, ErrorKind, Trail};
+use serde_json::json;
+
+use crate::support::model::{DIR, Model, Place, check, entry, machine};
+
+/// What the steps belong to, and how it is set going on a trail that is in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doing {
+    Create,
+    Record,
+    RecordLargeDetail,
+    Seal,
+    Rotate,
+    Close,
+    OpenAfterClose,
+    OpenAfterCrash,
+}
+
+/// One trail on its way to the step that fails.
+struct Scene {
+    disk: SimDisk,
+    clock: SimClock,
+    model: Model,
+    trail: Option<Trail>,
+    n: u64,
+}
+
+impl Scene {
+    /// Everything up to, but not including, what is to fail.
+    fn before(doing: Doing) -> Scene {
+        let (disk, clock) = (Place::InDir.disk(), SimClock::new(5));
+        let mut scene = Scene { disk, clock, model: Model::default(), trail: None, n: 0 };
+        if doing == Doing::Create {
+            return scene;
+        }
+        scene.open().unwrap();
+        scene.record(2).unwrap();
+        scene.trail().checkpoint_blocking().unwrap();
+        match doing {
+            Doing::Rotate => {
+                // The 256th entry ends the segment, the one after it is written after the rotation.
+                scene.record(253).unwrap();
+                scene.trail().checkpoint_blocking().unwrap();
+            }
+            Doing::OpenAfterClose => {
+                scene.trail().close_blocking().unwrap();
+                scene.trail = None;
+            }
+            Doing::OpenAfterCrash => scene.crash_with_a_torn_tail(),
+            Doing::Create | Doing::Record | Doing::RecordLargeDetail | Doing::Seal | Doing::Close => {}
+        }
+        scene
+    }
+
+    /// What is to fail. `Err` is what the caller is told.
+    fn act(&mut self, doing: Doing) -> Result<(), Error> {
+        match doing {
+            Doing::Create | Doing::OpenAfterClose | Doing::OpenAfterCrash => self.open(),
+            Doing::Record => self.record(1),
+            Doing::RecordLargeDetail => {
+                let large = entry(&self.clock, 9_999).detail(json!({"large": "y".repeat(70_000)}));
+                let trail = self.trail().clone();
+                self.model.record(&self.disk, &trail, large).map(drop)
+            }
+            Doing::Seal => {
+                // Whether the entry is acknowledged before the publisher fails is open; the checkpoint is not.
+                let _either = self.record(1);
+                self.trail().checkpoint_blocking().map(drop)
+            }
+            Doing::Rotate => self.record_batch(2),
+            Doing::Close => self.trail().close_blocking(),
+        }
+    }
+
+    fn open(&mut self) -> Result<(), Error> {
+        self.trail = Some(Trail::open_on(Place::InDir.settings(), machine(&self.disk, &self.clock))?);
+        Ok(())
+    }
+
+    fn trail(&self) -> &Trail {
+        self.trail.as_ref().expect("opened before")
+    }
+
+    fn record(&mut self, count: u64) -> Result<(), Error> {
+        let trail = self.trail().clone();
+        for _ in 0..count {
+            self.n += 1;
+            self.clock.advance(Duration::from_millis(1));
+            self.model.record(&self.disk, &trail, entry(&self.clock, self.n))?;
+        }
+        Ok(())
+    }
+
+    fn record_batch(&mut self, count: u64) -> Result<(), Error> {
+        let trail = self.trail().clone();
+        self.n += count;
+        let entries = (self.n - count..self.n).map(|n| entry(&self.clock, n + 1)).collect();
+        self.model.record_batch(&self.disk, &trail, entries).map(drop)
+    }
+
+    /// A power cut while two entries were being written, of which one and a half reached the disk.
+    fn crash_with_a_torn_tail(&mut self) {
+        let live = Path::new(DIR).join("audit.jsonl");
+        self.record(1).unwrap();
+        self.disk.inject(Fault::when(writes_live).fail(IoErrorKind::Other, FailBut::Partly(100)));
+        self.record(1).unwrap_err();
+        let snapshot = self.disk.restart().snapshot();
+        assert!(!snapshot.contents(&live).unwrap().ends_with(b"\n"));
+        self.trail = None;
+        self.disk = snapshot.restart();
+    }
+}
+
+fn writes_live(step: &Step) -> bool {
+    step.op == Op::Write && step.is_named("audit.jsonl")
+}
+
+/// A storage step: the call, and the how-manieth of its kind.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct StepAt {
+    op: Op,
+    file: String,
+    nth: u64,
+}
+
+/// The steps of doing this, in a run in which nothing fails.
+fn steps(doing: Doing) -> Vec<StepAt> {
+    let mut scene = Scene::before(doing);
+    let before = scene.disk.calls_made();
+    scene.act(doing).unwrap();
+    let calls = scene.disk.calls();
+    let mut seen = BTreeMap::new();
+    let mut places = Vec::new();
+    for Call { step, result } in &calls[before..] {
+        if !step.op.changes() || result.is_err() || !belongs(doing, &step.path) {
+            continue;
+        }
+        let nth = seen.entry((step.op, step.path.clone())).or_insert(0);
+        places.push(StepAt { op: step.op, file: step.path.display().to_string(), nth: *nth });
+        *nth += 1;
+    }
+    places
+}
+
+/// Whether a step is one of these; the publisher, a thread of its own, may be at work beside them.
+fn belongs(doing: Doing, path: &Path) -> bool {
+    let published =
+        path.starts_with(format!("{DIR}/tiles")) || path.to_string_lossy().contains("/checkpoint");
+    // The publisher syncs the trail's directory after it replaced the checkpoint.
+    let shared = path == Path::new(DIR);
+    match doing {
+        Doing::Record => !published && !shared,
+        Doing::RecordLargeDetail => !published && !shared,
+        Doing::Seal => published || shared,
+        _ => true,
+    }
+}
+
+/// The ways in which a step can fail.
+fn ways(op: Op) -> Vec<FailBut> {
+    let mut ways = vec![FailBut::NotDone, FailBut::Done];
+    if op == Op::Write {
+        ways.extend([FailBut::Partly(1), FailBut::Partly(40)]);
+    }
+    if op.syncs() {
+        ways.push(FailBut::Forgotten);
+    }
+    ways
+}
+
+/// What the caller is told, in words for the table.
+fn told(result: &Result<(), Error>) -> String {
+    match result {
+        Ok(()) => "ok".into(),
+        Err(error) => {
+            format!("{:?}{}", error.kind(), if error.may_be_recorded() { ", may be recorded" } else { "" })
+        }
+    }
+}
+
+/// Fails each step in each way, checks the trail after it, and returns the table: file and call, what was told.
+fn table(doing: Doing) -> String {
+    let mut rows: Vec<(String, Vec<String>)> = Vec::new();
+    for step_at in steps(doing) {
+        for but in ways(step_at.op) {
+            let row = format!("{:?} {}", step_at.op, named(&step_at.file));
+            let outcome = match fail_at(doing, &step_at, but) {
+                Ok(Some(outcome)) => outcome,
+                // The publisher, on its own thread, took this step earlier or later than in the first run.
+                Ok(None) => continue,
+                Err(problem) => panic!("{doing:?}, {step_at:?} fails ({but:?}): {problem}"),
+            };
+            match rows.iter_mut().find(|(known, _)| *known == row) {
+                Some((_, outcomes)) if outcomes.contains(&outcome) => {}
+                Some((_, outcomes)) => outcomes.push(outcome),
+                None => rows.push((row, vec![outcome])),
+            }
+        }
+    }
+    rows.into_iter().map(|(row, outcomes)| format!("{row}: {}\n", outcomes.join(" | "))).collect()
+}
+
+/// The file's name within the trail, without hashes.
+fn named(path: &str) -> String {
+    let name = path.strip_prefix(DIR).map_or(path, |name| if name.is_empty() { "." } else { &name[1..] });
+    let is_hash = |part: &str| part.len() >= 16 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let parts = name.split_inclusive(['/', '.', '-']);
+    let shown = parts.map(|part| match part.strip_suffix(['/', '.', '-']).unwrap_or(part) {
+        core if is_hash(core) => part.replace(core, "#"),
+        _ => part.to_owned(),
+    });
+    shown.collect()
+}
+
+/// What the caller is told; `None` when the step did not come.
+fn fail_at(doing: Doing, step_at: &StepAt, but: FailBut) -> Result<Option<String>, String> {
+    let mut scene = Scene::before(doing);
+    let (op, file) = (step_at.op, step_at.file.clone());
+    let strikes = move |step: &Step| step.op == op && step.path == Path::new(&file);
+    scene.disk.inject(Fault::when(strikes).skip(step_at.nth).fail(IoErrorKind::Other, but));
+    let result = scene.act(doing);
+    if scene.disk.has_faults() {
+        return Ok(None);
+    }
+    scene.disk.heal();
+    if result.is_err()
+        && let Some(trail) = &scene.trail
+    {
+        // A trail that does not know what its disk holds takes nothing more, whoever asks.
+        let refused = trail.record_blocking(entry(&scene.clock, 77_777));
+        match refused.map_err(|error| error.kind()) {
+            Err(ErrorKind::Unavailable | ErrorKind::Closed) => {}
+            other => return Err(format!("after the failure it answers {other:?}")),
+        }
+    }
+    let told = told(&result);
+    let moment = scene.disk.snapshot();
+    scene.trail = None;
+    for choice in moment.crash_choices(5, 0) {
+        check(&moment.crash(&choice), Place::InDir, &scene.model)
+            .map_err(|problem| format!("told {told}; after a power cut that leaves {choice:?}: {problem}"))?;
+    }
+    check(&moment.restart(), Place::InDir, &scene.model)
+        .map_err(|problem| format!("told {told}; killed: {problem}"))?;
+    check(&scene.disk, Place::InDir, &scene.model)
+        .map_err(|problem| format!("told {told}; reopened: {problem}"))?;
+    Ok(Some(told))
+}
+
+#[track_caller]
+fn assert_table(doing: Doing, expected: &str) {
+    let table = table(doing);
+    let expected: String = expected.trim().lines().map(|line| format!("{}\n", line.trim())).collect();
+    assert!(table == expected, "{doing:?}:\n{table}\nexpected:\n{expected}");
+}
+
+#[test]
+fn recording() {
+    assert_table(
+        Doing::Record,
+        "
+        Write audit.jsonl: Unavailable, may be recorded
+        SyncData audit.jsonl: Unavailable, may be recorded
+    ",
+    );
+}
+
+#[test]
+fn recording_a_large_detail() {
+    assert_table(
+        Doing::RecordLargeDetail,
+        "
+        Create blobs/#.tmp: Unavailable
+        SetBytes blobs/#.tmp: Unavailable
+        Write blobs/#.tmp: Unavailable
+        SyncAll blobs/#.tmp: Unavailable
+        Rename blobs/#.tmp: Unavailable
+        SyncDir blobs: Unavailable
+        Write audit.jsonl: Unavailable, may be recorded
+        SyncData audit.jsonl: Unavailable, may be recorded
+        ",
+    );
+}
+
+#[test]
+fn sealing() {
+    assert_table(
+        Doing::Seal,
+        "
+        Write tiles/0: Unavailable
+        SyncData tiles/0: Unavailable
+        Create checkpoint.tmp: Unavailable
+        SetBytes checkpoint.tmp: Unavailable
+        Write checkpoint.tmp: Unavailable
+        SyncAll checkpoint.tmp: Unavailable
+        Rename checkpoint.tmp: Unavailable
+        SyncDir .: Unavailable
+        ",
+    );
+}
+
+#[test]
+fn rotating() {
+    assert_table(
+        Doing::Rotate,
+        "
+        Write audit.jsonl: Unavailable, may be recorded
+        SyncData audit.jsonl: Unavailable, may be recorded
+        Write tiles/0: Unavailable, may be recorded
+        Create tiles/1: Unavailable, may be recorded
+        SetBytes tiles/1: Unavailable, may be recorded
+        Write tiles/1: Unavailable, may be recorded
+        SyncData tiles/0: Unavailable, may be recorded
+        SyncData tiles/1: Unavailable, may be recorded
+        SyncDir tiles: Unavailable, may be recorded
+        Create checkpoint.tmp: Unavailable, may be recorded
+        SetBytes checkpoint.tmp: Unavailable, may be recorded
+        Write checkpoint.tmp: Unavailable, may be recorded
+        SyncAll checkpoint.tmp: Unavailable, may be recorded
+        Rename checkpoint.tmp: Unavailable, may be recorded
+        SyncDir .: Unavailable, may be recorded
+        Create checkpoints/256.tmp: Unavailable, may be recorded
+        SetBytes checkpoints/256.tmp: Unavailable, may be recorded
+        Write checkpoints/256.tmp: Unavailable, may be recorded
+        SyncAll checkpoints/256.tmp: Unavailable, may be recorded
+        Rename checkpoints/256.tmp: Unavailable, may be recorded
+        SyncDir checkpoints: Unavailable, may be recorded
+        Rename audit.jsonl: Unavailable, may be recorded
+        SyncDir segments: Unavailable, may be recorded
+        Create audit.jsonl: Unavailable, may be recorded
+        SyncAll audit.jsonl: Unavailable, may be recorded
+        ",
+    );
+}
+
+#[test]
+fn closing() {
+    assert_table(
+        Doing::Close,
+        "
+        Create closed.tmp: Unavailable
+        SetBytes closed.tmp: Unavailable
+        Write closed.tmp: Unavailable
+        SyncAll closed.tmp: Unavailable
+        Rename closed.tmp: Unavailable
+        SyncDir .: Unavailable
+        ",
+    );
+}
+
+#[test]
+fn creating() {
+    assert_table(
+        Doing::Create,
+        "
+        CreateDir /var/lib: Unavailable
+        SyncDir /var: Unavailable
+        CreateDir .: Unavailable
+        SyncDir /var/lib: Unavailable
+        Lock LOCK: Unavailable
+        Create LOCK: ok
+        SetBytes LOCK: ok
+        Write LOCK: ok
+        CreateDir keys: Unavailable
+        SyncDir .: Unavailable
+        CreateDir segments: Unavailable
+        CreateDir tiles: Unavailable
+        CreateDir checkpoints: Unavailable
+        CreateDir blobs: Unavailable
+        CreateDir torn: Unavailable
+        Create keys/signing.tmp: Unavailable
+        SetBytes keys/signing.tmp: Unavailable
+        Write keys/signing.tmp: Unavailable
+        SyncAll keys/signing.tmp: Unavailable
+        Rename keys/signing.tmp: Unavailable
+        SyncDir keys: Unavailable
+        Create checkpoint.tmp: Unavailable
+        SetBytes checkpoint.tmp: Unavailable
+        Write checkpoint.tmp: Unavailable
+        SyncAll checkpoint.tmp: Unavailable
+        Rename checkpoint.tmp: Unavailable
+        Create audit.jsonl: Unavailable
+        SyncAll audit.jsonl: Unavailable
+        SyncDir /: Unavailable
+        Create graven.json.tmp: Unavailable
+        SetBytes graven.json.tmp: Unavailable
+        Write graven.json.tmp: Unavailable
+        SyncAll graven.json.tmp: Unavailable
+        Rename graven.json.tmp: Unavailable
+        SyncDir checkpoints: Unavailable
+        ",
+    );
+}
+
+#[test]
+fn opening_after_a_close() {
+    assert_table(
+        Doing::OpenAfterClose,
+        "
+        Lock LOCK: Unavailable
+        Create LOCK: ok
+        SetBytes LOCK: ok
+        Write LOCK: ok
+        RemoveFile closed: Unavailable
+        SyncDir .: Unavailable
+        SyncDir checkpoints: Unavailable
+        SyncAll audit.jsonl: Unavailable
+        ",
+    );
+}
+
+#[test]
+fn opening_after_a_crash() {
+    assert_table(
+        Doing::OpenAfterCrash,
+        "
+        Lock LOCK: Unavailable
+        Create LOCK: ok
+        SetBytes LOCK: ok
+        Write LOCK: ok
+        SyncDir .: Unavailable
+        SyncDir checkpoints: Unavailable
+        Create torn/#-#.tmp: Unavailable
+        SetBytes torn/#-#.tmp: Unavailable
+        Write torn/#-#.tmp: Unavailable
+        SyncAll torn/#-#.tmp: Unavailable
+        Rename torn/#-#.tmp: Unavailable
+        SyncDir torn: Unavailable
+        SetBytes audit.jsonl: Unavailable
+        Write audit.jsonl: Unavailable | Unavailable, may be recorded
+        SyncAll audit.jsonl: Unavailable
+        SyncData audit.jsonl: Unavailable, may be recorded
+        Write tiles/0: Unavailable
+        SyncData tiles/0: Unavailable
+        Create checkpoint.tmp: Unavailable
+        SetBytes checkpoint.tmp: Unavailable
+        Write checkpoint.tmp: Unavailable
+        SyncAll checkpoint.tmp: Unavailable
+        Rename checkpoint.tmp: Unavailable
+        ",
+    );
+}
+
+#[test]
+fn nothing_is_signed_after_a_checkpoint_that_failed() {
+    let mut scene = Scene::before(Doing::Seal);
+    scene.record(252).unwrap();
+    scene.trail().checkpoint_blocking().unwrap();
+    let disk = scene.disk.clone();
+    let writes_hashes = |step: &Step| step.op == Op::Write && step.path.ends_with("tiles/0");
+    let publisher = disk.hold(writes_hashes);
+    disk.inject(Fault::when(writes_hashes));
+    // The publisher takes the hash of entry 254 and is about to fail with it ...
+    scene.record(1).unwrap();
+    publisher.reached();
+    // ... while the writer syncs entry 255, the last of its segment, and will want a checkpoint over both.
+    let writer = disk.hold(|step| step.op == Op::SyncData && step.is_named("audit.jsonl"));
+    let told = std::thread::scope(|threads| {
+        let recording = threads.spawn(|| scene.record_batch(2));
+        writer.reached();
+        writer.open();
+        publisher.open();
+        recording.join().unwrap()
+    });
+    assert_eq!(told.map_err(|error| error.kind()), Err(ErrorKind::Unavailable));
+    assert!(!disk.has_faults());
+    scene.trail = None;
+    check(&disk, Place::InDir, &scene.model).unwrap();
+}
+
+#[test]
+fn interruptions_and_short_answers_are_nobodys_business() {
+    for fault in [
+        Fault::on(Op::Write).forever().effect(Effect::Short(7)),
+        Fault::on(Op::Read).forever().effect(Effect::Short(5)),
+    ] {
+        let scene = Scene::before(Doing::Create);
+        scene.disk.inject(fault);
+        run_all(scene);
+    }
+    // Opening is not among them: the standard library tries that again by itself.
+    for op in [Op::Read, Op::Write, Op::SetBytes, Op::SyncData, Op::SyncAll, Op::SyncDir, Op::Rename] {
+        let scene = Scene::before(Doing::Create);
+        for skip in 0..200 {
+            scene.disk.inject(Fault::on(op).skip(skip).interrupt());
+        }
+        run_all(scene);
+    }
+}
+
+fn run_all(mut scene: Scene) {
+    scene.act(Doing::Create).unwrap();
+    scene.act(Doing::Record).unwrap();
+    scene.act(Doing::RecordLargeDetail).unwrap();
+    scene.act(Doing::Seal).unwrap();
+    scene.act(Doing::Close).unwrap();
+    scene.trail = None;
+    scene.act(Doing::OpenAfterClose).unwrap();
+    scene.trail = None;
+    check(&scene.disk, Place::InDir, &scene.model).unwrap();
+}

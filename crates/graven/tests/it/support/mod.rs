@@ -1,0 +1,10 @@
+//! What several behaviours share.
+
+pub(crate) mod events;
+pub(crate) mod files;
+pub(crate) mod handmade;
+pub(crate) mod interrupted;
+pub(crate) mod model;
+pub(crate) mod plain;
+
+pub(crate) use files::lines;

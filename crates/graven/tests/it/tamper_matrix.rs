@@ -1,0 +1,11 @@
+//! Every way of changing a trail is found, with the right word and at the right place.
+
+#![expect(clippy::disallowed_methods, reason = "whoever tampers does not go through the engine")]
+
+mod anything;
+mod bytes;
+mod files;
+mod history;
+mod lines;
+mod specimen;
+mod tail;
