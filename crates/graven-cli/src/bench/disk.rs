@@ -1,0 +1,67 @@
+//! The files that the bench reads and writes itself, beside the trails.
+#![expect(clippy::disallowed_methods, reason = "these files are the bench's own")]
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::failure::Failure;
+
+/// The processor's name, where the system tells it.
+pub(crate) fn processor() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model =
+        info.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1).map(str::trim));
+    model.unwrap_or("unknown processor").to_owned()
+}
+
+/// The resident memory of a process in bytes, where the system tells it.
+pub(crate) fn resident_bytes(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+/// Writes a file of NDJSON.
+pub(crate) fn write_ndjson(path: &Path, entries: u64) -> Result<(), Failure> {
+    let write = || {
+        let mut file = BufWriter::new(File::create(path)?);
+        let mut line = Vec::new();
+        for n in 0..entries {
+            line.clear();
+            super::entries::ndjson(n, &mut line);
+            file.write_all(&line)?;
+        }
+        file.into_inner()?.sync_all()
+    };
+    write().map_err(|error: std::io::Error| Failure::file("write", path, &error))
+}
+
+/// Opens a file for a child's standard input.
+pub(crate) fn open(path: &Path) -> Result<File, Failure> {
+    File::open(path).map_err(|error| Failure::file("open", path, &error))
+}
+
+/// The files below a directory, with their lengths.
+pub(crate) fn files(dir: &Path) -> Result<Vec<(PathBuf, u64)>, Failure> {
+    let mut found = Vec::new();
+    let mut dirs = vec![dir.to_owned()];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(&dir).map_err(|error| Failure::file("read", &dir, &error))? {
+            let entry = entry.map_err(|error| Failure::file("read", &dir, &error))?;
+            let metadata =
+                entry.metadata().map_err(|error| Failure::file("look at", &entry.path(), &error))?;
+            if metadata.is_dir() {
+                dirs.push(entry.path());
+            } else {
+                found.push((entry.path(), metadata.len()));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Removes a directory with everything in it.
+pub(crate) fn remove(dir: &Path) -> Result<(), Failure> {
+    fs::remove_dir_all(dir).map_err(|error| Failure::file("remove", dir, &error))
+}

@@ -1,0 +1,192 @@
+//! An entry as a person reads it: on one line, or as a list of facts.
+
+use graven::reader::Record;
+use graven::{Entry, Outcome};
+
+use crate::failure::Failure;
+use crate::text::{safe, safe_cut};
+use crate::ui::{Look, Ui};
+
+/// How much of a detail fits on the one line.
+const DETAIL_WIDTH: usize = 72;
+
+/// One line: index, time, outcome, category, action, principal, and the beginning of the detail.
+pub(crate) fn one_line(ui: Ui, record: &Record) -> String {
+    let index = ui.paint(Look::Faint, format_args!("{:>8}", record.index));
+    let entry = match record.entry() {
+        Ok(entry) => entry,
+        Err(error) => {
+            let line = safe_cut(&String::from_utf8_lossy(&record.line), DETAIL_WIDTH);
+            return format!("{index}  {} {line}", ui.paint(Look::Bad, error.chain()));
+        }
+    };
+    let time =
+        entry.timestamp.map(|time| time.format("%Y-%m-%d %H:%M:%S%.3f").to_string()).unwrap_or_default();
+    let mut line = format!(
+        "{index}  {}  {} {:<14} {}",
+        ui.paint(Look::Faint, time),
+        mark(ui, entry.outcome),
+        entry.category.as_str(),
+        ui.paint(Look::Strong, safe(&entry.action)),
+    );
+    if let Some(principal) = &entry.principal {
+        line.push_str(&format!("  {}", ui.paint(Look::Name, safe(principal))));
+    }
+    if let Some(detail) = &entry.detail {
+        line.push_str(&format!("  {}", ui.paint(Look::Faint, safe_cut(detail.as_str(), DETAIL_WIDTH))));
+    }
+    line
+}
+
+/// Every field on a line of its own, and the detail laid out.
+pub(crate) fn at_length(ui: Ui, record: &Record, entry: &Entry, detail: Option<&str>) -> Result<(), Failure> {
+    ui.line(format_args!(
+        "{}  {}",
+        ui.paint(Look::Strong, format_args!("entry {}", record.index)),
+        outcome(ui, entry.outcome),
+    ))?;
+    for (name, value) in facts(entry) {
+        ui.fact(name, safe(&value))?;
+    }
+    ui.fact("leaf hash", record.leaf_hash())?;
+    if let Some(detail) = detail {
+        ui.fact("detail", "")?;
+        for line in laid_out(detail).lines() {
+            ui.line(format_args!("    {}", safe(line)))?;
+        }
+    }
+    Ok(())
+}
+
+/// The fields that are there, by name.
+fn facts(entry: &Entry) -> Vec<(&'static str, String)> {
+    let source = entry.source.as_ref().map(|source| {
+        joined([
+            ("", &source.ip),
+            ("host ", &source.host),
+            ("service ", &source.service),
+            ("", &source.user_agent),
+        ])
+    });
+    let agent = entry.agent.as_ref().map(|agent| {
+        joined([
+            ("", &agent.id),
+            ("instance ", &agent.instance),
+            ("model ", &agent.model),
+            ("version ", &agent.version),
+        ])
+    });
+    let behalf = (!entry.on_behalf_of.is_empty()).then(|| entry.on_behalf_of.join(", then "));
+    let all = [
+        ("id", entry.id.clone()),
+        ("time", entry.timestamp.map(|time| time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))),
+        ("category", Some(entry.category.to_string())),
+        ("action", Some(entry.action.clone())),
+        ("principal", entry.principal.clone()),
+        ("duration", entry.duration_ms.map(|ms| format!("{ms} ms"))),
+        ("okr", entry.okr_id.clone()),
+        ("okr run", entry.okr_run_id.clone()),
+        ("relay", entry.relay_id.clone()),
+        ("session", entry.session_id.clone()),
+        ("trace", entry.trace_id.clone()),
+        ("span", entry.span_id.clone()),
+        ("request", entry.request_id.clone()),
+        ("resource", entry.resource.clone()),
+        ("source", source),
+        ("agent", agent),
+        ("on behalf of", behalf),
+        ("phase", entry.phase.map(|phase| phase.to_string())),
+        ("intent", entry.intent_id.clone()),
+        ("reason", entry.reason.clone()),
+        ("count", entry.count.map(|count| count.to_string())),
+    ];
+    all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+fn joined(parts: [(&str, &Option<String>); 4]) -> String {
+    let parts = parts.into_iter().filter_map(|(name, part)| Some(format!("{name}{}", part.as_ref()?)));
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+fn mark(ui: Ui, outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Success => ui.paint(Look::Good, "✓"),
+        Outcome::Failure => ui.paint(Look::Bad, "✗"),
+        Outcome::Denied => ui.paint(Look::Notice, "⊘"),
+        Outcome::Pending => ui.paint(Look::Faint, "…"),
+    }
+}
+
+/// The mark and the word.
+pub(crate) fn outcome(ui: Ui, outcome: Outcome) -> String {
+    let look = match outcome {
+        Outcome::Success => Look::Good,
+        Outcome::Failure => Look::Bad,
+        Outcome::Denied => Look::Notice,
+        Outcome::Pending => Look::Faint,
+    };
+    format!("{} {}", mark(ui, outcome), ui.paint(look, outcome))
+}
+
+/// Compact JSON with a line a value and two spaces a level. Works on the text, so that numbers stay digit for digit.
+fn laid_out(json: &str) -> String {
+    let mut text = String::with_capacity(json.len() * 2);
+    let mut depth = 0;
+    let mut in_string = false;
+    let mut escaped = false;
+    let mut characters = json.chars().peekable();
+    let line = |text: &mut String, depth: usize| {
+        text.push('\n');
+        text.extend(std::iter::repeat_n("  ", depth));
+    };
+    while let Some(character) = characters.next() {
+        if in_string {
+            text.push(character);
+            in_string = escaped || character != '"';
+            escaped = !escaped && character == '\\';
+            continue;
+        }
+        match character {
+            '{' | '[' => {
+                text.push(character);
+                if let Some(&end) = characters.peek().filter(|&&next| next == '}' || next == ']') {
+                    text.push(end);
+                    characters.next();
+                } else {
+                    depth += 1;
+                    line(&mut text, depth);
+                }
+            }
+            '}' | ']' => {
+                depth = usize::saturating_sub(depth, 1);
+                line(&mut text, depth);
+                text.push(character);
+            }
+            ',' => {
+                text.push(',');
+                line(&mut text, depth);
+            }
+            ':' => text.push_str(": "),
+            _ => {
+                in_string = character == '"';
+                text.push(character);
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::laid_out;
+
+    #[test]
+    fn json_is_laid_out_without_touching_its_values() {
+        let json = r#"{"a":[1,{"b":"x,\"{y}"}],"e":{},"n":12345678901234567890.10}"#;
+        let shown = laid_out(json);
+        assert_eq!(
+            shown,
+            "{\n  \"a\": [\n    1,\n    {\n      \"b\": \"x,\\\"{y}\"\n    }\n  ],\n  \"e\": {},\n  \"n\": 12345678901234567890.10\n}"
+        );
+    }
+}

@@ -1,0 +1,338 @@
+//! `graven exec`: runs a command and records that it ran.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+
+use graven::clock::{Clock, OsClock};
+use graven::{Category, Entry, Outcome, Receipt, Trail};
+use serde::Serialize;
+
+use crate::ballast::Ballast;
+use crate::copier::{Measured, Meter};
+use crate::failure::{Ending, Failure};
+use crate::fields::Fields;
+use crate::signals::{self, Signals};
+use crate::target::Target;
+use crate::ui::Ui;
+
+/// No durable entry can be written.
+const NOT_RECORDED: u8 = 125;
+/// The command may not be run.
+const MAY_NOT_RUN: u8 = 126;
+/// There is no such command.
+const NO_SUCH_COMMAND: u8 = 127;
+/// What a shell adds to the number of the signal that ended a command.
+const SIGNALLED: i32 = 128;
+
+/// The arguments of `graven exec`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+    /// What the entry calls the action; without it, `tool:` and the name of the command
+    #[arg(long, value_name = "NAME")]
+    action: Option<String>,
+    /// Leave the command's output alone: it is neither measured nor passed through a pipe
+    #[arg(long)]
+    no_output: bool,
+    #[command(flatten)]
+    fields: Fields,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+const AFTER_HELP: &str = "\
+The command inherits standard input. Its output goes through two pipes while its size and SHA-256 are taken, so it \
+sees a pipe where there may be a terminal, and what it writes to standard output and to standard error may change \
+places; --no-output avoids both. The entry is written when the command has ended and its output is closed, which a \
+process that it left behind can delay. With --json the receipt goes to standard error.
+
+Exit codes: the command's own; 128+n when signal n ended it; 126 when it may not be run (recorded as denied); 127 \
+when there is no such command; 125 when no durable entry can be written, and then nothing is run.";
+
+/// A command to run and record.
+#[derive(Debug, Clone)]
+pub(crate) struct Run<'a> {
+    /// The command and its arguments.
+    pub(crate) argv: &'a [OsString],
+    /// What the entry calls the action; `tool:<name>` otherwise.
+    pub(crate) action: Option<&'a str>,
+    /// Who acted, for whom, in which session.
+    pub(crate) fields: &'a Fields,
+    /// Where its output goes.
+    pub(crate) output: Output,
+    /// Where it is run; here, otherwise.
+    pub(crate) dir: Option<&'a Path>,
+}
+
+/// Where a command's output goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// Through us, to where it belongs.
+    Measured,
+    /// Through us, all of it to standard error.
+    ToStderr,
+    /// Straight to where it belongs.
+    Inherited,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    /// The exit code to pass on.
+    pub(crate) exit: u8,
+    /// What the entry says of it.
+    pub(crate) outcome: Outcome,
+    /// Why it was not run, if so.
+    pub(crate) not_run: Option<String>,
+    /// The entry.
+    pub(crate) receipt: Receipt,
+}
+
+/// The entry's detail.
+#[derive(Debug, Serialize)]
+struct Detail {
+    argv: Vec<String>,
+    /// The exact bytes, when some argument is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    argv_base64: Option<Vec<String>>,
+    cwd: Option<PathBuf>,
+    #[serde(flatten)]
+    end: End,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stdout: Option<Measured>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stderr: Option<Measured>,
+}
+
+/// How a command ended.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum End {
+    Exited {
+        exit_code: i32,
+    },
+    Signalled {
+        signal: i32,
+        signal_name: Option<&'static str>,
+        core_dumped: bool,
+    },
+    NotRun {
+        exit_code: u8,
+        error: String,
+        #[serde(skip)]
+        denied: bool,
+    },
+    Unwatched {
+        error: String,
+    },
+}
+
+pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
+    let not_run = |failure: Failure| {
+        let message = format!("nothing was run, because nothing could be recorded: {}", failure.message);
+        Failure { exit: NOT_RECORDED, message, ..failure }
+    };
+    let trail = args.target.open().map_err(not_run)?;
+    let run = Run {
+        argv: &args.command,
+        action: args.action.as_deref(),
+        fields: &args.fields,
+        output: if args.no_output { Output::Inherited } else { Output::Measured },
+        dir: None,
+    };
+    let ran = run.record_in(&trail)?;
+    if let Some(why) = &ran.not_run {
+        ui.note(format_args!("graven: {why}"));
+    }
+    if ui.json() {
+        ui.note(serde_json::to_string(&ran.receipt).unwrap_or_default());
+    }
+    if let Err(error) = trail.close_blocking() {
+        // The entry is durable; only the trail's end is not tidy.
+        ui.warn(format_args!("the trail could not be closed: {}", error.chain()));
+    }
+    Ok(ran.exit)
+}
+
+impl Run<'_> {
+    /// Runs the command and writes the entry.
+    pub(crate) fn record_in(&self, trail: &Trail) -> Result<Ran, Failure> {
+        let clock = OsClock::new();
+        self.draft(Outcome::Success)
+            .check()
+            .map_err(|error| Failure::cannot(format_args!("nothing was run: {error}")).exit(NOT_RECORDED))?;
+        let ballast = Ballast::take(trail.layout()).map_err(|error| {
+            let place = trail.layout().dir();
+            Failure::file("make room in", place, &error)
+                .exit(NOT_RECORDED)
+                .advise("nothing was run, because nothing could be recorded; is the disk full?")
+        })?;
+        let (end, stdout, stderr) = self.run()?;
+        drop(ballast);
+        let exit = end.exit();
+        let outcome = end.outcome();
+        let not_run = end.why_not_run(&self.argv[0]);
+        let mut entry = self.draft(outcome);
+        entry.duration_ms = Some(u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let entry = entry.detail(self.detail(end, stdout, stderr));
+        let receipt = trail.record_blocking(entry).map_err(|error| {
+            Failure::cannot(format_args!(
+                "the command ran and ended with exit code {exit}, but that could not be recorded: {}",
+                error.chain()
+            ))
+            .exit(NOT_RECORDED)
+        })?;
+        Ok(Ran { exit, outcome, not_run, receipt })
+    }
+
+    /// The entry but for what is known only at the end.
+    fn draft(&self, outcome: Outcome) -> Entry {
+        let action = self.action.map_or_else(|| format!("tool:{}", name_of(&self.argv[0])), str::to_owned);
+        let mut entry = Entry::new(Category::ToolExecution, action, outcome);
+        self.fields.fill(&mut entry);
+        entry
+    }
+
+    fn detail(&self, end: End, stdout: Option<Measured>, stderr: Option<Measured>) -> Detail {
+        let foreign = self.argv.iter().any(|argument| argument.to_str().is_none());
+        let base64 =
+            || self.argv.iter().map(|argument| graven_core::base64::encode(argument.as_encoded_bytes()));
+        Detail {
+            argv: self.argv.iter().map(|argument| argument.to_string_lossy().into_owned()).collect(),
+            argv_base64: foreign.then(|| base64().collect()),
+            cwd: self.dir.map_or_else(|| std::env::current_dir().ok(), |dir| Some(dir.to_owned())),
+            end,
+            stdout,
+            stderr,
+        }
+    }
+
+    /// Runs the command to its end. An error means that nothing was run.
+    fn run(&self) -> Result<(End, Option<Measured>, Option<Measured>), Failure> {
+        let no_signals = |error| {
+            Failure::cannot(format_args!("nothing was run: cannot take signals: {error}")).exit(NOT_RECORDED)
+        };
+        let signals = Signals::hold().map_err(no_signals)?;
+        let measured = self.output != Output::Inherited;
+        let output = || if measured { Stdio::piped() } else { Stdio::inherit() };
+        let mut command = Command::new(&self.argv[0]);
+        command.args(&self.argv[1..]).stdout(output()).stderr(output());
+        if let Some(dir) = self.dir {
+            command.current_dir(dir);
+        }
+        let child = match command.spawn() {
+            Ok(child) => child,
+            Err(error) => return Ok((End::not_run(&error), None, None)),
+        };
+        let meters = [Meter::default(), Meter::default()];
+        let watched = watch(child, signals, &meters, self.output);
+        let end = watched.unwrap_or_else(|error| End::Unwatched { error: error.to_string() });
+        let [stdout, stderr] = meters.map(|meter| measured.then(|| meter.measured()));
+        Ok((end, stdout, stderr))
+    }
+}
+
+/// Passes signals in and output out until the command has ended. An error is the system out of threads or descriptors.
+fn watch(
+    mut child: Child,
+    signals: Signals,
+    [stdout, stderr]: &[Meter; 2],
+    output: Output,
+) -> io::Result<End> {
+    let (done, events) = mpsc::channel();
+    let copied = || {
+        let done = done.clone();
+        move || drop(done.send(Event::Copied))
+    };
+    let mut open = 0;
+    if let Some(pipe) = child.stdout.take() {
+        match output {
+            Output::ToStderr => stdout.copy(pipe, io::stderr(), copied())?,
+            _ => stdout.copy(pipe, io::stdout(), copied())?,
+        }
+        open += 1;
+    }
+    if let Some(pipe) = child.stderr.take() {
+        stderr.copy(pipe, io::stderr(), copied())?;
+        open += 1;
+    }
+    let late = done.clone();
+    let mut passing = signals.pass_to(child, move || drop(late.send(Event::AskedToEnd)))?;
+    let status = passing.wait()?;
+    // Somebody the command left behind may hold its output open: then whoever asks us to end is heeded.
+    while open > 0 && matches!(events.recv(), Ok(Event::Copied)) {
+        open -= 1;
+    }
+    Ok(End::of(status))
+}
+
+/// What happens while output is copied.
+enum Event {
+    /// One of the two is closed and copied.
+    Copied,
+    /// The command is gone, and we were asked to end too.
+    AskedToEnd,
+}
+
+impl End {
+    fn of(status: ExitStatus) -> End {
+        match (status.code(), status.signal()) {
+            (Some(exit_code), _) => End::Exited { exit_code },
+            (None, signal) => {
+                let signal = signal.unwrap_or_default();
+                End::Signalled {
+                    signal,
+                    signal_name: signals::name(signal),
+                    core_dumped: status.core_dumped(),
+                }
+            }
+        }
+    }
+
+    fn not_run(error: &io::Error) -> End {
+        let exit_code = if error.kind() == io::ErrorKind::NotFound { NO_SUCH_COMMAND } else { MAY_NOT_RUN };
+        let denied = error.kind() == io::ErrorKind::PermissionDenied;
+        End::NotRun { exit_code, error: error.to_string(), denied }
+    }
+
+    fn why_not_run(&self, command: &OsStr) -> Option<String> {
+        let command = command.display();
+        match self {
+            End::NotRun { exit_code: NO_SUCH_COMMAND, .. } => Some(format!("{command}: no such command")),
+            End::NotRun { error, .. } => Some(format!("{command} may not be run: {error}")),
+            End::Unwatched { error } => {
+                Some(format!("{command} was started, but could not be watched: {error}"))
+            }
+            End::Exited { .. } | End::Signalled { .. } => None,
+        }
+    }
+
+    fn exit(&self) -> u8 {
+        match self {
+            End::Exited { exit_code } => (exit_code & 0xff) as u8,
+            End::Signalled { signal, .. } => ((SIGNALLED + signal) & 0xff) as u8,
+            End::NotRun { exit_code, .. } => *exit_code,
+            End::Unwatched { .. } => NOT_RECORDED,
+        }
+    }
+
+    fn outcome(&self) -> Outcome {
+        match self {
+            End::Exited { exit_code: 0 } => Outcome::Success,
+            End::NotRun { denied: true, .. } => Outcome::Denied,
+            _ => Outcome::Failure,
+        }
+    }
+}
+
+/// The last part of a command's path.
+fn name_of(command: &OsStr) -> String {
+    Path::new(command).file_name().unwrap_or(command).to_string_lossy().into_owned()
+}

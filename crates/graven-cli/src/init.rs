@@ -1,0 +1,58 @@
+//! `graven init`: creates a trail.
+
+use clap::builder::RangedU64ValueParser;
+use graven::Trail;
+use graven::disk::{Disk, OsDisk};
+use serde_json::json;
+
+use crate::failure::{self, Ending, Failure};
+use crate::target::Target;
+use crate::ui::{Look, Ui};
+
+/// The arguments of `graven init`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The directory to create, or the live file to begin when the path ends in `.jsonl`
+    #[command(flatten)]
+    target: Target,
+    /// The name of the log in its checkpoints and key, such as example.com/audit; without it one with a random
+    /// part is made
+    #[arg(long, value_name = "NAME")]
+    origin: Option<String>,
+    /// After how many bytes the live file becomes a closed segment (256 MiB unless given)
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<u64>::new().range(1..))]
+    segment_bytes: Option<u64>,
+}
+
+pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
+    let mut settings = args.target.settings_for_new();
+    if let Some(origin) = &args.origin {
+        settings = settings.origin(origin);
+    }
+    if let Some(bytes) = args.segment_bytes {
+        settings = settings.segment_bytes(bytes);
+    }
+    let path = args.target.path.display();
+    let beside = graven::layout::Layout::beside_live(&args.target.path);
+    if [args.target.layout().meta(), beside.meta()].iter().any(|meta| OsDisk.metadata(meta).is_ok()) {
+        return Err(Failure::cannot(format_args!("there is already a trail at {path}"))
+            .advise(format_args!("see what is in it with: graven stats {path}")));
+    }
+    let trail = Trail::open(settings)?;
+    let key = trail.verifier_key().to_string();
+    let layout = trail.layout().clone();
+    trail.close_blocking()?;
+    let origin = key.split('+').next().unwrap_or_default();
+    if ui.json() {
+        ui.object(&json!({"trail": layout.dir(), "live": layout.live(), "origin": origin, "key": key}))?;
+        return Ok(failure::OK);
+    }
+    ui.line(format_args!("{} a trail at {path}", ui.paint(Look::Good, "created")))?;
+    ui.fact("origin", origin)?;
+    ui.fact("live file", layout.live().display())?;
+    ui.fact("key", ui.paint(Look::Name, &key))?;
+    ui.line("")?;
+    ui.line("Give the key to whoever shall check the trail: with it, `graven verify --key` trusts nothing on this")?;
+    ui.line("machine. The signing key stays in the trail's keys/; keep it to yourself.")?;
+    Ok(failure::OK)
+}

@@ -1,0 +1,25 @@
+//! `graven key`: the verifier key, nothing else.
+
+use serde_json::json;
+
+use crate::failure::{self, Ending};
+use crate::target::Target;
+use crate::ui::Ui;
+
+/// The arguments of `graven key`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+}
+
+pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
+    let reader = args.target.read()?;
+    let key = reader.meta().key.to_string();
+    if ui.json() {
+        ui.object(&json!({"key": key}))?
+    } else {
+        ui.line(key)?
+    }
+    Ok(failure::OK)
+}

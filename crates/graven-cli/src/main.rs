@@ -1,0 +1,157 @@
+//! The `graven` command: records, shows, proves and verifies audit trails.
+//!
+//! One file per command; what they share is in [`ui`], [`failure`], [`target`] and [`describe`].
+
+mod accept;
+mod ballast;
+mod bench;
+mod completions;
+mod copier;
+mod demo;
+mod describe;
+mod exec;
+mod export;
+mod failure;
+mod fields;
+mod files;
+mod import;
+mod ingest;
+mod init;
+mod key;
+mod lines;
+mod man;
+mod progress;
+mod prove;
+mod record;
+mod repair;
+mod salvage;
+mod show;
+mod signals;
+mod stats;
+mod submit;
+mod tail;
+mod target;
+mod text;
+mod ui;
+mod verify;
+mod verify_proof;
+
+use std::panic;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::{CANNOT, Ending};
+use crate::ui::{Colours, Ui};
+
+/// An audit trail that anyone can check: every action one JSON line, durable before it is acknowledged, under a
+/// signed Merkle tree.
+#[derive(Debug, Parser)]
+#[command(name = "graven", version, propagate_version = true, max_term_width = 100, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Answer in JSON
+    #[arg(long, global = true, display_order = 900)]
+    json: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", display_order = 901)]
+    color: Colours,
+}
+
+const AFTER_HELP: &str = "\
+Start with `graven demo`: it shows the whole life of a trail in a few seconds.
+
+Exit codes: 0 well (verify: intact), 1 something was found (tampering, damage, a refused line), 2 cannot tell (bad \
+usage, unreadable, unavailable). `graven exec` ends with its command's own code.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Create a trail
+    Init(init::Args),
+    /// Print the verifier key, nothing else
+    Key(key::Args),
+    /// Record one entry, or many from standard input
+    Record(record::Args),
+    /// Run a command and record that it ran
+    Exec(exec::Args),
+    /// Take over an existing JSON Lines file, broken lines included
+    Import(import::Args),
+    /// Show the newest entries, and follow what comes
+    Tail(tail::Args),
+    /// Show one entry
+    Show(show::Args),
+    /// Write the proof that an entry is in the trail
+    Prove(prove::Args),
+    /// Check a whole trail, or one proof offline
+    Verify(verify::Args),
+    /// Say what is in a trail
+    Stats(stats::Args),
+    /// Write a trail in a form that others read
+    Export(export::Args),
+    /// Make a contradictory trail usable again, and leave a trace of it
+    Repair(repair::Args),
+    /// Measure this machine, and Graven on it
+    Bench(bench::Args),
+    /// Watch a trail being recorded, proved, and tampered with
+    Demo(demo::Args),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+    /// Print or write the manual pages
+    Man(man::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let ui = Ui::new(cli.json, cli.color);
+    panic::set_hook(Box::new(move |info| {
+        let place =
+            info.location().map(|place| format!(" ({}:{})", place.file(), place.line())).unwrap_or_default();
+        ui.note(format_args!(
+            "graven: a fault in Graven{place}: {}. Please report it.",
+            fault(info.payload())
+        ));
+    }));
+    // A panic has been reported by the hook; what is acknowledged is durable all the same.
+    let outcome = panic::catch_unwind(|| run(&cli.command, ui)).unwrap_or(Ok(CANNOT));
+    ExitCode::from(outcome.unwrap_or_else(|failure| {
+        ui.fail(&failure);
+        failure.exit
+    }))
+}
+
+fn run(command: &Command, ui: Ui) -> Ending {
+    match command {
+        Command::Init(args) => init::run(args, ui),
+        Command::Key(args) => key::run(args, ui),
+        Command::Record(args) => record::run(args, ui),
+        Command::Exec(args) => exec::run(args, ui),
+        Command::Import(args) => import::run(args, ui),
+        Command::Tail(args) => tail::run(args, ui),
+        Command::Show(args) => show::run(args, ui),
+        Command::Prove(args) => prove::run(args, ui),
+        Command::Verify(args) => verify::run(args, ui),
+        Command::Stats(args) => stats::run(args, ui),
+        Command::Export(args) => export::run(args, ui),
+        Command::Repair(args) => repair::run(args, ui),
+        Command::Bench(args) => bench::run(args, ui),
+        Command::Demo(args) => demo::run(args, ui),
+        Command::Completions(args) => completions::run(args, ui),
+        Command::Man(args) => man::run(args, ui),
+    }
+}
+
+fn fault(payload: &dyn std::any::Any) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,74 @@
+//! `graven prove`: the proof that an entry is in the trail, as a C2SP tlog-proof file.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::failure::{self, Ending, Failure};
+use crate::files;
+use crate::target::{Target, Which};
+use crate::text::counted;
+use crate::ui::{Look, Ui};
+
+/// The arguments of `graven prove`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    which: Which,
+    /// Write the proof into this file instead of standard output
+    #[arg(long, value_name = "FILE.tlog-proof")]
+    out: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
+    let reader = args.target.read()?;
+    let record = args.which.find(&reader, &args.target.path)?;
+    let (checkpoint, note) = reader.checkpoint()?;
+    if record.index >= checkpoint.size {
+        return Err(not_sealed(record.index, checkpoint.size, &args.target));
+    }
+    let proof = graven::prove::prove(&reader, record.index, &note)?;
+    let text = proof.tlog_proof.to_string();
+    let Some(out) = &args.out else {
+        if ui.json() {
+            ui.object(&json!({"index": proof.index, "size": checkpoint.size, "proof": text}))?;
+        } else {
+            ui.bytes(text.as_bytes())?;
+        }
+        return Ok(failure::OK);
+    };
+    files::write(out, text.as_bytes())?;
+    if ui.json() {
+        ui.object(&json!({"index": proof.index, "size": checkpoint.size, "file": out}))?;
+        return Ok(failure::OK);
+    }
+    ui.line(format_args!(
+        "{} entry {} is in the tree of {}: {}",
+        ui.paint(Look::Good, "proved"),
+        proof.index,
+        counted(checkpoint.size, "entry", "entries"),
+        out.display()
+    ))?;
+    ui.line(format_args!(
+        "check it anywhere, without the trail:\n  graven show {trail} --index {index} --raw > entry.json\n  \
+         graven verify --proof {proof} --entry entry.json --key \"$(graven key {trail})\"",
+        trail = args.target.path.display(),
+        index = proof.index,
+        proof = out.display(),
+    ))?;
+    Ok(failure::OK)
+}
+
+/// A reader never writes, so it cannot seal.
+fn not_sealed(index: u64, size: u64, target: &Target) -> Failure {
+    let covered = match size {
+        0 => "the checkpoint covers no entry yet".to_owned(),
+        _ => format!("the checkpoint covers entries 0 to {}", size - 1),
+    };
+    Failure::cannot(format_args!("entry {index} is not sealed yet: {covered}")).advise(format_args!(
+        "a running recorder seals within a moment: try again; after a crash, whatever opens {} to record seals it",
+        target.path.display()
+    ))
+}

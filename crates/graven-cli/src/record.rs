@@ -1,0 +1,172 @@
+//! `graven record`: one entry from flags, or many from standard input.
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+use graven::{Category, Detail, Entry, Outcome, Phase, Trail, WhenFull};
+
+use crate::accept::BLOB_BYTES_MAX;
+use crate::failure::{self, Ending, Failure};
+use crate::fields::Fields;
+use crate::ingest;
+use crate::submit;
+use crate::target::Target;
+use crate::ui::{Look, Ui};
+
+/// How long to wait for a slow disk: whoever sends entries on standard input waits rather than lose them.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// The arguments of `graven record`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+    /// Read entries from standard input, one JSON object a line; write a receipt a line once each is durable
+    #[arg(long)]
+    stdin: bool,
+    #[command(flatten)]
+    one: One,
+}
+
+const AFTER_HELP: &str = "\
+With --stdin, category, action and outcome are required in each line; id and timestamp are made when absent. A line \
+that is not an entry is answered in its place with {\"line\":…,\"error\":…}; the others go on, and the exit code is 1.";
+
+/// One entry, by its fields.
+#[derive(Debug, Default, PartialEq, clap::Args)]
+struct One {
+    /// What kind of thing was done: api, tool_execution, session, cognition, swarm, auth, k8s, sandbox, config, or a
+    /// snake_case name of your own
+    #[arg(long, required_unless_present = "stdin")]
+    category: Option<Category>,
+    /// What was done, such as tool:bash or `POST /api/session`
+    #[arg(long, required_unless_present = "stdin")]
+    action: Option<String>,
+    /// How it ended; pending only with --phase intent
+    #[arg(long, required_unless_present = "stdin")]
+    outcome: Option<OutcomeArg>,
+    /// Anything more, as JSON; numbers are kept digit for digit
+    #[arg(long, value_name = "JSON")]
+    detail: Option<String>,
+    /// How long it took
+    #[arg(long, value_name = "MS")]
+    duration_ms: Option<u64>,
+    /// Its id; made when absent
+    #[arg(long)]
+    id: Option<String>,
+    /// When it happened, as RFC 3339; now when absent
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    timestamp: Option<chrono::DateTime<chrono::Utc>>,
+    /// Whether this is written before the action or after it
+    #[arg(long)]
+    phase: Option<PhaseArg>,
+    /// The id of the entry written before the action
+    #[arg(long, value_name = "ID")]
+    intent_id: Option<String>,
+    #[command(flatten)]
+    fields: Fields,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OutcomeArg {
+    Success,
+    Failure,
+    Denied,
+    Pending,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PhaseArg {
+    Intent,
+    Result,
+}
+
+pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
+    args.target.must_exist()?;
+    if args.stdin {
+        if args.one != One::default() {
+            return Err(Failure::cannot(
+                "--stdin takes entries from standard input, and no other flag says what is in them",
+            ));
+        }
+        return many(args);
+    }
+    let entry = args.one.entry()?;
+    let trail = Trail::open(args.target.settings())?;
+    let receipt = trail.record_blocking(entry)?;
+    if ui.json() {
+        ui.object(&receipt)?;
+    } else {
+        ui.line(format_args!("{} entry {}", ui.paint(Look::Good, "recorded"), receipt.index))?;
+        ui.fact("id", &receipt.id)?;
+        ui.fact("leaf hash", receipt.leaf_hash)?;
+    }
+    trail.close_blocking()?;
+    Ok(failure::OK)
+}
+
+/// Receipts are JSON with and without `--json`: they are read by programs.
+fn many(args: &Args) -> Ending {
+    let settings = args.target.settings();
+    let settings = settings.queue_bytes(submit::QUEUE_BYTES).blob_bytes_max(BLOB_BYTES_MAX);
+    let trail = Trail::open(settings.when_full(WhenFull::Wait(PATIENCE)))?;
+    let ending = ingest::run(&trail);
+    // What is acknowledged is durable; a failure to close is told unless there is a graver one.
+    let closed = trail.close_blocking();
+    let exit = ending?;
+    closed?;
+    Ok(exit)
+}
+
+impl One {
+    fn entry(&self) -> Result<Entry, Failure> {
+        let (Some(category), Some(action), Some(outcome)) = (&self.category, &self.action, self.outcome)
+        else {
+            return Err(Failure::cannot("--category, --action and --outcome are required"));
+        };
+        let mut entry = Entry::new(category.clone(), action, outcome.into());
+        self.fields.fill(&mut entry);
+        entry.id.clone_from(&self.id);
+        entry.timestamp = self.timestamp;
+        entry.duration_ms = self.duration_ms;
+        entry.phase = self.phase.map(Phase::from);
+        entry.intent_id.clone_from(&self.intent_id);
+        if let Some(text) = &self.detail {
+            let detail = Detail::parse(text).map_err(|error| {
+                Failure::cannot(format_args!("--detail is not JSON: {error}"))
+                    .advise("text needs its quotes: --detail '\"some text\"'")
+            })?;
+            entry.detail = Some(detail);
+        }
+        entry
+            .check()
+            .map_err(|error| Failure::cannot(format_args!("this entry cannot be recorded: {error}")))?;
+        Ok(entry)
+    }
+}
+
+impl From<OutcomeArg> for Outcome {
+    fn from(outcome: OutcomeArg) -> Outcome {
+        match outcome {
+            OutcomeArg::Success => Outcome::Success,
+            OutcomeArg::Failure => Outcome::Failure,
+            OutcomeArg::Denied => Outcome::Denied,
+            OutcomeArg::Pending => Outcome::Pending,
+        }
+    }
+}
+
+impl From<PhaseArg> for Phase {
+    fn from(phase: PhaseArg) -> Phase {
+        match phase {
+            PhaseArg::Intent => Phase::Intent,
+            PhaseArg::Result => Phase::Result,
+        }
+    }
+}
+
+fn time(text: &str) -> Result<chrono::DateTime<chrono::Utc>, String> {
+    let time = chrono::DateTime::parse_from_rfc3339(text);
+    time.map(|time| time.to_utc()).map_err(|error| format!("{error}; such as 2026-01-31T12:00:00Z"))
+}

@@ -1,0 +1,68 @@
+//! `graven show`: one entry, for a person, as JSON, or its stored bytes.
+
+use std::io::{self, IsTerminal};
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::describe;
+use crate::failure::{self, Ending, Failure};
+use crate::target::{Target, Which};
+use crate::ui::Ui;
+
+/// The arguments of `graven show`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    which: Which,
+    /// The stored bytes, exactly: what the leaf hash is over
+    #[arg(long)]
+    raw: bool,
+}
+
+/// The answer in JSON.
+#[derive(Serialize)]
+struct Answer<'a> {
+    index: u64,
+    leaf_hash: String,
+    /// The stored line.
+    entry: &'a RawValue,
+    /// The detail that the line only refers to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blob: Option<Box<RawValue>>,
+}
+
+pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
+    let reader = args.target.read()?;
+    let record = args.which.find(&reader, &args.target.path)?;
+    if args.raw {
+        ui.bytes(&record.line)?;
+        // For the eye only: a pipe or a file gets the stored bytes and nothing else.
+        if io::stdout().is_terminal() {
+            ui.line("")?;
+        }
+        return Ok(failure::OK);
+    }
+    let entry = record.entry()?;
+    let detail = reader.detail(&entry)?;
+    if ui.json() {
+        let line = std::str::from_utf8(&record.line).map_err(|error| unreadable(record.index, &error))?;
+        let in_blob = entry.detail.as_ref().is_some_and(|detail| detail.blob().is_some());
+        let blob = detail.filter(|_| in_blob).map(RawValue::from_string).transpose();
+        ui.object(&Answer {
+            index: record.index,
+            leaf_hash: record.leaf_hash().to_string(),
+            entry: serde_json::from_str(line).map_err(|error| unreadable(record.index, &error))?,
+            blob: blob.map_err(|error| unreadable(record.index, &error))?,
+        })?;
+    } else {
+        describe::at_length(ui, &record, &entry, detail.as_deref())?;
+    }
+    Ok(failure::OK)
+}
+
+fn unreadable(index: u64, error: &dyn std::error::Error) -> Failure {
+    Failure::cannot(format_args!("entry {index} cannot be read: {error}")).exit(failure::FOUND)
+}

@@ -1,0 +1,104 @@
+//! `graven tail`: the newest entries, and what comes.
+
+use std::thread;
+use std::time::Duration;
+
+use graven::ErrorKind;
+use graven::reader::{Reader, Record};
+
+use crate::describe;
+use crate::failure::{self, Ending, Failure};
+use crate::target::Target;
+use crate::ui::Ui;
+
+/// How often to look whether something came.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// How much is gathered before it is written.
+const PAGE_BYTES: usize = 64 << 10;
+
+/// The arguments of `graven tail`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+    /// Go on with what is recorded from now on, over rotations, until interrupted
+    #[arg(short, long)]
+    follow: bool,
+    /// How many of the newest entries to show
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 10)]
+    lines: u64,
+}
+
+pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
+    let reader = args.target.read()?;
+    let mut page = Page { ui, bytes: Vec::new() };
+    let next = newest(&reader, args.lines, &mut page)?;
+    if args.follow {
+        follow(&reader, next, &mut page)?;
+    }
+    Ok(failure::OK)
+}
+
+/// Shows the newest entries; the index of the one that comes next.
+pub(crate) fn show_newest(ui: Ui, reader: &Reader, count: u64) -> Result<(), Failure> {
+    newest(reader, count, &mut Page { ui, bytes: Vec::new() }).map(drop)
+}
+
+fn newest(reader: &Reader, count: u64, page: &mut Page) -> Result<u64, Failure> {
+    let mut next = reader.len()?.saturating_sub(count);
+    for record in reader.entries(next..)? {
+        let record = record?;
+        next = record.index + 1;
+        page.add(&record)?;
+    }
+    page.write()?;
+    Ok(next)
+}
+
+fn follow(reader: &Reader, from: u64, page: &mut Page) -> Result<(), Failure> {
+    let mut follow = reader.follow(from);
+    loop {
+        let records = match follow.poll() {
+            Ok(records) => records,
+            // A recovery cut off what no checkpoint covered; what is recorded from now on follows.
+            Err(error) if error.kind() == ErrorKind::Data && follow.next_index() < from.max(1) => {
+                page.ui.warn(error.chain());
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        for record in &records {
+            page.add(record)?;
+        }
+        page.write()?;
+        if records.is_empty() {
+            thread::sleep(LOOK_EVERY);
+        }
+    }
+}
+
+/// Lines that are written together.
+struct Page {
+    ui: Ui,
+    bytes: Vec<u8>,
+}
+
+impl Page {
+    /// With `--json` the stored line as it is, which `jq` reads; otherwise for a person.
+    fn add(&mut self, record: &Record) -> Result<(), Failure> {
+        if self.ui.json() {
+            self.bytes.extend_from_slice(&record.line);
+        } else {
+            self.bytes.extend_from_slice(describe::one_line(self.ui, record).as_bytes());
+        }
+        self.bytes.push(b'\n');
+        if self.bytes.len() >= PAGE_BYTES { self.write() } else { Ok(()) }
+    }
+
+    fn write(&mut self) -> Result<(), Failure> {
+        let written = self.ui.bytes(&self.bytes);
+        self.bytes.clear();
+        written
+    }
+}

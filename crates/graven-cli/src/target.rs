@@ -1,0 +1,122 @@
+//! The trail that a command is about: a directory, or the path of a live JSON Lines file.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use graven::disk::{Disk, Kind, OsDisk};
+use graven::layout::Layout;
+use graven::reader::Reader;
+use graven::{Settings, Trail};
+
+use crate::failure::Failure;
+
+/// The one argument that nearly every command takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Target {
+    /// The trail: its directory, or the path of its live JSON Lines file
+    #[arg(value_name = "DIR")]
+    pub(crate) path: PathBuf,
+}
+
+impl Target {
+    /// Where everything of the trail lies.
+    pub(crate) fn layout(&self) -> Layout {
+        Layout::find(&OsDisk, &self.path)
+    }
+
+    /// Settings that open this trail for writing, and make none where there is none.
+    pub(crate) fn settings(&self) -> Settings {
+        self.settings_at(&self.layout()).must_exist()
+    }
+
+    /// Settings for a trail that may still have to be made. A new path that ends in `.jsonl` is a live file.
+    pub(crate) fn settings_for_new(&self) -> Settings {
+        let is_dir = OsDisk.metadata(&self.path).is_ok_and(|metadata| metadata.kind == Kind::Dir);
+        if !is_dir && self.path.extension() == Some(OsStr::new("jsonl")) {
+            return Settings::live_file(&self.path);
+        }
+        self.settings_at(&self.layout())
+    }
+
+    /// Opens the trail for writing.
+    pub(crate) fn open(&self) -> Result<Trail, Failure> {
+        self.must_exist()?;
+        Ok(Trail::open(self.settings())?)
+    }
+
+    /// Opens the trail for reading. Locks nothing and writes nothing.
+    pub(crate) fn read(&self) -> Result<Reader, Failure> {
+        self.must_exist()?;
+        Ok(Reader::open(&self.path)?)
+    }
+
+    /// A sentence with the right advice, where the library can only say that a file is missing.
+    pub(crate) fn must_exist(&self) -> Result<(), Failure> {
+        let path = self.path.display();
+        if OsDisk.metadata(&self.layout().meta()).is_ok() {
+            return Ok(());
+        }
+        match OsDisk.metadata(&self.path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Failure::file("look at", &self.path, &error))
+            }
+            Err(_) => Err(Failure::cannot(format_args!("there is no trail at {path}"))
+                .advise(format_args!("create one with: graven init {path}"))),
+            Ok(metadata) if metadata.kind == Kind::Dir => {
+                Err(Failure::cannot(format_args!("{path} holds no trail: it has no graven.json"))
+                    .advise(format_args!("create one with: graven init {path}")))
+            }
+            Ok(_) => Err(Failure::cannot(format_args!(
+                "{path} is not the live file of a trail: there is no {path}.d/graven.json"
+            ))
+            .advise(
+                "to take over an existing JSON Lines file: graven init NEW, then graven import NEW FILE",
+            )),
+        }
+    }
+
+    fn settings_at(&self, layout: &Layout) -> Settings {
+        if layout == &Layout::in_dir(layout.dir()) {
+            Settings::new(layout.dir())
+        } else {
+            Settings::live_file(layout.live())
+        }
+    }
+}
+
+/// Which entry a command is about.
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Which {
+    /// The entry at this position in the log, from 0
+    #[arg(long, value_name = "N")]
+    pub(crate) index: Option<u64>,
+    /// The newest entry with this id
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
+}
+
+impl Which {
+    /// The record it names.
+    pub(crate) fn find(&self, reader: &Reader, trail: &Path) -> Result<graven::reader::Record, Failure> {
+        let trail = trail.display();
+        if let Some(index) = self.index {
+            return reader.record(index)?.map_or_else(
+                || {
+                    let last = match reader.len()? {
+                        0 => "it is empty".to_owned(),
+                        entries => format!("its last entry is {}", entries - 1),
+                    };
+                    Err(Failure::cannot(format_args!("there is no entry {index} in {trail}: {last}")))
+                },
+                Ok,
+            );
+        }
+        let Some(id) = &self.id else {
+            return Err(Failure::cannot("say which entry: --index N or --id ID"));
+        };
+        let missing = || Failure::cannot(format_args!("there is no entry with the id {id:?} in {trail}"));
+        reader.find(id)?.ok_or_else(missing)
+    }
+}

@@ -1,0 +1,141 @@
+//! What a command says: standard output for its answer, standard error for everything else.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+
+use clap::ValueEnum;
+use owo_colors::{OwoColorize, Style};
+use serde::Serialize;
+
+use crate::failure::Failure;
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colours {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Where a command's words go, and in which form.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ui {
+    json: bool,
+    colour_out: bool,
+    colour_err: bool,
+}
+
+/// What a piece of text means, and so how it looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// It went well.
+    Good,
+    /// Something to know.
+    Notice,
+    /// It went badly.
+    Bad,
+    /// Less important than what stands beside it.
+    Faint,
+    /// A heading.
+    Strong,
+    /// A name or an address.
+    Name,
+}
+
+impl Look {
+    fn style(self) -> Style {
+        match self {
+            Look::Good => Style::new().green().bold(),
+            Look::Notice => Style::new().yellow(),
+            Look::Bad => Style::new().red().bold(),
+            Look::Faint => Style::new().dimmed(),
+            Look::Strong => Style::new().bold(),
+            Look::Name => Style::new().cyan(),
+        }
+    }
+}
+
+impl Ui {
+    /// For this process's terminal.
+    pub(crate) fn new(json: bool, colours: Colours) -> Ui {
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let on = |terminal: bool| match colours {
+            Colours::Always => true,
+            Colours::Never => false,
+            Colours::Auto => terminal && !no_color,
+        };
+        Ui { json, colour_out: on(io::stdout().is_terminal()), colour_err: on(io::stderr().is_terminal()) }
+    }
+
+    /// Whether the answer is to be JSON.
+    pub(crate) fn json(self) -> bool {
+        self.json
+    }
+
+    /// One line of the answer.
+    pub(crate) fn line(self, line: impl Display) -> Result<(), Failure> {
+        writeln!(io::stdout().lock(), "{line}").map_err(|error| Failure::output(&error))
+    }
+
+    /// The answer as one line of JSON.
+    pub(crate) fn object(self, answer: &impl Serialize) -> Result<(), Failure> {
+        let line = serde_json::to_string(answer)
+            .map_err(|error| Failure::cannot(format_args!("cannot write the answer as JSON: {error}")))?;
+        self.line(line)
+    }
+
+    /// Bytes of the answer, exactly.
+    pub(crate) fn bytes(self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| Failure::output(&error))
+    }
+
+    /// A line for the person at the terminal, beside the answer. Nobody may be listening.
+    pub(crate) fn note(self, line: impl Display) {
+        let _ = writeln!(io::stderr().lock(), "{line}");
+    }
+
+    /// A warning, beside the answer.
+    pub(crate) fn warn(self, warning: impl Display) {
+        self.note(format_args!("{} {warning}", self.paint_err(Look::Notice, "warning:")));
+    }
+
+    /// Says why the command ends badly.
+    pub(crate) fn fail(self, failure: &Failure) {
+        if failure.message.is_empty() {
+            return;
+        }
+        if self.json {
+            let error = serde_json::json!({"error": failure.message, "advice": failure.advice});
+            self.note(error);
+            return;
+        }
+        self.note(format_args!("{} {}", self.paint_err(Look::Bad, "graven:"), failure.message));
+        if let Some(advice) = &failure.advice {
+            self.note(format_args!("        {}", self.paint_err(Look::Faint, advice)));
+        }
+    }
+
+    /// Text for the answer, as it should look there.
+    pub(crate) fn paint(self, look: Look, text: impl Display) -> String {
+        paint(self.colour_out, look, text)
+    }
+
+    /// Text for standard error, as it should look there.
+    pub(crate) fn paint_err(self, look: Look, text: impl Display) -> String {
+        paint(self.colour_err, look, text)
+    }
+
+    /// A line `name  value` of a list of facts.
+    pub(crate) fn fact(self, name: &str, value: impl Display) -> Result<(), Failure> {
+        let line = format!("  {} {value}", self.paint(Look::Faint, format_args!("{name:<12}")));
+        self.line(line.trim_end())
+    }
+}
+
+fn paint(colour: bool, look: Look, text: impl Display) -> String {
+    if colour { text.style(look.style()).to_string() } else { text.to_string() }
+}

@@ -1,0 +1,180 @@
+//! `exec` runs a command as if it were not there, and records that it ran.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::run::{Done, Place};
+
+fn exec(place: &Place, command: &[&str]) -> Done {
+    place.run(["exec", "trail", "--"].into_iter().chain(command.iter().copied()))
+}
+
+fn last(place: &Place) -> Value {
+    place.entries().pop().unwrap()
+}
+
+fn sha256_hex(bytes: &[u8]) -> String {
+    graven_core::hash::sha256(bytes).to_hex()
+}
+
+#[test]
+fn output_and_exit_code_pass_and_are_recorded() {
+    let place = Place::with_trail();
+    let done = exec(&place, &["sh", "-c", "printf 'out\\0\\377'; printf err >&2; exit 7"]).code(7);
+    assert_eq!(done.stdout, b"out\0\xff");
+    assert_eq!(done.stderr, "err");
+    let entry = last(&place);
+    assert_eq!(entry["category"], "tool_execution");
+    assert_eq!(entry["action"], "tool:sh");
+    assert_eq!(entry["outcome"], "failure");
+    assert!(entry["duration_ms"].is_u64());
+    let detail = &entry["detail"];
+    assert_eq!(detail["argv"][0], "sh");
+    assert_eq!(detail["exit_code"], 7);
+    assert_eq!(detail["cwd"], place.path("").canonicalize().unwrap().to_str().unwrap());
+    assert_eq!(detail["stdout"]["bytes"], 5);
+    assert_eq!(detail["stdout"]["sha256"], sha256_hex(b"out\0\xff"));
+    assert_eq!(detail["stderr"]["bytes"], 3);
+    assert_eq!(detail["stderr"]["sha256"], sha256_hex(b"err"));
+    assert_eq!(place.entries().len(), 1);
+    place.run(["verify", "trail"]).code(0);
+}
+
+#[test]
+fn a_success_is_a_success_and_input_reaches_the_command() {
+    let place = Place::with_trail();
+    let input = "some input\n".repeat(50_000);
+    let done = place.feed(["exec", "trail", "--", "cat"], &input).ok();
+    assert_eq!(done.text(), input);
+    assert_eq!(last(&place)["outcome"], "success");
+    assert_eq!(last(&place)["detail"]["stdout"]["sha256"], sha256_hex(input.as_bytes()));
+}
+
+#[test]
+fn who_and_what_can_be_said() {
+    let place = Place::with_trail();
+    let done =
+        place.run("exec trail --principal alice --action deploy --session-id s1 --json -- true".split(' '));
+    let receipt: Value = serde_json::from_str(&done.stderr).unwrap();
+    let entry = last(&place);
+    assert_eq!(receipt["id"], entry["id"]);
+    assert_eq!((&entry["principal"], &entry["action"]), (&"alice".into(), &"deploy".into()));
+    assert_eq!(entry["session_id"], "s1");
+}
+
+#[test]
+fn what_may_not_be_run_is_denied() {
+    let place = Place::with_trail();
+    place.write("script.sh", "#!/bin/sh\necho ran\n");
+    std::fs::set_permissions(place.path("script.sh"), PermissionsExt::from_mode(0o600)).unwrap();
+    let done = exec(&place, &["./script.sh"]).code(126);
+    assert_eq!(done.text(), "");
+    assert_eq!(last(&place)["outcome"], "denied");
+}
+
+#[test]
+fn what_is_not_there_is_a_failure() {
+    let place = Place::with_trail();
+    exec(&place, &["no-such-command-anywhere"]).code(127);
+    let entry = last(&place);
+    assert_eq!(entry["outcome"], "failure");
+    assert!(entry["detail"]["error"].is_string());
+}
+
+#[test]
+fn a_signal_that_ends_the_command_is_told() {
+    let place = Place::with_trail();
+    exec(&place, &["sh", "-c", "kill -KILL $$"]).code(128 + 9);
+    let entry = last(&place);
+    assert_eq!(entry["outcome"], "failure");
+    assert_eq!(entry["detail"]["signal"], 9);
+    assert_eq!(entry["detail"]["signal_name"], "SIGKILL");
+}
+
+#[test]
+fn signals_are_passed_on() {
+    let place = Place::with_trail();
+    for (signal, code) in [("TERM", 11), ("INT", 12), ("HUP", 13), ("USR1", 14), ("USR2", 15), ("QUIT", 16)] {
+        let script = format!("trap 'exit {code}' {signal}; echo ready; while :; do sleep 0.02; done");
+        let mut child = place.start(["exec", "trail", "--", "sh", "-c", &script]);
+        let mut ready = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut ready).unwrap();
+        assert_eq!(ready, "ready\n");
+        assert!(
+            Command::new("kill")
+                .args([&format!("-{signal}"), &child.id().to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{signal}");
+        assert_eq!(last(&place)["detail"]["exit_code"], code);
+    }
+}
+
+#[test]
+fn an_ignored_signal_stays_ignored() {
+    let place = Place::with_trail();
+    // The shell ignores SIGHUP as nohup does, and so must everybody below it.
+    let script = format!(
+        "trap '' HUP; exec {} exec trail -- sh -c 'echo $PPID; read line; exit 3'",
+        env!("CARGO_BIN_EXE_graven")
+    );
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).current_dir(place.path("")).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut pid = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut pid).unwrap();
+    assert!(Command::new("kill").args(["-HUP", pid.trim()]).status().unwrap().success());
+    child.stdin.take().unwrap().write_all(b"go on\n").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+}
+
+#[test]
+fn nothing_is_run_when_nothing_can_be_recorded() {
+    let place = Place::with_trail();
+    let mut recorder = place.start(["record", "trail", "--stdin"]);
+    let mut stdin = recorder.stdin.take().unwrap();
+    stdin.write_all(crate::run::line("holds the lock").as_bytes()).unwrap();
+    recorder.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    let done = exec(&place, &["touch", "ran"]).code(125);
+    assert!(done.stderr.contains("nothing was run"), "{}", done.stderr);
+    assert!(!place.path("ran").exists());
+    drop(stdin);
+    recorder.wait().unwrap();
+    place.run(["exec", "nowhere", "--", "touch", "ran"]).code(125);
+    assert!(!place.path("ran").exists());
+}
+
+#[test]
+fn a_reader_that_goes_away_is_told_to_the_command() {
+    let place = Place::with_trail();
+    let mut child = place.start(["exec", "trail", "--", "yes"]);
+    let mut stdout = child.stdout.take().unwrap();
+    stdout.read_exact(&mut [0; 100]).unwrap();
+    drop(stdout);
+    // As it would be without us: SIGPIPE ends `yes`.
+    assert_eq!(child.wait().unwrap().code(), Some(128 + 13));
+    assert_eq!(last(&place)["detail"]["signal_name"], "SIGPIPE");
+}
+
+#[test]
+fn output_can_be_left_alone() {
+    let place = Place::with_trail();
+    let done = place.run(["exec", "trail", "--no-output", "--", "echo", "hello"]).ok();
+    assert_eq!(done.text(), "hello\n");
+    assert_eq!(last(&place)["detail"].get("stdout"), None);
+}
+
+#[test]
+fn arguments_that_are_not_text_are_kept_exactly() {
+    use std::os::unix::ffi::OsStrExt;
+    let place = Place::with_trail();
+    let odd = std::ffi::OsStr::from_bytes(b"a\xffb");
+    let done = Done::of(place.command(["exec", "trail", "--", "echo"]).arg(odd).output().unwrap());
+    assert_eq!(done.stdout, b"a\xffb\n");
+    assert_eq!(last(&place)["detail"]["argv_base64"][1], "Yf9i");
+}

@@ -1,0 +1,20 @@
+//! The `graven` binary, driven as a user drives it. One file per behaviour.
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that fails there has failed")]
+
+mod run;
+
+mod answers_are_json_when_asked;
+mod completions_and_man;
+mod demo_names_every_tampering;
+mod exec_passes_everything_through;
+mod export_tiles;
+mod import_drops_nothing;
+mod init_makes_a_trail;
+mod mistakes_are_explained;
+mod prove_and_verify_offline;
+mod record_one_entry;
+mod record_stdin;
+mod repair_asks_first;
+mod show_and_stats;
+mod tail_follows;
+mod verify_names_what_is_wrong;

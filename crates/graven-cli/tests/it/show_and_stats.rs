@@ -1,0 +1,64 @@
+//! `show` shows one entry, and `stats` says what is in a trail.
+
+use crate::run::{Place, leaf_hash};
+
+#[test]
+fn raw_is_the_stored_bytes_and_nothing_else() {
+    let place = Place::with_entries(700);
+    let stored = place.stored();
+    for index in [0, 1, 255, 256, 511, stored.len() - 1] {
+        let raw = place.run(["show", "trail", "--index", &index.to_string(), "--raw"]).ok().text();
+        assert_eq!(raw, stored[index]);
+    }
+}
+
+#[test]
+fn an_entry_is_found_by_its_id() {
+    let place = Place::with_entries(300);
+    let record = "record trail --category api --action twice --outcome success --id same";
+    place.run(record.split(' ')).ok();
+    place.run(record.replace("twice", "newest").split(' ')).ok();
+    let shown = place.run(["show", "trail", "--id", "same", "--json"]).ok().json();
+    assert_eq!(shown["entry"]["action"], "newest");
+    let index = shown["index"].as_u64().unwrap() as usize;
+    assert_eq!(shown["leaf_hash"], leaf_hash(&place.stored()[index]));
+}
+
+#[test]
+fn a_person_sees_every_field() {
+    let place = Place::with_trail();
+    place.run("record trail --category api --action GET --outcome failure --principal alice --duration-ms 12 --reason why --detail {\"a\":[1,2.50]}".split(' ')).ok();
+    let last = (place.stored().len() - 1).to_string();
+    let shown = place.run(["show", "trail", "--index", &last]).ok().text();
+    for part in ["failure", "alice", "12 ms", "why", "leaf hash", "2.50"] {
+        assert!(shown.contains(part), "{part} is not in {shown}");
+    }
+    assert!(!shown.contains('\u{1b}'), "colours in a pipe");
+}
+
+#[test]
+fn an_entry_that_is_not_there_is_said_to_be_so() {
+    let place = Place::with_entries(3);
+    let missing = place.run(["show", "trail", "--index", "1000"]).code(2);
+    assert!(missing.stderr.contains("no entry 1000"), "{}", missing.stderr);
+    let missing = place.run(["show", "trail", "--id", "nobody"]).code(2);
+    assert!(missing.stderr.contains("nobody"), "{}", missing.stderr);
+    place.run(["show", "trail"]).code(2);
+    place.run(["show", "trail", "--id", "a", "--index", "1"]).code(2);
+}
+
+#[test]
+fn stats_count_by_category_and_outcome() {
+    let place = Place::with_entries(600);
+    place.run("record trail --category auth --action login --outcome denied".split(' ')).ok();
+    let stats = place.run(["stats", "trail", "--json"]).ok().json();
+    assert_eq!(stats["categories"]["api"]["success"], 600);
+    assert_eq!(stats["categories"]["auth"]["denied"], 1);
+    assert_eq!(stats["unsealed"], 0);
+    assert_eq!(stats["entries"], place.stored().len());
+    assert!(stats["segments"].as_u64().unwrap() >= 1);
+    let said = place.run(["stats", "trail"]).ok().text();
+    assert!(said.contains("600 success") && said.contains("1 denied"), "{said}");
+    let quick = place.run(["stats", "trail", "--quick", "--json"]).ok().json();
+    assert_eq!(quick.get("categories"), None);
+}

@@ -1,0 +1,65 @@
+//! `tail` shows the newest entries, and with `-f` what comes, over rotations.
+
+use std::io::{BufRead, BufReader};
+
+use crate::run::{Place, line, lines};
+
+#[test]
+fn the_newest_come_last() {
+    let place = Place::with_entries(300);
+    let tail = place.run(["tail", "trail", "-n", "3", "--json"]).ok().text();
+    let stored = place.stored();
+    assert_eq!(tail.lines().collect::<Vec<_>>(), stored[stored.len() - 3..].iter().collect::<Vec<_>>());
+    assert_eq!(place.run(["tail", "trail"]).ok().text().lines().count(), 10);
+    assert_eq!(place.run(["tail", "trail", "-n", "0"]).ok().text(), "");
+}
+
+#[test]
+fn for_a_person_each_entry_is_one_harmless_line() {
+    let place = Place::with_trail();
+    let hostile = r#"{"category":"auth","action":"\u001b[2Jclear\nnew line","outcome":"denied","principal":"\u202eecila"}"#;
+    place.feed(["record", "trail", "--stdin"], hostile).ok();
+    let shown = place.run(["tail", "trail", "-n", "1"]).ok().text();
+    assert_eq!(shown.lines().count(), 1);
+    assert!(shown.contains("\\u{1b}[2Jclear\\u{a}new line") && shown.contains("\\u{202e}ecila"), "{shown}");
+    assert!(!shown.contains('\u{1b}') && !shown.contains('\u{202e}'));
+}
+
+#[test]
+fn what_is_recorded_meanwhile_follows_over_rotations() {
+    let place = Place::with_entries(10);
+    let mut tail = place.command(["tail", "trail", "-n", "1", "-f", "--json"]).spawn().unwrap();
+    let mut shown = BufReader::new(tail.stdout.take().unwrap()).lines();
+    let mut next = || {
+        let line: serde_json::Value = serde_json::from_str(&shown.next().unwrap().unwrap()).unwrap();
+        line["action"].as_str().unwrap().to_owned()
+    };
+    next();
+    // Several segments of 40,000 bytes.
+    place.feed(["record", "trail", "--stdin"], lines(1_500)).ok();
+    assert!(std::fs::read_dir(place.path("trail/segments")).unwrap().count() >= 3);
+    place.feed(["record", "trail", "--stdin"], line("the last one")).ok();
+    let mut expected = (0..1_500).map(|number| format!("action {number}")).chain(["the last one".to_owned()]);
+    let mut wanted = expected.next();
+    while let Some(action) = &wanted {
+        let seen = next();
+        if &seen == action {
+            wanted = expected.next();
+        } else {
+            assert!(!seen.starts_with("action"), "{seen} where {action} was due");
+        }
+    }
+    tail.kill().unwrap();
+    tail.wait().unwrap();
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_it() {
+    let place = Place::with_entries(3_000);
+    let mut tail = place.command(["tail", "trail", "-n", "3000"]).spawn().unwrap();
+    let mut shown = BufReader::new(tail.stdout.take().unwrap());
+    shown.read_line(&mut String::new()).unwrap();
+    drop(shown);
+    let done = crate::run::Done::of(tail.wait_with_output().unwrap());
+    assert_eq!((done.code, done.stderr.as_str()), (Some(141), ""));
+}

@@ -1,0 +1,89 @@
+//! `verify`: the verdict, the place, the key it rests on, and the exit code.
+
+use std::fs;
+
+use crate::run::{Place, copy, line};
+
+#[test]
+fn an_intact_trail_is_intact_and_its_key_is_pinned() {
+    let place = Place::with_entries(600);
+    let first = place.run(["verify", "trail", "--json"]).code(0).json();
+    assert_eq!(first["verdict"], "intact");
+    assert_eq!(first["entries"], place.stored().len());
+    assert_eq!(first["findings"].as_array().unwrap().len(), 0);
+    assert_eq!(first["key_source"], "self_asserted");
+    assert!(first["entries_per_second"].is_number() && first["root"].is_string());
+    let second = place.run(["verify", "trail", "--json"]).code(0).json();
+    assert_eq!(second["key_source"], "pinned");
+    let key = place.run(["key", "trail"]).ok().text();
+    let given = place.run(["verify", "trail", "--key", key.trim(), "--json"]).code(0).json();
+    assert_eq!(given["key_source"], "given");
+}
+
+#[test]
+fn a_changed_byte_is_named_with_its_place() {
+    let place = Place::with_entries(600);
+    let live = place.path("trail/audit.jsonl");
+    let text = fs::read_to_string(&live).unwrap();
+    let offset = text.find("alice").unwrap();
+    fs::write(&live, text.replacen("alice", "malic", 1)).unwrap();
+    let report = place.run(["verify", "trail", "--json"]).code(1).json();
+    assert_eq!(report["verdict"], "altered");
+    let finding = &report["findings"][0];
+    assert_eq!(finding["file"], "audit.jsonl");
+    assert!(finding["offset"].as_u64().unwrap() <= offset as u64);
+    assert!(finding["index"].is_u64() && finding["message"].is_string());
+    let said = place.run(["verify", "trail"]).code(1).text();
+    assert!(said.starts_with("✗ altered"), "{said}");
+    assert!(said.contains("audit.jsonl"), "{said}");
+}
+
+#[test]
+fn a_rollback_is_noticed_by_the_memory_and_only_by_it() {
+    let place = Place::with_entries(10);
+    copy(&place.path("trail"), &place.path("old"));
+    place.feed(["record", "trail", "--stdin"], line("later")).ok();
+    place.run(["verify", "trail", "--state", "memory"]).code(0);
+    fs::remove_dir_all(place.path("trail")).unwrap();
+    fs::rename(place.path("old"), place.path("trail")).unwrap();
+    let report = place.run(["verify", "trail", "--state", "memory", "--json"]).code(1).json();
+    assert_eq!(report["verdict"], "rolled_back");
+    place.run(["verify", "trail", "--no-state"]).code(0);
+}
+
+#[test]
+fn another_key_is_a_bad_signature() {
+    let place = Place::with_entries(10);
+    let other = Place::with_trail().run(["key", "trail"]).ok().text();
+    let report = place.run(["verify", "trail", "--key", other.trim(), "--json"]).code(1).json();
+    assert_eq!(report["verdict"], "bad_signature");
+}
+
+#[test]
+fn a_writing_recorder_is_never_accused() {
+    let place = Place::with_entries(10);
+    let mut recorder = place.start(["record", "trail", "--stdin"]);
+    let mut stdin = recorder.stdin.take().unwrap();
+    let drain = std::thread::spawn({
+        let mut stdout = recorder.stdout.take().unwrap();
+        move || drop(std::io::copy(&mut stdout, &mut std::io::sink()))
+    });
+    for round in 0..15 {
+        std::io::Write::write_all(&mut stdin, crate::run::lines(400).as_bytes()).unwrap();
+        let report = place.run(["verify", "trail", "--json"]);
+        assert_eq!(report.code, Some(0), "round {round}: {}", report.text());
+    }
+    drop(stdin);
+    assert_eq!(recorder.wait().unwrap().code(), Some(0));
+    drain.join().unwrap();
+}
+
+#[test]
+fn what_cannot_be_read_cannot_be_told() {
+    let place = Place::empty();
+    let nothing = place.run(["verify", "nowhere"]).code(2);
+    assert!(nothing.stderr.contains("no trail at nowhere"), "{}", nothing.stderr);
+    fs::create_dir(place.path("empty")).unwrap();
+    place.run(["verify", "empty"]).code(2);
+    place.run(["verify", "empty", "--state", "a", "--no-state"]).code(2);
+}
