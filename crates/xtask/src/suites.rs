@@ -1,0 +1,179 @@
+//! The suites of `cargo xtask test`, cheapest first.
+
+use std::process::Command;
+
+use crate::report::Outcome;
+use crate::shell;
+use crate::{deny, interop, release, tidy};
+
+/// A part of the tests that can be run by itself.
+pub(crate) struct Suite {
+    /// What it is called on the command line.
+    pub(crate) name: &'static str,
+    /// What it checks.
+    pub(crate) what: &'static str,
+    /// Whether `cargo xtask lint` runs it too.
+    pub(crate) lint: bool,
+    /// Runs it.
+    pub(crate) run: fn() -> Outcome,
+}
+
+/// Every suite, in the order in which they run.
+pub(crate) const ALL: &[Suite] = &[
+    Suite {
+        name: "tidy",
+        what: "what no lint can say: sizes, words, links, manifests",
+        lint: true,
+        run: tidy::suite,
+    },
+    Suite { name: "fmt", what: "the code is formatted", lint: true, run: fmt },
+    Suite {
+        name: "deny",
+        what: "licences, bans and sources of all dependencies",
+        lint: true,
+        run: deny::suite,
+    },
+    Suite { name: "clippy", what: "lints; a warning is an error", lint: true, run: clippy },
+    Suite { name: "doc", what: "the documentation builds, and no link in it is stale", lint: true, run: doc },
+    Suite { name: "tests", what: "unit and integration tests of all crates", lint: false, run: tests },
+    Suite {
+        name: "doctests",
+        what: "the examples in the documentation and the README",
+        lint: false,
+        run: doctests,
+    },
+    Suite {
+        name: "release",
+        what: "the binary as it is shipped, without a warning",
+        lint: false,
+        run: release::suite,
+    },
+    Suite {
+        name: "interop",
+        what: "independent Go code judges our logs and proofs",
+        lint: false,
+        run: interop::suite,
+    },
+    Suite { name: "demo", what: "graven demo names every tampering", lint: false, run: release::demo },
+];
+
+fn fmt() -> Outcome {
+    needs_component("fmt", "rustfmt", || shell::cargo(&["fmt", "--all", "--check"]).into())
+}
+
+fn clippy() -> Outcome {
+    let lint = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "--deny", "warnings"];
+    needs_component("clippy", "clippy", || shell::cargo(&lint).into())
+}
+
+fn doc() -> Outcome {
+    build_docs().into()
+}
+
+/// Builds the documentation with private items, since the way of an entry leads through private modules.
+pub(crate) fn build_docs() -> Result<(), String> {
+    let common = ["doc", "--no-deps", "--all-features", "--document-private-items"];
+    // The binary first: it shares its name with the library, whose pages are to be those that stay.
+    for packages in [&["--package", "graven-cli"][..], &["--workspace", "--exclude", "graven-cli"]] {
+        let mut command = shell::cargo_command(&[&common[..], packages].concat());
+        shell::run(command.env("RUSTDOCFLAGS", "--deny warnings"))?;
+    }
+    Ok(())
+}
+
+fn tests() -> Outcome {
+    counted(&mut shell::cargo_command(&[
+        "test",
+        "--workspace",
+        "--lib",
+        "--bins",
+        "--tests",
+        "--examples",
+        "--no-fail-fast",
+    ]))
+}
+
+fn doctests() -> Outcome {
+    counted(&mut shell::cargo_command(&["test", "--workspace", "--doc", "--no-fail-fast"]))
+}
+
+/// Runs `cargo test` and counts; a run in which no test took part has not passed.
+fn counted(command: &mut Command) -> Outcome {
+    let mut sum = Counts::default();
+    let result = shell::run_seen(command, |line| sum.add(line));
+    match result {
+        Err(problem) if sum.failed > 0 => Outcome::Failed(format!("{} tests failed: {problem}", sum.failed)),
+        Err(problem) => Outcome::Failed(problem),
+        Ok(()) if sum.ignored > 0 => {
+            Outcome::Failed(format!("{} tests are ignored, none may be", sum.ignored))
+        }
+        Ok(()) if sum.passed == 0 => Outcome::Failed("no test ran".to_owned()),
+        Ok(()) => Outcome::Passed { tests: Some(sum.passed) },
+    }
+}
+
+/// Adds up the `test result:` lines of the test binaries.
+#[derive(Debug, Default, PartialEq)]
+struct Counts {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+}
+
+impl Counts {
+    fn add(&mut self, line: &str) {
+        let Some(result) = line.strip_prefix("test result: ") else { return };
+        let words: Vec<&str> = result.split([' ', ';', '.']).filter(|word| !word.is_empty()).collect();
+        for pair in words.windows(2) {
+            let count = pair[0].parse().unwrap_or(0);
+            match pair[1] {
+                "passed" => self.passed += count,
+                "failed" => self.failed += count,
+                "ignored" => self.ignored += count,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Runs a suite that needs a component of the toolchain, which is installed if it can be.
+fn needs_component(subcommand: &str, component: &str, run: impl FnOnce() -> Outcome) -> Outcome {
+    let there = || shell::output(&mut shell::cargo_command(&[subcommand, "--version"])).is_some();
+    if !there() {
+        // Whether this worked shows below.
+        let _ = shell::run(Command::new("rustup").args(["component", "add", component]));
+    }
+    if there() {
+        run()
+    } else {
+        Outcome::NotRun {
+            why: format!("{component} is missing"),
+            install: format!("rustup component add {component}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_of_several_binaries_add_up() {
+        let mut counts = Counts::default();
+        counts.add(
+            "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.20s",
+        );
+        counts.add("test tree::tests::roots ... ok");
+        counts.add(
+            "test result: FAILED. 4 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1s",
+        );
+        assert_eq!(counts, Counts { passed: 16, failed: 2, ignored: 1 });
+    }
+
+    #[test]
+    fn no_two_suites_share_a_name() {
+        for (number, suite) in ALL.iter().enumerate() {
+            assert!(ALL[..number].iter().all(|earlier| earlier.name != suite.name), "{}", suite.name);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Rules for manifests: versions and lints in one place, and no road from the library to what it must not need.
+
+use super::{File, Finding};
+use crate::shell;
+
+/// Which packages must never be below which of ours, by normal and build dependencies.
+const KEPT_OUT: &[(&str, &[&str])] = &[
+    // The engine uses threads: an embedding program chooses its own runtime, or none.
+    ("graven", &["tokio", "async-std", "smol", "axum", "hyper", "clap"]),
+    // Pure: neither files nor chance nor a runtime.
+    ("graven-core", &["tokio", "getrandom", "rand", "fastrand", "tempfile"]),
+];
+
+/// Checks one file, if it is the manifest of a package.
+pub(super) fn check(file: &File, findings: &mut Vec<Finding>) {
+    let File { path, text } = file;
+    if !path.starts_with("crates/") || !path.ends_with("/Cargo.toml") {
+        return;
+    }
+    if !text.contains("[lints]\nworkspace = true") {
+        findings.push(format!("{path}: `[lints] workspace = true` is missing"));
+    }
+    let mut table = "";
+    for (number, line) in (1..).zip(text.lines()) {
+        if line.starts_with('[') {
+            table = line;
+        } else if table.ends_with("dependencies]") && line.contains('=') {
+            let in_place = line.contains("workspace = true") || line.contains("path = \".\"");
+            if !in_place {
+                findings.push(format!("{path}:{number}: versions stand in the workspace's manifest only"));
+            }
+        }
+    }
+}
+
+/// Asks cargo what is below our libraries.
+pub(super) fn check_trees(findings: &mut Vec<Finding>) {
+    for (package, kept_out) in KEPT_OUT {
+        let arguments =
+            ["tree", "--package", package, "--edges", "normal,build", "--prefix", "none", "--format", "{p}"];
+        match shell::output(&mut shell::cargo_command(&arguments)) {
+            Some(tree) => check_tree(package, kept_out, &tree, findings),
+            None => findings.push(format!("cargo tree --package {package} failed")),
+        }
+    }
+}
+
+fn check_tree(package: &str, kept_out: &[&str], tree: &str, findings: &mut Vec<Finding>) {
+    for name in tree.lines().filter_map(|line| line.split_whitespace().next()) {
+        if kept_out.contains(&name) {
+            findings.push(format!(
+                "{package} must not depend on {name}; see `cargo tree -p {package} -i {name}`"
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn findings(text: &str) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        check(&File { path: "crates/a/Cargo.toml".into(), text: text.into() }, &mut findings);
+        findings
+    }
+
+    #[test]
+    fn a_version_outside_the_workspace_is_found() {
+        let lints = "[lints]\nworkspace = true\n";
+        assert!(findings(&format!("[dependencies]\na.workspace = true\n{lints}")).is_empty());
+        assert_eq!(findings(&format!("[dev-dependencies]\na = \"1\"\n{lints}")).len(), 1);
+        assert_eq!(findings("[package]\nname = \"a\"\n").len(), 1);
+    }
+
+    #[test]
+    fn a_runtime_below_the_library_is_found() {
+        let mut found = Vec::new();
+        check_tree("graven", &["tokio"], "graven v0.1.0\nserde v1.0.0\ntokio v1.54.1\n", &mut found);
+        assert_eq!(found.len(), 1);
+    }
+}
