@@ -229,8 +229,8 @@ fn a_poisoned_trail_writes_nothing_more_and_says_why() {
 fn when_the_publisher_fails_what_was_acknowledged_stays() {
     let renames_checkpoint = |step: &Step| step.op == Op::Rename && step.is_named("checkpoint.tmp");
     let syncs_tiles = |step: &Step| step.op == Op::SyncData && step.path.starts_with("/trail/tiles");
-    let failures: [(&str, fn(&Step) -> bool); 3] =
-        [("tiles", writes_tiles), ("sync", syncs_tiles), ("checkpoint", renames_checkpoint)];
+    let storing_tiles: fn(&Step) -> bool = writes_tiles;
+    let failures = [("tiles", storing_tiles), ("sync", syncs_tiles), ("checkpoint", renames_checkpoint)];
     for (what, which) in failures {
         for but in [FailBut::NotDone, FailBut::Done] {
             let world = World::new();
