@@ -139,11 +139,8 @@ impl Engine {
             })
         };
         // The lock is let go when the last thread that may write is gone.
-        let publisher = spawn(
-            "graven-publish",
-            Some(&lock),
-            Box::new(move |engine| engine.run_publisher(&publisher)),
-        )?;
+        let publisher =
+            spawn("graven-publish", Some(&lock), Box::new(move |engine| engine.run_publisher(&publisher)))?;
         let writer = spawn(
             "graven-write",
             Some(&lock),
@@ -153,8 +150,7 @@ impl Engine {
                 engine.watchdog.end();
             }),
         )?;
-        let watchdog =
-            spawn("graven-watch", None, Box::new(|engine| engine.watchdog.run(&engine.queue)))?;
+        let watchdog = spawn("graven-watch", None, Box::new(|engine| engine.watchdog.run(&engine.queue)))?;
         Ok(Threads { writer, publisher, watchdog })
     }
 

@@ -196,7 +196,8 @@ impl Handle {
         if self.engine.machine.clock.elapsed() < until {
             return Ok(());
         }
-        let message = "no room in the queue within the deadline, so nothing was recorded: storage is slow or hangs";
+        let message =
+            "no room in the queue within the deadline, so nothing was recorded: storage is slow or hangs";
         Err(Error::new(ErrorKind::TimedOut, message))
     }
 

@@ -242,8 +242,10 @@ impl Closed {
             "they are not those that were signed then".to_owned()
         };
         let dir = layout.dir().display();
-        let message =
-            format!("the trail was closed with {} entries, and {holds}; look with `graven verify {dir}`", self.size);
+        let message = format!(
+            "the trail was closed with {} entries, and {holds}; look with `graven verify {dir}`",
+            self.size
+        );
         Err(Error::new(ErrorKind::Data, message))
     }
 }
