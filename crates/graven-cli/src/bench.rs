@@ -8,6 +8,7 @@ mod entries;
 mod latency;
 mod limits;
 mod recorder;
+mod redaction;
 mod report;
 mod stopwatch;
 mod throughput;
@@ -51,6 +52,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     limits::measure(&bench, &mut report)?;
     throughput::measure(&bench, &mut report)?;
     latency::measure(&bench, &mut report)?;
+    redaction::measure(&bench, &mut report)?;
     recorder::measure(&bench, args.entries, &mut report)?;
     report.print(ui)?;
     Ok(OK)

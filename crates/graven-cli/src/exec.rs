@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 
 use graven::clock::{Clock, OsClock};
-use graven::{Category, Entry, Outcome, Receipt, Trail};
+use graven::{Category, Entry, Outcome, Receipt, Redactor, Trail};
 use serde::Serialize;
 
 use crate::ballast::Ballast;
@@ -181,7 +181,7 @@ impl Run<'_> {
         let not_run = end.why_not_run(&self.argv[0]);
         let mut entry = self.draft(outcome);
         entry.duration_ms = Some(u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX));
-        let entry = entry.detail(self.detail(end, stdout, stderr));
+        let entry = entry.detail(self.detail(&trail.redactor(), end, stdout, stderr));
         let receipt = trail.record_blocking(entry).map_err(|error| {
             Failure::cannot(format_args!(
                 "the command ran and ended with exit code {exit}, but that could not be recorded: {}",
@@ -200,13 +200,28 @@ impl Run<'_> {
         entry
     }
 
-    fn detail(&self, end: End, stdout: Option<Measured>, stderr: Option<Measured>) -> Detail {
+    fn detail(
+        &self,
+        redactor: &Redactor,
+        end: End,
+        stdout: Option<Measured>,
+        stderr: Option<Measured>,
+    ) -> Detail {
         let foreign = self.argv.iter().any(|argument| argument.to_str().is_none());
-        let base64 =
-            || self.argv.iter().map(|argument| graven_core::base64::encode(argument.as_encoded_bytes()));
+        let given: Vec<_> =
+            self.argv.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
+        let argv = redactor.argv(&given);
+        // In base64 no rule would know a secret: an argument that has one is the same in both.
+        let base64 = || {
+            let texts = self.argv.iter().zip(given.iter().zip(&argv));
+            texts.map(|(argument, (given, redacted))| match given == redacted {
+                true => graven_core::base64::encode(argument.as_encoded_bytes()),
+                false => redacted.clone(),
+            })
+        };
         Detail {
-            argv: self.argv.iter().map(|argument| argument.to_string_lossy().into_owned()).collect(),
             argv_base64: foreign.then(|| base64().collect()),
+            argv,
             cwd: self.dir.map_or_else(|| std::env::current_dir().ok(), |dir| Some(dir.to_owned())),
             end,
             stdout,

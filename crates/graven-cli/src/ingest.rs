@@ -13,7 +13,7 @@ use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use graven::{Entry, Error, ErrorKind, Trail};
+use graven::{Entry, Error, ErrorKind, Redactor, Trail};
 use serde::Serialize;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
@@ -79,8 +79,14 @@ pub(crate) fn run(trail: &Trail) -> Ending {
         .map_err(|error| Failure::cannot(format_args!("cannot start: {error}")))?;
     drop(events);
     let outcome = Arc::new(Mutex::new(Outcome::default()));
-    let answers =
-        Answers { line: 0, pool, outcome: Arc::clone(&outcome), out: Vec::new(), reader_gone: false };
+    let answers = Answers {
+        redactor: trail.redactor(),
+        line: 0,
+        pool,
+        outcome: Arc::clone(&outcome),
+        out: Vec::new(),
+        reader_gone: false,
+    };
     let end = give_places(trail, &happened, &shared, answers)?;
     let outcome = std::mem::take(&mut *outcome.lock().unwrap_or_else(PoisonError::into_inner));
     outcome.ending(end)
@@ -257,6 +263,8 @@ impl Outcome {
 
 /// Writes the answers.
 struct Answers {
+    /// An error may repeat what was in the line.
+    redactor: Redactor,
     /// How many lines were answered.
     line: u64,
     pool: SyncSender<Vec<u8>>,
@@ -290,7 +298,7 @@ impl Answers {
             self.line += 1;
             if let Some((_, error)) = refused.next_if(|(at, _)| *at == place) {
                 any_refused = true;
-                append(&mut self.out, &Refusal { line: self.line, error: &error });
+                append(&mut self.out, &Refusal { line: self.line, error: &self.redactor.text(&error) });
             } else if let Some(receipt) = receipts.next() {
                 append(&mut self.out, &receipt);
             } else if let Some(error) = &failed {

@@ -20,13 +20,16 @@ mod init;
 mod key;
 mod lines;
 mod man;
+mod pending;
 mod progress;
 mod prove;
 mod record;
+mod redact;
 mod repair;
 mod salvage;
 mod show;
 mod signals;
+mod soak;
 mod stats;
 mod submit;
 mod tail;
@@ -81,6 +84,8 @@ enum Command {
     Tail(tail::Args),
     /// Show one entry
     Show(show::Args),
+    /// List acts that were begun and have no result
+    Pending(pending::Args),
     /// Write the proof that an entry is in the trail
     Prove(prove::Args),
     /// Check a whole trail, or one proof offline
@@ -89,10 +94,14 @@ enum Command {
     Stats(stats::Args),
     /// Write a trail in a form that others read
     Export(export::Args),
+    /// Take secrets out of a text, or show what a trail would take out
+    Redact(redact::Args),
     /// Make a contradictory trail usable again, and leave a trace of it
     Repair(repair::Args),
     /// Measure this machine, and Graven on it
     Bench(bench::Args),
+    /// Record, kill, verify and tamper in a loop, and report
+    Soak(soak::Args),
     /// Watch a trail being recorded, proved, and tampered with
     Demo(demo::Args),
     /// Print a completion script for a shell
@@ -129,12 +138,15 @@ fn run(command: &Command, ui: Ui) -> Ending {
         Command::Import(args) => import::run(args, ui),
         Command::Tail(args) => tail::run(args, ui),
         Command::Show(args) => show::run(args, ui),
+        Command::Pending(args) => pending::run(args, ui),
         Command::Prove(args) => prove::run(args, ui),
         Command::Verify(args) => verify::run(args, ui),
         Command::Stats(args) => stats::run(args, ui),
         Command::Export(args) => export::run(args, ui),
+        Command::Redact(args) => redact::run(args, ui),
         Command::Repair(args) => repair::run(args, ui),
         Command::Bench(args) => bench::run(args, ui),
+        Command::Soak(args) => soak::run(args, ui),
         Command::Demo(args) => demo::run(args, ui),
         Command::Completions(args) => completions::run(args, ui),
         Command::Man(args) => man::run(args, ui),

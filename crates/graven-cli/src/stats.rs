@@ -1,6 +1,8 @@
 //! `graven stats`: what is in a trail.
 
-use graven::reader::{Stats, Tally};
+mod life;
+
+use graven::reader::{LifeSigns, Stats, Tally};
 use serde::Serialize;
 
 use crate::failure::{self, Ending, Failure};
@@ -32,6 +34,10 @@ struct Answer<'a> {
 struct Counts<'a> {
     categories: &'a std::collections::BTreeMap<String, std::collections::BTreeMap<String, u64>>,
     unreadable: u64,
+    life: &'a LifeSigns,
+    /// For how long there has been no sign of life where there should be one by now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    silent_seconds: Option<u64>,
 }
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
@@ -45,7 +51,12 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     };
     if ui.json() {
         let tally = tally.as_ref();
-        let tally = tally.map(|tally| Counts { categories: &tally.categories, unreadable: tally.unreadable });
+        let tally = tally.map(|tally| Counts {
+            categories: &tally.categories,
+            unreadable: tally.unreadable,
+            life: &tally.life,
+            silent_seconds: life::silent_seconds(&stats, &tally.life),
+        });
         ui.object(&Answer { stats: &stats, tally })?;
     } else {
         show(ui, &stats, tally.as_ref())?;
@@ -89,6 +100,7 @@ fn show(ui: Ui, stats: &Stats, tally: Option<&Tally>) -> Result<(), Failure> {
     ui.fact("state", if stats.closed { "closed" } else { "being written, or not closed cleanly" })?;
     if let Some(tally) = tally {
         show_tally(ui, tally)?;
+        life::show(ui, stats, &tally.life)?;
     }
     Ok(())
 }

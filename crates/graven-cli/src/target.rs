@@ -7,7 +7,7 @@ use clap::Args;
 use graven::disk::{Disk, Kind, OsDisk};
 use graven::layout::Layout;
 use graven::reader::Reader;
-use graven::{Settings, Trail};
+use graven::{Redaction, Redactor, Settings, Trail};
 
 use crate::failure::Failure;
 
@@ -100,7 +100,7 @@ pub(crate) struct Which {
 impl Which {
     /// The record it names.
     pub(crate) fn find(&self, reader: &Reader, trail: &Path) -> Result<graven::reader::Record, Failure> {
-        let trail = trail.display();
+        let (dir, trail) = (trail, trail.display());
         if let Some(index) = self.index {
             return reader.record(index)?.map_or_else(
                 || {
@@ -116,6 +116,14 @@ impl Which {
         let Some(id) = &self.id else {
             return Err(Failure::cannot("say which entry: --index N or --id ID"));
         };
+        // An id with a secret in it was stored with a mark in its place.
+        let redactor = Redactor::of_trail(dir, Redaction::default()).ok();
+        if let Some(stored) =
+            redactor.map(|redactor| redactor.text(id).into_owned()).filter(|stored| stored != id)
+            && let Some(found) = reader.find(&stored)?
+        {
+            return Ok(found);
+        }
         let missing = || Failure::cannot(format_args!("there is no entry with the id {id:?} in {trail}"));
         reader.find(id)?.ok_or_else(missing)
     }

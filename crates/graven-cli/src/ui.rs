@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
+use graven::{Redaction, Redactor};
 use owo_colors::{OwoColorize, Style};
 use serde::Serialize;
 
@@ -108,13 +109,19 @@ impl Ui {
         if failure.message.is_empty() {
             return;
         }
+        // It may repeat what was given.
+        let redactor = Redactor::new(Redaction::default()).ok();
+        let safe = |text: &str| {
+            redactor.as_ref().map_or_else(String::new, |redactor| redactor.text(text).into_owned())
+        };
+        let (message, advice) = (safe(&failure.message), failure.advice.as_deref().map(safe));
         if self.json {
-            let error = serde_json::json!({"error": failure.message, "advice": failure.advice});
+            let error = serde_json::json!({"error": message, "advice": advice});
             self.note(error);
             return;
         }
-        self.note(format_args!("{} {}", self.paint_err(Look::Bad, "graven:"), failure.message));
-        if let Some(advice) = &failure.advice {
+        self.note(format_args!("{} {}", self.paint_err(Look::Bad, "graven:"), message));
+        if let Some(advice) = &advice {
             self.note(format_args!("        {}", self.paint_err(Look::Faint, advice)));
         }
     }

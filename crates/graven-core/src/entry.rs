@@ -112,6 +112,11 @@ impl Entry {
         }
     }
 
+    /// An entry that stands before its action: phase `intent`, outcome `pending`.
+    pub fn intent(category: Category, action: impl Into<String>) -> Entry {
+        Entry::new(category, action, Outcome::Pending).phase(Phase::Intent)
+    }
+
     /// Sets when it happened.
     #[must_use]
     pub fn timestamp(mut self, timestamp: DateTime<Utc>) -> Entry {

@@ -5,12 +5,9 @@
 
 use crate::entry::{Agent, Category, Detail, Entry, EntryError, Outcome, Source};
 use crate::field::{Field, FieldSet, nearest};
-use crate::json::JsonError;
 use crate::json::cursor::Cursor;
+use crate::json::{JsonError, shown};
 use crate::time::read_time;
-
-/// How much of a stranger's field name an error repeats.
-const NAME_SHOWN: usize = 64;
 
 impl Entry {
     /// Reads an entry from a JSON object as a program might write it. Whether it may be recorded is for [`check`](Entry::check).
@@ -48,7 +45,7 @@ pub enum InputError {
     /// No entry has such a field.
     #[error("unknown field {name:?} at byte {offset}; did you mean `{nearest}`?")]
     UnknownField {
-        /// The name, cut after 64 characters.
+        /// The name; of one with more than 64 characters the first twelve.
         name: String,
         /// The field whose name is most like it.
         nearest: &'static str,
@@ -296,7 +293,7 @@ fn whole_number(cursor: &mut Cursor<'_>, field: &'static str) -> Result<u64, Inp
 }
 
 fn unknown(name: &str, nearest: &'static str, offset: usize) -> InputError {
-    InputError::UnknownField { name: name.chars().take(NAME_SHOWN).collect(), nearest, offset }
+    InputError::UnknownField { name: shown(name), nearest, offset }
 }
 
 fn wrong_type(cursor: &Cursor<'_>, field: &'static str, expected: &'static str) -> InputError {

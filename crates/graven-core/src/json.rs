@@ -29,6 +29,19 @@ pub struct JsonError {
     pub fault: JsonFault,
 }
 
+/// How long a name may be that an error repeats, in characters.
+const NAME_SHOWN: usize = 64;
+/// How much it repeats of one that is longer: a secret that stands there by mistake must not be known by its piece.
+const LONG_NAME_SHOWN: usize = 12;
+
+/// A stranger's name, as an error repeats it: as it is, or when it is longer than 64 characters, its first twelve.
+pub(crate) fn shown(name: &str) -> String {
+    match name.chars().nth(NAME_SHOWN) {
+        None => name.to_owned(),
+        Some(_) => name.chars().take(LONG_NAME_SHOWN).chain(['…']).collect(),
+    }
+}
+
 /// What is wrong with a text that should be JSON.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -48,7 +61,8 @@ pub enum JsonFault {
     /// A `\u` escape names one half of a surrogate pair; no Unicode text holds that.
     #[error("half of a surrogate pair")]
     LoneSurrogate,
-    /// An object has this key twice, so that readers could differ in what they see.
+    /// An object has this key twice, so that readers could differ in what they see. Of one with more than 64 characters the
+    /// first twelve.
     #[error("the key {0:?} a second time in one object")]
     DoubledKey(String),
     /// Arrays and objects nest deeper than [`DEPTH_MAX`].

@@ -208,6 +208,11 @@ fn check_length(expected: usize, proof: &[Hash]) -> Result<(), ProofError> {
     if found == expected { Ok(()) } else { Err(ProofError::Length { expected, found }) }
 }
 
+/// A number of entries, in words.
+fn entries(size: u64) -> String {
+    if size == 1 { "1 entry".to_owned() } else { format!("{size} entries") }
+}
+
 /// The largest power of two below `leaves`, of which there are at least two.
 fn split(leaves: u64) -> u64 {
     1 << (leaves - 1).ilog2()
@@ -218,7 +223,7 @@ fn split(leaves: u64) -> u64 {
 #[non_exhaustive]
 pub enum ProofError {
     /// The tree has no such leaf.
-    #[error("there is no entry {index} in a tree of {size} entries")]
+    #[error("there is no entry {index} in a tree of {}", entries(*size))]
     IndexOutOfRange {
         /// The index asked about.
         index: u64,
@@ -226,7 +231,7 @@ pub enum ProofError {
         size: u64,
     },
     /// The tree that should be the newer one is the smaller one.
-    #[error("a tree of {new} entries cannot continue a tree of {old}")]
+    #[error("a tree of {} cannot continue a tree of {old}", entries(*new))]
     Shrunk {
         /// The size of the older tree.
         old: u64,
@@ -234,7 +239,7 @@ pub enum ProofError {
         new: u64,
     },
     /// Hashes are missing, or there are too many.
-    #[error("the proof has {found} hashes where {expected} are needed")]
+    #[error("the number of hashes in the proof is {found}, and must be {expected}")]
     Length {
         /// How many hashes such a proof has.
         expected: usize,
@@ -243,7 +248,7 @@ pub enum ProofError {
     },
     /// The entry and the proof give another root: the entry, its index, the proof or the root is not the right
     /// one.
-    #[error("entry {index} and its proof do not lead to the root of the tree of {size} entries")]
+    #[error("entry {index} and its proof do not lead to the root of the tree of {}", entries(*size))]
     Inclusion {
         /// The index asked about.
         index: u64,
@@ -251,7 +256,7 @@ pub enum ProofError {
         size: u64,
     },
     /// The proof gives other roots: one of the trees does not continue the other, or the proof is not theirs.
-    #[error("the proof does not show that the tree of {new} entries continues the tree of {old}")]
+    #[error("the proof does not show that the tree of {} continues the tree of {old}", entries(*new))]
     Consistency {
         /// The size of the older tree.
         old: u64,

@@ -148,8 +148,15 @@ impl AuditLog {
     }
 
     /// Records an entry; returns once it is durable, or known not to be.
-    pub async fn record(&self, entry: AuditEntry) {
-        let _counted = self.0.record(entry, Correlation::default(), Told::No).await;
+    ///
+    /// What it does not say, it takes from the [`Actor`](crate::Actor) of the work that calls this, as all that is
+    /// recorded does: the principal, and in the file also what else the actor says. But for that moment it is an
+    /// `async fn`.
+    pub fn record(&self, entry: AuditEntry) -> impl Future<Output = ()> {
+        let correlation = Correlation::now();
+        async move {
+            let _counted = self.0.record(entry, correlation, Told::No).await;
+        }
     }
 
     /// [`record`](AuditLog::record) that says what came of it.
@@ -157,26 +164,26 @@ impl AuditLog {
     /// # Errors
     /// As [`Trail::record`]; `Unavailable` when the log has no file or it cannot be opened now. The entry is in
     /// memory all the same.
-    pub async fn try_record(&self, entry: AuditEntry) -> Result<Receipt, Error> {
-        self.0.record(entry, Correlation::default(), Told::Yes).await
+    pub fn try_record(&self, entry: AuditEntry) -> impl Future<Output = Result<Receipt, Error>> {
+        let correlation = Correlation::now();
+        async move { self.0.record(entry, correlation, Told::Yes).await }
     }
 
     /// Records an action that happened now.
-    pub async fn log(
+    pub fn log(
         &self,
         category: AuditCategory,
         action: impl Into<String>,
         outcome: AuditOutcome,
         principal: Option<String>,
         detail: Option<Value>,
-    ) {
-        let entry = self.0.entry_now(category, action.into(), outcome, principal, detail);
-        self.record(entry).await;
+    ) -> impl Future<Output = ()> {
+        self.log_with_correlation(category, action, outcome, principal, detail, None, None, None, None)
     }
 
     /// [`log`](AuditLog::log) with the objective, its run, the relay and the session that the action belongs to.
     #[expect(clippy::too_many_arguments, reason = "the contract's signature")]
-    pub async fn log_with_correlation(
+    pub fn log_with_correlation(
         &self,
         category: AuditCategory,
         action: impl Into<String>,
@@ -187,10 +194,13 @@ impl AuditLog {
         okr_run_id: Option<String>,
         relay_id: Option<String>,
         session_id: Option<String>,
-    ) {
-        let entry = self.0.entry_now(category, action.into(), outcome, principal, detail);
-        let correlation = Correlation { okr_id, okr_run_id, relay_id, session_id };
-        let _counted = self.0.record(entry, correlation, Told::No).await;
+    ) -> impl Future<Output = ()> {
+        let correlation = Correlation { okr_id, okr_run_id, relay_id, session_id, ..Correlation::now() };
+        let action = action.into();
+        async move {
+            let entry = self.0.entry_now(category, action, outcome, principal, detail);
+            let _counted = self.0.record(entry, correlation, Told::No).await;
+        }
     }
 
     /// The newest entries in memory, newest first.

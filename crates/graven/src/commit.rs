@@ -44,15 +44,7 @@ impl Writer {
     /// The writer's thread: commits until the queue ends, then closes the trail.
     pub(crate) fn run(mut self) {
         let engine = Arc::clone(&self.engine);
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            while let Some(group) = self.engine.queue.take() {
-                self.commit(group);
-                self.engine.announce_losses();
-            }
-            if engine.poisoned().is_none() {
-                self.close();
-            }
-        }));
+        let outcome = catch_unwind(AssertUnwindSafe(|| while self.turn() {}));
         if outcome.is_err() {
             let error = Error::new(ErrorKind::Internal, "the writer panicked: please report it");
             engine.poison(error.clone());
@@ -61,6 +53,19 @@ impl Writer {
                 completion.set_failed(error.outcome_unknown());
             }
         }
+    }
+
+    /// Commits the next group, as soon as there is one; `false` once the queue has ended and the trail is closed.
+    pub(crate) fn turn(&mut self) -> bool {
+        if let Some(group) = self.engine.queue.take() {
+            self.commit(group);
+            self.engine.announce_losses();
+            return true;
+        }
+        if self.engine.poisoned().is_none() {
+            self.close();
+        }
+        false
     }
 
     /// Writes one group, syncs it, and acknowledges it.

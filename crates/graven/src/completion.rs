@@ -93,8 +93,9 @@ impl Completion {
         // What is durable stays so.
         if self.outcome().is_none() && self.error.set(error).is_ok() {
             self.state.store(FAILED, Ordering::Release);
+            // Nobody else may: the list must not be emptied while there is no outcome, or places in it are lost.
+            while self.wake_some() {}
         }
-        while self.wake_some() {}
     }
 
     /// Wakes everybody, outcome or not: those whose deadline has passed will say so, the others ask again.

@@ -42,28 +42,33 @@ struct Counts {
     announced: Losses,
     /// The index of that entry, once it is known.
     announced_at: Option<u64>,
-    /// Entries that nobody waits for and whose write failed, by index and category: whether they are lost, only the
-    /// next opening can tell.
-    in_doubt: Vec<(u64, String)>,
+    /// Entries that nobody waits for and whose write failed: index, category, and how many each stands for. Whether
+    /// they are lost, only the next opening can tell.
+    in_doubt: Vec<(u64, String, u64)>,
 }
 
 impl Lost {
     /// Counts one dropped entry.
     pub(crate) fn add(&self, category: &str) {
-        self.counts().lose(category);
+        self.add_many(category, 1);
     }
 
-    /// Keeps in mind entries whose write failed, by index and category.
-    pub(crate) fn doubt(&self, entries: impl Iterator<Item = (u64, String)>) {
+    /// Counts dropped entries of one category.
+    pub(crate) fn add_many(&self, category: &str, count: u64) {
+        self.counts().lose(category, count);
+    }
+
+    /// Keeps in mind entries whose write failed: index, category, and how many each stands for.
+    pub(crate) fn doubt(&self, entries: impl Iterator<Item = (u64, String, u64)>) {
         self.counts().in_doubt.extend(entries);
     }
 
     /// The trail was opened again and holds `size` entries: what is not among them is lost, or still to be announced.
     pub(crate) fn settle(&self, size: u64) {
         let mut counts = self.counts();
-        for (index, category) in std::mem::take(&mut counts.in_doubt) {
+        for (index, category, count) in std::mem::take(&mut counts.in_doubt) {
             if index >= size {
-                counts.lose(&category);
+                counts.lose(&category, count);
             }
         }
         let announced = std::mem::take(&mut counts.announced);
@@ -106,18 +111,19 @@ impl Lost {
 }
 
 impl Counts {
-    fn lose(&mut self, category: &str) {
-        self.total += 1;
-        add(&mut self.pending, category, 1);
+    fn lose(&mut self, category: &str, count: u64) {
+        self.total = self.total.saturating_add(count);
+        add(&mut self.pending, category, count);
     }
 }
 
 /// Counts under the category's name, if there is room for one more.
 fn add(losses: &mut Losses, category: &str, count: u64) {
     if let Some(known) = losses.get_mut(category) {
-        *known += count;
+        *known = known.saturating_add(count);
         return;
     }
     let named = losses.len() < CATEGORIES_MAX && category.parse::<Category>().is_ok();
-    *losses.entry(if named { category } else { OTHERS }.to_owned()).or_default() += count;
+    let known = losses.entry(if named { category } else { OTHERS }.to_owned()).or_default();
+    *known = known.saturating_add(count);
 }

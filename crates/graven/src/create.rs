@@ -20,6 +20,7 @@ use crate::meta::{Meta, SEGMENT_BYTES, VERSION};
 use crate::publish::sign;
 use crate::rotation::create_live;
 use crate::settings::{Machine, Settings};
+use crate::terms::Terms;
 
 /// A file that stood where the live file belongs, and was moved aside.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -50,6 +51,8 @@ pub(crate) fn create(
         segment_bytes: settings.segment_bytes.unwrap_or(SEGMENT_BYTES),
     };
     let empty = Checkpoint { origin, size: 0, root: Hash::EMPTY_TREE, extensions: Vec::new() };
+    // How it begins is no change. Here, so that there is never a trail that has forgotten it.
+    Terms::of(settings).remember(&*machine.disk, layout)?;
     lay_out(&*machine.disk, layout, &key, &key_path, &sign(&empty, &key), &meta).map_err(|source| {
         let message = format!("cannot make a trail in {}", layout.dir().display());
         Error::with_source(ErrorKind::Unavailable, message, source)
@@ -73,7 +76,7 @@ fn lay_out(
     durable::replace(disk, key_path, format!("{}\n", key.to_secret_string()).as_bytes())?;
     durable::replace(disk, &layout.checkpoint(), checkpoint.as_bytes())?;
     let adopted = move_aside(disk, layout)?;
-    if disk.metadata(layout.live()).is_err() {
+    if !durable::exists(disk, layout.live())? {
         create_live(disk, layout)?;
     }
     sync_above(disk, layout.dir())?;
@@ -104,9 +107,15 @@ fn is_not_ours(kind: io::ErrorKind) -> bool {
 
 /// A directory with segments, or with a checkpoint of entries, held a trail: its `graven.json` was taken away.
 fn refuse_remains(disk: &dyn Disk, layout: &Layout) -> Result<(), Error> {
-    let segments = disk.read_dir(&layout.segments()).is_ok_and(|names| !names.is_empty());
-    let sealed = durable::read_file(disk, &layout.checkpoint())
-        .is_ok_and(|bytes| String::from_utf8_lossy(&bytes).lines().nth(1).is_some_and(|size| size != "0"));
+    let unreadable = |source| {
+        let message = format!("cannot tell whether {} holds a trail", layout.dir().display());
+        Error::with_source(ErrorKind::Unavailable, message, source)
+    };
+    let segments = if_there(disk.read_dir(&layout.segments())).map_err(unreadable)?;
+    let segments = segments.is_some_and(|names| !names.is_empty());
+    let checkpoint = if_there(durable::read_file(disk, &layout.checkpoint())).map_err(unreadable)?;
+    let sealed = checkpoint
+        .is_some_and(|bytes| String::from_utf8_lossy(&bytes).lines().nth(1).is_some_and(|size| size != "0"));
     if segments || sealed {
         let message = format!(
             "{} holds a trail whose graven.json is missing: restore that file, or choose another directory",
@@ -117,6 +126,13 @@ fn refuse_remains(disk: &dyn Disk, layout: &Layout) -> Result<(), Error> {
     Ok(())
 }
 
+fn if_there<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Err(error) if durable::is_absent(&error) => Ok(None),
+        other => other.map(Some),
+    }
+}
+
 /// The key of a new trail: a new one, or the one that already lies where the settings say.
 fn signing_key(
     machine: &Machine,
@@ -124,16 +140,26 @@ fn signing_key(
     outside: bool,
     origin: Option<&str>,
 ) -> Result<SigningKey, Error> {
-    if outside && machine.disk.metadata(path).is_ok() {
-        let key = read_signing_key(&*machine.disk, path)?;
-        return match origin {
-            Some(origin) if origin != key.name() => {
+    // A key that is there and cannot be looked at must not be replaced: other trails may be signed with it.
+    let there = || {
+        durable::exists(&*machine.disk, path).map_err(|source| {
+            let message = format!("cannot look for a signing key at {}", path.display());
+            Error::with_source(ErrorKind::Unavailable, message, source)
+        })
+    };
+    if there()? {
+        match read_signing_key(&*machine.disk, path) {
+            // In the trail itself it is that of an attempt that was cut short, and a verifier may know it already.
+            Ok(key) if origin.is_none_or(|origin| origin == key.name()) => return Ok(key),
+            Ok(key) if outside => {
+                let (path, name) = (path.display(), key.name());
                 let message =
-                    format!("the key in {} is named {:?}, not {origin:?}", path.display(), key.name());
-                Err(Error::new(ErrorKind::Invalid, message))
+                    format!("the key in {path} is named {name:?}, not {:?}", origin.unwrap_or_default());
+                return Err(Error::new(ErrorKind::Invalid, message));
             }
-            _ => Ok(key),
-        };
+            Err(error) if outside || error.kind() == ErrorKind::Unavailable => return Err(error),
+            Ok(_) | Err(_) => {}
+        }
     }
     let origin = match origin {
         Some(origin) => origin.to_owned(),
@@ -176,9 +202,8 @@ pub(crate) fn refuse_special(disk: &dyn Disk, layout: &Layout) -> Result<(), Err
 /// Moves a file that is not ours from where the live file belongs. An empty one is as good as ours.
 fn move_aside(disk: &dyn Disk, layout: &Layout) -> io::Result<Option<Adopted>> {
     let live = layout.live();
-    match disk.metadata(live) {
-        Ok(metadata) if metadata.bytes > 0 => {}
-        _ => return Ok(None),
+    if if_there(disk.metadata(live))?.is_none_or(|metadata| metadata.bytes == 0) {
+        return Ok(None);
     }
     let (sha256, bytes, lines) = summary(disk, live)?;
     let aside = free_name(disk, live)?;

@@ -26,6 +26,21 @@ pub fn read_file(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Whether a path names anything. Where that cannot be told, it is an error: who takes "cannot look" for "is not there"
+/// makes a trail anew over the one that is.
+pub fn exists(disk: &dyn Disk, path: &Path) -> io::Result<bool> {
+    match disk.metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if is_absent(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether an error says that there is nothing of that name.
+pub(crate) fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
 /// Reads until the buffer is full or the file ends; how many bytes were read.
 pub fn read_full_at(file: &dyn File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut done = 0;

@@ -21,13 +21,15 @@ use std::time::Duration;
 use crate::commit::Writer;
 use crate::counters::{Counters, Lost};
 use crate::error::{Error, ErrorKind};
+use crate::flood::Floodgate;
 use crate::layout::Layout;
+use crate::life::Pulse;
 use crate::meta::Meta;
 use crate::own::{self, own_line};
 use crate::publish::{Publisher, Seal};
 use crate::queue::{Line, Queue};
-use crate::recovery::Recovered;
-use crate::registry::Held;
+use crate::redact::Redactor;
+use crate::registry::{Held, Ready};
 use crate::ring::Ring;
 use crate::settings::{Machine, Settings};
 use crate::watchdog::Watchdog;
@@ -39,15 +41,27 @@ pub(crate) struct Engine {
     pub(crate) layout: Layout,
     pub(crate) meta: Meta,
     pub(crate) settings: Settings,
+    pub(crate) redactor: Redactor,
     pub(crate) queue: Queue,
     pub(crate) seal: Seal,
     pub(crate) watchdog: Watchdog,
+    pub(crate) pulse: Pulse,
+    /// Locked before the queue, never after it.
+    pub(crate) flood: Option<Floodgate>,
     pub(crate) lost: Arc<Lost>,
     ring: Mutex<Ring>,
     durable: AtomicU64,
     groups: AtomicU64,
     poison: OnceLock<Error>,
     alive: Alive,
+}
+
+/// An engine, and what its threads work with.
+pub(crate) struct Parts {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) writer: Writer,
+    pub(crate) publisher: Arc<Mutex<Publisher>>,
+    pub(crate) lock: Arc<Held>,
 }
 
 /// How many threads of an engine have not ended.
@@ -79,13 +93,15 @@ pub(crate) struct Threads {
 
 impl Engine {
     /// Starts the engine of a trail that was just recovered.
-    pub(crate) fn start(
-        machine: Machine,
-        layout: Layout,
-        settings: Settings,
-        recovered: Recovered,
-        lost: Arc<Lost>,
-    ) -> Result<(Arc<Engine>, Threads), Error> {
+    pub(crate) fn start(ready: Ready) -> Result<(Arc<Engine>, Threads), Error> {
+        let Parts { engine, writer, publisher, lock } = Engine::assemble(ready);
+        let threads = engine.spawn(writer, publisher, lock)?;
+        Ok((engine, threads))
+    }
+
+    /// The engine of a trail that was just recovered, and what its threads work with.
+    pub(crate) fn assemble(ready: Ready) -> Parts {
+        let Ready { machine, layout, settings, recovered, lost, .. } = ready;
         let size = recovered.levels.size() + recovered.unsealed.len() as u64;
         lost.settle(size);
         let mut ring = Ring::new(settings.ring_entries);
@@ -94,6 +110,8 @@ impl Engine {
             queue: Queue::new(size, settings.queue_bytes),
             seal: Seal::new(recovered.levels.size(), recovered.unsealed, recovered.unsealed_bytes),
             watchdog: Watchdog::new(&settings),
+            pulse: Pulse::new(&settings, &*machine.clock),
+            flood: settings.flood.map(Floodgate::new),
             lost,
             ring: Mutex::new(ring),
             durable: AtomicU64::new(size),
@@ -103,6 +121,7 @@ impl Engine {
             machine,
             layout,
             meta: recovered.meta,
+            redactor: recovered.redactor,
             settings,
         });
         let lock = Arc::new(recovered.lock);
@@ -114,8 +133,7 @@ impl Engine {
         );
         let publisher = Arc::new(Mutex::new(publisher));
         let writer = Writer::new(Arc::clone(&engine), recovered.live, Arc::clone(&publisher));
-        let threads = engine.spawn(writer, publisher, lock)?;
-        Ok((engine, threads))
+        Parts { engine, writer, publisher, lock }
     }
 
     fn spawn(
@@ -150,7 +168,7 @@ impl Engine {
                 engine.watchdog.end();
             }),
         )?;
-        let watchdog = spawn("graven-watch", None, Box::new(|engine| engine.watchdog.run(&engine.queue)))?;
+        let watchdog = spawn("graven-watch", None, Box::new(|engine| engine.watchdog.run(engine)))?;
         Ok(Threads { writer, publisher, watchdog })
     }
 
@@ -204,6 +222,7 @@ impl Engine {
     pub(crate) fn set_durable(&self, size: u64) {
         self.groups.fetch_add(1, Ordering::Relaxed);
         self.durable.store(size, Ordering::Release);
+        self.pulse.beat(&*self.machine.clock);
     }
 
     /// Writes down what was dropped, if anything was.
@@ -219,10 +238,12 @@ impl Engine {
 
     /// How the trail is doing.
     pub(crate) fn counters(&self) -> Counters {
+        let sealed = self.seal.sealed();
         Counters {
-            durable: self.durable(),
+            // For a moment the publisher is ahead of what the writer has told: what is sealed is durable.
+            durable: self.durable().max(sealed),
             groups: self.groups.load(Ordering::Relaxed),
-            sealed: self.seal.sealed(),
+            sealed,
             dropped: self.lost.total(),
         }
     }

@@ -1,9 +1,45 @@
 //! The `tracing` event of a recorded entry, on the task that recorded it.
 
+use std::cell::Cell;
 use std::fmt::Debug;
 
 use graven_core::entry::{Category, Entry, Outcome};
 use tracing::Level;
+
+thread_local! {
+    /// Whether this thread must not speak now.
+    static SILENT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `call` without the `tracing` events of what it records on this thread.
+///
+/// For a subscriber of `tracing` that records entries while it is being told of an event: an event within an event
+/// would upset the filters of its other layers, and could come back as an entry. `graven-tracing` uses it.
+///
+/// ```
+/// # use graven::{Category, Entry, Outcome, Settings, Trail};
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let trail = Trail::open(Settings::new(folder.path().join("trail")))?;
+/// graven::without_events(|| trail.emit(Entry::new(Category::Auth, "login", Outcome::Success)));
+/// # Ok::<(), graven::Error>(())
+/// ```
+pub fn without_events<R>(call: impl FnOnce() -> R) -> R {
+    /// Puts it back, also after a panic.
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            let _ending = SILENT.try_with(|silent| silent.set(self.0));
+        }
+    }
+    // A thread that is ending can only speak as ever.
+    let _restore = Restore(SILENT.try_with(|silent| silent.replace(true)).unwrap_or(false));
+    call()
+}
+
+/// Whether this thread may say events now.
+pub(crate) fn are_wanted() -> bool {
+    !SILENT.try_with(Cell::get).unwrap_or(false)
+}
 
 /// What the event says, kept from before the entry is handed over; nothing when nobody listens.
 #[derive(Debug)]
@@ -17,7 +53,7 @@ pub(crate) struct Event {
 impl Event {
     /// What to say about an entry once it is durable.
     pub(crate) fn of(entry: &Entry) -> Option<Box<Event>> {
-        tracing::enabled!(Level::INFO).then(|| {
+        (are_wanted() && tracing::enabled!(Level::INFO)).then(|| {
             Box::new(Event {
                 category: entry.category.clone(),
                 action: entry.action.clone(),

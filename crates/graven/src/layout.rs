@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::disk::{Disk, Kind};
+use crate::durable;
 
 /// The paths of one trail: its live file, and the directory that holds all the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -31,26 +32,33 @@ impl Layout {
     /// A directory is a directory; `d/audit.jsonl` beside a `d/graven.json` is that directory's trail; a file, or a
     /// name with a `<name>.d/graven.json`, is a live file; anything else is a directory still to be made.
     pub fn find(disk: &dyn Disk, path: &Path) -> Layout {
-        let exists = |p: &Path| disk.metadata(p).is_ok();
         let kind = disk.metadata(path).map(|m| m.kind);
         if matches!(kind, Ok(Kind::Dir)) {
             return Layout::in_dir(path);
         }
-        let beside = Layout::beside_live(path);
-        if exists(&beside.meta()) {
-            return beside;
+        let found = Layout::of_live(disk, path);
+        if kind.is_ok() || disk.metadata(&found.meta()).is_ok() { found } else { Layout::in_dir(path) }
+    }
+
+    /// The trail whose live file is `live`: that of the directory it belongs to, or else one beside it. A link to the
+    /// file is as good.
+    pub fn of_live(disk: &dyn Disk, live: &Path) -> Layout {
+        let found = Layout::of_live_named(disk, live);
+        if durable::exists(disk, &found.meta()).ok() != Some(false) {
+            return found;
         }
-        if path.file_name().is_some_and(|name| name == "audit.jsonl") {
-            let parent = match path.parent() {
-                Some(parent) if !parent.as_os_str().is_empty() => parent,
-                _ => Path::new("."),
-            };
-            let inside = Layout::in_dir(parent);
-            if exists(&inside.meta()) {
-                return inside;
-            }
-        }
-        if kind.is_ok() { beside } else { Layout::in_dir(path) }
+        let resolved = disk.canonicalize(live).map(|live| Layout::of_live_named(disk, &live));
+        let there = |layout: &Layout| durable::exists(disk, &layout.meta()).ok() != Some(false);
+        resolved.ok().filter(there).unwrap_or(found)
+    }
+
+    fn of_live_named(disk: &dyn Disk, live: &Path) -> Layout {
+        let beside = Layout::beside_live(live);
+        let inside = Layout::in_dir(beside.live_parent());
+        let belongs = inside.live().file_name() == live.file_name();
+        let there = |layout: &Layout| durable::exists(disk, &layout.meta()).ok();
+        // One that cannot be looked at may be there: opening it says what is wrong, and makes none anew.
+        if belongs && there(&beside) != Some(true) && there(&inside) != Some(false) { inside } else { beside }
     }
 
     /// The live segment: JSON Lines, growing.
@@ -71,6 +79,10 @@ impl Layout {
     /// `graven.json`: what this trail is.
     pub fn meta(&self) -> PathBuf {
         self.dir.join("graven.json")
+    }
+    /// `settings.json`: the terms that the trail was last opened under, where they are not the defaults.
+    pub fn settings(&self) -> PathBuf {
+        self.dir.join("settings.json")
     }
     /// `LOCK`: held by the one writing process, whose id it names.
     pub fn lock(&self) -> PathBuf {
@@ -119,6 +131,11 @@ impl Layout {
     /// `keys/signing`: the signing key, one line, mode 0600.
     pub fn signing_key(&self) -> PathBuf {
         self.keys().join("signing")
+    }
+    /// `keys/redaction`: the key of the marks that stand in place of secrets, one line, mode 0600; unless the signing
+    /// key is kept elsewhere.
+    pub fn redaction_key(&self) -> PathBuf {
+        self.keys().join("redaction")
     }
     /// `torn/`: bytes cut from a torn tail.
     pub fn torn(&self) -> PathBuf {

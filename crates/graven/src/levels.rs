@@ -5,6 +5,7 @@
 //! full tile, at most 255 of them. Together these give the root of the whole: their peaks, from the widest level down.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use graven_core::hash::{Hash, node_hash};
@@ -21,6 +22,8 @@ pub(crate) struct Levels {
     disk: Arc<dyn Disk>,
     layout: Layout,
     levels: Vec<Level>,
+    /// Whether new files are made under names of their own, until [`put_in_place`](Levels::put_in_place).
+    beside: bool,
 }
 
 #[derive(Debug)]
@@ -35,7 +38,28 @@ struct Level {
 impl Levels {
     /// The empty tree.
     pub(crate) fn empty(disk: Arc<dyn Disk>, layout: Layout) -> Levels {
-        Levels { disk, layout, levels: Vec::new() }
+        Levels { disk, layout, levels: Vec::new(), beside: false }
+    }
+
+    /// The empty tree, whose files take the place of others as a whole: until then those stay as they are.
+    pub(crate) fn beside(disk: Arc<dyn Disk>, layout: Layout) -> Levels {
+        Levels { beside: true, ..Levels::empty(disk, layout) }
+    }
+
+    /// Gives the files that were made beside others their names. They must be synced. A crash leaves some of the old
+    /// and some of the new.
+    pub(crate) fn put_in_place(&mut self) -> io::Result<()> {
+        for number in (0..).take(self.levels.len()) {
+            durable::retried(|| self.disk.rename(&self.path(number), &self.layout.level(number)))?;
+        }
+        self.beside = false;
+        durable::sync_dir(&*self.disk, &self.layout.tiles())
+    }
+
+    /// Where a new level's file is made.
+    fn path(&self, number: u8) -> PathBuf {
+        let path = self.layout.level(number);
+        if self.beside { path.with_extension("tmp") } else { path }
     }
 
     /// The right edge of the tree of `size` leaves as the files have it. The files are not written.
@@ -83,7 +107,7 @@ impl Levels {
         let mut number = 0;
         while !hashes.is_empty() {
             if self.levels.len() == number as usize {
-                let file = durable::retried(|| self.disk.open(&self.layout.level(number), Open::Create))?;
+                let file = durable::retried(|| self.disk.open(&self.path(number), Open::Create))?;
                 durable::retried(|| file.set_bytes(0))?;
                 self.levels.push(Level { file, hashes: 0, edge: Tree::new() });
             }

@@ -28,14 +28,22 @@ pub mod clock;
 pub mod clock_sim;
 pub mod disk;
 pub mod durable;
+#[cfg(feature = "macros")]
+#[doc(hidden)]
+pub mod expanded;
 pub mod export;
 pub mod fsck;
 pub mod layout;
 pub mod meta;
 pub mod prove;
 pub mod reader;
+pub mod redact;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod state;
 
+mod act;
+mod actor;
 mod batch;
 mod blob;
 mod block_on;
@@ -43,10 +51,13 @@ mod commit;
 mod completion;
 mod counters;
 mod create;
+mod default_trail;
 mod engine;
 mod error;
 mod event;
+mod flood;
 mod levels;
+mod life;
 mod lookup;
 mod offload;
 mod own;
@@ -60,16 +71,25 @@ mod ring;
 mod rotation;
 mod settings;
 mod tail;
+mod terms;
 mod trail;
 mod watchdog;
 
+pub use act::{ABANDONED, Act, Beginning, Finishing};
+pub use actor::{Actor, ActorFields, Scoped};
 pub use batch::RecordingBatch;
 pub use counters::Counters;
+pub use default_trail::{default_trail, init_trail};
 pub use error::{Error, ErrorKind};
+pub use event::without_events;
+pub use flood::Flood;
 pub use graven_core::entry::{Agent, Category, Detail, Entry, Outcome, Phase, Source};
 pub use graven_core::hash::Hash;
 pub use graven_core::note::VerifierKey;
+#[cfg(feature = "macros")]
+pub use graven_macros::audited;
 pub use recording::{Receipt, Recording};
+pub use redact::{Redaction, Redactor};
 pub use settings::{Machine, Settings, WhenFull};
 pub use trail::{Key, Trail};
 
@@ -77,3 +97,13 @@ pub use trail::{Key, Trail};
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 mod readme {}
+
+/// The same for the page on redaction.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/REDACTION.md")]
+mod redaction_page {}
+
+/// The examples of the guide.
+#[cfg(all(doctest, feature = "macros"))]
+#[doc = include_str!("../../../docs/AUDIT_YOUR_SERVER.md")]
+mod audit_your_server {}

@@ -74,14 +74,25 @@ impl Trail {
         let found = match key {
             Key::Index(index) if *index >= self.len() => None,
             Key::Index(index) => reader.record(*index)?,
-            Key::Id(id) => reader.find(id)?.filter(|record| record.index < self.len()),
+            Key::Id(id) => self.find(reader, id)?,
         };
         found.ok_or_else(|| {
             let message = match key {
                 Key::Index(index) => format!("there is no entry {index}: the trail has {}", self.len()),
-                Key::Id(id) => format!("there is no entry with the id {id:?}"),
+                Key::Id(id) => format!("there is no entry with the id {:?}", self.redactor().text(id)),
             };
             Error::new(ErrorKind::NotFound, message)
         })
+    }
+
+    /// The newest entry with an id. One in which there was a secret was stored with a mark in its place.
+    fn find(&self, reader: &Reader, id: &str) -> Result<Option<Record>, Error> {
+        let durable = |record: &Record| record.index < self.len();
+        let redactor = self.redactor();
+        let stored = redactor.text(id);
+        match reader.find(&stored)?.filter(durable) {
+            None if stored != id => Ok(reader.find(id)?.filter(durable)),
+            found => Ok(found),
+        }
     }
 }

@@ -17,6 +17,15 @@ pub(crate) const ADOPTED: &str = "trail.adopted";
 /// An operator had the trail repaired: what was wrong, and where the cut bytes are.
 pub(crate) const REPAIRED: &str = "trail.repaired";
 
+/// The trail is kept under other terms than when it was last opened.
+pub(crate) const SETTINGS: &str = "trail.settings";
+/// The trail was opened.
+pub(crate) const OPENED: &str = "trail.opened";
+/// The trail was closed.
+pub(crate) const CLOSED: &str = "trail.closed";
+/// Nothing was recorded for a while, and the trail lives.
+pub(crate) const HEARTBEAT: &str = "trail.heartbeat";
+
 /// A finished line of the engine's own.
 #[derive(Debug)]
 pub(crate) struct OwnLine {

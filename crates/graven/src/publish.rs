@@ -157,6 +157,13 @@ impl Seal {
         state.ended.is_none()
     }
 
+    /// Whether the publisher, once it has rested, would take a turn at once.
+    #[cfg(feature = "sim")]
+    pub(crate) fn has_work(&self) -> bool {
+        let state = self.state();
+        !state.hashes.is_empty() && state.ended.is_none()
+    }
+
     fn take(&self) -> Vec<Hash> {
         let mut state = self.state();
         state.wanted = false;
@@ -275,16 +282,21 @@ impl Engine {
     /// The publisher's thread.
     pub(crate) fn run_publisher(&self, publisher: &Mutex<Publisher>) {
         while self.seal.wait_for_work() {
-            let publish = || {
-                // After a panic while it was held it publishes nothing more.
-                let mut publisher = publisher.lock().unwrap_or_else(PoisonError::into_inner);
-                publisher.publish().map(drop)
-            };
-            let published = catch_unwind(AssertUnwindSafe(publish)).unwrap_or_else(|_| Err(panicked()));
-            // The publisher is not held here: those who are told are foreign code.
-            if let Err(error) = published {
-                self.poison(error);
-            }
+            self.publish_new(publisher);
+        }
+    }
+
+    /// One turn of the publisher: seals what is new.
+    pub(crate) fn publish_new(&self, publisher: &Mutex<Publisher>) {
+        let publish = || {
+            // After a panic while it was held it publishes nothing more.
+            let mut publisher = publisher.lock().unwrap_or_else(PoisonError::into_inner);
+            publisher.publish().map(drop)
+        };
+        let published = catch_unwind(AssertUnwindSafe(publish)).unwrap_or_else(|_| Err(panicked()));
+        // The publisher is not held here: those who are told are foreign code.
+        if let Err(error) = published {
+            self.poison(error);
         }
     }
 }

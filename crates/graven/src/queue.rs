@@ -14,6 +14,7 @@ use graven_core::hash::Hash;
 use crate::completion::{Completion, Slot, wake};
 use crate::counters::Lost;
 use crate::error::{Error, ErrorKind};
+use crate::flood::count_of;
 use crate::ring::category_of;
 
 /// At most this many bytes of lines are written and synced at once: 1 MiB. Larger groups cost latency and bring
@@ -45,14 +46,14 @@ impl Group {
         self.ends.len()
     }
 
-    /// The entries that nobody waits for: index and category.
-    pub(crate) fn emitted(&self) -> impl Iterator<Item = (u64, String)> {
+    /// The entries that nobody waits for: index, category, and how many each stands for.
+    pub(crate) fn emitted(&self) -> impl Iterator<Item = (u64, String, u64)> {
         self.emitted.iter().map(|&at| {
             let place = at as usize;
             let start = if place == 0 { 0 } else { self.ends[place - 1] as usize };
-            let category = category_of(&self.lines[start..self.ends[place] as usize]);
-            let category = String::from_utf8_lossy(category.expect("every line has one"));
-            (self.first + u64::from(at), category.into_owned())
+            let line = &self.lines[start..self.ends[place] as usize - 1];
+            let category = String::from_utf8_lossy(category_of(line).expect("every line has one"));
+            (self.first + u64::from(at), category.into_owned(), count_of(line))
         })
     }
 
@@ -179,6 +180,15 @@ impl Queue {
 
     /// Takes one line of the engine's own, room or not, also while the trail is closing.
     pub(crate) fn push_own(&self, line: &mut Line<'_>) -> Result<Place, Error> {
+        self.push_regardless(line, false)
+    }
+
+    /// The same for a line that stands for emitted entries.
+    pub(crate) fn push_emitted(&self, line: &mut Line<'_>) -> Result<Place, Error> {
+        self.push_regardless(line, true)
+    }
+
+    fn push_regardless(&self, line: &mut Line<'_>, emitted: bool) -> Result<Place, Error> {
         let mut state = self.state();
         if let Some(error) =
             state.ended.as_ref().filter(|error| state.done || error.kind() != ErrorKind::Closed)
@@ -186,6 +196,9 @@ impl Queue {
             return Err(error.clone());
         }
         let place = state.append(line);
+        if emitted {
+            state.open.note_emitted();
+        }
         self.wake_writer(state);
         Ok(place)
     }
@@ -223,6 +236,13 @@ impl Queue {
         Some(group)
     }
 
+    /// Whether [`take`](Queue::take) would answer at once.
+    #[cfg(feature = "sim")]
+    pub(crate) fn has_work(&self) -> bool {
+        let state = self.state();
+        !state.next_is_empty() || state.ended.is_some()
+    }
+
     /// Gives a buffer back for later groups.
     pub(crate) fn give_back(&self, mut buffer: Vec<u8>) {
         buffer.clear();
@@ -232,15 +252,16 @@ impl Queue {
         }
     }
 
-    /// Takes nothing more; what is there will still be written.
-    pub(crate) fn close(&self) {
-        self.end(Error::new(ErrorKind::Closed, "the trail is closed: open it again"));
+    /// Takes nothing more; what is there will still be written, and behind it the last line, unless this was closed
+    /// before.
+    pub(crate) fn close(&self, last: Option<&mut Line<'_>>) {
+        self.end(Error::new(ErrorKind::Closed, "the trail is closed: open it again"), last);
     }
 
     /// Takes nothing more, and answers all that is still here with the error: it was never written. What nobody waits
     /// for is counted as lost.
     pub(crate) fn fail(&self, error: &Error, lost: &Lost) {
-        self.end(error.clone());
+        self.end(error.clone(), None);
         let unwritten: Vec<Group> = {
             let mut state = self.state();
             let mut groups: Vec<Group> = state.full.drain(..).collect();
@@ -249,7 +270,7 @@ impl Queue {
             groups
         };
         for group in unwritten {
-            group.emitted().for_each(|(_, category)| lost.add(&category));
+            group.emitted().for_each(|(_, category, count)| lost.add_many(&category, count));
             group.completion.set_failed(error.clone());
         }
     }
@@ -278,8 +299,11 @@ impl Queue {
         waiting.into_iter().for_each(wake);
     }
 
-    fn end(&self, error: Error) {
+    fn end(&self, error: Error, last: Option<&mut Line<'_>>) {
         let mut state = self.state();
+        if let Some(last) = last.filter(|_| state.ended.is_none()) {
+            state.append(last);
+        }
         // A failure outranks a close, under which our own lines are still taken.
         if state.ended.as_ref().is_none_or(|ended| ended.kind() == ErrorKind::Closed) {
             state.ended = Some(error);

@@ -10,7 +10,9 @@ mod follow;
 mod hashes;
 mod lines;
 mod offsets;
+mod pending;
 mod segments;
+mod signs;
 mod stats;
 
 use std::collections::HashMap;
@@ -32,6 +34,8 @@ use crate::settings::Machine;
 
 pub use entries::Entries;
 pub use follow::Follow;
+pub use pending::Pending;
+pub use signs::{LifeSigns, Silence};
 pub use stats::{Stats, Tally};
 
 pub(crate) use hashes::Hashes;

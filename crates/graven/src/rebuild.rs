@@ -45,9 +45,10 @@ pub(crate) fn rebuild(
         Error::with_source(ErrorKind::Unavailable, message, source)
     };
     durable::create_dir(&**disk, &layout.tiles()).map_err(unwritable)?;
-    let mut levels = Levels::empty(Arc::clone(disk), layout.clone());
+    // Beside the old ones: perhaps they could only not be read, and a crash must not leave less than there was.
+    let mut levels = Levels::beside(Arc::clone(disk), layout.clone());
     each_leaf(&**disk, files, checkpoint.size, |leaves| levels.append(leaves).map_err(unwritable))?;
-    levels.sync(0).map_err(unwritable)?;
+    levels.sync(0).and_then(|()| levels.put_in_place()).map_err(unwritable)?;
     Ok(levels)
 }
 

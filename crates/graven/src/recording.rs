@@ -15,7 +15,8 @@ use serde::{Serialize, Serializer};
 
 use crate::completion::{Completion, Slot};
 use crate::error::{Error, ErrorKind};
-use crate::event::Event;
+use crate::event::{self, Event};
+use crate::flood;
 use crate::own::complete;
 use crate::queue::{Line, Refused};
 use crate::settings::WhenFull;
@@ -97,6 +98,27 @@ pub(crate) struct Ticket {
 impl Recording {
     pub(crate) fn new(handle: Arc<Handle>, entry: Entry) -> Recording {
         Recording { handle, state: State::New(entry) }
+    }
+
+    /// The id of an entry that is queued and whose answer nobody has had.
+    pub(crate) fn queued_id(&self) -> Option<&str> {
+        match &self.state {
+            State::Queued { ticket, .. } => Some(&ticket.id),
+            _ => None,
+        }
+    }
+
+    /// Queues what is not queued yet, for a caller who will not ask again: without waiting, as [`emit`] does.
+    pub(crate) fn let_go(&mut self) {
+        match std::mem::replace(&mut self.state, State::Done) {
+            State::New(entry) => emit(&self.handle, entry),
+            State::Waiting { line, blob, ticket } => {
+                if !emit_line(&self.handle, &line, blob, &ticket) {
+                    self.handle.engine.lost.add(ticket.category.as_str());
+                }
+            }
+            State::Queued { .. } | State::Done => {}
+        }
     }
 
     /// Makes the line and tries to queue it.
@@ -222,12 +244,12 @@ pub(crate) fn make(
     line: &mut Vec<u8>,
 ) -> Result<(Ticket, Option<Blob>), Error> {
     let engine = &handle.engine;
+    let refusal = |source| engine.redactor.refusal(source);
+    entry.check().map_err(refusal)?;
+    engine.redactor.entry(&mut entry);
     complete(&mut entry, &*engine.machine.clock);
     let start = line.len();
-    let blob = entry
-        .check()
-        .and_then(|()| entry.append_line(engine.settings.blob_bytes_max, line))
-        .map_err(|source| Error::with_source(ErrorKind::Invalid, "this entry cannot be recorded", source))?;
+    let blob = entry.append_line(engine.settings.blob_bytes_max, line).map_err(refusal)?;
     let policies = &engine.settings.when_full_by_category;
     let policy = *policies.get(&entry.category).unwrap_or(&engine.settings.when_full);
     let ticket = Ticket {
@@ -241,27 +263,43 @@ pub(crate) fn make(
     Ok((ticket, blob))
 }
 
+/// Counts an entry that its caller does not learn to be lost.
+#[cfg(feature = "macros")]
+pub(crate) fn lose(handle: &Handle, category: &Category) {
+    handle.engine.lost.add(category.as_str());
+    handle.engine.announce_losses();
+}
+
 /// Queues an entry and waits for nothing: what there is no room for is counted.
 pub(crate) fn emit(handle: &Handle, entry: Entry) {
     let engine = &handle.engine;
     with_scratch(|line| {
         let category = entry.category.clone();
+        let may_repeat = engine.flood.is_some() && flood::may_repeat(&entry);
         let pushed = make(handle, entry, line).map(|(ticket, blob)| {
-            let taken =
-                engine.queue.push(&mut Line { bytes: line, hash: ticket.leaf_hash, blob }, None).is_ok();
-            if let (true, Some(event)) = (taken, &ticket.event) {
-                event.emit(&ticket.id);
-            }
-            taken
+            (may_repeat && engine.counts_repeat(line, blob.as_ref()))
+                || emit_line(handle, line, blob, &ticket)
         });
         match pushed {
             Ok(true) => {}
             Ok(false) => engine.lost.add(category.as_str()),
             Err(error) => {
-                tracing::error!(error = error.chain(), "an emitted entry was refused");
+                if event::are_wanted() {
+                    tracing::error!(error = error.chain(), "an emitted entry was refused");
+                }
                 engine.lost.add(category.as_str());
                 engine.announce_losses();
             }
         }
     });
+}
+
+/// Queues a line for which nobody waits; whether there was room.
+fn emit_line(handle: &Handle, line: &[u8], blob: Option<Blob>, ticket: &Ticket) -> bool {
+    let mut line = Line { bytes: line, hash: ticket.leaf_hash, blob };
+    let taken = handle.engine.queue.push(&mut line, None).is_ok();
+    if let (true, Some(event)) = (taken, &ticket.event) {
+        event.emit(&ticket.id);
+    }
+    taken
 }

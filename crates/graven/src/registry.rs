@@ -12,10 +12,12 @@ use crate::durable;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind};
 use crate::layout::Layout;
+use crate::life;
 use crate::own::{self, OwnLine, own_line};
-use crate::queue::Line;
+use crate::queue::{Line, Place};
 use crate::recovery::{self, Mode, Recovered};
 use crate::settings::{Machine, Settings};
+use crate::terms::Terms;
 use crate::trail::Handle;
 
 /// One trail of one disk, by the canonical path of its live file.
@@ -26,7 +28,7 @@ static TRAILS: LazyLock<Mutex<HashMap<Name, Arc<Slot>>>> = LazyLock::new(Mutex::
 
 /// What is known of one trail.
 #[derive(Debug, Default)]
-struct Slot {
+pub(crate) struct Slot {
     /// Held while the trail is opened, so that two openers share one engine.
     handle: Mutex<Weak<Handle>>,
     /// Whether some thread of this process still holds the trail's lock.
@@ -89,7 +91,30 @@ fn slot(machine: &Machine, layout: &Layout) -> Arc<Slot> {
     Arc::clone(trails.entry(name).or_default())
 }
 
-/// Locks, creates or recovers, and starts the engine.
+/// A trail in order and locked, for which no engine runs yet.
+pub(crate) struct Ready {
+    pub(crate) machine: Machine,
+    pub(crate) layout: Layout,
+    pub(crate) settings: Settings,
+    pub(crate) recovered: Recovered,
+    pub(crate) lost: Arc<Lost>,
+    /// The entries that say what happened before this opening.
+    pub(crate) own: Vec<OwnLine>,
+}
+
+/// Makes a trail ready for one who takes the engine's steps himself; `slot` is what his process knows of it.
+#[cfg(feature = "sim")]
+pub(crate) fn ready_in(
+    slot: &Arc<Slot>,
+    settings: Settings,
+    machine: Machine,
+    mode: Mode,
+) -> Result<Ready, Error> {
+    let layout = canonical_layout(&settings, &machine)?;
+    make_ready(machine, layout, settings, slot, mode)
+}
+
+/// Makes a trail ready and starts its engine.
 fn start(
     machine: Machine,
     layout: Layout,
@@ -97,10 +122,43 @@ fn start(
     slot: &Arc<Slot>,
     mode: Mode,
 ) -> Result<Handle, Error> {
+    let mut ready = make_ready(machine, layout, settings, slot, mode)?;
+    let own = std::mem::take(&mut ready.own);
+    let (engine, threads) = Engine::start(ready)?;
+    let handle = Handle::new(Arc::clone(&engine), Some(threads));
+    if let Some(place) = put_on_record(&engine, own)? {
+        // What a crash left is on record, and sealed, before anybody uses the trail.
+        handle.wait(&place.completion)?;
+        handle.seal(place.index + 1)?;
+        Terms::of(&engine.settings).remember(&*engine.machine.disk, &engine.layout)?;
+    }
+    Ok(handle)
+}
+
+/// Queues the entries that say what happened before this opening, and the losses; the place of the last of the first.
+pub(crate) fn put_on_record(engine: &Engine, own: Vec<OwnLine>) -> Result<Option<Place>, Error> {
+    let mut last = None;
+    for line in own {
+        last = Some(engine.queue.push_own(&mut Line { bytes: &line.bytes, hash: line.hash, blob: None })?);
+    }
+    engine.announce_losses();
+    Ok(last)
+}
+
+/// Locks, and creates or recovers.
+fn make_ready(
+    machine: Machine,
+    layout: Layout,
+    settings: Settings,
+    slot: &Arc<Slot>,
+    mode: Mode,
+) -> Result<Ready, Error> {
     create::refuse_special(&*machine.disk, &layout)?;
     let lock = lock(&machine, &layout, slot)?;
     let mut adopted = None;
-    if machine.disk.metadata(&layout.meta()).is_err() {
+    let is_trail =
+        durable::exists(&*machine.disk, &layout.meta()).map_err(|source| unusable(layout.dir(), source))?;
+    if !is_trail {
         if !settings.create {
             let message = format!("no trail at {}; make one with `graven init`", layout.dir().display());
             return Err(Error::new(ErrorKind::NotFound, message));
@@ -108,21 +166,11 @@ fn start(
         adopted = create::create(&machine, &layout, &settings)?;
     }
     let mut recovered = recovery::recover(&machine, &layout, &settings, lock, mode)?;
-    let own = own_entries(&machine, &mut recovered, adopted, mode);
+    let mut own = own_entries(&machine, &mut recovered, adopted, mode);
+    let before = Terms::read(&*machine.disk, &layout);
+    own.extend(life::opening(&*machine.clock, &before, &settings, &recovered.meta));
     let lost = Arc::clone(&slot.lost);
-    let (engine, threads) = Engine::start(machine, layout, settings, recovered, lost)?;
-    let handle = Handle::new(Arc::clone(&engine), threads);
-    let mut last = None;
-    for line in own {
-        last = Some(engine.queue.push_own(&mut Line { bytes: &line.bytes, hash: line.hash, blob: None })?);
-    }
-    engine.announce_losses();
-    if let Some(place) = last {
-        // What a crash left is on record, and sealed, before anybody uses the trail.
-        handle.wait(&place.completion)?;
-        handle.seal(place.index + 1)?;
-    }
-    Ok(handle)
+    Ok(Ready { machine, layout, settings, recovered, lost, own })
 }
 
 /// The entries that say what happened before this opening.
@@ -182,16 +230,13 @@ fn lock(machine: &Machine, layout: &Layout, slot: &Arc<Slot>) -> Result<Held, Er
 /// The layout with links resolved, so that every name of a trail is one trail. Makes the directory if it may.
 fn canonical_layout(settings: &Settings, machine: &Machine) -> Result<Layout, Error> {
     let disk = &*machine.disk;
-    let unusable = |path: &Path, source| {
-        let message = format!("cannot use {} for a trail", path.display());
-        Error::with_source(ErrorKind::Unavailable, message, source)
-    };
     let found = if settings.live_file {
-        Layout::beside_live(&settings.path)
+        Layout::of_live(disk, &settings.path)
     } else {
         Layout::find(disk, &settings.path)
     };
-    if !settings.create && disk.metadata(&found.meta()).is_err() {
+    let there = || durable::exists(disk, &found.meta()).map_err(|source| unusable(found.dir(), source));
+    if !settings.create && !there()? {
         let message = format!("no trail at {}; make one with `graven init`", settings.path.display());
         return Err(Error::new(ErrorKind::NotFound, message));
     }
@@ -213,7 +258,13 @@ fn canonical_layout(settings: &Settings, machine: &Machine) -> Result<Layout, Er
             parent.join(name)
         }
     };
-    let layout = Layout::beside_live(live);
+    // A link may have led to the live file of a directory's trail.
+    let layout = Layout::of_live(disk, &live);
     durable::create_dir(disk, layout.dir()).map_err(|source| unusable(layout.dir(), source))?;
     Ok(layout)
+}
+
+fn unusable(path: &Path, source: std::io::Error) -> Error {
+    let message = format!("cannot use {} for a trail", path.display());
+    Error::with_source(ErrorKind::Unavailable, message, source)
 }

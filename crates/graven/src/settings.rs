@@ -9,6 +9,9 @@ use graven_core::entry::Category;
 
 use crate::clock::{Clock, OsClock};
 use crate::disk::{Disk, OsDisk};
+use crate::flood::Flood;
+use crate::life::HEARTBEAT_MIN;
+use crate::redact::Redaction;
 
 /// What to do with an entry when storage is slow or the queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +38,10 @@ pub struct Settings {
     pub(crate) when_full: WhenFull,
     pub(crate) when_full_by_category: HashMap<Category, WhenFull>,
     pub(crate) signing_key: Option<PathBuf>,
+    pub(crate) life_signs: bool,
+    pub(crate) heartbeat: Option<Duration>,
+    pub(crate) redaction: Redaction,
+    pub(crate) flood: Option<Flood>,
 }
 
 impl Settings {
@@ -53,6 +60,10 @@ impl Settings {
             when_full: WhenFull::Wait(Duration::from_secs(5)),
             when_full_by_category: HashMap::new(),
             signing_key: None,
+            life_signs: false,
+            heartbeat: None,
+            redaction: Redaction::default(),
+            flood: None,
         }
     }
 
@@ -114,6 +125,70 @@ impl Settings {
     /// The same for one category.
     pub fn when_full_for(mut self, category: Category, policy: WhenFull) -> Settings {
         self.when_full_by_category.insert(category, policy);
+        self
+    }
+
+    /// Whether to put on record when the trail is opened (`trail.opened`, with its key and its settings) and closed
+    /// (`trail.closed`). Not unless set: a program that counts entries, or takes its first one to be the trail's
+    /// first, need not know of them. A server should set it: an opening without a closing before it is then a run
+    /// that ended without a word, and `graven stats` says how many there were.
+    ///
+    /// What puts itself on record whatever is set here: settings that decide what is recorded and are other than when
+    /// the trail was last opened (`trail.settings`), what a crash left (`trail.recovered`), and losses (`trail.gap`).
+    pub fn life_signs(mut self, wanted: bool) -> Settings {
+        self.life_signs = wanted;
+        self
+    }
+
+    /// Puts a `trail.heartbeat` on record whenever nothing else was recorded for that long, at least 10 ms: so a
+    /// trail that is silent for longer was not kept, and `graven stats` says when. None unless set; setting it also
+    /// sets [`life_signs`](Settings::life_signs).
+    ///
+    /// A heartbeat is late by a quarter of the interval at most.
+    pub fn heartbeat(mut self, every: Duration) -> Settings {
+        self.heartbeat = Some(every.max(HEARTBEAT_MIN));
+        self.life_signs(true)
+    }
+
+    /// What is taken out of entries before they are hashed and written: everything that looks like a secret, unless
+    /// set. When it is other than when the trail was last opened, an entry `trail.settings` says what has changed.
+    pub fn redaction(mut self, redaction: Redaction) -> Settings {
+        self.redaction = redaction;
+        self
+    }
+
+    /// Has repeats of one emitted entry, beyond a rate, written as one entry with their count; not unless set.
+    ///
+    /// Two entries are repeats of one another when everything but their id, timestamp and duration is the same. Within
+    /// a [`Flood`]'s window the first few are written by themselves. The others are counted, and one entry stands for
+    /// them: `count` is how many, `timestamp` when the first was, and `duration_ms` how long after it the last was.
+    /// It is queued as soon as the window is over (looked at four times in a window, at least every second and at
+    /// most every 5 ms, and whenever something is emitted), and before that by `flush`, `checkpoint` and `close`, and
+    /// when the last handle is dropped. For want of room it waits, and goes on counting.
+    ///
+    /// Never counted away are the first of its kind, a denial, an intent or a result, an entry with a `count` of its
+    /// own or with a detail too large for its line, and anything but what is emitted: whatever is acknowledged is
+    /// written by itself. An entry that was only counted has no `tracing` event, and neither has the one that stands
+    /// for it. **What a process has counted and not queued is lost when the process dies**, at most one window of it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use graven::{Category, Entry, Flood, Outcome, Settings, Trail};
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let dir = folder.path().join("trail");
+    /// let flood = Flood::new(10, Duration::from_secs(60));
+    /// let trail = Trail::open(Settings::new(dir).flood_control(flood))?;
+    /// for _ in 0..1000 {
+    ///     trail.emit(Entry::new(Category::Api, "GET /health", Outcome::Success));
+    /// }
+    /// trail.flush_blocking()?;
+    /// assert_eq!(trail.len(), 11);
+    /// assert_eq!(trail.recent(1)[0].count, Some(990));
+    /// # Ok::<(), graven::Error>(())
+    /// ```
+    pub fn flood_control(mut self, flood: Flood) -> Settings {
+        self.flood = Some(flood);
         self
     }
 

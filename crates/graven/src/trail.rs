@@ -10,6 +10,7 @@ use std::time::Duration;
 use graven_core::entry::{Category, Entry};
 use graven_core::note::VerifierKey;
 
+use crate::actor;
 use crate::batch::RecordingBatch;
 use crate::block_on::block_on;
 use crate::completion::Completion;
@@ -20,6 +21,7 @@ use crate::layout::Layout;
 use crate::offload::offload;
 use crate::reader::Reader;
 use crate::recording::{self, Receipt, Recording};
+use crate::redact::Redactor;
 use crate::registry;
 use crate::ring::Snapshot;
 use crate::settings::{Machine, Settings, WhenFull};
@@ -32,7 +34,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// Dropping the last handle closes the trail: it waits until everything is written and sealed, or until storage has
 /// made no progress for 5 seconds or a longer deadline. Call [`close`](Trail::close) to learn whether that went well.
 #[derive(Debug, Clone)]
-pub struct Trail(Arc<Handle>);
+pub struct Trail(pub(crate) Arc<Handle>);
 
 /// Which entry is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,16 +79,33 @@ impl Trail {
         registry::open(settings, machine).map(Trail)
     }
 
+    /// Opens the trail again, with the settings that it has: for one who keeps a handle for long, and finds it
+    /// [`poisoned`](Trail::poisoned). While the trail is open this is one handle more.
+    ///
+    /// # Errors
+    /// As [`open`](Trail::open).
+    pub fn reopen(&self) -> Result<Trail, Error> {
+        let engine = &self.0.engine;
+        registry::open(engine.settings.clone(), engine.machine.clone()).map(Trail)
+    }
+
     /// Opens a trail that [`open`](Trail::open) refuses because of what is past its checkpoint: that goes to `torn/`,
     /// and an entry of the action `trail.repaired` says so. For an operator who has looked at it.
     ///
     /// # Errors
     /// `Data` when what is stored contradicts a signed head: that cannot be repaired, only restored from a copy.
     pub fn repair(settings: Settings) -> Result<Trail, Error> {
-        registry::repair(settings.must_exist(), Machine::os()).map(Trail)
+        Trail::repair_on(settings, Machine::os())
+    }
+
+    /// The same on another disk and clock than the system's.
+    pub fn repair_on(settings: Settings, machine: Machine) -> Result<Trail, Error> {
+        registry::repair(settings.must_exist(), machine).map(Trail)
     }
 
     /// Records an entry. `Ok` means: its bytes are durable, and the receipt's index is its place in the log.
+    ///
+    /// What the entry does not say, it takes from the [`Actor`](crate::Actor) of the work that calls this.
     ///
     /// Lazy: nothing happens before the first poll. Runs on any executor. Once polled, the entry is written even if
     /// the future is dropped.
@@ -95,8 +114,9 @@ impl Trail {
     /// `Invalid`: the entry cannot be recorded as it is. `TimedOut`: no answer within the deadline; it may still be
     /// recorded. `Unavailable`: storage failed; [`Error::may_be_recorded`] says whether it may be recorded all the
     /// same. `Closed`: the trail was closed.
-    pub fn record(&self, entry: Entry) -> Recording {
-        Recording::new(Arc::clone(&self.0), entry)
+    pub fn record(&self, mut entry: Entry) -> Recording {
+        actor::fill(&mut entry);
+        self.record_filled(entry)
     }
 
     /// [`record`](Trail::record) for a thread that may wait.
@@ -106,7 +126,8 @@ impl Trail {
 
     /// Records many entries, in their order but not necessarily side by side. An entry that cannot be recorded
     /// refuses the batch before anything is written. After an error, a part of the batch may be recorded.
-    pub fn record_batch(&self, entries: Vec<Entry>) -> RecordingBatch {
+    pub fn record_batch(&self, mut entries: Vec<Entry>) -> RecordingBatch {
+        entries.iter_mut().for_each(actor::fill);
         RecordingBatch::new(Arc::clone(&self.0), entries)
     }
 
@@ -117,7 +138,8 @@ impl Trail {
 
     /// Queues an entry and returns at once. When there is no room, or the entry is not valid, it is dropped and
     /// counted, and the count is written as an entry as soon as there is room.
-    pub fn emit(&self, entry: Entry) {
+    pub fn emit(&self, mut entry: Entry) {
+        actor::fill(&mut entry);
         recording::emit(&self.0, entry);
     }
 
@@ -192,6 +214,11 @@ impl Trail {
         self.0.engine.meta.key.clone()
     }
 
+    /// What the trail takes out of entries, for texts that a program says elsewhere: with the same marks.
+    pub fn redactor(&self) -> Redactor {
+        self.0.engine.redactor.clone()
+    }
+
     /// Where the trail lies.
     pub fn layout(&self) -> &Layout {
         &self.0.engine.layout
@@ -225,6 +252,11 @@ impl Trail {
 }
 
 impl Trail {
+    /// Records an entry that has its actor's fields already.
+    pub(crate) fn record_filled(&self, entry: Entry) -> Recording {
+        Recording::new(Arc::clone(&self.0), entry)
+    }
+
     /// The newest stored lines, as they are in memory now.
     pub(crate) fn snapshot(&self) -> Snapshot {
         self.0.engine.ring().snapshot()
@@ -247,8 +279,9 @@ pub(crate) struct Handle {
 }
 
 impl Handle {
-    pub(crate) fn new(engine: Arc<Engine>, threads: Threads) -> Handle {
-        Handle { engine, threads: Mutex::new(Some(threads)) }
+    /// Without threads somebody else takes the engine's steps.
+    pub(crate) fn new(engine: Arc<Engine>, threads: Option<Threads>) -> Handle {
+        Handle { engine, threads: Mutex::new(threads) }
     }
 
     /// Waits for a group on this thread.
@@ -266,24 +299,40 @@ impl Handle {
     }
 
     async fn flush(&self) -> Result<(), Error> {
-        self.engine.announce_losses();
-        if let Some(youngest) = self.engine.queue.youngest() {
-            let until = self.deadline_from_now();
-            let mut slot = None;
-            self.engine.watchdog.watch();
-            std::future::poll_fn(|context| match youngest.poll(context, &mut slot) {
-                std::task::Poll::Pending => match self.check_until(until) {
-                    Ok(()) => std::task::Poll::Pending,
-                    Err(error) => std::task::Poll::Ready(Err(error)),
-                },
-                ready => ready,
-            })
-            .await?;
+        let until = self.deadline_from_now();
+        loop {
+            let all_queued = self.engine.write_repeats();
+            self.engine.announce_losses();
+            self.flush_queued(until).await?;
+            if all_queued {
+                break;
+            }
+            // Counts for which there was no room: now there is.
+            self.check_for_room(until)?;
         }
         match self.engine.poisoned() {
             Some(error) => Err(error.clone()),
             None => Ok(()),
         }
+    }
+
+    /// Waits until everything that is queued is durable.
+    async fn flush_queued(&self, until: Duration) -> Result<(), Error> {
+        let Some(youngest) = self.engine.queue.youngest() else {
+            return Ok(());
+        };
+        let mut slot = None;
+        self.engine.watchdog.watch();
+        std::future::poll_fn(|context| match youngest.poll(context, &mut slot) {
+            std::task::Poll::Pending => match self.check_until(until) {
+                Ok(()) => std::task::Poll::Pending,
+                Err(error) => std::task::Poll::Ready(Err(error)),
+            },
+            ready => ready,
+        })
+        .await
+        // Of no single entry, so the trail's own error, whichever is seen first.
+        .map_err(|error| self.engine.poisoned().cloned().unwrap_or(error))
     }
 
     /// Waits until `size` entries are sealed.
@@ -301,7 +350,7 @@ impl Handle {
 
     /// Ends the queue, waits for the threads, and says whether all is sealed.
     fn close(&self) -> Result<(), Error> {
-        self.engine.queue.close();
+        self.engine.end_queue();
         if !self.join(self.deadline()) {
             let message = format!(
                 "{} is not closed yet, as storage is slow or hangs, or this is a thread of its own: it closes by itself",
@@ -332,7 +381,7 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.engine.queue.close();
+        self.engine.end_queue();
         // Nobody is told of a failure here, so with more patience than a caller may ask for.
         if !self.join(self.deadline().max(DEADLINE)) && !on_an_engines_thread() {
             let dir = self.engine.layout.dir().display();

@@ -98,7 +98,10 @@ fn a_signal_that_ends_the_command_is_told() {
 fn signals_are_passed_on() {
     let place = Place::with_trail();
     for (signal, code) in [("TERM", 11), ("INT", 12), ("HUP", 13), ("USR1", 14), ("USR2", 15), ("QUIT", 16)] {
-        let script = format!("trap 'exit {code}' {signal}; echo ready; while :; do sleep 0.02; done");
+        // It ends by itself, or a signal that does not come would leave us waiting, and it running, for ever.
+        let script = format!(
+            "trap 'exit {code}' {signal}; echo ready; for i in $(seq 500); do sleep 0.02; done; exit 99"
+        );
         let mut child = place.start(["exec", "trail", "--", "sh", "-c", &script]);
         let mut ready = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut ready).unwrap();

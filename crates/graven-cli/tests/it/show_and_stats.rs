@@ -1,5 +1,9 @@
 //! `show` shows one entry, and `stats` says what is in a trail.
 
+use std::time::Duration;
+
+use graven::{Category, Entry, Outcome, Settings, Trail};
+
 use crate::run::{Place, leaf_hash};
 
 #[test]
@@ -61,4 +65,26 @@ fn stats_count_by_category_and_outcome() {
     assert!(said.contains("600 success") && said.contains("1 denied"), "{said}");
     let quick = place.run(["stats", "trail", "--quick", "--json"]).ok().json();
     assert_eq!(quick.get("categories"), None);
+}
+
+#[test]
+fn stats_say_how_the_trail_was_kept() {
+    let place = Place::with_entries(3);
+    let quiet = place.run(["stats", "trail"]).ok().text();
+    assert!(!quiet.contains("runs") && !quiet.contains("gaps"), "{quiet}");
+    let settings = Settings::new(place.path("trail")).heartbeat(Duration::from_secs(3_600));
+    let trail = Trail::open(settings).unwrap();
+    // Nobody but the engine may use its category: this is dropped, and counted.
+    trail.emit(Entry::new(Category::Trail, "mine", Outcome::Success));
+    let open = place.run(["stats", "trail", "--json"]).ok().json();
+    assert_eq!(open["life"]["heartbeat_ms"], 3_600_000);
+    assert_eq!(open.get("silent_seconds"), None, "an hour has not passed");
+    trail.close_blocking().unwrap();
+    let stats = place.run(["stats", "trail", "--json"]).ok().json();
+    let life = &stats["life"];
+    assert_eq!((&life["opened"], &life["closed"], &life["unfinished"]), (&1.into(), &1.into(), &0.into()));
+    assert_eq!((&life["gaps"], &life["dropped"]["trail"]), (&1.into(), &1.into()));
+    assert_eq!((&life["settings_changed"], &life["heartbeat_ms"]), (&1.into(), &serde_json::Value::Null));
+    let said = place.run(["stats", "trail"]).ok().text();
+    assert!(said.contains("1 opened, 1 closed") && said.contains("1 entry dropped: 1 trail"), "{said}");
 }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::EntryError;
+use crate::json::shown;
 
 /// The kind of action.
 ///
@@ -92,7 +93,7 @@ impl Category {
         if snake_case && name.len() <= Category::NAME_BYTES_MAX && known(name).is_none() {
             return Ok(());
         }
-        Err(EntryError::Category(name.chars().take(Category::NAME_BYTES_MAX).collect()))
+        Err(EntryError::Category(shown(name)))
     }
 }
 

@@ -13,6 +13,9 @@ use super::EntryError;
 use crate::hash::{Hash, sha256};
 use crate::json::{self, Compact, JsonError};
 
+/// So many characters of a caller's own error are shown.
+const ERROR_SHOWN: usize = 200;
+
 /// Checked JSON text without whitespace outside its strings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Detail {
@@ -64,7 +67,7 @@ impl Detail {
     ///
     /// [`EntryError::Serialize`], when the value cannot be written as JSON; [`EntryError::Detail`], when that JSON cannot be kept.
     pub fn from_serialize(value: &(impl Serialize + ?Sized)) -> Result<Detail, EntryError> {
-        let text = serde_json::to_string(value).map_err(|error| EntryError::Serialize(error.to_string()))?;
+        let text = serde_json::to_string(value).map_err(|error| EntryError::Serialize(shown(&error)))?;
         let Compact { text: compact, names_blob } = json::compact(&text)?;
         let kind = Kind::own(names_blob);
         // Nearly always it is compact as it is.
@@ -109,6 +112,14 @@ impl Detail {
     pub(crate) fn to_blob(&self) -> Blob {
         Blob { sha256: sha256(self.text.as_bytes()), text: self.text.clone() }
     }
+}
+
+/// What a caller's own code says of its failure, in one line that is not too long.
+fn shown(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let shown =
+        text.chars().take(ERROR_SHOWN).map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c });
+    shown.collect()
 }
 
 impl Kind {

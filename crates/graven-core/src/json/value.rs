@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::cursor::Cursor;
 use super::string::{Raw, unescape};
-use super::{Compact, DEPTH_MAX, JsonError, JsonFault};
+use super::{Compact, DEPTH_MAX, JsonError, JsonFault, shown};
 
 /// The key that marks a detail as stored in a blob.
 const BLOB_KEY: &str = "$blob";
@@ -115,7 +115,7 @@ impl Open<'_> {
     fn close_object(&mut self, first_key: usize) -> Result<(), JsonError> {
         let keys = &mut self.keys[first_key..];
         if let Some(key) = doubled(keys) {
-            let fault = JsonFault::DoubledKey(unescape(key).into_owned());
+            let fault = JsonFault::DoubledKey(shown(&unescape(key)));
             return Err(JsonError { offset: key.start - 1, fault });
         }
         if self.containers.len() == 1 {

@@ -68,6 +68,10 @@ fn the_reason_of_a_failure_is_told() {
         verify_inclusion(&leaf, 4, 11, &proof, &root),
         Err(ProofError::Inclusion { index: 4, size: 11 })
     );
+    let said = verify_inclusion(&leaf, 1, 1, &[], &leaf).unwrap_err().to_string();
+    assert_eq!(said, "there is no entry 1 in a tree of 1 entry");
+    let said = verify_inclusion(&leaf, 11, 11, &proof, &root).unwrap_err().to_string();
+    assert_eq!(said, "there is no entry 11 in a tree of 11 entries");
     let Consistency { proof, old_root, new_root, .. } = Consistency::of(6, 11);
     assert_eq!(
         verify_consistency(12, 11, &proof, &old_root, &new_root),

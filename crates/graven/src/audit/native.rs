@@ -4,6 +4,8 @@ use graven_core::entry::{BlobRef, Category, Entry, Outcome};
 use serde_json::Value;
 
 use super::{AuditCategory, AuditEntry, AuditOutcome};
+use crate::actor::Actor;
+use crate::redact::Redactor;
 
 /// What an action belongs to, beside the contract's eight fields.
 #[derive(Debug, Default)]
@@ -12,6 +14,22 @@ pub(super) struct Correlation {
     pub(super) okr_run_id: Option<String>,
     pub(super) relay_id: Option<String>,
     pub(super) session_id: Option<String>,
+    /// Whose work it is, if that is known.
+    pub(super) actor: Option<Actor>,
+}
+
+impl Correlation {
+    /// What the work at hand says of itself.
+    pub(super) fn now() -> Correlation {
+        Correlation { actor: Actor::current(), ..Correlation::default() }
+    }
+
+    /// Gives an entry the principal that it does not name.
+    pub(super) fn fill(&self, entry: &mut AuditEntry) {
+        if let (None, Some(actor)) = (&entry.principal, &self.actor) {
+            entry.principal.clone_from(&actor.fields().principal);
+        }
+    }
 }
 
 /// The trail's entry that says the same.
@@ -28,7 +46,28 @@ pub(super) fn entry(entry: &AuditEntry, correlation: &Correlation) -> Entry {
     native.okr_run_id = correlation.okr_run_id.clone();
     native.relay_id = correlation.relay_id.clone();
     native.session_id = correlation.session_id.clone();
+    if let Some(actor) = &correlation.actor {
+        actor.fill(&mut native);
+    }
     native
+}
+
+/// Takes the secrets out of an entry that no trail takes. What has none stays as it is.
+pub(super) fn redact(redactor: &Redactor, given: &mut AuditEntry) {
+    let mut native = entry(given, &Correlation::default());
+    let before = native.clone();
+    redactor.entry(&mut native);
+    given.action = native.action;
+    given.principal = native.principal;
+    given.id = native.id.unwrap_or_default();
+    match (&mut given.detail, &native.detail) {
+        (Some(detail), Some(redacted)) if before.detail.as_ref() != Some(redacted) => {
+            *detail = value(redacted.as_str());
+        }
+        // One that no trail would take cannot be looked through either.
+        (Some(detail), None) => *detail = Value::String(redactor.whole(&detail.to_string())),
+        _ => {}
+    }
 }
 
 /// The contract's entry, and where its detail is when that is kept beside the log; `None` when the contract has no

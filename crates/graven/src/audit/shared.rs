@@ -14,12 +14,15 @@ use crate::offload::offload;
 use crate::own::uuid_v7;
 use crate::reader::Reader;
 use crate::recording::Receipt;
+use crate::redact::Redactor;
 use crate::settings::Machine;
 use crate::trail::Trail;
 
 /// What the clones of a log share.
 pub(super) struct Shared {
     machine: Machine,
+    /// For entries that no trail takes; one that does has its own.
+    redactor: Redactor,
     /// The entries that no trail holds.
     pub(super) kept: Arc<Kept>,
     /// The file, if there is to be one.
@@ -38,7 +41,8 @@ impl Shared {
     pub(super) fn new(max_entries: usize, path: Option<PathBuf>, machine: Machine) -> Shared {
         let kept = Arc::new(Kept::new(max_entries));
         let sink = path.map(|path| Sink::open(path, machine.clone(), Arc::clone(&kept)));
-        Shared { machine, kept, sink }
+        let redactor = Redactor::always(&*machine.clock);
+        Shared { machine, redactor, kept, sink }
     }
 
     pub(super) fn entry_now(
@@ -57,11 +61,13 @@ impl Shared {
     /// File first, then the event, then memory. The trail does all three; what it does not take is done here.
     pub(super) async fn record(
         &self,
-        entry: AuditEntry,
+        mut entry: AuditEntry,
         correlation: Correlation,
         told: Told,
     ) -> Result<Receipt, Error> {
+        correlation.fill(&mut entry);
         let Some(sink) = &self.sink else {
+            native::redact(&self.redactor, &mut entry);
             let error =
                 Error::new(ErrorKind::Unavailable, "this audit log has no file: the entry is in memory only");
             let error = error.for_entry(&entry.id);
@@ -92,20 +98,27 @@ impl Shared {
     ) -> Result<Receipt, Unwritten> {
         let mut again = true;
         loop {
-            let mut waiting = Waiting { sink, told, entry: Some(entry) };
+            let mut waiting = Waiting { redactor: &self.redactor, sink, told, entry: Some(entry) };
             let trail = sink.trail().await;
             entry = waiting.entry.take().expect("only this function takes it");
             let trail = match trail {
                 Ok(trail) => trail,
-                Err(error) => return Err(Unwritten { entry, error, from: 0 }),
+                Err(error) => {
+                    native::redact(&self.redactor, &mut entry);
+                    return Err(Unwritten { entry, error, from: 0 });
+                }
             };
             let from = trail.len();
-            match trail.record(native::entry(&entry, correlation)).await {
+            match trail.record_filled(native::entry(&entry, correlation)).await {
                 Ok(receipt) => return Ok(receipt),
                 Err(error) if again && !error.may_be_recorded() && trail.poisoned().is_some() => {
                     again = false
                 }
-                Err(error) => return Err(Unwritten { entry, error, from }),
+                Err(error) => {
+                    // As the trail has it, if it has it.
+                    native::redact(&trail.redactor(), &mut entry);
+                    return Err(Unwritten { entry, error, from });
+                }
             }
         }
     }
@@ -174,6 +187,7 @@ pub(super) struct Unwritten {
 
 /// An entry whose caller waits for the file to be opened, and may give up: then it is not recorded.
 struct Waiting<'a> {
+    redactor: &'a Redactor,
     sink: &'a Arc<Sink>,
     told: Told,
     entry: Option<AuditEntry>,
@@ -181,7 +195,8 @@ struct Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if let Some(entry) = self.entry.take() {
+        if let Some(mut entry) = self.entry.take() {
+            native::redact(self.redactor, &mut entry);
             let error = Error::new(ErrorKind::Unavailable, "its caller gave up before the file was open");
             let _counted = self.sink.missed(Unwritten { entry, error, from: 0 }, self.told);
         }

@@ -77,7 +77,7 @@ impl Disk for OsDisk {
         // within one process as well, and closing another handle of the file does not let the lock go.
         let file = OpenOptions::new().read(true).write(true).create(true).mode(FILE_MODE).open(path)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(LockGuard(Box::new(file)))),
+            Ok(()) => Ok(Some(LockGuard(Box::new(OsLock(file))))),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
@@ -104,6 +104,18 @@ fn ours(metadata: &fs::Metadata) -> Metadata {
         Metadata { kind: Kind::Dir, bytes: 0 }
     } else {
         Metadata { kind: Kind::Other, bytes: 0 }
+    }
+}
+
+/// Lets the lock go when it is dropped. Closing the file alone would not do: a process that another thread is just
+/// starting holds a copy of it until it runs its program.
+#[derive(Debug)]
+struct OsLock(fs::File);
+
+impl Drop for OsLock {
+    fn drop(&mut self) {
+        // It is closed in any case.
+        let _unlocked = self.0.unlock();
     }
 }
 
@@ -152,6 +164,18 @@ mod tests {
             OsDisk.open(&dir.join(name), how).unwrap();
             assert_eq!(fs::metadata(dir.join(name)).unwrap().permissions().mode() & 0o777, 0o600);
         }
+    }
+
+    #[test]
+    fn a_lock_is_free_at_once_though_a_process_that_is_being_started_has_a_copy_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("LOCK");
+        let guard = OsDisk.try_lock(&path).unwrap().unwrap();
+        let copy = guard.0.downcast_ref::<OsLock>().unwrap().0.try_clone().unwrap();
+        assert!(OsDisk.try_lock(&path).unwrap().is_none());
+        drop(guard);
+        assert!(OsDisk.try_lock(&path).unwrap().is_some());
+        drop(copy);
     }
 
     #[test]

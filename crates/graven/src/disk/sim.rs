@@ -221,7 +221,7 @@ impl SimDisk {
                         }
                     }
                     FailBut::Forgotten => {
-                        drop(act(&mut state, &Struck { forget: true, ..Struck::default() }))
+                        unseen = Some(act(&mut state, &Struck { forget: true, ..Struck::default() }));
                     }
                 }
                 Err(error(kind, &step.path))

@@ -399,18 +399,23 @@ impl Judge<'_> {
         };
         let live = self.survey.pieces.last().expect("the live file is one of the pieces");
         let lines = self.scan.pieces.last().expect("each piece was scanned").lines;
-        let start = match located {
+        let (first, start) = match located {
             None if live.first + lines >= head.size => match self.scan.unsealed_at {
-                Some((_, offset)) => offset,
-                None => self.scan.pieces.last().and_then(|scan| scan.torn).unwrap_or(live.bytes),
+                // They begin in a closed segment: the whole live file is past them.
+                Some((piece, _)) if piece + 1 < self.survey.pieces.len() => (live.first, 0),
+                Some((_, offset)) => (head.size, offset),
+                None => {
+                    let torn = self.scan.pieces.last().and_then(|scan| scan.torn);
+                    (head.size, torn.unwrap_or(live.bytes))
+                }
             },
-            Some(Located { sealed_end: Some(end), .. }) => end.offset,
+            Some(Located { sealed_end: Some(end), .. }) => (head.size, end.offset),
             _ => return Ok(()),
         };
         if findings.iter().any(|finding| finding.verdict == Verdict::Truncated) {
             return Ok(());
         }
-        let tail = Tail::read(live, head.size, start)?;
+        let tail = Tail::read(live, first, start)?;
         match self.closed() {
             Some(_) => findings.extend(tail.judge_closed(live)),
             _ if head.kind == heads::Kind::Checkpoint => findings.extend(tail.judge_open(live)),

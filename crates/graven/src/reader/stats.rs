@@ -9,6 +9,7 @@ use memchr::memchr;
 use memchr::memmem::Finder;
 use serde::Serialize;
 
+use super::signs::{LifeSigns, Listener};
 use super::{Reader, cannot};
 use crate::disk::Kind;
 use crate::error::Error;
@@ -61,6 +62,8 @@ pub struct Tally {
     pub categories: BTreeMap<String, BTreeMap<String, u64>>,
     /// Lines that do not say both.
     pub unreadable: u64,
+    /// How the trail was kept.
+    pub life: LifeSigns,
 }
 
 impl Reader {
@@ -105,19 +108,23 @@ impl Reader {
         const PROGRESS_ENTRIES: u64 = 65_536;
         let find = KindFinder::new();
         let mut tally = Tally::default();
+        let mut listener = Listener::new();
         let mut entries = self.entries(..)?;
-        while let Some((_, line)) = entries.next_line()? {
+        while let Some((index, line)) = entries.next_line()? {
             tally.entries += 1;
             if tally.entries.is_multiple_of(PROGRESS_ENTRIES) {
                 progress(tally.entries);
             }
-            match find.kind(line) {
+            let kind = find.kind(line);
+            listener.hear(index, line, kind.is_some_and(|(category, _)| category == "trail"));
+            match kind {
                 Some((category, outcome)) => {
                     *slot(slot(&mut tally.categories, category), outcome) += 1;
                 }
                 None => tally.unreadable += 1,
             }
         }
+        tally.life = listener.finish();
         Ok(tally)
     }
 
@@ -168,7 +175,7 @@ impl KindFinder {
 }
 
 /// The string after a key, and what follows it. The values looked for have no escapes.
-fn value_after<'a>(key: &Finder<'static>, line: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+pub(super) fn value_after<'a>(key: &Finder<'static>, line: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
     let rest = &line[key.find(line)? + key.needle().len()..];
     Some(rest.split_at(memchr(b'"', rest)?))
 }

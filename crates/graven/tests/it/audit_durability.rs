@@ -20,6 +20,7 @@ use graven::{Category, ErrorKind, Machine};
 use tracing::Level;
 
 use crate::support::events::Events;
+use crate::support::patience::must_end;
 use crate::support::plain::block_on;
 
 const PATH: &str = "/var/log/agent/audit.log";
@@ -44,6 +45,7 @@ impl World {
     }
 
     fn of(max_entries: usize, disk: SimDisk, clock: SimClock) -> World {
+        must_end();
         let machine = Machine { disk: Arc::new(disk.clone()), clock: Arc::new(clock.clone()) };
         let log = AuditLog::testing_only_new_on(max_entries, Some(PATH.into()), machine);
         World { disk, clock, log }

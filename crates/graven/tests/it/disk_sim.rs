@@ -228,7 +228,7 @@ fn a_call_fails_and_is_not_done_or_done() {
         assert!(!disk.has_faults());
         assert_eq!(file.write_at(b"abc", 0).unwrap(), 3);
     }
-    for (but, made) in [(FailBut::NotDone, false), (FailBut::Done, true)] {
+    for (but, made) in [(FailBut::NotDone, false), (FailBut::Done, true), (FailBut::Forgotten, true)] {
         let (disk, _file) = disk_with_file(b"");
         for op in [Op::Create, Op::Lock] {
             disk.inject(Fault::on(op).fail(ErrorKind::Other, but));

@@ -397,6 +397,12 @@ fn creating() {
         SyncAll graven.json.tmp: Unavailable
         Rename graven.json.tmp: Unavailable
         SyncDir checkpoints: Unavailable
+        SyncDir tiles: Unavailable
+        Create keys/redaction.tmp: Unavailable
+        SetBytes keys/redaction.tmp: Unavailable
+        Write keys/redaction.tmp: Unavailable
+        SyncAll keys/redaction.tmp: Unavailable
+        Rename keys/redaction.tmp: Unavailable
         ",
     );
 }
@@ -410,10 +416,11 @@ fn opening_after_a_close() {
         Create LOCK: ok
         SetBytes LOCK: ok
         Write LOCK: ok
-        RemoveFile closed: Unavailable
         SyncDir .: Unavailable
         SyncDir checkpoints: Unavailable
+        SyncDir tiles: Unavailable
         SyncAll audit.jsonl: Unavailable
+        RemoveFile closed: Unavailable
         ",
     );
 }
@@ -429,6 +436,7 @@ fn opening_after_a_crash() {
         Write LOCK: ok
         SyncDir .: Unavailable
         SyncDir checkpoints: Unavailable
+        SyncDir tiles: Unavailable
         Create torn/#-#.tmp: Unavailable
         SetBytes torn/#-#.tmp: Unavailable
         Write torn/#-#.tmp: Unavailable

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "a test looks at the files as an outsider does")]
 
+mod actors;
+mod acts;
 mod audit_durability;
 mod contract;
 mod crash_images;
@@ -10,15 +12,25 @@ mod disk_conformance;
 mod disk_sim;
 mod export;
 mod fault_table;
+mod flood;
+mod format_keeping;
 mod full_disk;
+mod hostile;
+mod life_signs;
+mod many_trails;
 mod never_accused;
 mod opening;
 mod poisoning;
 mod proving;
 mod reading;
+mod real_full_disk;
 mod recording;
+mod redaction;
+mod repairing;
 mod rotating;
 mod sizes;
 mod slow_storage;
 mod support;
 mod tamper_matrix;
+mod unreadable_is_not_absent;
+mod unsealed_in_a_segment;

@@ -11,6 +11,7 @@ use graven::disk::Disk;
 use graven::disk::sim::{FailBut, Fault, Gate, Op, SimDisk, Step};
 use graven::{Category, Entry, Error, ErrorKind, Machine, Outcome, Recording, Settings, Trail, WhenFull};
 
+use crate::support::patience::must_end;
 use crate::support::plain::block_on;
 
 /// How long callers wait, by the simulated clock.
@@ -33,6 +34,7 @@ impl World {
 
     /// The smallest queue there is.
     fn with(change: impl Fn(Settings) -> Settings) -> World {
+        must_end();
         let (disk, clock) = (SimDisk::new(), SimClock::new(3));
         let settings = change(settings());
         let trail = Trail::open_on(settings, machine(&disk, &clock)).unwrap();
@@ -332,6 +334,7 @@ fn the_writer_waits_rather_than_leave_too_many_entries_unsealed() {
 
 #[test]
 fn flush_checkpoint_and_close_answer_while_storage_hangs() {
+    must_end();
     // By the system's clock, as a checkpoint and a close wait by that.
     let disk = SimDisk::new();
     let open =

@@ -68,7 +68,8 @@ impl Snapshot {
     pub fn crash_choices(&self, most: usize, seed: u64) -> Vec<CrashChoice> {
         let mut world = self.world.clone();
         world.sweep(|_| false);
-        let files: Vec<_> = dirty(&world).map(|(id, path, file)| DirtyFile::new(id, path, file)).collect();
+        let files: Vec<_> =
+            dirty(&world).map(|(id, path, file)| DirtyFile::new(id, path, file).listed()).collect();
         let names = NameSets::new(&world);
         let outcomes = files.iter().map(DirtyFile::outcomes).fold(names.outcomes(), u64::saturating_mul);
         if outcomes <= most as u64 && files.iter().all(|file| file.listed.is_some()) {
@@ -83,15 +84,22 @@ impl Snapshot {
             if choices.len() >= most {
                 break;
             }
-            choices.insert(CrashChoice {
-                files: files
-                    .iter()
-                    .map(|file| (file.id, (file.path.clone(), file.draw(&mut chance))))
-                    .collect(),
-                names: names.draw(&mut chance),
-            });
+            choices.insert(drawn(&files, &names, &mut chance));
         }
         choices.into_iter().collect()
+    }
+
+    /// One outcome, drawn from `seed`; the extremes are more likely than others. Costs far less than a list of them.
+    pub fn crash_choice_drawn(&self, seed: u64) -> CrashChoice {
+        let mut world = self.world.clone();
+        world.sweep(|_| false);
+        let files: Vec<_> = dirty(&world).map(|(id, path, file)| DirtyFile::new(id, path, file)).collect();
+        let names = NameSets::new(&world);
+        let mut chance = fastrand::Rng::with_seed(seed);
+        match chance.u8(..8) {
+            extremes @ 0..4 => extreme(&files, &names, (extremes & 1 > 0, extremes & 2 > 0)),
+            _ => drawn(&files, &names, &mut chance),
+        }
     }
 
     /// The outcome that loses all that was not synced.
@@ -158,6 +166,14 @@ fn every(files: &[DirtyFile], names: &NameSets) -> Vec<CrashChoice> {
     choices
 }
 
+/// Each file, and the names, on their own.
+fn drawn(files: &[DirtyFile], names: &NameSets, chance: &mut fastrand::Rng) -> CrashChoice {
+    CrashChoice {
+        files: files.iter().map(|file| (file.id, (file.path.clone(), file.draw(chance)))).collect(),
+        names: names.draw(chance),
+    }
+}
+
 /// All or nothing of the bytes, and of the names.
 fn extreme(files: &[DirtyFile], names: &NameSets, (bytes, all_names): (bool, bool)) -> CrashChoice {
     CrashChoice {
@@ -189,7 +205,7 @@ struct DirtyFile {
     units: u64,
     /// For each size of block and each number of changes of length: how often each block was written.
     shapes: Vec<Shape>,
-    /// All possibilities, when they are few.
+    /// All possibilities, when they are few and were asked for.
     listed: Option<Vec<Keep>>,
 }
 
@@ -211,13 +227,18 @@ impl DirtyFile {
                 Shape { block_bytes, lengths, writes }
             })
             .collect();
-        let count = shapes.iter().map(Shape::outcomes).fold(units + 1, u64::saturating_add);
-        let listed = (count <= LISTED_MAX).then(|| {
-            let mut all: Vec<_> = (0..=units).map(Keep::Prefix).collect();
-            all.extend(shapes.iter().flat_map(Shape::all));
+        DirtyFile { id, path, units, shapes, listed: None }
+    }
+
+    /// Lists the possibilities, when they are few.
+    fn listed(mut self) -> DirtyFile {
+        let count = self.shapes.iter().map(Shape::outcomes).fold(self.units + 1, u64::saturating_add);
+        self.listed = (count <= LISTED_MAX).then(|| {
+            let mut all: Vec<_> = (0..=self.units).map(Keep::Prefix).collect();
+            all.extend(self.shapes.iter().flat_map(Shape::all));
             all
         });
-        DirtyFile { id, path, units, shapes, listed }
+        self
     }
 
     fn outcomes(&self) -> u64 {

@@ -1,18 +1,26 @@
 //! Listens to the events of a test's own thread.
+//!
+//! One subscriber hears every thread and passes on to the thread that listens. One for each listener would not do:
+//! `tracing` remembers for each event whether anybody cares, and asks only the thread on which the event first comes
+//! up, so that a thread on which nobody listens can silence it for all.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Level, Metadata, Subscriber};
+
+thread_local! {
+    /// Where this thread's listener keeps what it hears.
+    static HEARD: RefCell<Option<Arc<Mutex<Vec<Heard>>>>> = const { RefCell::new(None) };
+}
 
 /// What was said on this thread since.
 pub(crate) struct Events {
     heard: Arc<Mutex<Vec<Heard>>>,
-    _guard: DefaultGuard,
 }
 
 /// One event.
@@ -27,9 +35,16 @@ pub(crate) struct Heard {
 impl Events {
     /// Listens until it is dropped.
     pub(crate) fn listen() -> Events {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            tracing::subscriber::set_global_default(Listener).unwrap();
+            // What came up before is asked about again.
+            tracing::callsite::rebuild_interest_cache();
+        });
         let heard = Arc::default();
-        let _guard = tracing::subscriber::set_default(Listener { heard: Arc::clone(&heard) });
-        Events { heard, _guard }
+        let before = HEARD.replace(Some(Arc::clone(&heard)));
+        assert!(before.is_none(), "one listener a thread");
+        Events { heard }
     }
 
     /// What was heard of one level, oldest first.
@@ -44,15 +59,19 @@ impl Events {
     }
 }
 
+impl Drop for Events {
+    fn drop(&mut self) {
+        HEARD.take();
+    }
+}
+
 impl Heard {
     pub(crate) fn message(&self) -> &str {
         &self.fields["message"]
     }
 }
 
-struct Listener {
-    heard: Arc<Mutex<Vec<Heard>>>,
-}
+struct Listener;
 
 impl Subscriber for Listener {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
@@ -68,10 +87,13 @@ impl Subscriber for Listener {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
+        // A thread that is ending listens no more.
+        let heard = HEARD.try_with(|heard| heard.borrow().clone());
+        let Ok(Some(heard)) = heard else { return };
         let mut fields = Fields::default();
         event.record(&mut fields);
         let (level, target) = (*event.metadata().level(), event.metadata().target().to_owned());
-        self.heard.lock().unwrap().push(Heard { level, target, fields: fields.0 });
+        heard.lock().unwrap().push(Heard { level, target, fields: fields.0 });
     }
 
     fn enter(&self, _: &Id) {}

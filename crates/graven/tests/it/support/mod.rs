@@ -5,6 +5,7 @@ pub(crate) mod files;
 pub(crate) mod handmade;
 pub(crate) mod interrupted;
 pub(crate) mod model;
+pub(crate) mod patience;
 pub(crate) mod plain;
 
-pub(crate) use files::lines;
+pub(crate) use files::{assert_intact, lines};

@@ -1,0 +1,83 @@
+//! `graven pending`: acts that were begun and have no result.
+
+use chrono::{DateTime, Utc};
+use graven::clock::{Clock, OsClock};
+use graven::reader::Pending;
+use serde::Serialize;
+
+use crate::failure::{self, Ending, Failure};
+use crate::progress::{Progress, Unit};
+use crate::target::Target;
+use crate::text::{counted, duration, safe};
+use crate::ui::{Look, Ui};
+
+/// The arguments of `graven pending`.
+#[derive(Debug, clap::Args)]
+#[command(long_about = LONG_ABOUT)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+}
+
+const LONG_ABOUT: &str = "\
+List acts that were begun and have no result: what a crash interrupted, or what a running program is doing now
+
+Reads the whole trail, also beside the program that writes it. With --json the answer is one array, oldest act first. \
+The exit code is 0 whether there are any or not.";
+
+/// One act in the answer.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    act: &'a Pending,
+    /// Whole seconds since its intent; 0 when that lies in the future.
+    age_seconds: u64,
+}
+
+pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
+    let reader = args.target.read()?;
+    let entries = reader.len()?;
+    let progress = Progress::new(ui, "reading", Unit::Entries, entries);
+    let acts = reader.pending(&mut |done| progress.set(done, entries))?;
+    drop(progress);
+    let now = OsClock::new().now();
+    if ui.json() {
+        let shown: Vec<Shown<'_>> =
+            acts.iter().map(|act| Shown { act, age_seconds: age_seconds(act, now) }).collect();
+        ui.object(&shown)?;
+    } else {
+        show(ui, &acts, now)?;
+    }
+    Ok(failure::OK)
+}
+
+fn show(ui: Ui, acts: &[Pending], now: DateTime<Utc>) -> Result<(), Failure> {
+    if acts.is_empty() {
+        return ui.line("every act has its result");
+    }
+    let count = counted(acts.len() as u64, "act", "acts");
+    ui.line(ui.paint(Look::Strong, format_args!("{count} without a result")))?;
+    for act in acts {
+        let age = duration(std::time::Duration::from_secs(age_seconds(act, now)));
+        let mut line = format!(
+            "{}  {}  {:<14} {}",
+            ui.paint(Look::Faint, format_args!("{:>8}", act.index)),
+            ui.paint(
+                Look::Faint,
+                format_args!("{}  {age:>14} ago", act.timestamp.format("%Y-%m-%d %H:%M:%S%.3f"))
+            ),
+            act.category.as_str(),
+            ui.paint(Look::Strong, safe(&act.action)),
+        );
+        if let Some(principal) = &act.principal {
+            line.push_str(&format!("  {}", ui.paint(Look::Name, safe(principal))));
+        }
+        line.push_str(&format!("  {}", ui.paint(Look::Faint, safe(&act.id))));
+        ui.line(line)?;
+    }
+    Ok(())
+}
+
+fn age_seconds(act: &Pending, now: DateTime<Utc>) -> u64 {
+    u64::try_from((now - act.timestamp).num_seconds()).unwrap_or(0)
+}

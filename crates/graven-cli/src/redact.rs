@@ -1,0 +1,192 @@
+//! `graven redact`: takes secrets out of a text as a trail does, or shows what it would take out.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use graven::redact::{self, Finding};
+use graven::{Redaction, Redactor};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::failure::{self, Ending, Failure};
+use crate::text::safe;
+use crate::ui::{Look, Ui};
+
+/// The arguments of `graven redact`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// Say what would be taken out, instead of the text without it; never the secret itself
+    #[arg(long)]
+    explain: bool,
+    /// Use the key of this trail, so that equal secrets have the marks that they have there
+    #[arg(long, value_name = "DIR")]
+    trail: Option<std::path::PathBuf>,
+    /// Name the rules, and read nothing
+    #[arg(long, conflicts_with = "explain")]
+    rules: bool,
+}
+
+const AFTER_HELP: &str = "\
+Reads text or NDJSON from standard input. A line that is a JSON object or array is looked at as JSON, member by \
+member, and written back byte for byte but for its secrets; lines between are looked at together, since a private key \
+has many. With --explain each secret gets a line: where it is, which rule knows it, and what would stand in its place.
+
+Exit codes: 0 there is no secret (or without --explain: done), 1 with --explain: some were found, 2 cannot tell.";
+
+/// Lines that are no JSON are gathered up to so many bytes, and a private key that is not at its end beyond that.
+const TEXT_BYTES_MAX: usize = 1 << 20;
+/// What begins like a private key and has no end within so many bytes is none.
+const KEY_BYTES_MAX: usize = 64 << 10;
+/// A line or a text is never longer.
+const PIECE_BYTES_MAX: usize = 32 << 20;
+
+pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
+    if args.rules {
+        return name_rules(ui);
+    }
+    let redactor = match &args.trail {
+        Some(trail) => Redactor::of_trail(trail, Redaction::default())?,
+        None => Redactor::new(Redaction::default())?,
+    };
+    let mut output = Output { redactor, ui, explain: args.explain, found: 0 };
+    read(io::stdin().lock(), &mut output)?;
+    if !args.explain {
+        return Ok(failure::OK);
+    }
+    if !ui.json() {
+        let count = crate::text::counted(output.found, "secret", "secrets");
+        ui.note(format_args!("{count} found, by version {} of the rules", redact::VERSION));
+    }
+    Ok(if output.found > 0 { failure::FOUND } else { failure::OK })
+}
+
+fn name_rules(ui: Ui) -> Ending {
+    let rules = redact::built_in_rules();
+    if ui.json() {
+        ui.object(&json!({"version": redact::VERSION, "rules": rules}))?;
+        return Ok(failure::OK);
+    }
+    rules.into_iter().try_for_each(|rule| ui.line(rule))?;
+    Ok(failure::OK)
+}
+
+/// Cuts the input into JSON lines and texts.
+fn read(input: impl Read, output: &mut Output) -> Result<(), Failure> {
+    let mut input = BufReader::new(input);
+    let mut text = String::new();
+    let (mut number, mut first) = (0, 1);
+    loop {
+        let mut line = Vec::new();
+        let read = input.by_ref().take(PIECE_BYTES_MAX as u64).read_until(b'\n', &mut line);
+        let read =
+            read.map_err(|error| Failure::cannot(format_args!("cannot read standard input: {error}")))?;
+        if read == 0 {
+            break;
+        }
+        number += 1;
+        // What is no UTF-8 cannot be looked through as it is.
+        let line = String::from_utf8(line)
+            .unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned());
+        let is_json = line.trim_start().starts_with(['{', '[']) && output.redactor.json(&line).is_some();
+        if is_json || text.len() + line.len() > PIECE_BYTES_MAX {
+            output.text(&text, first)?;
+            text.clear();
+        }
+        if is_json {
+            output.json(&line, number)?;
+            continue;
+        }
+        if text.is_empty() {
+            first = number;
+        }
+        text.push_str(&line);
+        if text.len() > TEXT_BYTES_MAX && !is_within_a_key(&text) {
+            output.text(&text, first)?;
+            text.clear();
+        }
+    }
+    output.text(&text, first)
+}
+
+/// Whether a private key has begun and not ended.
+fn is_within_a_key(text: &str) -> bool {
+    let end = &text[text.floor_char_boundary(text.len().saturating_sub(KEY_BYTES_MAX))..];
+    end.rfind("-----BEGIN ").is_some_and(|begin| !end[begin..].contains("-----END "))
+}
+
+/// Where the answer goes.
+struct Output {
+    redactor: Redactor,
+    ui: Ui,
+    explain: bool,
+    found: u64,
+}
+
+/// A secret, as `--explain` tells it.
+#[derive(Serialize)]
+struct Told<'a> {
+    /// From 1.
+    line: u64,
+    /// From 1, in bytes; absent where a whole value of JSON goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<usize>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    field: &'a str,
+    rule: &'a str,
+    replacement: &'a str,
+}
+
+impl Output {
+    fn text(&mut self, text: &str, first: u64) -> Result<(), Failure> {
+        if !self.explain {
+            return self.ui.bytes(self.redactor.text(text).as_bytes());
+        }
+        for finding in self.redactor.explain_text(text) {
+            let place = finding.place.map(|(start, bytes)| {
+                let before = &text[..start];
+                let line = first + memchr::memchr_iter(b'\n', before.as_bytes()).count() as u64;
+                (line, start - before.rfind('\n').map_or(0, |newline| newline + 1) + 1, bytes)
+            });
+            let (line, column, bytes) =
+                place.map_or((first, None, None), |(line, column, bytes)| (line, Some(column), Some(bytes)));
+            self.tell(line, column, bytes, &finding)?;
+        }
+        Ok(())
+    }
+
+    fn json(&mut self, line: &str, number: u64) -> Result<(), Failure> {
+        if !self.explain {
+            let redacted = self.redactor.json(line);
+            return self.ui.bytes(redacted.as_deref().unwrap_or(line).as_bytes());
+        }
+        for finding in self.redactor.explain_json(line).unwrap_or_default() {
+            // Places are those in a string; the field says which.
+            self.tell(number, None, finding.place.map(|(_, bytes)| bytes), &finding)?;
+        }
+        Ok(())
+    }
+
+    fn tell(
+        &mut self,
+        line: u64,
+        column: Option<usize>,
+        bytes: Option<usize>,
+        finding: &Finding,
+    ) -> Result<(), Failure> {
+        self.found += 1;
+        let Finding { rule, field, replacement, .. } = finding;
+        if self.ui.json() {
+            return self.ui.object(&Told { line, column, bytes, field, rule, replacement });
+        }
+        let column = column.map(|column| format!(":{column}")).unwrap_or_default();
+        let field = if field.is_empty() { String::new() } else { format!(" {}", safe(field)) };
+        self.ui.line(format_args!(
+            "{}{field}  {}  {}",
+            self.ui.paint(Look::Faint, format_args!("line {line}{column}")),
+            self.ui.paint(Look::Strong, rule),
+            self.ui.paint(Look::Notice, replacement),
+        ))
+    }
+}

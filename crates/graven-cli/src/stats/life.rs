@@ -1,0 +1,83 @@
+//! How a trail was kept: openings and closings, losses, and silence.
+
+use std::time::Duration;
+
+use chrono::SecondsFormat;
+use graven::clock::{Clock, OsClock};
+use graven::reader::{LifeSigns, Stats};
+
+use crate::failure::Failure;
+use crate::text::{count, counted, duration, safe};
+use crate::ui::{Look, Ui};
+
+/// So many silences are shown to a person.
+const SILENCES_SHOWN: usize = 10;
+
+/// For how long a trail that should have had a heartbeat by now has been silent.
+pub(super) fn silent_seconds(stats: &Stats, life: &LifeSigns) -> Option<u64> {
+    let (every, last) = (life.heartbeat_ms?, stats.last?);
+    let silent = u64::try_from((OsClock::new().now() - last).num_milliseconds()).unwrap_or(0);
+    (silent > every.saturating_mul(2)).then_some(silent / 1000)
+}
+
+/// Only what there is to say.
+pub(super) fn show(ui: Ui, stats: &Stats, life: &LifeSigns) -> Result<(), Failure> {
+    let mut facts = Vec::new();
+    if life.opened + life.closed > 0 {
+        let opened = format!("{} opened, {} closed", count(life.opened), count(life.closed));
+        facts.push(("runs", opened));
+    }
+    let bad = |text: String| ui.paint(Look::Bad, text);
+    if life.unfinished > 0 {
+        let ended = counted(life.unfinished, "run", "runs");
+        facts.push(("crashes", bad(format!("{ended} ended without a word"))));
+    }
+    if life.recovered > 0 {
+        let times = counted(life.recovered, "opening", "openings");
+        facts.push(("recovered", format!("{times} had to put in order what a crash left")));
+    }
+    if life.settings_changed > 0 {
+        facts.push((
+            "settings",
+            format!("changed at {}", counted(life.settings_changed, "opening", "openings")),
+        ));
+    }
+    if life.gaps > 0 {
+        let dropped: u64 = life.dropped.values().sum();
+        let parts: Vec<String> = life
+            .dropped
+            .iter()
+            .map(|(category, number)| format!("{} {}", count(*number), safe(category)))
+            .collect();
+        let entries = counted(dropped, "entry", "entries");
+        facts.push(("gaps", bad(format!("{entries} dropped: {}", parts.join(", ")))));
+    }
+    if life.heartbeats > 0 {
+        facts.push(("heartbeats", count(life.heartbeats)));
+    }
+    if life.silences > 0 {
+        let times = counted(life.silences, "time", "times");
+        facts.push(("silences", bad(format!("{times} longer than twice the heartbeat"))));
+    }
+    if let Some(seconds) = silent_seconds(stats, life) {
+        let since = duration(Duration::from_secs(seconds));
+        facts.push(("silent", bad(format!("no sign of life for {since}: is the program running?"))));
+    }
+    if facts.is_empty() {
+        return Ok(());
+    }
+    ui.line("")?;
+    facts.into_iter().try_for_each(|(name, fact)| ui.fact(name, fact))?;
+    show_silences(ui, life)
+}
+
+fn show_silences(ui: Ui, life: &LifeSigns) -> Result<(), Failure> {
+    let mut longest: Vec<_> = life.longest_silences.iter().collect();
+    longest.sort_by_key(|silence| std::cmp::Reverse(silence.seconds));
+    for silence in longest.into_iter().take(SILENCES_SHOWN) {
+        let from = silence.from.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let long = duration(Duration::from_secs(silence.seconds));
+        ui.line(format_args!("               {long} from {from}, after entry {}", silence.after))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! The runs that are disturbed: what is there before, what the binary is asked to do, and by which of its threads.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use graven_core::verdict::Verdict;
+
+use crate::judge::{Known, Place, copy};
+use crate::strace::{self, Fault, Strike, Threads};
+use crate::trace::{self, Call};
+use crate::workload::{self, Ended, Feeding, Told};
+
+/// What the binary is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doing {
+    /// `graven init`.
+    Init,
+    /// `graven record` of one entry.
+    Record,
+    /// `graven record --stdin`, fed step by step: each step is answered before the next is sent.
+    Feed(&'static [&'static [u64]]),
+    /// `graven repair --yes`.
+    Repair,
+}
+
+/// Whose calls are looked at and disturbed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Who {
+    /// The thread that opens the trail.
+    Main,
+    /// The threads that the first one starts, followed from the beginning.
+    Others,
+    /// The thread of this name, from when the trail is open.
+    Named(&'static str),
+}
+
+pub(crate) const WRITER: Who = Who::Named("graven-write");
+pub(crate) const PUBLISHER: Who = Who::Named("graven-publish");
+
+/// A run, and what is there before it.
+#[derive(Debug, Clone)]
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    /// A folder to begin with, copied for each run; `None` for an empty one.
+    pub(crate) base: Option<PathBuf>,
+    /// The name of the trail in it.
+    pub(crate) trail: &'static str,
+    pub(crate) doing: Doing,
+    /// The log that is durable in the base.
+    pub(crate) before: Vec<u8>,
+    /// What was done to it before, as a verifier names it.
+    pub(crate) rightly: Option<Verdict>,
+    /// Whether it must be repaired before it opens.
+    pub(crate) contradicted: bool,
+}
+
+/// What came of a run.
+pub(crate) struct Ran {
+    pub(crate) place: Place,
+    pub(crate) known: Known,
+    pub(crate) ended: Ended,
+    /// The calls that strace saw: every one, or those of the name that was struck.
+    pub(crate) calls: Vec<Call>,
+    /// Whether the fault came.
+    pub(crate) struck: bool,
+    _folder: Option<tempfile::TempDir>,
+}
+
+/// The id of the entry of [`Doing::Record`].
+const ONE: &str = "e-one";
+
+impl Scenario {
+    /// Runs it in a new folder, with a fault or without.
+    pub(crate) fn run(&self, who: Who, strike: Option<&Strike>) -> Ran {
+        let folder = tempfile::tempdir().unwrap();
+        let place = self.place(folder.path());
+        Ran { _folder: Some(folder), ..self.run_in(place, who, strike) }
+    }
+
+    /// Where the trail lies when it lies in that folder.
+    pub(crate) fn place(&self, folder: &Path) -> Place {
+        let folder = folder.canonicalize().unwrap();
+        Place { trail: folder.join(self.trail), folder }
+    }
+
+    /// Runs it in a folder that is empty but for what a file system puts into it.
+    pub(crate) fn run_in(&self, place: Place, who: Who, strike: Option<&Strike>) -> Ran {
+        if let Some(base) = &self.base {
+            copy(base, &place.folder);
+        }
+        if self.doing != Doing::Init {
+            // The verifier has seen it before.
+            place.verdict().unwrap();
+        }
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let (told, asked, ended) = match (self.doing, who) {
+            (Doing::Feed(steps), Who::Named(thread)) => {
+                feed_attached(&place, steps, thread, strike, log.path())
+            }
+            (Doing::Feed(steps), _) => {
+                let mut feeding = Feeding::start(self.traced(&place, who, strike, log.path()));
+                steps.iter().for_each(|step| feeding.send(step.iter().copied()));
+                feeding.finish()
+            }
+            _ => self.once(self.traced(&place, who, strike, log.path())),
+        };
+        let trace = std::fs::read_to_string(log.path()).unwrap();
+        let calls = trace::parse(&trace);
+        let struck = strike.is_some_and(|strike| match strike.fault {
+            Fault::Kill => trace.contains("+++ killed by SIGKILL +++"),
+            Fault::Eio | Fault::Enospc | Fault::Lie => calls.iter().any(|call| call.injected),
+        });
+        let created = self.doing == Doing::Init && ended.code == Some(0);
+        let (before, rightly, contradicted) = (self.before.clone(), self.rightly, self.contradicted);
+        let known = Known { before, told, asked, created, rightly, contradicted };
+        Ran { place, known, ended, calls, struck, _folder: None }
+    }
+
+    /// The command under strace, from its beginning.
+    fn traced(&self, place: &Place, who: Who, strike: Option<&Strike>, log: &Path) -> Command {
+        let threads = if who == Who::Main { Threads::Main } else { Threads::All };
+        let mut command = strace::command(threads, strike, log);
+        command.current_dir(&place.folder).env("XDG_STATE_HOME", place.folder.join("state"));
+        let trail = place.trail();
+        match self.doing {
+            Doing::Init => command.args(["init", trail, "--segment-bytes", "1"]),
+            Doing::Repair => command.args(["repair", trail, "--yes"]),
+            Doing::Feed(_) => command.args(["record", trail, "--stdin"]),
+            Doing::Record => command
+                .args(["record", trail, "--json", "--category", "api", "--action", "a"])
+                .args(["--outcome", "success", "--id", ONE]),
+        };
+        command
+    }
+
+    fn once(&self, command: Command) -> (Told, Vec<String>, Ended) {
+        let (stdout, ended) = workload::run(command);
+        let mut told = Told::default();
+        if self.doing != Doing::Record {
+            return (told, Vec::new(), ended);
+        }
+        let asked = vec![ONE.to_owned()];
+        match stdout.lines().next().filter(|_| stdout.ends_with('\n')) {
+            Some(line) => told.hear(line, &asked),
+            None if workload::is_doubtful(&ended.stderr) => told.doubtful.push(ONE.into()),
+            // Nothing was said: it was killed.
+            None if ended.code.is_none() => {}
+            None => told.refused.push(ONE.into()),
+        }
+        (told, asked, ended)
+    }
+}
+
+/// Feeds a recorder to one of whose threads strace is attached once the trail is open.
+fn feed_attached(
+    place: &Place,
+    steps: &[&[u64]],
+    thread: &'static str,
+    strike: Option<&Strike>,
+    log: &Path,
+) -> (Told, Vec<String>, Ended) {
+    let mut feeding = Feeding::start(place.command(["record", place.trail(), "--stdin"]));
+    let thread_id =
+        strace::find_thread(&mut feeding.child, thread).expect("it opens, and starts its threads");
+    let mut strace = strace::attach(thread_id, strike, log);
+    for step in steps {
+        feeding.send(step.iter().copied());
+        if Who::Named(thread) == PUBLISHER {
+            wait_for_checkpoint(place, &mut feeding, log);
+        }
+    }
+    let done = feeding.finish();
+    strace.wait().unwrap();
+    done
+}
+
+/// Waits until the publisher has sealed all, or was struck.
+fn wait_for_checkpoint(place: &Place, feeding: &mut Feeding, log: &Path) {
+    let all = place.lines().map_or(0, |lines| lines.len());
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(20) {
+        let checkpoint = std::fs::read_to_string(place.trail.join("checkpoint")).unwrap_or_default();
+        let sealed = checkpoint.lines().nth(1).is_some_and(|size| size.parse() == Ok(all));
+        let struck = std::fs::read_to_string(log).is_ok_and(|log| log.contains("(INJECTED)"));
+        if sealed || struck || feeding.child.try_wait().unwrap().is_some() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}

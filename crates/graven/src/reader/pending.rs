@@ -1,0 +1,114 @@
+//! Acts with an intent and no result: what a crash interrupted, or what is still being done.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use graven_core::entry::{Category, Entry, Phase};
+use memchr::memmem::Finder;
+use serde::{Serialize, Serializer};
+
+use super::Reader;
+use crate::error::{Error, ErrorKind};
+
+/// How often progress is told.
+const PROGRESS_ENTRIES: u64 = 65_536;
+
+/// An act without a result: what its intent says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Pending {
+    /// The index of the intent.
+    pub index: u64,
+    /// The id of the intent.
+    pub id: String,
+    /// When it was to begin.
+    pub timestamp: DateTime<Utc>,
+    /// What kind of act.
+    #[serde(serialize_with = "name")]
+    pub category: Category,
+    /// Which act.
+    pub action: String,
+    /// Who acts.
+    pub principal: Option<String>,
+    /// What is touched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// The session that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
+    /// The request that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+fn name<S: Serializer>(category: &Category, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(category.as_str())
+}
+
+impl Reader {
+    /// The acts that have an intent and no result, oldest first. Beside a running program, those that are being done
+    /// now are among them; after it has ended, its own are those of which nobody knows how they went.
+    ///
+    /// Reads the whole trail, once; `progress` is told, now and then, how many entries are behind. Memory grows with
+    /// the acts that are open at once, not with the trail. A result belongs to the newest open intent of its
+    /// `intent_id` before it: ids that a program makes itself need not be unique.
+    ///
+    /// # Errors
+    /// `Data` when an intent or a result cannot be read.
+    pub fn pending(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<Pending>, Error> {
+        // Both `"phase":"intent"` and `"intent_id":` begin so; most lines have neither and are not parsed.
+        let mark = Finder::new(b"\"intent");
+        let mut open: HashMap<String, Vec<u64>> = HashMap::new();
+        let mut behind = 0_u64;
+        let mut entries = self.entries(..)?;
+        while let Some((index, line)) = entries.next_line()? {
+            behind += 1;
+            if behind.is_multiple_of(PROGRESS_ENTRIES) {
+                progress(behind);
+            }
+            if mark.find(line).is_none() {
+                continue;
+            }
+            let entry = Entry::from_line(line).map_err(|error| unreadable(index, error))?;
+            match (entry.phase, entry.intent_id, entry.id) {
+                (Some(Phase::Intent), _, Some(id)) => open.entry(id).or_default().push(index),
+                (Some(Phase::Result), Some(intent_id), _) => close(&mut open, &intent_id),
+                _ => {}
+            }
+        }
+        let mut indexes: Vec<u64> = open.into_values().flatten().collect();
+        indexes.sort_unstable();
+        indexes.into_iter().map(|index| self.pending_at(index)).collect()
+    }
+
+    fn pending_at(&self, index: u64) -> Result<Pending, Error> {
+        let gone =
+            || Error::new(ErrorKind::Data, format!("entry {index} was there and cannot be found again"));
+        let entry = self.record(index)?.ok_or_else(gone)?.entry()?;
+        Ok(Pending {
+            index,
+            id: entry.id.ok_or_else(gone)?,
+            timestamp: entry.timestamp.ok_or_else(gone)?,
+            category: entry.category,
+            action: entry.action,
+            principal: entry.principal,
+            resource: entry.resource,
+            session_id: entry.session_id,
+            request_id: entry.request_id,
+        })
+    }
+}
+
+/// The newest open intent of this id has a result.
+fn close(open: &mut HashMap<String, Vec<u64>>, id: &str) {
+    if let Some(indexes) = open.get_mut(id) {
+        indexes.pop();
+        if indexes.is_empty() {
+            open.remove(id);
+        }
+    }
+}
+
+fn unreadable(index: u64, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::with_source(ErrorKind::Data, format!("entry {index} cannot be read"), error)
+}

@@ -1,0 +1,119 @@
+//! Command lines whose secret stands behind a flag of one letter: `curl -u`, `mysql -p`, `sshpass -p`, `docker login -p`.
+//!
+//! Such a flag means other things to other programs, so that the program must be named before it.
+
+use super::scan::Scan;
+use super::{mark, value};
+
+pub(super) const RULE: &str = "command-secret";
+
+/// How a program takes its secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// `-p secret`, `-psecret`
+    Either,
+    /// `-psecret`; with a blank it is a question to be asked.
+    Attached,
+    /// `-u user:secret`
+    UserAndSecret,
+    /// `-p secret`, but only of its command `login`.
+    OfLogin,
+}
+
+/// The programs, their flag, and its form.
+const PROGRAMS: &[(&[&str], u8, Form)] = &[
+    (&["curl", "wget"], b'u', Form::UserAndSecret),
+    (&["http", "https", "httpie", "xh"], b'a', Form::UserAndSecret),
+    (&["sshpass", "mongo", "mongosh", "mongodump", "mongorestore"], b'p', Form::Either),
+    (
+        &["mysql", "mysqldump", "mysqladmin", "mysqlimport", "mariadb", "mariadb-dump", "7z", "7za"],
+        b'p',
+        Form::Attached,
+    ),
+    (&["redis-cli"], b'a', Form::Either),
+    (&["docker", "podman", "nerdctl", "buildah", "skopeo", "helm", "oras", "crane"], b'p', Form::OfLogin),
+    (&["ldapsearch", "ldapmodify", "ldapadd", "ldapdelete", "ldappasswd", "ldapwhoami"], b'w', Form::Either),
+    (&["zip", "unzip", "sqlcmd", "bcp"], b'P', Form::Either),
+];
+
+/// How much before a flag is read for the program.
+const BEFORE_SEEN: usize = 192;
+
+/// The secret behind the flag whose gram stands here, in a text.
+pub(super) fn find(scan: &mut Scan<'_>, at: usize) -> Option<(usize, usize, &'static str)> {
+    let bytes = scan.bytes();
+    let from = at.saturating_sub(BEFORE_SEEN);
+    let is_break = |byte: &u8| matches!(byte, b'\n' | b';' | b'|' | b'&' | b'(' | b'`');
+    let from = bytes[from..at].iter().rposition(is_break).map_or(from, |place| from + place + 1);
+    scan.work(at - from);
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/');
+    let mut line = Line::default();
+    for word in bytes[from..at].split(|byte| !is_word(byte)) {
+        line.push(std::str::from_utf8(word).unwrap_or_default());
+    }
+    let form = line.form_of(bytes[at + 2])?;
+    let behind = at + 3;
+    let start = match bytes.get(behind)? {
+        b' ' => behind + bytes[behind..].iter().take(8).take_while(|byte| **byte == b' ').count(),
+        b'"' if bytes[at] == b'"' => {
+            let rest = &bytes[behind + 1..];
+            let between = rest.iter().take(4).take_while(|byte| matches!(byte, b',' | b' ')).count();
+            if between == 0 || rest.get(between) != Some(&b'"') {
+                return None;
+            }
+            behind + 1 + between
+        }
+        _ => behind,
+    };
+    if form == Form::Attached && start > behind {
+        return None;
+    }
+    let quote = bytes.get(start).copied().filter(|byte| matches!(byte, b'"' | b'\''));
+    let start = start + usize::from(quote.is_some());
+    let is_end = |byte: &u8| match quote {
+        Some(quote) => *byte == quote || *byte == b'\n',
+        None => *byte <= b' ' || matches!(byte, b'"' | b'\'' | b'`' | b';' | b'|'),
+    };
+    let end = bytes[start..].iter().position(is_end).map_or(bytes.len(), |length| start + length);
+    scan.work(end - start);
+    let (skipped, length) = form.secret(&scan.text[start..end])?;
+    let (start, end) = (start + skipped, start + skipped + length);
+    (!mark::is_known(scan.rules, &scan.text[start..end])).then_some((start, end, RULE))
+}
+
+/// What was seen of a command line.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Line {
+    programs: Vec<usize>,
+    login: bool,
+}
+
+impl Line {
+    /// The next word of it.
+    pub(super) fn push(&mut self, word: &str) {
+        let name = word.rsplit('/').next().unwrap_or(word);
+        self.login |= word == "login";
+        let known = |(names, ..): &(&[&str], u8, Form)| names.contains(&name);
+        self.programs.extend(PROGRAMS.iter().position(known));
+    }
+
+    /// How the flag of this letter takes a secret.
+    pub(super) fn form_of(&self, letter: u8) -> Option<Form> {
+        let forms = self.programs.iter().rev().map(|place| PROGRAMS[*place]);
+        let (.., form) = forms.into_iter().find(|(_, flag, _)| *flag == letter)?;
+        (form != Form::OfLogin || self.login).then_some(form)
+    }
+}
+
+impl Form {
+    /// Where in a flag's argument the secret stands, and how long it is.
+    pub(super) fn secret(self, argument: &str) -> Option<(usize, usize)> {
+        let skipped = match self {
+            Form::UserAndSecret => argument.find(':')? + 1,
+            Form::Either | Form::Attached | Form::OfLogin => 0,
+        };
+        let secret = &argument[skipped..];
+        let right = !secret.is_empty() && !secret.starts_with('-') && !value::is_variable(secret);
+        right.then_some((skipped, secret.len()))
+    }
+}

@@ -1,0 +1,149 @@
+//! Every string of an entry that a caller gives, on its way through the rules.
+
+use graven_core::entry::{Agent, Category, Detail, Entry, EntryError, ID_BYTES_MAX, Source};
+
+use super::json::Walk;
+use super::mark::WHOLE;
+use super::redactor::{Inner, Redactor};
+use crate::error::{Error, ErrorKind};
+
+impl Redactor {
+    /// Takes the secrets out of an entry. Once, before it is hashed.
+    #[inline]
+    pub(crate) fn entry(&self, entry: &mut Entry) {
+        if self.0.on {
+            self.0.entry(entry);
+        }
+    }
+
+    /// Takes the secrets out of an entry as a trail does: for a bench that measures what it costs.
+    #[doc(hidden)]
+    pub fn testing_only_entry(&self, entry: &mut Entry) {
+        self.entry(entry);
+    }
+
+    /// The error of an entry that cannot be recorded. It may repeat what a caller gave.
+    #[cold]
+    pub(crate) fn refusal(&self, source: EntryError) -> Error {
+        const MESSAGE: &str = "this entry cannot be recorded";
+        let said = source.to_string();
+        match self.text(&said) {
+            redacted if redacted == said => Error::with_source(ErrorKind::Invalid, MESSAGE, source),
+            redacted => Error::with_source(ErrorKind::Invalid, MESSAGE, Told(redacted.into_owned())),
+        }
+    }
+}
+
+/// What an error says, without the secrets that it repeated.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Told(String);
+
+impl Inner {
+    fn entry(&self, entry: &mut Entry) {
+        if let Some(id) = &mut entry.id {
+            self.id("id", id);
+        }
+        self.category(&mut entry.category);
+        self.field("action", &mut entry.action);
+        self.optional("principal", &mut entry.principal);
+        if let Some(detail) = &mut entry.detail {
+            self.detail(detail);
+        }
+        let ids = [
+            ("okr_id", &mut entry.okr_id),
+            ("okr_run_id", &mut entry.okr_run_id),
+            ("relay_id", &mut entry.relay_id),
+            ("session_id", &mut entry.session_id),
+            ("trace_id", &mut entry.trace_id),
+            ("span_id", &mut entry.span_id),
+            ("request_id", &mut entry.request_id),
+            ("resource", &mut entry.resource),
+            ("reason", &mut entry.reason),
+        ];
+        for (name, text) in ids {
+            self.optional(name, text);
+        }
+        if let Some(id) = &mut entry.intent_id {
+            self.id("intent_id", id);
+        }
+        if let Some(Source { ip, user_agent, service, host }) = entry.source.as_deref_mut() {
+            self.optional("source.ip", ip);
+            self.optional("source.user_agent", user_agent);
+            self.optional("source.service", service);
+            self.optional("source.host", host);
+        }
+        if let Some(Agent { id, instance, model, version }) = entry.agent.as_deref_mut() {
+            self.optional("agent.id", id);
+            self.optional("agent.instance", instance);
+            self.optional("agent.model", model);
+            self.optional("agent.version", version);
+        }
+        for principal in &mut entry.on_behalf_of {
+            self.field("on_behalf_of", principal);
+        }
+    }
+
+    #[inline]
+    fn optional(&self, name: &str, text: &mut Option<String>) {
+        if let Some(text) = text {
+            self.field(name, text);
+        }
+    }
+
+    #[inline]
+    fn field(&self, name: &str, text: &mut String) {
+        if !self.rules.is_clean(text) {
+            self.suspicious_field(name, text);
+        }
+    }
+
+    #[cold]
+    fn suspicious_field(&self, name: &str, text: &mut String) {
+        if self.is_exempt_field(name) {
+            return;
+        }
+        if let (Some(changed), ..) = self.text(text, name) {
+            *text = changed;
+        }
+    }
+
+    /// An id may not become longer than an id may be.
+    fn id(&self, name: &str, id: &mut String) {
+        let given = if self.rules.is_clean(id) { return } else { id.clone() };
+        self.field(name, id);
+        if id.len() > ID_BYTES_MAX && given.len() <= ID_BYTES_MAX {
+            *id = self.key.mark(WHOLE, &given);
+        }
+    }
+
+    /// A category has no room for a mark: one with a secret in it gets another name.
+    fn category(&self, category: &mut Category) {
+        let Category::Custom(name) = &*category else { return };
+        if !self.rules.is_clean(name) && self.text(name, "category").0.is_some() {
+            let redacted = format!("redacted_{}", self.key.digits(name));
+            *category = Category::Custom(redacted.into());
+        }
+    }
+
+    fn detail(&self, detail: &mut Detail) {
+        let json = detail.as_str();
+        let escaped = memchr::memchr(b'\\', json.as_bytes()).is_some();
+        if (escaped || !self.rules.is_clean(json) || self.has_exempt_fields())
+            && !self.is_exempt_field("detail")
+        {
+            self.suspicious_detail(detail);
+        }
+    }
+
+    fn suspicious_detail(&self, detail: &mut Detail) {
+        let json = detail.as_str();
+        let Some(changed) = Walk::over(self, json, "detail", false).text else { return };
+        // Two keys of an object can become one only if somebody knew the mark of the other.
+        let read = Detail::parse(&changed).or_else(|_| {
+            let whole = serde_json::Value::String(self.key.mark(WHOLE, json));
+            Detail::parse(&whole.to_string())
+        });
+        *detail = read.expect("a string is always JSON");
+    }
+}

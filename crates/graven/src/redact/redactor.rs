@@ -1,0 +1,210 @@
+//! The redactor of one trail: its rules, its key, and the ways in which a text, JSON or an entry goes through them.
+
+use std::borrow::Cow;
+use std::path::Path;
+use std::sync::Arc;
+
+use graven_core::entry::Detail;
+use serde::Serialize;
+
+use super::json::Walk;
+use super::mark::{Key, WHOLE};
+use super::scan::Rules;
+use super::{Redaction, keep};
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind};
+use crate::layout::Layout;
+use crate::settings::Machine;
+
+/// How often a text is looked at again after something was taken out of it: what stood beside a secret may have hidden
+/// the next one. Nearly always the second look finds nothing.
+const LOOKS_MAX: usize = 4;
+
+/// Takes secrets out of texts. Cheap to clone.
+///
+/// A trail does this to every entry by itself; this is for what a program wants to say elsewhere, such as in its own
+/// log, in the same words: equal secrets have equal marks.
+///
+/// ```
+/// use graven::{Redaction, Redactor};
+///
+/// let redactor = Redactor::new(Redaction::default())?;
+/// let said = redactor.text("psql postgres://app:hunter2@db/app").into_owned();
+/// assert!(said.starts_with("psql postgres://app:[redacted:url-password:"));
+/// assert_eq!(redactor.text("nothing to hide"), "nothing to hide");
+/// # Ok::<(), graven::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Redactor(pub(super) Arc<Inner>);
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) on: bool,
+    pub(super) rules: Rules,
+    pub(super) key: Key,
+    exempt_fields: Vec<String>,
+}
+
+/// A secret that was found, and never the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Finding {
+    /// The rule that found it.
+    pub rule: String,
+    /// The field that it is in, its names joined by dots; empty for a text that is in none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub field: String,
+    /// Where in the text it begins, and how many bytes it has; absent where a whole value went.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<(usize, usize)>,
+    /// What stands in its place.
+    pub replacement: String,
+}
+
+impl Finding {
+    pub(super) fn new(rule: &str, field: &str, place: Option<(usize, usize)>, mark: &str) -> Finding {
+        Finding { rule: rule.to_owned(), field: field.to_owned(), place, replacement: mark.to_owned() }
+    }
+}
+
+impl Redactor {
+    /// With a key of its own, which is forgotten with it.
+    ///
+    /// # Errors
+    /// `Unavailable` when the system has no randomness.
+    pub fn new(redaction: Redaction) -> Result<Redactor, Error> {
+        Redactor::in_memory(redaction, &*Machine::os().clock)
+    }
+
+    /// With the key of a trail, which is only read: its marks are those of the trail.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no trail; `Unavailable` when its key cannot be read; `Data` when that is damaged.
+    pub fn of_trail(path: impl AsRef<Path>, redaction: Redaction) -> Result<Redactor, Error> {
+        let machine = Machine::os();
+        let layout = Layout::find(&*machine.disk, path.as_ref());
+        let key = layout.redaction_key();
+        match keep::read(&*machine.disk, &key)? {
+            Some(secret) => Ok(Redactor::with_key(redaction, &secret)),
+            None => {
+                let message = format!("there is no redaction key at {}", key.display());
+                Err(Error::new(ErrorKind::NotFound, message))
+            }
+        }
+    }
+
+    pub(crate) fn in_memory(redaction: Redaction, clock: &dyn Clock) -> Result<Redactor, Error> {
+        let secret = clock.secret().map_err(|source| {
+            Error::with_source(ErrorKind::Unavailable, "no randomness for a redaction key", source)
+        })?;
+        Ok(Redactor::with_key(redaction, &secret))
+    }
+
+    /// With a key of its own, also where the system has no secret randomness.
+    pub(crate) fn always(clock: &dyn Clock) -> Redactor {
+        Redactor::in_memory(Redaction::default(), clock).unwrap_or_else(|_| {
+            let mut secret = [0; 32];
+            secret.chunks_mut(8).for_each(|part| part.copy_from_slice(&clock.random().to_le_bytes()));
+            Redactor::with_key(Redaction::default(), &secret)
+        })
+    }
+
+    /// The mark of a text that cannot be looked through.
+    pub(crate) fn whole(&self, text: &str) -> String {
+        self.0.key.mark(WHOLE, text)
+    }
+
+    pub(crate) fn with_key(redaction: Redaction, secret: &[u8; 32]) -> Redactor {
+        let Redaction { on, rules, secret_keys, exempt_rules, exempt_fields } = redaction;
+        let rules = Rules { exempt: exempt_rules, own: rules, secret_keys };
+        Redactor(Arc::new(Inner { on, rules, key: Key::new(secret), exempt_fields }))
+    }
+
+    /// A text without its secrets.
+    pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match self.0.on.then(|| self.0.text(text, "").0).flatten() {
+            Some(changed) => Cow::Owned(changed),
+            None => Cow::Borrowed(text),
+        }
+    }
+
+    /// JSON without its secrets, otherwise byte for byte; `None` when the text is no JSON, or none that an entry could
+    /// hold (doubled keys, more than 126 levels).
+    pub fn json<'t>(&self, json: &'t str) -> Option<Cow<'t, str>> {
+        Detail::parse(json).ok()?;
+        let changed = self.0.on.then(|| Walk::over(&self.0, json, "", false).text).flatten();
+        Some(changed.map_or(Cow::Borrowed(json), Cow::Owned))
+    }
+
+    /// The arguments of a command without their secrets: also those that only a flag before them tells.
+    pub fn argv(&self, argv: &[String]) -> Vec<String> {
+        let json = serde_json::to_string(argv).expect("strings are always JSON");
+        let changed = self.0.on.then(|| Walk::over(&self.0, &json, "", false).text).flatten();
+        let read = |json: String| serde_json::from_str(&json).expect("strings stay strings");
+        changed.map_or_else(|| argv.to_vec(), read)
+    }
+
+    /// The secrets of a text, in order.
+    pub fn explain_text(&self, text: &str) -> Vec<Finding> {
+        if self.0.on { self.0.text(text, "").1 } else { Vec::new() }
+    }
+
+    /// The secrets of a JSON value, in no particular order; `None` as for [`json`](Redactor::json).
+    pub fn explain_json(&self, json: &str) -> Option<Vec<Finding>> {
+        Detail::parse(json).ok()?;
+        Some(if self.0.on { Walk::over(&self.0, json, "", true).findings } else { Vec::new() })
+    }
+
+    /// How many bytes were looked at to redact a text, or JSON if it is some, each rule's counted by itself.
+    #[cfg(feature = "sim")]
+    #[doc(hidden)]
+    pub fn testing_only_work(&self, text: &str) -> usize {
+        match Detail::parse(text) {
+            Ok(detail) => Walk::over(&self.0, detail.as_str(), "", false).work,
+            Err(_) => self.0.text(text, "").2,
+        }
+    }
+}
+
+impl Inner {
+    /// A text without its secrets, if it had any; which they were; and the work that it took.
+    pub(super) fn text(&self, text: &str, field: &str) -> (Option<String>, Vec<Finding>, usize) {
+        if self.rules.is_clean(text) {
+            return (None, Vec::new(), text.len());
+        }
+        let mut findings = Vec::new();
+        let mut changed: Option<String> = None;
+        let mut work = 0;
+        for look in 0..LOOKS_MAX {
+            let current = changed.as_deref().unwrap_or(text);
+            let (hits, looked_at) = self.rules.hits(current);
+            work += looked_at;
+            if hits.is_empty() {
+                break;
+            }
+            let mut next = String::with_capacity(current.len() + 32 * hits.len());
+            let mut at = 0;
+            for hit in hits {
+                let mark = self.key.mark(hit.rule, &current[hit.start..hit.end]);
+                next.push_str(&current[at..hit.start]);
+                next.push_str(&mark);
+                at = hit.end;
+                // Behind a first change the places are no longer those of the text that was given.
+                let place = (look == 0).then_some((hit.start, hit.end - hit.start));
+                findings.push(Finding::new(hit.rule, field, place, &mark));
+            }
+            next.push_str(&current[at..]);
+            changed = Some(next);
+        }
+        (changed, findings, work)
+    }
+
+    pub(super) fn has_exempt_fields(&self) -> bool {
+        !self.exempt_fields.is_empty()
+    }
+
+    /// Whether a field is left alone.
+    pub(super) fn is_exempt_field(&self, path: &str) -> bool {
+        self.exempt_fields.iter().any(|exempt| exempt == path)
+    }
+}

@@ -1,0 +1,172 @@
+//! One open trail without threads: a driver takes the engine's steps, one by one (feature `sim`).
+//!
+//! The threads of an open trail are loops around plain steps: the writer commits a group, the publisher seals what is
+//! new. Here somebody else decides which step comes next, so that a run on the simulated disk and clock is the same
+//! each time. What a step does, and how it fails, is the engine's own code.
+
+use std::fmt;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use crate::commit::Writer;
+use crate::engine::{Engine, Parts};
+use crate::error::{Error, ErrorKind};
+use crate::publish::Publisher;
+use crate::recovery::Mode;
+use crate::registry::{self, Held, Slot};
+use crate::settings::{Machine, Settings};
+use crate::terms::Terms;
+use crate::trail::{Handle, Trail};
+
+/// What outlives an engine in one process: the losses that are still to be written down, and who holds the lock.
+/// For one trail. A new process is a new one of these.
+#[derive(Debug, Default)]
+pub struct Process(Arc<Slot>);
+
+/// An open trail whose steps somebody takes. Dropping it is what the end of its process is.
+///
+/// Nothing waits here, so what waits for a step elsewhere must not be called before that step was taken: poll
+/// [`Trail::record`] and its like with a waker of your own, and call the blocking forms for reading only.
+pub struct Stepped {
+    trail: Trail,
+    /// `None` once it has ended.
+    writer: Option<Writer>,
+    publisher: Arc<Mutex<Publisher>>,
+    lock: Option<Arc<Held>>,
+}
+
+/// What the writer's turn was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// There was nothing to do.
+    Idle,
+    /// A group was committed, or the trail was poisoned by it.
+    Group,
+    /// The queue has ended and is empty: the trail was closed, unless it is poisoned. There is no writer any more.
+    Ended,
+}
+
+impl Process {
+    /// A process that has not opened the trail yet.
+    pub fn new() -> Process {
+        Process::default()
+    }
+
+    /// [`Trail::open_on`]: what a crash left is in order, on record and sealed when this returns.
+    ///
+    /// # Errors
+    /// The same as there.
+    pub fn open(&self, settings: Settings, machine: Machine) -> Result<Stepped, Error> {
+        self.start(settings, machine, Mode::Open)
+    }
+
+    /// [`Trail::repair`], on a given machine.
+    ///
+    /// # Errors
+    /// The same as there.
+    pub fn repair(&self, settings: Settings, machine: Machine) -> Result<Stepped, Error> {
+        self.start(settings.must_exist(), machine, Mode::Repair)
+    }
+
+    fn start(&self, settings: Settings, machine: Machine, mode: Mode) -> Result<Stepped, Error> {
+        let mut ready = registry::ready_in(&self.0, settings, machine, mode)?;
+        let own = std::mem::take(&mut ready.own);
+        let Parts { engine, writer, publisher, lock } = Engine::assemble(ready);
+        let trail = Trail(Arc::new(Handle::new(Arc::clone(&engine), None)));
+        let mut stepped = Stepped { trail, writer: Some(writer), publisher, lock: Some(lock) };
+        if let Some(place) = registry::put_on_record(&engine, own)? {
+            stepped.commit_all();
+            place.completion.outcome().unwrap_or_else(|| Err(left_undone()))?;
+            stepped.publish();
+            stepped.trail.seal_to(place.index + 1)?;
+            Terms::of(&engine.settings).remember(&*engine.machine.disk, &engine.layout)?;
+        }
+        Ok(stepped)
+    }
+}
+
+impl Stepped {
+    /// The trail, to record in and to ask.
+    pub fn trail(&self) -> &Trail {
+        &self.trail
+    }
+
+    /// The writer's turn: commits a group, or closes the trail when its queue has ended.
+    pub fn write(&mut self) -> Turn {
+        let Some(writer) = &mut self.writer else {
+            return Turn::Ended;
+        };
+        if !self.trail.0.engine.queue.has_work() {
+            return Turn::Idle;
+        }
+        if writer.turn() {
+            return Turn::Group;
+        }
+        self.writer = None;
+        self.lock = None;
+        Turn::Ended
+    }
+
+    /// Turns of the writer until it has nothing to do.
+    pub fn commit_all(&mut self) {
+        while self.write() == Turn::Group {}
+    }
+
+    /// The publisher's turn: seals what is durable. `false` when there was nothing to do.
+    pub fn publish(&mut self) -> bool {
+        let engine = &self.trail.0.engine;
+        let has_work = engine.seal.has_work();
+        if has_work {
+            engine.publish_new(&self.publisher);
+        }
+        has_work
+    }
+
+    /// [`Trail::checkpoint`], with the turns that it waits for.
+    ///
+    /// # Errors
+    /// The same as there.
+    pub fn checkpoint(&mut self) -> Result<String, Error> {
+        let mut flush = pin!(self.trail.flush());
+        // The first poll has the losses announced and finds the youngest group.
+        let mut context = Context::from_waker(Waker::noop());
+        let early = flush.as_mut().poll(&mut context);
+        self.commit_all();
+        match early {
+            Poll::Ready(flushed) => flushed?,
+            Poll::Pending => match flush.poll(&mut context) {
+                Poll::Ready(flushed) => flushed?,
+                Poll::Pending => return Err(left_undone()),
+            },
+        }
+        self.publish();
+        self.trail.seal_to(self.trail.len())?;
+        self.trail.read_checkpoint()
+    }
+
+    /// [`Trail::close`], with the turns that it waits for.
+    ///
+    /// # Errors
+    /// The same as there.
+    pub fn close(mut self) -> Result<(), Error> {
+        let closed = self.trail.close_blocking();
+        self.commit_all();
+        // Only now it is known whether the trail was poisoned by one of them.
+        closed.and_then(|()| self.trail.close_blocking())
+    }
+}
+
+/// A wait that would never end: the engine had no step left, and the answer was not there.
+fn left_undone() -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        "the engine has no step left to take, and has not answered: please report it",
+    )
+}
+
+impl fmt::Debug for Stepped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stepped").field("trail", &self.trail).finish_non_exhaustive()
+    }
+}

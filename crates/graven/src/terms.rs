@@ -1,0 +1,120 @@
+//! The terms that a trail is kept under: the settings that decide what gets into it without its callers' knowledge.
+//!
+//! A trail remembers them in `settings.json`, and an opening under other terms than the last says so in an entry
+//! `trail.settings`. The file holds only what is not the default, and a trail without it was kept under the defaults.
+//! The entry is durable before the file is replaced: a crash between the two has the next opening say it again.
+//!
+//! What a caller is told of is none of the terms: neither how long it waits, nor how large a detail may be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::disk::Disk;
+use crate::durable;
+use crate::error::{Error, ErrorKind};
+use crate::layout::Layout;
+use crate::settings::{Settings, WhenFull};
+
+/// Settings by name; those that are the default are left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Terms(BTreeMap<String, Value>);
+
+/// What has changed: the detail of `trail.settings`.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Changes {
+    changed: BTreeMap<String, Change>,
+}
+
+/// A setting before and now; `null` is the default.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Change {
+    from: Value,
+    to: Value,
+}
+
+impl Terms {
+    /// The terms of these settings.
+    pub(crate) fn of(settings: &Settings) -> Terms {
+        let word = |policy: &WhenFull| if *policy == WhenFull::Drop { "drop" } else { "wait" };
+        let general = word(&settings.when_full);
+        let special: BTreeMap<&str, &str> = settings
+            .when_full_by_category
+            .iter()
+            .map(|(category, policy)| (category.as_str(), word(policy)))
+            .filter(|(_, policy)| *policy != general)
+            .collect();
+        let mut terms = BTreeMap::new();
+        let mut set =
+            |name: &str, value: Option<Value>| terms.extend(value.map(|value| (name.into(), value)));
+        set("when_full", (general != "wait").then(|| general.into()));
+        set("when_full_by_category", (!special.is_empty()).then(|| serde_json::json!(special)));
+        set("redaction", settings.redaction.terms());
+        set("life_signs", settings.life_signs.then(|| true.into()));
+        set("flood_control", settings.flood.map(|flood| flood.terms()));
+        set("heartbeat_ms", settings.heartbeat.map(|every| crate::life::milliseconds(every).into()));
+        Terms(terms)
+    }
+
+    /// The terms that the trail was last opened under. A file that cannot be understood says nothing, so the terms of
+    /// now are put on record again.
+    pub(crate) fn read(disk: &dyn Disk, layout: &Layout) -> Terms {
+        let bytes = durable::read_file(disk, &layout.settings()).unwrap_or_default();
+        serde_json::from_slice(&bytes).unwrap_or_default()
+    }
+
+    /// Has the trail remember these; a file that says so already is left alone.
+    pub(crate) fn remember(&self, disk: &dyn Disk, layout: &Layout) -> Result<(), Error> {
+        if Terms::read(disk, layout) == *self {
+            return Ok(());
+        }
+        let path = layout.settings();
+        let mut bytes = serde_json::to_vec(self).expect("names and JSON always serialise");
+        bytes.push(b'\n');
+        durable::replace(disk, &path, &bytes).map_err(|source| {
+            Error::with_source(ErrorKind::Unavailable, format!("cannot write {}", path.display()), source)
+        })
+    }
+
+    /// What is other than before, if anything is.
+    pub(crate) fn changes_since(&self, before: &Terms) -> Option<Changes> {
+        let names: BTreeSet<&String> = before.0.keys().chain(self.0.keys()).collect();
+        let value = |terms: &Terms, name: &String| terms.0.get(name).cloned().unwrap_or(Value::Null);
+        let changed: BTreeMap<String, Change> = names
+            .into_iter()
+            .map(|name| (name.clone(), Change { from: value(before, name), to: value(self, name) }))
+            .filter(|(_, change)| change.from != change.to)
+            .collect();
+        (!changed.is_empty()).then_some(Changes { changed })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use graven_core::entry::Category;
+
+    use super::*;
+
+    #[test]
+    fn only_what_differs_is_a_change_and_the_default_is_null() {
+        let before = Settings::new("t").when_full_for(Category::Api, WhenFull::Drop).life_signs(true);
+        let now = before.clone().heartbeat(Duration::from_secs(60)).when_full(WhenFull::Drop);
+        let changes = Terms::of(&now).changes_since(&Terms::of(&before)).unwrap();
+        assert_eq!(
+            serde_json::to_string(&changes).unwrap(),
+            r#"{"changed":{"heartbeat_ms":{"from":null,"to":60000},"when_full":{"from":null,"to":"drop"},"when_full_by_category":{"from":{"api":"drop"},"to":null}}}"#
+        );
+        assert_eq!(Terms::of(&now).changes_since(&Terms::of(&now)), None);
+        assert_eq!(Terms::of(&Settings::new("t")), Terms::default());
+    }
+
+    #[test]
+    fn how_long_a_caller_waits_is_none_of_the_terms() {
+        let patient = Settings::new("t").when_full(WhenFull::Wait(Duration::from_secs(60)));
+        assert_eq!(Terms::of(&patient), Terms::default());
+    }
+}
