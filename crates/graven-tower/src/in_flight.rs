@@ -1,0 +1,316 @@
+//! One request from its head to the end of its answer, and the entry that says so, whatever ends it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use graven::{ABANDONED, Actor, Category, Entry, Outcome, Phase, Source};
+use http::request::Parts;
+use http::{HeaderMap, Method, StatusCode, header};
+use serde_json::{Map, Value};
+
+use crate::ending;
+use crate::ids;
+use crate::layer::Plan;
+use crate::request::RequestAudit;
+use crate::route::Params;
+use crate::text::{NAME_BYTES_MAX, PATH_BYTES_MAX, bounded};
+use crate::trace_context::TraceContext;
+
+/// The reason of a request whose handler, or whose answer's body, panicked.
+const PANICKED: &str = "panicked";
+
+/// An action has so many bytes of the method; a client may invent longer ones.
+const METHOD_BYTES_MAX: usize = 32;
+
+/// A `user_agent` has so many bytes.
+const USER_AGENT_BYTES_MAX: usize = 256;
+
+/// A request that is being served. Dropped before its end it is recorded as abandoned, or as panicked.
+pub(crate) struct InFlight {
+    pub(crate) audit: RequestAudit,
+    plan: Arc<Plan>,
+    started: Duration,
+    method: Method,
+    path: String,
+    route: Option<String>,
+    /// Which of the plan's rules holds.
+    rule: Option<usize>,
+    /// The id of the entry before it, once that may be recorded.
+    intent_id: Option<String>,
+    /// Whether foreign code runs at this moment: then a drop is a panic's.
+    pub(crate) working: bool,
+    answer: Option<Answer>,
+    ended: bool,
+}
+
+/// What is known of the answer.
+#[derive(Debug)]
+struct Answer {
+    status: StatusCode,
+    /// For gRPC: its status, once that was seen.
+    grpc: Option<Option<u32>>,
+    /// Whether there will be no body, whatever the service gave.
+    bodiless: bool,
+    /// How many bytes of the body were passed on, and how many there will be, if that is known.
+    sent: u64,
+    expected: Option<u64>,
+}
+
+/// How a request came to its end.
+enum End<'a> {
+    /// The answer was passed on whole.
+    Whole,
+    /// Somebody let go of it: the client went away, or the server shut down.
+    CutOff,
+    Panicked,
+    /// The service, or the body of its answer, failed.
+    Error(&'a str),
+}
+
+impl InFlight {
+    /// Takes in the head of a request, and puts the handle into its extensions.
+    pub(crate) fn new(plan: &Arc<Plan>, parts: &mut Parts) -> InFlight {
+        let started = plan.clock.elapsed();
+        let request_id = ids::request_id(&parts.headers, &*plan.clock);
+        let actor = actor(plan, parts, &request_id);
+        let route = plan.route_of(parts).map(|route| bounded(route, NAME_BYTES_MAX));
+        let fits = |route| plan.rules.iter().position(|rule| rule.fits(&parts.method, route));
+        let rule = route.as_deref().and_then(fits);
+        let audit = RequestAudit::new(plan.trail.clone(), request_id, actor);
+        let request = InFlight {
+            audit: audit.clone(),
+            plan: Arc::clone(plan),
+            started,
+            method: parts.method.clone(),
+            path: bounded(path(parts), PATH_BYTES_MAX),
+            route,
+            rule,
+            intent_id: None,
+            working: false,
+            answer: None,
+            ended: rule.is_some_and(|rule| plan.rules[rule].skip),
+        };
+        parts.extensions.insert(audit);
+        request
+    }
+
+    /// Whether an entry must be durable before the handler runs.
+    pub(crate) fn needs_intent(&self) -> bool {
+        let by_rule = self.rule.is_some_and(|rule| self.plan.rules[rule].intent);
+        !self.ended && (by_rule || self.plan.fail_closed)
+    }
+
+    /// The entry before. From here on the one after names it.
+    pub(crate) fn intent(&mut self) -> Entry {
+        let id = ids::new(&*self.plan.clock);
+        self.intent_id = Some(id.clone());
+        let mut detail = Map::new();
+        let mut entry = Entry::intent(self.category(), self.action(self.route.as_deref())).id(id);
+        entry.resource = Some(self.resource(None, &mut detail));
+        if !detail.is_empty() {
+            entry = entry.detail(detail);
+        }
+        self.audit.actor().fill(&mut entry);
+        entry
+    }
+
+    /// The entry before was refused; whether it may be recorded all the same.
+    pub(crate) fn intent_refused(&mut self, error: &graven::Error) {
+        if !error.may_be_recorded() {
+            self.intent_id = None;
+        }
+        self.audit.set_reason(format!("the intent could not be recorded: {}", error.chain()));
+    }
+
+    /// Takes in the head of the answer; `expected` is the size of its body, if that is known.
+    pub(crate) fn answered(&mut self, status: StatusCode, headers: &HeaderMap, expected: Option<u64>) {
+        let length =
+            headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let bodiless = self.method == Method::HEAD
+            || (self.method == Method::CONNECT && status.is_success())
+            || status.is_informational()
+            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let grpc = ending::is_grpc(headers).then(|| ending::grpc_code(headers));
+        self.answer = Some(Answer { status, grpc, bodiless, sent: 0, expected: length.or(expected) });
+    }
+
+    /// Some bytes of the body are passed on.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        if let Some(answer) = &mut self.answer {
+            answer.sent += bytes as u64;
+        }
+    }
+
+    /// Whether the body has as many bytes as it was to have: a server need not ask for its end.
+    pub(crate) fn has_sent_all(&self) -> bool {
+        let is_all = |answer: &Answer| answer.grpc.is_none() && answer.expected == Some(answer.sent);
+        self.answer.as_ref().is_some_and(is_all)
+    }
+
+    /// The trailers are passed on.
+    pub(crate) fn trailers(&mut self, trailers: &HeaderMap) {
+        if let Some(Answer { grpc: Some(code), .. }) = &mut self.answer {
+            *code = ending::grpc_code(trailers).or(*code);
+        }
+    }
+
+    /// The answer was passed on whole.
+    pub(crate) fn end(mut self) {
+        self.record(&End::Whole);
+    }
+
+    /// The service, or the body of its answer, failed.
+    pub(crate) fn fail(mut self, error: &dyn std::fmt::Display) {
+        self.record(&End::Error(&bounded(error.to_string(), NAME_BYTES_MAX)));
+    }
+
+    fn record(&mut self, end: &End<'_>) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        let entry = self.entry(end);
+        self.audit.lasting().emit(entry);
+    }
+
+    fn entry(&self, end: &End<'_>) -> Entry {
+        let said = &mut *self.audit.said();
+        let mut detail = std::mem::take(&mut said.detail);
+        let route = said.route.as_deref().or(self.route.as_deref());
+        let mut entry = Entry::new(self.category(), self.action(route), self.outcome(end));
+        entry.resource = Some(self.resource(said.resource.take(), &mut detail));
+        entry.reason = said.reason.take().or_else(|| self.reason(end));
+        if let Some(intent_id) = &self.intent_id {
+            entry = entry.phase(Phase::Result).intent_id(intent_id);
+        }
+        said.actor.fill(&mut entry);
+        let took = self.plan.clock.elapsed().saturating_sub(self.started);
+        with_detail(entry.duration(took), self.answer.as_ref(), end, detail)
+    }
+
+    fn category(&self) -> Category {
+        let by_rule = self.rule.and_then(|rule| self.plan.rules[rule].category.as_ref());
+        by_rule.unwrap_or(&self.plan.category).clone()
+    }
+
+    fn action(&self, route: Option<&str>) -> String {
+        let method = bounded(self.method.as_str(), METHOD_BYTES_MAX);
+        format!("{method} {}", route.unwrap_or("(unmatched)"))
+    }
+
+    /// What was touched; the path goes to the detail when that is something else.
+    fn resource(&self, said: Option<String>, detail: &mut Map<String, Value>) -> String {
+        let by_rule = || {
+            let template = self.plan.rules[self.rule?].resource.as_ref()?;
+            let params = Params::of(self.route.as_deref()?, &self.path).unwrap_or_default();
+            Some(bounded(params.fill(template), PATH_BYTES_MAX))
+        };
+        match said.or_else(by_rule) {
+            Some(resource) => {
+                detail.insert("path".to_owned(), self.path.as_str().into());
+                resource
+            }
+            None => self.path.clone(),
+        }
+    }
+
+    fn outcome(&self, end: &End<'_>) -> Outcome {
+        let (Some(answer), End::Whole | End::CutOff) = (&self.answer, end) else {
+            return Outcome::Failure;
+        };
+        match (ending::of_status(answer.status), answer.grpc) {
+            (Outcome::Success, Some(code)) => code.map_or(Outcome::Failure, ending::of_grpc),
+            (outcome, _) => outcome,
+        }
+    }
+
+    fn reason(&self, end: &End<'_>) -> Option<String> {
+        match end {
+            End::Error(error) => Some((*error).to_owned()),
+            End::Panicked => Some(PANICKED.to_owned()),
+            End::CutOff if self.answer.is_none() => Some(ABANDONED.to_owned()),
+            End::Whole | End::CutOff => None,
+        }
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let end = match &self.answer {
+            _ if self.working => End::Panicked,
+            // No body is sent, so nobody asked it for its end.
+            Some(answer) if answer.bodiless => End::Whole,
+            _ => End::CutOff,
+        };
+        self.record(&end);
+    }
+}
+
+/// Adds what is to be said beside the fields.
+fn with_detail(
+    entry: Entry,
+    answer: Option<&Answer>,
+    end: &End<'_>,
+    mut detail: Map<String, Value>,
+) -> Entry {
+    let was_cut = !matches!(end, End::Whole);
+    let Some(answer) = answer else {
+        detail.insert("aborted".to_owned(), true.into());
+        return entry.detail(detail);
+    };
+    let status = answer.status.as_u16();
+    if detail.is_empty() && answer.grpc.is_none() && !was_cut {
+        return entry.detail_json(&format!("{{\"status\":{status}}}"));
+    }
+    detail.insert("status".to_owned(), status.into());
+    if let Some(code) = answer.grpc.flatten() {
+        detail.insert("grpc_status".to_owned(), code.into());
+    }
+    if was_cut {
+        detail.insert("aborted".to_owned(), true.into());
+        detail.insert("bytes_sent".to_owned(), answer.sent.into());
+    }
+    entry.detail(detail)
+}
+
+/// The raw path without its query, or the address that a `CONNECT` asks for, without the password in it.
+fn path(parts: &Parts) -> &str {
+    #[cfg(feature = "axum")]
+    let uri = parts.extensions.get().map_or(&parts.uri, |original: &axum::extract::OriginalUri| &original.0);
+    #[cfg(not(feature = "axum"))]
+    let uri = &parts.uri;
+    match uri.authority() {
+        Some(authority) if parts.method == Method::CONNECT && uri.path_and_query().is_none() => {
+            authority.as_str().rsplit('@').next().unwrap_or_default()
+        }
+        _ => uri.path(),
+    }
+}
+
+/// What the head says of who asks.
+fn actor(plan: &Plan, parts: &Parts, request_id: &str) -> Actor {
+    let headers = &parts.headers;
+    let mut actor = Actor::current().unwrap_or_default().request_id(request_id);
+    if let Some(principal) = plan.principal_of(parts) {
+        actor = actor.principal(bounded(principal, NAME_BYTES_MAX));
+    }
+    if let Some(context) = TraceContext::of(headers) {
+        actor = actor.trace_id(context.trace_id).span_id(context.span_id);
+    }
+    let client = plan.peer_of(parts).map(|peer| match &plan.proxies {
+        Some(proxies) => proxies.client(peer.ip(), headers),
+        None => peer.ip().to_canonical(),
+    });
+    let user_agent = headers.get(header::USER_AGENT).map(|agent| {
+        // Cut before it is read, so that a huge one costs no more; what is no UTF-8 becomes `�`.
+        let bytes = agent.as_bytes();
+        bounded(
+            String::from_utf8_lossy(&bytes[..bytes.len().min(USER_AGENT_BYTES_MAX + 4)]),
+            USER_AGENT_BYTES_MAX,
+        )
+    });
+    if client.is_none() && user_agent.is_none() && plan.service.is_none() {
+        return actor;
+    }
+    let ip = client.map(|client| client.to_string());
+    actor.source(Source { ip, user_agent, service: plan.service.clone(), host: None })
+}

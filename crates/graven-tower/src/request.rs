@@ -1,0 +1,158 @@
+//! The handle by which inner code adds to the entry of its request.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use graven::{Actor, Scoped, Trail};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::lasting::LastingTrail;
+use crate::text::{NAME_BYTES_MAX, bounded};
+
+/// One value of a detail may have so many bytes as JSON, and there may be so many of them.
+const VALUE_BYTES_MAX: usize = 16 << 10;
+const VALUES_MAX: usize = 32;
+
+/// The entry of a request while it is served, in the request's extensions: for middleware and handlers that know more
+/// than the layer. Cheap to clone; what is said after the end of the answer is too late.
+///
+/// ```
+/// use axum::extract::Request;
+/// use axum::middleware::Next;
+/// use axum::response::{IntoResponse, Response};
+/// use graven_tower::RequestAudit;
+/// use http::StatusCode;
+///
+/// # fn user_of(_: &Request) -> Option<String> { None }
+/// async fn auth(request: Request, next: Next) -> Response {
+///     let audit = RequestAudit::of(request.extensions()).expect("inside the audit layer");
+///     let Some(user) = user_of(&request) else {
+///         audit.set_reason("no such token");
+///         return StatusCode::UNAUTHORIZED.into_response();
+///     };
+///     audit.identify(user, next.run(request)).await
+/// }
+/// ```
+#[derive(Clone)]
+pub struct RequestAudit(Arc<Inner>);
+
+struct Inner {
+    trail: LastingTrail,
+    request_id: String,
+    said: Mutex<Said>,
+}
+
+/// What is known of a request beside its head and its answer.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    pub(crate) actor: Actor,
+    pub(crate) route: Option<String>,
+    pub(crate) resource: Option<String>,
+    pub(crate) reason: Option<String>,
+    pub(crate) detail: Map<String, Value>,
+}
+
+impl fmt::Debug for RequestAudit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestAudit").field("request_id", &self.0.request_id).finish_non_exhaustive()
+    }
+}
+
+impl RequestAudit {
+    pub(crate) fn new(trail: LastingTrail, request_id: String, actor: Actor) -> RequestAudit {
+        let said = Mutex::new(Said { actor, ..Said::default() });
+        RequestAudit(Arc::new(Inner { trail, request_id, said }))
+    }
+
+    /// The one of a request, if it came through an [`AuditLayer`](crate::AuditLayer).
+    pub fn of(extensions: &http::Extensions) -> Option<RequestAudit> {
+        extensions.get().cloned()
+    }
+
+    /// The id of the request: the caller's, or the one that was made.
+    pub fn request_id(&self) -> &str {
+        &self.0.request_id
+    }
+
+    /// The trail that the request is recorded in, for entries of one's own.
+    pub fn trail(&self) -> Trail {
+        self.0.trail.now()
+    }
+
+    /// Says who asks, and runs what comes next as this principal: the request's entry and all that are recorded by the
+    /// future carry it. For middleware that knows who is asking.
+    pub fn identify<F: Future>(&self, principal: impl AsRef<str>, next: F) -> Scoped<F> {
+        self.set_principal(principal);
+        self.scope(next)
+    }
+
+    /// Says who asks, in the request's own entry. What runs below has its actor already; see
+    /// [`identify`](RequestAudit::identify).
+    pub fn set_principal(&self, principal: impl AsRef<str>) {
+        let principal = bounded(principal.as_ref(), NAME_BYTES_MAX);
+        self.update(|actor| actor.principal(principal));
+    }
+
+    /// Says more of the actor, such as the session or for whom it acts, in the request's own entry.
+    pub fn update(&self, change: impl FnOnce(Actor) -> Actor) {
+        let changed = change(self.actor());
+        self.said().actor = changed;
+    }
+
+    /// Runs a future as the request's actor as it is now.
+    pub fn scope<F: Future>(&self, future: F) -> Scoped<F> {
+        self.actor().scope(future)
+    }
+
+    /// Who acts, as it is known by now.
+    pub fn actor(&self) -> Actor {
+        self.said().actor.clone()
+    }
+
+    /// Adds to the detail of the entry: at most 32 values of at most 16 KiB of JSON each, the first ones to come. A value
+    /// that is larger, or cannot be written as JSON, is replaced by a text that says so.
+    pub fn detail(&self, name: impl Into<String>, value: impl Serialize) {
+        let value = match serde_json::to_value(value) {
+            Ok(value) => match value.to_string().len() {
+                ..=VALUE_BYTES_MAX => value,
+                bytes => format!("left out: {bytes} bytes, and at most {VALUE_BYTES_MAX} are kept").into(),
+            },
+            Err(error) => bounded(format!("left out: {error}"), NAME_BYTES_MAX).into(),
+        };
+        let mut said = self.said();
+        if said.detail.len() < VALUES_MAX {
+            said.detail.insert(bounded(name.into(), NAME_BYTES_MAX), value);
+        }
+    }
+
+    /// Says why it ended as it does, above all why it is denied.
+    pub fn set_reason(&self, reason: impl AsRef<str>) {
+        self.said().reason = Some(bounded(reason.as_ref(), NAME_BYTES_MAX));
+    }
+
+    /// Says which route it is, where the layer cannot know: for a router of one's own. Comes too late for rules and for
+    /// an intent.
+    pub fn set_route(&self, template: impl AsRef<str>) {
+        self.said().route = Some(bounded(template.as_ref(), NAME_BYTES_MAX));
+    }
+
+    /// Says what was touched. The path itself is then in the detail, as `path`.
+    pub fn set_resource(&self, resource: impl AsRef<str>) {
+        self.said().resource = Some(bounded(resource.as_ref(), NAME_BYTES_MAX));
+    }
+
+    /// The detail, without its limits: for what the layers themselves find out.
+    pub(crate) fn found(&self, name: &str, value: Value) {
+        self.said().detail.insert(name.to_owned(), value);
+    }
+
+    pub(crate) fn lasting(&self) -> &LastingTrail {
+        &self.0.trail
+    }
+
+    pub(crate) fn said(&self) -> MutexGuard<'_, Said> {
+        self.0.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

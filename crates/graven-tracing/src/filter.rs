@@ -1,0 +1,36 @@
+//! Which events and spans are marked for the audit.
+
+use tracing::subscriber::Interest;
+use tracing::{Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, Filter};
+
+/// The field that marks an event or span, whatever its target.
+pub(crate) const MARKER: &str = "audit";
+
+/// A filter that lets through what is marked for the audit, and nothing else.
+///
+/// Give it to the layer: `AuditLayer::new(trail).with_filter(AuditOnly)`. The layer looks for itself, too; but with
+/// the filter the rest of the program's events cost nothing where nobody else wants them. And as a layer's own filter
+/// it stands beside those of other layers: what `RUST_LOG` keeps from the terminal is still recorded. An `EnvFilter`
+/// put on the whole registry is another matter: what it refuses, no layer sees.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AuditOnly;
+
+impl<S: Subscriber> Filter<S> for AuditOnly {
+    fn enabled(&self, metadata: &Metadata<'_>, _context: &Context<'_, S>) -> bool {
+        is_marked(metadata)
+    }
+
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if is_marked(metadata) { Interest::always() } else { Interest::never() }
+    }
+}
+
+/// Whether an event or span is marked. The engine's own events never are, whatever their fields.
+pub(crate) fn is_marked(metadata: &Metadata<'_>) -> bool {
+    let target = metadata.target();
+    if target == "graven" || target.starts_with("graven::") {
+        return false;
+    }
+    target == "audit" || target.starts_with("audit::") || metadata.fields().field(MARKER).is_some()
+}

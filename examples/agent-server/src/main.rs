@@ -1,0 +1,121 @@
+//! The running example: an agent server whose every action is in a Graven trail.
+//!
+//! Sessions, prompts, tools that run as subprocesses, personas, a configuration and deployments of itself: small, and
+//! real. Each kind of action is recorded under its category.
+
+mod app;
+mod args;
+mod audit;
+mod auth;
+mod config;
+mod deployments;
+mod failure;
+mod prompts;
+mod sandbox;
+mod sessions;
+mod swarm;
+mod tools;
+
+use std::error::Error;
+use std::future::IntoFuture;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use axum::Router;
+use clap::Parser;
+use graven::{Settings, Trail};
+use graven_tower::{AuditLayer, LastingTrail, TrustedProxies};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::App;
+use crate::args::Args;
+
+/// How long requests that are being served may take to end after a signal.
+const GRACE: Duration = Duration::from_secs(15);
+
+/// After so long without an entry the trail says that it lives.
+const HEARTBEAT: Duration = Duration::from_secs(60);
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _unsaid = writeln!(std::io::stderr(), "agent-server: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    let settings = Settings::new(&args.trail).heartbeat(HEARTBEAT);
+    let trail = LastingTrail::from(Trail::open(settings).map_err(|error| error.chain())?);
+    let scratch = tempfile::Builder::new().prefix("agent-server-").tempdir()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let served = runtime.block_on(serve(&trail, scratch.path(), args));
+    // Requests that were not done in time end here, as abandoned: before the trail is closed.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    trail.now().close_blocking().map_err(|error| error.chain())?;
+    served
+}
+
+/// Serves until a signal says to stop, and then what was begun before it.
+async fn serve(trail: &LastingTrail, scratch: &Path, args: &Args) -> Result<(), Box<dyn Error>> {
+    let app = App::new(trail.clone(), scratch, args);
+    let server = router(app, audit_layer(trail, args)?);
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+
+    let listener =
+        TcpListener::bind(args.listen).await.map_err(|error| format!("{}: {error}", args.listen))?;
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "listening on http://{}", listener.local_addr()?)?;
+    stdout.flush()?;
+
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let service = server.into_make_service_with_connect_info::<SocketAddr>();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
+        // An error would mean that the other end is gone, and so is the server.
+        let _told: Result<(), _> = stopped.await;
+    });
+    let mut serving = tokio::spawn(serving.into_future());
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        ended = &mut serving => return Ok(ended??),
+    }
+    // Nobody to tell means that it has ended.
+    let _told = stop.send(());
+    match tokio::time::timeout(GRACE, serving).await {
+        Ok(ended) => Ok(ended??),
+        Err(_late) => Ok(()),
+    }
+}
+
+/// Every route; the audit layer is the last, and so the outermost.
+fn router(app: App, audit: AuditLayer) -> Router {
+    let known = Router::new()
+        .merge(sessions::routes())
+        .merge(prompts::routes())
+        .merge(tools::routes())
+        .merge(swarm::routes())
+        .merge(config::routes())
+        .merge(deployments::routes())
+        .merge(audit::routes())
+        .route_layer(axum::middleware::from_fn_with_state(app.clone(), auth::authenticate));
+    known.route("/healthz", axum::routing::get(|| async { "ok\n" })).with_state(app).layer(audit)
+}
+
+/// How requests are recorded: with an intent before each, unless told otherwise.
+fn audit_layer(trail: &LastingTrail, args: &Args) -> Result<AuditLayer, Box<dyn Error>> {
+    let mut layer = AuditLayer::new(trail.clone()).service_name("agent-server");
+    if !args.fail_open {
+        layer = layer.fail_closed();
+    }
+    if !args.trusted_proxy.is_empty() {
+        layer = layer.trusted_proxies(TrustedProxies::x_forwarded_for(&args.trusted_proxy)?);
+    }
+    Ok(layer)
+}

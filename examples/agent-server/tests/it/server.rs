@@ -1,0 +1,111 @@
+//! The server as a process with a trail of its own.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use graven::fsck::{self, VerifyOptions};
+use graven::layout::Layout;
+use graven::reader::{Pending, Reader};
+use graven::{Category, Machine};
+use graven_core::verdict::Verdict;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::client::{Answer, Client};
+
+pub(crate) const ADMIN: &str = "admin-token-of-the-test";
+pub(crate) const USER: &str = "user-token-of-the-test";
+
+/// A running server. Killed when dropped.
+pub(crate) struct Server {
+    folder: TempDir,
+    child: Child,
+    pub(crate) admin: Client,
+    pub(crate) user: Client,
+}
+
+impl Server {
+    pub(crate) fn start() -> Server {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("tmp")).unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_agent-server"))
+            .args(["--listen", "127.0.0.1:0", "--admin-token", ADMIN, "--user-token", USER, "--trail"])
+            .arg(folder.path().join("trail"))
+            .env("TMPDIR", folder.path().join("tmp"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on http://").unwrap().parse().unwrap();
+        let client = |token: &str| Client { address, token: Some(token.to_owned()) };
+        Server { folder, child, admin: client(ADMIN), user: client(USER) }
+    }
+
+    fn trail(&self) -> PathBuf {
+        self.folder.path().join("trail")
+    }
+
+    /// Sends a signal to the server, and only to it.
+    pub(crate) fn terminate(&mut self) -> ExitStatus {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.child.wait().unwrap()
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Every stored entry, the trail's own included, oldest first.
+    pub(crate) fn all_entries(&self) -> Vec<Value> {
+        let records = Reader::open(self.trail()).unwrap().entries(..).unwrap();
+        records.map(|record| serde_json::from_slice(&record.unwrap().line).unwrap()).collect()
+    }
+
+    /// The stored entries but the trail's own.
+    pub(crate) fn entries(&self) -> Vec<Value> {
+        let own = Category::Trail.as_str();
+        self.all_entries().into_iter().filter(|entry| entry["category"] != own).collect()
+    }
+
+    pub(crate) fn pending(&self) -> Vec<Pending> {
+        Reader::open(self.trail()).unwrap().pending(&mut |_| ()).unwrap()
+    }
+
+    /// What verification says of the trail.
+    pub(crate) fn verdict(&self) -> Verdict {
+        let layout = Layout::in_dir(self.trail());
+        let report = fsck::verify(&Machine::os(), &layout, &VerifyOptions::default(), &|_, _| ()).unwrap();
+        report.verdict
+    }
+
+    /// A new session of the user's: its path.
+    pub(crate) fn session(&self) -> String {
+        let made = self.user.ask("POST", "/v1/sessions", Some(&json!({"title": "a test"}))).unwrap();
+        assert_eq!(made.status, 201, "{made:?}");
+        format!("/v1/sessions/{}", made.json["id"].as_str().unwrap())
+    }
+
+    /// A prompt of the user's.
+    pub(crate) fn prompt(&self, session: &str, text: &str) -> Answer {
+        self.user.ask("POST", &format!("{session}/prompts"), Some(&json!({"text": text}))).unwrap()
+    }
+
+    /// A tool of the user's.
+    pub(crate) fn tool(&self, session: &str, tool: &str, arguments: &[&str]) -> Answer {
+        let call = json!({"arguments": arguments});
+        self.user.ask("POST", &format!("{session}/tools/{tool}"), Some(&call)).unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended before.
+        let _ended = self.child.kill();
+        let _waited = self.child.wait();
+    }
+}
