@@ -13,7 +13,10 @@ use std::env;
 use std::process::ExitCode;
 
 mod deny;
+mod faults;
+mod fuzz;
 mod interop;
+mod miri;
 mod release;
 mod report;
 mod shell;
@@ -26,6 +29,8 @@ cargo xtask lint            tidy, fmt, deny, clippy and doc: everything but the 
 cargo xtask fmt             format all code
 cargo xtask doc             build the documentation, private items included: target/doc/graven/index.html
 cargo xtask bench [ARG…]    graven bench, built for speed; try --json
+cargo xtask fuzz T [SECS]   one fuzz target, for a minute or so many seconds; the targets are in fuzz/fuzz_targets
+cargo xtask miri            graven-core's tests under Miri; needs a nightly compiler that has it
 cargo xtask help            this text
 
 exit codes: 0 all passed, 1 something failed, 2 bad usage, 3 nothing failed but a suite could not run
@@ -46,6 +51,8 @@ fn main() -> ExitCode {
             let command = ["run", "--release", "--package", "graven-cli", "--", "bench"];
             only(shell::cargo(&[&command[..], rest].concat()))
         }
+        Some((&"fuzz", rest)) => only(fuzz::command(rest)),
+        Some((&"miri", [])) => only(miri::command()),
         None | Some((&("help" | "-h" | "--help"), _)) => {
             print_help();
             ExitCode::SUCCESS

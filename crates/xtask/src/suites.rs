@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::report::Outcome;
 use crate::shell;
-use crate::{deny, interop, release, tidy};
+use crate::{deny, faults, fuzz, interop, release, tidy};
 
 /// A part of the tests that can be run by itself.
 pub(crate) struct Suite {
@@ -54,6 +54,24 @@ pub(crate) const ALL: &[Suite] = &[
         lint: false,
         run: interop::suite,
     },
+    Suite {
+        name: "fuzz",
+        what: "each parser and the whole engine, fed for a few seconds with what nobody would write",
+        lint: false,
+        run: fuzz::suite,
+    },
+    Suite {
+        name: "faults",
+        what: "the shipped binary under failing system calls, kills and power cuts",
+        lint: false,
+        run: faults::suite,
+    },
+    Suite {
+        name: "sim",
+        what: "the real engine on a simulated disk that fails, for half a minute from a fresh seed",
+        lint: false,
+        run: sim,
+    },
     Suite { name: "demo", what: "graven demo names every tampering", lint: false, run: release::demo },
 ];
 
@@ -63,7 +81,9 @@ fn fmt() -> Outcome {
 
 fn clippy() -> Outcome {
     let lint = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "--deny", "warnings"];
-    needs_component("clippy", "clippy", || shell::cargo(&lint).into())
+    // A test that plain `cargo test` leaves out, `--all-targets` leaves out too.
+    let faults = ["clippy", "--package", "graven-cli", "--test", "faults", "--", "--deny", "warnings"];
+    needs_component("clippy", "clippy", || shell::cargo(&lint).and_then(|()| shell::cargo(&faults)).into())
 }
 
 fn doc() -> Outcome {
@@ -97,8 +117,12 @@ fn doctests() -> Outcome {
     counted(&mut shell::cargo_command(&["test", "--workspace", "--doc", "--no-fail-fast"]))
 }
 
+fn sim() -> Outcome {
+    shell::cargo(&["run", "--release", "--package", "graven-sim", "--", "--seconds", "30"]).into()
+}
+
 /// Runs `cargo test` and counts; a run in which no test took part has not passed.
-fn counted(command: &mut Command) -> Outcome {
+pub(crate) fn counted(command: &mut Command) -> Outcome {
     let mut sum = Counts::default();
     let result = shell::run_seen(command, |line| sum.add(line));
     match result {

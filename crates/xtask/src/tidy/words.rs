@@ -19,7 +19,7 @@ fn is_exempt(path: &str) -> bool {
     path.ends_with(".lock")
         || path.ends_with("go.sum")
         || path.starts_with("LICENSE")
-        || path.split('/').any(|part| part == "testdata")
+        || path.split('/').any(|part| part == "testdata" || part == "corpus")
 }
 
 /// Checks the words and the line ends of a file.

@@ -1,0 +1,161 @@
+//! Lays out the engine's own files for the models: once as they are, and once with each bug that a model must find.
+//!
+//! Nothing in the engine knows of this. In the copies `std::sync` is loom's, and what cannot be modelled (the tests at a
+//! file's foot, the half of a file that writes to disk) is cut off.
+
+#![expect(clippy::disallowed_methods, reason = "a build script reads the sources that it copies")]
+
+use std::path::Path;
+use std::{env, fs};
+
+/// The engine's files, and the line before which each is cut off, if it is.
+const FILES: &[(&str, Option<&str>)] = &[
+    ("completion", None),
+    ("counters", None),
+    ("error", None),
+    ("publish", Some("/// Appends hashes and signs checkpoints.")),
+    ("queue", None),
+    ("ring", None),
+];
+
+/// The models, which are laid out beside each copy.
+const MODELS: &[&str] = &["acknowledging", "park", "queueing", "sealing"];
+
+/// Files that keep `std`'s `Arc`: an error holds any other error in it, a `Waker` is made of one, and the ring takes a
+/// buffer out of one.
+const WITH_STD: &[&str] = &["error", "park", "ring"];
+
+/// What differs in every copy: (file, from, to).
+const EVERYWHERE: &[(&str, &str, &str)] = &[
+    // So that the second entry already meets the bound.
+    ("publish", "UNSEALED_ENTRIES_MAX: u64 = 262_144", "UNSEALED_ENTRIES_MAX: u64 = 1"),
+    // What the publisher's loop in the model calls.
+    ("publish", "    fn wait_for_work(", "    pub(crate) fn wait_for_work("),
+    ("publish", "    fn take(", "    pub(crate) fn take("),
+    ("publish", "    fn set_sealed(", "    pub(crate) fn set_sealed("),
+    // What only the half that is cut off needs.
+    ("publish", "use std::panic::{AssertUnwindSafe, catch_unwind};\n", ""),
+    ("publish", "use graven_core::checkpoint::Checkpoint;\n", ""),
+    ("publish", "use graven_core::note::{Note, SigningKey};\n", ""),
+    ("publish", "use crate::durable;\nuse crate::engine::Engine;\n", ""),
+    ("publish", "use crate::levels::Levels;\n", ""),
+];
+
+/// Bugs: (name, file, from, to). Each was possible, and is one that tests by themselves hardly find.
+const BUGS: &[(&str, &str, &str, &str)] = &[
+    (
+        "woken_before_the_outcome",
+        "completion",
+        "self.state.store(DURABLE, Ordering::Release);\n        while self.wake_some() {}",
+        "while self.wake_some() {}\n        self.state.store(DURABLE, Ordering::Release);",
+    ),
+    (
+        "no_second_look",
+        "completion",
+        "let mut waiting = self.waiting();\n        // Again under the lock: whoever sets the outcome empties the list after setting it.\n        if let Some(outcome) = self.outcome() {",
+        "let mut waiting = self.waiting();\n        if let Some(outcome) = None::<Result<(), Error>> {",
+    ),
+    (
+        "a_place_of_an_earlier_round",
+        "completion",
+        "slot.filter(|slot| slot.round == waiting.round)",
+        "slot.filter(|slot| slot.at < waiting.wakers.len())",
+    ),
+    (
+        "whoever_fails_second_wakes",
+        "completion",
+        "while self.wake_some() {}\n        }\n    }",
+        "}\n        while self.wake_some() {}\n    }",
+    ),
+    (
+        "an_outcome_without_release",
+        "completion",
+        "self.state.store(DURABLE, Ordering::Release)",
+        "self.state.store(DURABLE, Ordering::Relaxed)",
+    ),
+    ("the_writer_sleeps_in_secret", "queue", "state.writer_sleeps = true;", ""),
+    (
+        "room_between_two_looks",
+        "queue",
+        "if state.bytes == 0 || state.ended.is_some() {",
+        "if state.ended.is_some() {",
+    ),
+    (
+        "an_end_in_silence",
+        "queue",
+        "self.work.notify_one();\n        drop(state);\n        self.wake_waiting();",
+        "self.work.notify_one();\n        drop(state);",
+    ),
+    ("the_open_group_is_forgotten", "queue", "groups.push(std::mem::take(&mut state.open));", ""),
+    (
+        "taken_after_the_end",
+        "queue",
+        "if let Some(error) = &self.ended {",
+        "if let Some(error) = &None::<Error> {",
+    ),
+    ("the_publisher_sleeps_on", "publish", "let sleeps = state.publisher_sleeps;", "let sleeps = false;"),
+    (
+        "sealed_in_silence",
+        "publish",
+        "self.sealed.store(size, Ordering::Release);\n        drop(state);\n        self.changed.notify_all();",
+        "self.sealed.store(size, Ordering::Release);\n        drop(state);",
+    ),
+];
+
+fn main() {
+    let package = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
+    let out = env::var("OUT_DIR").expect("cargo sets it");
+    let engine = Path::new(&package).join("../graven/src");
+    // What only the simulator sees is left out.
+    println!("cargo::rustc-check-cfg=cfg(feature, values(\"sim\"))");
+    let sound = ("sound", "", "", "");
+    for (name, wrong, from, to) in [sound].iter().chain(BUGS) {
+        let folder = Path::new(&out).join(name);
+        fs::create_dir_all(&folder).expect("the output folder can be written");
+        for (file, end) in FILES {
+            let mut text = read(&engine, file);
+            if let Some(end) = end {
+                text = cut(&text, end, file);
+            }
+            text = text.split("\n#[cfg(test)]").next().unwrap_or_default().to_owned();
+            for (_, from, to) in EVERYWHERE.iter().filter(|(of, ..)| of == file) {
+                text = replaced(&text, from, to, file);
+            }
+            if file == wrong {
+                text = replaced(&text, from, to, file);
+            }
+            write(&folder, file, name, &text);
+        }
+        for model in MODELS {
+            write(&folder, model, name, &read(&Path::new(&package).join("src"), model));
+        }
+    }
+}
+
+fn read(folder: &Path, file: &str) -> String {
+    let path = folder.join(format!("{file}.rs"));
+    println!("cargo::rerun-if-changed={}", path.display());
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
+}
+
+/// Writes a copy: within a module named `variant`, over loom, and without the page at its head.
+fn write(folder: &Path, file: &str, variant: &str, text: &str) {
+    let body: Vec<&str> = text.lines().filter(|line| !line.starts_with("//!")).collect();
+    let text = body.join("\n").replace("crate::", &format!("crate::{variant}::"));
+    let text = match WITH_STD.contains(&file) {
+        true => text,
+        false => text.replace("std::sync::", &format!("crate::{variant}::sync::")),
+    };
+    fs::write(folder.join(format!("{file}.rs")), text).expect("the output folder can be written");
+}
+
+fn cut(text: &str, end: &str, file: &str) -> String {
+    let (before, _) =
+        text.split_once(end).unwrap_or_else(|| panic!("{file}.rs has no more {end:?}: see build.rs"));
+    before.to_owned()
+}
+
+fn replaced(text: &str, from: &str, to: &str, file: &str) -> String {
+    assert_eq!(text.matches(from).count(), 1, "{file}.rs should have this once, see build.rs: {from:?}");
+    text.replacen(from, to, 1)
+}

@@ -1,0 +1,204 @@
+//! The queue between those who record and the writer, with a writer that keeps lines in memory.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+
+use graven_core::hash::leaf_hash;
+use loom::thread::{self, JoinHandle};
+
+use crate::counters::Lost;
+use crate::error::{Error, ErrorKind};
+use crate::park::{bed, model, outcome, wait_for};
+use crate::queue::{Line, Place, Queue, Refused};
+use crate::ring::Ring;
+
+/// What of an engine is under a model: all but the disk.
+struct Engine {
+    queue: Queue,
+    ring: Mutex<Ring>,
+    durable: AtomicU64,
+    lost: Lost,
+    /// Stands for the disk: the lines that are synced.
+    log: Mutex<Vec<Vec<u8>>>,
+}
+
+fn line(n: u64) -> Vec<u8> {
+    format!(r#"{{"id":"{n}","category":"api"}}"#).into_bytes()
+}
+
+impl Engine {
+    fn new(bytes_max: usize) -> Arc<Engine> {
+        Arc::new(Engine {
+            queue: Queue::new(0, bytes_max),
+            ring: Mutex::new(Ring::new(100)),
+            durable: AtomicU64::new(0),
+            lost: Lost::default(),
+            log: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// The steps of the writer, in the order of `commit.rs`.
+    fn run_writer(engine: &Arc<Engine>) -> JoinHandle<()> {
+        let engine = Arc::clone(engine);
+        thread::spawn(move || {
+            while let Some(mut group) = engine.queue.take() {
+                let size = group.first + group.len() as u64;
+                engine.write(group.first, &group.lines);
+                let (lines, ends) = (std::mem::take(&mut group.lines), std::mem::take(&mut group.ends));
+                let spare = engine.ring.lock().unwrap().push(lines, ends);
+                engine.durable.store(size, Ordering::Release);
+                group.completion.set_durable();
+                spare.into_iter().for_each(|buffer| engine.queue.give_back(buffer));
+            }
+        })
+    }
+
+    fn write(&self, first: u64, lines: &[u8]) {
+        let mut log = self.log.lock().unwrap();
+        assert_eq!(log.len() as u64, first, "groups come in the order of their indexes");
+        log.extend(lines.split_inclusive(|byte| *byte == b'\n').map(|line| line[..line.len() - 1].to_vec()));
+    }
+
+    /// Records a line as `Recording` does: waits for room if it must, then for the outcome. Where it stands then.
+    fn record(&self, n: u64) -> Result<u64, Error> {
+        let bytes = line(n);
+        let (bed, waker) = bed();
+        let mut slot = None;
+        let place = wait_for((&bed, &waker), |context| {
+            let mut line = Line { bytes: &bytes, hash: leaf_hash(&bytes), blob: None };
+            match self.queue.push(&mut line, Some((context.waker(), &mut slot))) {
+                Ok(place) => Poll::Ready(Ok(place)),
+                Err(Refused::Ended(error)) => Poll::Ready(Err(error)),
+                Err(Refused::Full) => {
+                    self.queue.wait_for_room(context.waker());
+                    Poll::Pending
+                }
+            }
+        })?;
+        outcome(&place.completion, slot, (&bed, &waker))?;
+        Ok(place.index)
+    }
+
+    /// Records, and looks for the entry everywhere that it must be then.
+    fn record_and_look(&self, n: u64) -> Result<u64, Error> {
+        let index = self.record(n)?;
+        assert!(self.durable.load(Ordering::Acquire) > index, "acknowledged, so seen as durable");
+        assert!(self.ring.lock().unwrap().snapshot().lines().any(|found| found == line(n)), "and in the ring");
+        assert_eq!(self.log.lock().unwrap()[index as usize], line(n), "and written at its place");
+        Ok(index)
+    }
+
+    /// Queues a line for which nobody waits.
+    fn emit(&self, n: u64) -> Option<Place> {
+        let bytes = line(n);
+        self.queue.push(&mut Line { bytes: &bytes, hash: leaf_hash(&bytes), blob: None }, None).ok()
+    }
+}
+
+/// Two record and one emits; the writer takes what there is.
+pub(crate) fn what_is_acknowledged_is_written_and_in_order() {
+    model(3, || {
+        let engine = Engine::new(1 << 20);
+        let writer = Engine::run_writer(&engine);
+        let other = {
+            let engine = Arc::clone(&engine);
+            thread::spawn(move || engine.record_and_look(1).expect("nobody has closed it"))
+        };
+        let emitted = engine.emit(2).expect("there is room").index;
+        let own = engine.record_and_look(3).expect("nobody has closed it");
+        assert!(emitted < own, "the order of the queue is the order of the log");
+        let others = other.join().unwrap();
+        engine.queue.close(None);
+        writer.join().unwrap();
+        let log = engine.log.lock().unwrap();
+        assert_eq!((log.len(), &log[emitted as usize]), (3, &line(2)));
+        assert_ne!(own, others);
+    });
+}
+
+/// The queue holds one line: the next must wait, and is told.
+pub(crate) fn who_waits_for_room_gets_it() {
+    model(3, || {
+        let engine = Engine::new(line(0).len() + 1);
+        let writer = Engine::run_writer(&engine);
+        let other = {
+            let engine = Arc::clone(&engine);
+            thread::spawn(move || engine.record_and_look(1).expect("nobody has closed it"))
+        };
+        engine.record_and_look(2).expect("nobody has closed it");
+        other.join().unwrap();
+        engine.queue.close(None);
+        writer.join().unwrap();
+        assert_eq!(engine.log.lock().unwrap().len(), 2);
+    });
+}
+
+/// Closed at any moment: each caller gets an answer, what was taken is written, and what was refused is not.
+pub(crate) fn a_close_ends_all() {
+    model(3, || {
+        let engine = Engine::new(line(0).len() + 1);
+        // No writer yet: the first has the room, and the second waits for it.
+        engine.emit(0).expect("there is room");
+        let waiting = {
+            let engine = Arc::clone(&engine);
+            thread::spawn(move || engine.record_and_look(1))
+        };
+        engine.queue.close(None);
+        let closed = waiting.join().unwrap().expect_err("there was no room before the end");
+        assert_eq!(closed.kind(), ErrorKind::Closed);
+        let writer = Engine::run_writer(&engine);
+        writer.join().unwrap();
+        assert_eq!(*engine.log.lock().unwrap(), [line(0)]);
+    });
+}
+
+/// Closed while the writer is at work: who is acknowledged is in the log, who is refused is not, nobody is left out.
+pub(crate) fn a_close_at_any_moment() {
+    model(3, || {
+        let engine = Engine::new(line(0).len() + 1);
+        let writer = Engine::run_writer(&engine);
+        let first = engine.emit(0).expect("there is room");
+        let other = {
+            let engine = Arc::clone(&engine);
+            thread::spawn(move || engine.record_and_look(1))
+        };
+        engine.queue.close(None);
+        let kept = match other.join().unwrap() {
+            Ok(_) => 2,
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Closed);
+                1
+            }
+        };
+        writer.join().unwrap();
+        assert!(first.completion.outcome().expect("it was taken").is_ok());
+        assert_eq!(*engine.log.lock().unwrap(), [line(0), line(1)][..kept]);
+    });
+}
+
+/// The writer fails with a group in hand, as others push: none of them is told that it is recorded, each is told.
+pub(crate) fn nothing_is_acknowledged_after_a_failure() {
+    model(3, || {
+        let engine = Engine::new(1 << 20);
+        let writer = {
+            let engine = Arc::clone(&engine);
+            thread::spawn(move || {
+                let group = engine.queue.take().expect("nobody has closed it");
+                let error = Error::new(ErrorKind::Unavailable, "the disk failed");
+                engine.queue.fail(&error, &engine.lost);
+                group.completion.set_failed(error.outcome_unknown());
+                assert!(engine.queue.take().is_none(), "nothing more is written");
+            })
+        };
+        let other = {
+            let engine = Arc::clone(&engine);
+            thread::spawn(move || engine.record(1))
+        };
+        engine.record(2).expect_err("the disk failed");
+        let error = other.join().unwrap().expect_err("the disk failed");
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        writer.join().unwrap();
+        assert!(engine.log.lock().unwrap().is_empty());
+    });
+}

@@ -1,0 +1,146 @@
+//! Canaries: rules broken on purpose, in the simulator's disk, clock or driver, to show that the simulator can fail.
+//!
+//! None is in the engine, so none can be in what is shipped.
+
+use crate::rule::Rule;
+
+/// One rule of the engine, or one promise of the medium, that is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Canary {
+    /// The live file's sync says that it is done, and does nothing.
+    AcknowledgeBeforeSync,
+    /// Syncs of directories do nothing.
+    SkipDirectorySync,
+    /// A short write to the live file is taken for a whole one.
+    IgnoreShortWrite,
+    /// A failed write to the live file is taken for a good one.
+    IgnoreFailedWrite,
+    /// Now and then a head is signed that is not that of the log.
+    SignWithoutChecking,
+    /// The lock excludes nobody, and a second process records too.
+    ReuseIndex,
+    /// A failed sync of the live file is not told to the engine, which goes on as if nothing had been.
+    ForgetPoisoned,
+    /// A blob is renamed to its place without a sync of its bytes.
+    SkipBlobSync,
+    /// Checkpoints and other replaced files are renamed to their places without a sync of their bytes.
+    RenameWithoutSync,
+    /// A checkpoint is published before its hashes are durable.
+    PublishBeforeHashes,
+    /// What is cut from a torn tail is not kept.
+    DropTornTail,
+    /// At a close, the note `closed` is written before the last sync.
+    CloseBeforeSync,
+    /// What is written to the live file is written once more behind it.
+    AppendTwice,
+    /// A write lands elsewhere in the same file.
+    MisdirectWrite,
+    /// A restart finds the disk as it was before the last life.
+    RollBack,
+    /// The ring answers with what it held the last time.
+    StaleRing,
+    /// Who asks for a proof is given that of the entry before.
+    ProveAnother,
+    /// Losses are forgotten when a poisoned trail is opened again.
+    ForgetLosses,
+    /// The clock's random numbers are always the same.
+    RepeatChance,
+    /// The verifier's findings on a disk that lies are not looked at.
+    BlindVerifier,
+}
+
+impl Canary {
+    /// Every canary.
+    pub const ALL: [Canary; 20] = [
+        Canary::AcknowledgeBeforeSync,
+        Canary::SkipDirectorySync,
+        Canary::IgnoreShortWrite,
+        Canary::IgnoreFailedWrite,
+        Canary::SignWithoutChecking,
+        Canary::ReuseIndex,
+        Canary::ForgetPoisoned,
+        Canary::SkipBlobSync,
+        Canary::RenameWithoutSync,
+        Canary::PublishBeforeHashes,
+        Canary::DropTornTail,
+        Canary::CloseBeforeSync,
+        Canary::AppendTwice,
+        Canary::MisdirectWrite,
+        Canary::RollBack,
+        Canary::StaleRing,
+        Canary::ProveAnother,
+        Canary::ForgetLosses,
+        Canary::RepeatChance,
+        Canary::BlindVerifier,
+    ];
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Canary::AcknowledgeBeforeSync => "acknowledge-before-sync",
+            Canary::SkipDirectorySync => "skip-directory-sync",
+            Canary::IgnoreShortWrite => "ignore-short-write",
+            Canary::IgnoreFailedWrite => "ignore-failed-write",
+            Canary::SignWithoutChecking => "sign-without-checking",
+            Canary::ReuseIndex => "reuse-index",
+            Canary::ForgetPoisoned => "forget-poisoned",
+            Canary::SkipBlobSync => "skip-blob-sync",
+            Canary::RenameWithoutSync => "rename-without-sync",
+            Canary::PublishBeforeHashes => "publish-before-hashes",
+            Canary::DropTornTail => "drop-torn-tail",
+            Canary::CloseBeforeSync => "close-before-sync",
+            Canary::AppendTwice => "append-twice",
+            Canary::MisdirectWrite => "misdirect-write",
+            Canary::RollBack => "roll-back",
+            Canary::StaleRing => "stale-ring",
+            Canary::ProveAnother => "prove-another",
+            Canary::ForgetLosses => "forget-losses",
+            Canary::RepeatChance => "repeat-chance",
+            Canary::BlindVerifier => "blind-verifier",
+        }
+    }
+
+    /// The canary of this name.
+    pub fn named(name: &str) -> Option<Canary> {
+        Canary::ALL.into_iter().find(|canary| canary.name() == name)
+    }
+
+    /// The rules by which a life may find it out: which of them it is depends on where the crash falls.
+    pub fn breaks(self) -> &'static [Rule] {
+        match self {
+            Canary::AcknowledgeBeforeSync | Canary::ForgetPoisoned => {
+                &[Rule::Acknowledged, Rule::Heads, Rule::Kept, Rule::Accused]
+            }
+            Canary::SkipDirectorySync => {
+                &[Rule::Acknowledged, Rule::Accused, Rule::Heads, Rule::Kept, Rule::Opens, Rule::Torn]
+            }
+            Canary::IgnoreShortWrite | Canary::IgnoreFailedWrite | Canary::CloseBeforeSync => {
+                &[Rule::Acknowledged, Rule::Accused, Rule::Heads, Rule::Kept]
+            }
+            Canary::SignWithoutChecking => &[Rule::Heads, Rule::Accused],
+            Canary::ReuseIndex => {
+                &[Rule::Index, Rule::Acknowledged, Rule::Invented, Rule::Accused, Rule::Heads]
+            }
+            Canary::SkipBlobSync => &[Rule::Acknowledged, Rule::Accused],
+            Canary::RenameWithoutSync => &[Rule::Acknowledged, Rule::Accused, Rule::Opens, Rule::Torn],
+            Canary::PublishBeforeHashes => &[Rule::Accused],
+            Canary::DropTornTail => &[Rule::Torn],
+            Canary::AppendTwice => &[Rule::Acknowledged, Rule::Invented, Rule::Accused, Rule::Torn],
+            Canary::MisdirectWrite => &[
+                Rule::Acknowledged,
+                Rule::Accused,
+                Rule::Heads,
+                Rule::Closed,
+                Rule::Kept,
+                Rule::Opens,
+                Rule::Torn,
+            ],
+            Canary::RollBack => &[Rule::Acknowledged, Rule::Heads, Rule::Kept, Rule::Accused],
+            Canary::StaleRing => &[Rule::Ring],
+            Canary::ProveAnother => &[Rule::Proof],
+            Canary::ForgetLosses => &[Rule::Losses],
+            Canary::RepeatChance => &[Rule::Ids],
+            Canary::BlindVerifier => &[Rule::CalledIntact],
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! The disk that the engine sees: the simulated one, with the weather of a life, or a canary, between.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use fastrand::Rng;
+use graven::disk::sim::{Effect, FailBut, Fault, Op, SimDisk};
+use graven::disk::{DirEntry, Disk, File, LockGuard, Metadata, Open};
+use graven::layout::Layout;
+use graven_core::checkpoint::Checkpoint;
+use graven_core::hash::sha256;
+use graven_core::note::SigningKey;
+
+use crate::canary::Canary;
+use crate::head::{Head, is_new_note};
+use crate::trace::Trace;
+use crate::weather::{Fate, Weather};
+
+/// One machine's disk, from its start to its stop.
+#[derive(Clone)]
+pub(crate) struct FaultyDisk {
+    /// Without faults: what checks look at.
+    pub(crate) inner: SimDisk,
+    pub(crate) sky: Sky,
+    /// Whether this is the disk of a second process, which with a canary is not kept out by the lock.
+    pub(crate) second: bool,
+}
+
+/// What all machines of a run share.
+#[derive(Clone)]
+pub(crate) struct Sky(Arc<Mutex<Above>>);
+
+pub(crate) struct Above {
+    pub(crate) weather: Weather,
+    pub(crate) trace: Trace,
+    /// What was signed since somebody last looked.
+    pub(crate) heads: Vec<Head>,
+    /// Whether the machine stopped in a call.
+    pub(crate) stopped: bool,
+    /// Whether the engine is closing the trail, as far as the driver knows.
+    pub(crate) closing: bool,
+    canary: Option<Canary>,
+    chance: Rng,
+    layout: Layout,
+}
+
+impl Sky {
+    pub(crate) fn new(seed: u64, layout: Layout, canary: Option<Canary>, steps_kept: usize) -> Sky {
+        Sky(Arc::new(Mutex::new(Above {
+            weather: Weather::default(),
+            trace: Trace::new(steps_kept),
+            heads: Vec::new(),
+            stopped: false,
+            closing: false,
+            canary,
+            chance: Rng::with_seed(seed),
+            layout,
+        })))
+    }
+
+    pub(crate) fn above(&self) -> MutexGuard<'_, Above> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the trace what the driver does.
+    pub(crate) fn did(&self, what: impl Into<String>) {
+        self.above().trace.did(what.into());
+    }
+
+    /// A machine on this disk.
+    pub(crate) fn disk(&self, inner: SimDisk) -> FaultyDisk {
+        FaultyDisk { inner, sky: self.clone(), second: false }
+    }
+}
+
+/// What a canary makes of a call.
+enum Sung {
+    Fate(Fate),
+    /// A write of at most so many bytes counts as whole.
+    ShortTakenForWhole(u64),
+    /// The call fails, and its failure is not told.
+    Untold(FailBut),
+}
+
+impl Above {
+    /// What the canary makes of a call, if it has to do with it.
+    fn sung(&mut self, op: Op, path: &Path, bytes: u64) -> Option<Sung> {
+        let canary = self.canary?;
+        let live = path == self.layout.live();
+        let lie = Some(Sung::Fate(Fate::Lie));
+        let in_dir = |dir: PathBuf| path.starts_with(dir);
+        let is_new = || path.extension().is_some_and(|extension| extension == "tmp");
+        match (canary, op) {
+            (Canary::AcknowledgeBeforeSync, Op::SyncData) if live => lie,
+            (Canary::CloseBeforeSync, Op::SyncData) if live && self.closing => lie,
+            (Canary::SkipDirectorySync, Op::SyncDir) => lie,
+            (Canary::SkipBlobSync, Op::SyncAll) if in_dir(self.layout.blobs()) => lie,
+            (Canary::RenameWithoutSync, Op::SyncAll) if is_new() && !in_dir(self.layout.blobs()) => lie,
+            (Canary::PublishBeforeHashes, Op::SyncData) if in_dir(self.layout.tiles()) => lie,
+            (Canary::DropTornTail, Op::Rename) if in_dir(self.layout.torn()) => lie,
+            (Canary::IgnoreShortWrite, Op::Write) if live && bytes > 1 && self.chance.u8(..8) == 0 => {
+                Some(Sung::ShortTakenForWhole(self.chance.u64(1..bytes)))
+            }
+            (Canary::IgnoreFailedWrite, Op::Write) if live && self.chance.u8(..8) == 0 => {
+                Some(Sung::Untold(FailBut::NotDone))
+            }
+            (Canary::ForgetPoisoned, Op::SyncData) if live && self.chance.u8(..8) == 0 => {
+                Some(Sung::Untold(FailBut::Forgotten))
+            }
+            (Canary::MisdirectWrite, Op::Write) if self.chance.u8(..16) == 0 => {
+                Some(Sung::Fate(Fate::Misdirect))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl FaultyDisk {
+    /// One call: what becomes of it is drawn, it is done or not, and it is put into the trace.
+    fn call<T>(
+        &self,
+        (op, path): (Op, &Path),
+        (offset, bytes): (u64, u64),
+        act: impl Fn() -> io::Result<T>,
+        claimed: Option<T>,
+        count: impl Fn(&T) -> u64,
+    ) -> io::Result<T> {
+        let (sung, fate) = {
+            let above = &mut *self.sky.above();
+            if above.stopped {
+                return Err(off());
+            }
+            let fate = above.weather.fate(op, path, offset, bytes, &mut above.chance);
+            // A machine that stops does so whatever the canary sings.
+            let stops = matches!(fate, Fate::StopBefore | Fate::StopAfter | Fate::StopAt(_));
+            (if stops { None } else { above.sung(op, path, bytes) }, fate)
+        };
+        let with = |effect| {
+            self.inner.inject(Fault::on(op).effect(effect));
+            let result = act();
+            self.inner.heal();
+            result
+        };
+        let fate = match sung {
+            Some(Sung::Fate(sung)) => sung,
+            _ => fate,
+        };
+        let result = match (sung, fate) {
+            (Some(Sung::ShortTakenForWhole(most)), _) => {
+                with(Effect::Short(most)).and_then(|_| claimed.ok_or_else(off))
+            }
+            (Some(Sung::Untold(but)), _) => {
+                drop(with(Effect::Fail(io::ErrorKind::Other, but)));
+                claimed.ok_or_else(off)
+            }
+            (_, Fate::Fail(kind, but)) => with(Effect::Fail(kind, but)),
+            (_, Fate::Short(most)) => with(Effect::Short(most)),
+            (_, Fate::RottenRead(place, mask)) => with(Effect::Rot(place, mask)),
+            (_, Fate::Lie) => claimed.map_or_else(&act, Ok),
+            (_, Fate::Misdirect) => {
+                self.misdirect(path, bytes);
+                claimed.map_or_else(&act, Ok)
+            }
+            (_, Fate::Rot) => {
+                self.rot();
+                act()
+            }
+            (_, Fate::StopBefore) => Err(off()),
+            (_, Fate::StopAfter) => act().and(Err(off())),
+            (_, Fate::StopAt(most)) => with(Effect::Short(most)).and(Err(off())),
+            (_, Fate::Done) => act(),
+        };
+        let above = &mut *self.sky.above();
+        if matches!(fate, Fate::StopBefore | Fate::StopAfter | Fate::StopAt(_)) {
+            above.stopped = true;
+        }
+        let outcome = result.as_ref().map(count).map_err(io::Error::kind);
+        // Its length is that of a process id, which differs from run to run.
+        let bytes = if path == above.layout.lock() { 0 } else { bytes };
+        above.trace.call((op, path), (offset, bytes), outcome, fate.name());
+        result
+    }
+
+    /// Writes as many bytes somewhere else. On a disk that lies into any file; for a canary too.
+    fn misdirect(&self, path: &Path, bytes: u64) {
+        let mut files = self.inner.files();
+        files.retain(|file| file.file_name() != Some("LOCK".as_ref()));
+        let above = &mut *self.sky.above();
+        let honest = above.canary == Some(Canary::MisdirectWrite);
+        let file = match files.get(above.chance.usize(..files.len().max(1))) {
+            Some(file) if !honest => file.clone(),
+            _ => path.to_owned(),
+        };
+        let there = self.inner.contents(&file).map_or(0, |bytes| bytes.len());
+        let offset = above.chance.usize(..=there) as u64;
+        let wrong: Vec<u8> = (0..bytes.min(600)).map(|_| above.chance.u8(..)).collect();
+        if let Ok(file) = self.inner.open(&file, Open::Write) {
+            // Where it lands nobody asked for it, so nobody is told.
+            let _ = file.write_at(&wrong, offset);
+        }
+    }
+
+    /// Flips a stored bit of some file.
+    fn rot(&self) {
+        let files = self.inner.files();
+        let above = &mut *self.sky.above();
+        let Some(file) = files.get(above.chance.usize(..files.len().max(1))) else { return };
+        let _ = self.inner.tamper(file, |bytes| {
+            if !bytes.is_empty() {
+                let place = above.chance.usize(..bytes.len());
+                bytes[place] ^= 1 << above.chance.u32(..8);
+            }
+        });
+    }
+
+    /// The bytes of a write as they go to the disk: what is signed is looked at, and what differs from run to run is
+    /// not.
+    fn outgoing(&self, path: &Path, bytes: &[u8], offset: u64) -> Option<Vec<u8>> {
+        let above = &mut *self.sky.above();
+        if above.stopped {
+            return None;
+        }
+        if path == above.layout.lock() {
+            return Some(vec![b'1'; bytes.len().min(10)]);
+        }
+        if offset > 0 || !is_new_note(path) {
+            return None;
+        }
+        let forged = (above.canary == Some(Canary::SignWithoutChecking) && above.chance.u8(..8) == 0)
+            .then(|| self.forge(&above.layout, bytes))
+            .flatten();
+        above.heads.extend(Head::read(forged.as_deref().unwrap_or(bytes)));
+        forged
+    }
+
+    /// The same checkpoint over another root, signed all the same.
+    fn forge(&self, layout: &Layout, note: &[u8]) -> Option<Vec<u8>> {
+        let head = Head::read(note).filter(|head| head.size > 0)?;
+        let key = self.inner.contents(layout.signing_key()).ok()?;
+        let key = SigningKey::parse(std::str::from_utf8(&key).ok()?.trim_end()).ok()?;
+        let root = sha256(head.root.as_bytes());
+        let forged =
+            Checkpoint { origin: key.name().to_owned(), size: head.size, root, extensions: Vec::new() };
+        Some(forged.sign(&key).to_string().into_bytes())
+    }
+}
+
+fn off() -> io::Error {
+    io::Error::other("the simulated machine is off")
+}
+
+impl Disk for FaultyDisk {
+    fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>> {
+        let op = if matches!(how, Open::Read | Open::Write) { Op::Open } else { Op::Create };
+        let inner = self.call((op, path), (0, 0), || self.inner.open(path, how), None, |_| 0)?;
+        Ok(Arc::new(FaultyFile { disk: self.clone(), path: path.to_owned(), inner }))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.call((Op::Rename, from), (0, 0), || self.inner.rename(from, to), Some(()), |()| 0)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.call((Op::RemoveFile, path), (0, 0), || self.inner.remove_file(path), None, |()| 0)
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.call((Op::CreateDir, path), (0, 0), || self.inner.create_dir(path), None, |()| 0)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.call((Op::SyncDir, path), (0, 0), || self.inner.sync_dir(path), Some(()), |()| 0)
+    }
+
+    fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
+        let count = |names: &Vec<DirEntry>| names.len() as u64;
+        self.call((Op::ReadDir, path), (0, 0), || self.inner.read_dir(path), None, count)
+    }
+
+    fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        self.call((Op::Metadata, path), (0, 0), || self.inner.metadata(path), None, |data| data.bytes)
+    }
+
+    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
+        self.call((Op::Canonicalize, path), (0, 0), || self.inner.canonicalize(path), None, |_| 0)
+    }
+
+    fn number(&self) -> u64 {
+        self.inner.number()
+    }
+
+    fn try_lock(&self, path: &Path) -> io::Result<Option<LockGuard>> {
+        let excluded = self.second && self.sky.above().canary == Some(Canary::ReuseIndex);
+        let name = if excluded { path.with_extension("2") } else { path.to_owned() };
+        let count = |guard: &Option<LockGuard>| u64::from(guard.is_some());
+        self.call((Op::Lock, path), (0, 0), || self.inner.try_lock(&name), None, count)
+    }
+}
+
+impl fmt::Debug for FaultyDisk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FaultyDisk")
+    }
+}
+
+/// An open file of such a disk.
+#[derive(Debug)]
+struct FaultyFile {
+    disk: FaultyDisk,
+    path: PathBuf,
+    inner: Arc<dyn File>,
+}
+
+impl FaultyFile {
+    fn call<T>(
+        &self,
+        op: Op,
+        place: (u64, u64),
+        act: impl Fn() -> io::Result<T>,
+        claimed: Option<T>,
+        count: impl Fn(&T) -> u64,
+    ) -> io::Result<T> {
+        self.disk.call((op, &self.path), place, act, claimed, count)
+    }
+}
+
+impl File for FaultyFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let bytes = buffer.len() as u64;
+        let buffer = std::cell::RefCell::new(buffer);
+        let act = || self.inner.read_at(&mut buffer.borrow_mut(), offset);
+        self.call(Op::Read, (offset, bytes), act, None, |read| *read as u64)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        let other = self.disk.outgoing(&self.path, bytes, offset);
+        let out = other.as_deref().unwrap_or(bytes);
+        let twice = {
+            let above = self.disk.sky.above();
+            above.canary == Some(Canary::AppendTwice) && self.path == above.layout.live()
+        };
+        let act = || {
+            let written = self.inner.write_at(out, offset)?;
+            if twice {
+                self.inner.write_at(&out[..written], offset + written as u64)?;
+            }
+            // A line in the lock file that is shorter than ours counts as whole.
+            Ok(if written == out.len() { bytes.len() } else { written })
+        };
+        let place = (offset, bytes.len() as u64);
+        self.call(Op::Write, place, act, Some(bytes.len()), |written| *written as u64)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.call(Op::SyncData, (0, 0), || self.inner.sync_data(), Some(()), |()| 0)
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        self.call(Op::SyncAll, (0, 0), || self.inner.sync_all(), Some(()), |()| 0)
+    }
+
+    fn bytes(&self) -> io::Result<u64> {
+        self.call(Op::Bytes, (0, 0), || self.inner.bytes(), None, |bytes| *bytes)
+    }
+
+    fn set_bytes(&self, bytes: u64) -> io::Result<()> {
+        self.call(Op::SetBytes, (bytes, 0), || self.inner.set_bytes(bytes), Some(()), |()| 0)
+    }
+}

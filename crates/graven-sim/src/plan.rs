@@ -1,0 +1,133 @@
+//! What the seed decides of a run and of each of its lives.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use graven::Settings;
+use graven::WhenFull;
+use graven::layout::Layout;
+
+use crate::entries::{BLOB_BYTES_MAX, HASTY};
+use crate::weather::Weather;
+
+/// Where the trail of a run lies. Only `/srv` is there before.
+const DIR: &str = "/srv/data/trail";
+
+/// The live file of a trail that has one of its own name.
+const LIVE: &str = "/srv/data/audit.log";
+
+/// A key that does not lie in the trail.
+const KEY: &str = "/srv/audit.key";
+
+/// At most so many lives has one trail.
+const LIVES_MAX: u64 = 8;
+
+/// What is the same in all lives of a run.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) lives: u64,
+    /// Whether the disk keeps its promises: then nothing acknowledged may be lost.
+    pub(crate) honest: bool,
+    /// Whether there are enough entries for segments to be closed.
+    pub(crate) tall: bool,
+    pub(crate) layout: Layout,
+    pub(crate) settings: Settings,
+    /// What somebody else has written where the live file will be.
+    pub(crate) foreign: Option<&'static [u8]>,
+}
+
+/// How a life is to end, if nothing else ends it before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Close,
+    Kill,
+    PowerCut,
+}
+
+/// How many lives the run of this seed has.
+pub(crate) fn lives(seed: u64) -> u64 {
+    Rng::with_seed(seed).u64(1..=LIVES_MAX)
+}
+
+impl Plan {
+    /// The plan of this seed.
+    pub(crate) fn of(seed: u64) -> Plan {
+        let mut chance = Rng::with_seed(seed);
+        let lives = chance.u64(1..=LIVES_MAX);
+        let honest = chance.u8(..5) > 0;
+        let tall = chance.u8(..4) == 0;
+        let beside = chance.u8(..4) == 0;
+        let (layout, settings) = if beside {
+            (Layout::beside_live(LIVE), Settings::live_file(LIVE))
+        } else {
+            (Layout::in_dir(DIR), Settings::new(DIR))
+        };
+        let mut settings = settings
+            .segment_bytes(chance.u64(1..40_000))
+            .ring_entries(chance.usize(1..60))
+            .queue_bytes(0)
+            .blob_bytes_max(BLOB_BYTES_MAX)
+            .when_full_for(HASTY, WhenFull::Drop);
+        if chance.u8(..4) == 0 {
+            settings = settings.segment_age(Duration::from_secs(20));
+        }
+        if chance.u8(..4) == 0 {
+            settings = settings.signing_key(KEY);
+        }
+        settings = settings.life_signs(chance.u8(..4) == 0);
+        let foreign = (beside && chance.bool()).then_some(&b"what somebody else wrote\n"[..]);
+        Plan { lives, honest, tall, layout, settings, foreign }
+    }
+
+    /// The weather of one life.
+    pub(crate) fn weather(&self, chance: &mut Rng) -> Weather {
+        let mut weather = Weather::default();
+        match chance.u8(..10) {
+            0..3 => weather.fail_in = Some(chance.u64(..40) * chance.u64(1..6)),
+            3 => weather.failures = chance.u32(..3_000),
+            4 => (weather.interruptions, weather.short) = (chance.u32(..20_000), chance.u32(..20_000)),
+            5..7 => weather.unreadable = Some(UNREADABLE[chance.usize(..UNREADABLE.len())]),
+            _ => {}
+        }
+        if !self.honest {
+            match chance.u8(..5) {
+                0 => weather.lies = chance.u32(..40_000),
+                1 => weather.misdirections = chance.u32(..4_000),
+                2 => weather.rotten_reads = chance.u32(..2_000),
+                3 => weather.rot = chance.u32(..300),
+                _ => {}
+            }
+        }
+        // Early ones fall into the opening.
+        match chance.u8(..4) {
+            0 => weather.crash_in = Some(chance.u64(..40) * chance.u64(1..8)),
+            1 => weather.crash_at_name_in = Some(chance.u64(..12) * chance.u64(1..4)),
+            _ => {}
+        }
+        weather
+    }
+
+    /// How many bytes more the disk takes in this life; `None` for any number.
+    pub(crate) fn space(&self, chance: &mut Rng) -> Option<u64> {
+        (chance.u8(..12) == 0).then(|| chance.u64(..20_000))
+    }
+
+    pub(crate) fn ending(&self, chance: &mut Rng) -> Ending {
+        [Ending::Close, Ending::Close, Ending::Kill, Ending::PowerCut][chance.usize(..4)]
+    }
+}
+
+/// What may be unreadable for a whole life.
+const UNREADABLE: &[&str] = &[
+    "audit",
+    "segments",
+    "tiles",
+    "checkpoint",
+    "graven.json",
+    "closed",
+    "signing",
+    "blobs",
+    "torn",
+    "LOCK",
+    "trail",
+];

@@ -1,0 +1,112 @@
+//! What happened in a run: a number that two equal runs share, and the last steps for a person to read.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use graven::disk::sim::Op;
+
+/// What happened so far.
+#[derive(Debug)]
+pub(crate) struct Trace {
+    hash: u64,
+    calls: u64,
+    steps: VecDeque<Step>,
+    steps_kept: usize,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone)]
+enum Step {
+    /// The driver's doing.
+    Did(String),
+    /// A call that reached the disk.
+    Call {
+        op: Op,
+        path: PathBuf,
+        offset: u64,
+        bytes: u64,
+        result: Result<u64, io::ErrorKind>,
+        fate: &'static str,
+    },
+}
+
+impl Trace {
+    /// Nothing happened yet; so many of the last steps are kept.
+    pub(crate) fn new(steps_kept: usize) -> Trace {
+        Trace { hash: 0xcbf2_9ce4_8422_2325, calls: 0, steps: VecDeque::new(), steps_kept }
+    }
+
+    /// The driver did something.
+    pub(crate) fn did(&mut self, what: String) {
+        self.add(what.as_bytes());
+        self.keep(Step::Did(what));
+    }
+
+    /// The engine made a call; `fate` says what the simulator made of it, empty when nothing.
+    pub(crate) fn call(
+        &mut self,
+        (op, path): (Op, &Path),
+        (offset, bytes): (u64, u64),
+        result: Result<u64, io::ErrorKind>,
+        fate: &'static str,
+    ) {
+        self.calls += 1;
+        self.add(&[op as u8]);
+        self.add(path.as_os_str().as_encoded_bytes());
+        self.add(&offset.to_le_bytes());
+        self.add(&bytes.to_le_bytes());
+        self.add(&result.unwrap_or_else(|kind| u64::MAX - kind as u64).to_le_bytes());
+        self.keep(Step::Call { op, path: path.to_owned(), offset, bytes, result, fate });
+    }
+
+    /// What two equal runs share.
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// How many calls there were.
+    pub(crate) fn calls(&self) -> u64 {
+        self.calls
+    }
+
+    /// The last steps, oldest first.
+    pub(crate) fn last_steps(&self) -> Vec<String> {
+        self.steps.iter().map(ToString::to_string).collect()
+    }
+
+    fn keep(&mut self, step: Step) {
+        if self.steps.len() >= self.steps_kept {
+            self.steps.pop_front();
+        }
+        self.steps.push_back(step);
+    }
+
+    /// FNV-1a: it need not withstand anybody.
+    fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.hash = (self.hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::Did(what) => f.write_str(what),
+            Step::Call { op, path, offset, bytes, result, fate } => {
+                write!(f, "    {op:?} {}", path.display())?;
+                if matches!(op, Op::Read | Op::Write | Op::SetBytes) {
+                    write!(f, " {bytes} at {offset}")?;
+                }
+                match result {
+                    Ok(0) => {}
+                    Ok(bytes) => write!(f, " -> {bytes}")?,
+                    Err(kind) => write!(f, " -> {kind:?}")?,
+                }
+                if fate.is_empty() { Ok(()) } else { write!(f, " [{fate}]") }
+            }
+        }
+    }
+}

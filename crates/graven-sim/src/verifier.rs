@@ -1,0 +1,92 @@
+//! The verifier, on a machine of its own: it sees the trail's disk as it is, and its memory lies elsewhere.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use graven::disk::sim::SimDisk;
+use graven::disk::{DirEntry, Disk, File, LockGuard, Metadata, Open};
+use graven::fsck::{self, Report, VerifyOptions};
+use graven::layout::Layout;
+use graven::{Error, Machine};
+
+use crate::clock::FaultyClock;
+
+/// Where the memory lies.
+const MEMORY: &str = "/memory-of-the-verifier";
+
+/// A verifier that remembers.
+#[derive(Debug)]
+pub(crate) struct Verifier {
+    memory: SimDisk,
+    clock: FaultyClock,
+}
+
+impl Verifier {
+    pub(crate) fn new(clock: FaultyClock) -> Verifier {
+        Verifier { memory: SimDisk::new(), clock }
+    }
+
+    /// Verifies a trail, and remembers what it accepts.
+    pub(crate) fn verify(&self, disk: &SimDisk, layout: &Layout) -> Result<Report, Error> {
+        let disk = TwoDisks { trail: disk.clone(), memory: self.memory.clone() };
+        let machine = Machine { disk: Arc::new(disk), clock: Arc::new(self.clock.clone()) };
+        let options = VerifyOptions { key: None, state: Some(MEMORY.into()) };
+        fsck::verify(&machine, layout, &options, &|_, _| {})
+    }
+}
+
+/// The trail's disk, with the memory's mounted in it.
+#[derive(Debug)]
+struct TwoDisks {
+    trail: SimDisk,
+    memory: SimDisk,
+}
+
+impl TwoDisks {
+    fn of(&self, path: &Path) -> &SimDisk {
+        if path.starts_with(MEMORY) { &self.memory } else { &self.trail }
+    }
+}
+
+impl Disk for TwoDisks {
+    fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>> {
+        self.of(path).open(path, how)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.of(from).rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.of(path).remove_file(path)
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.of(path).create_dir(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.of(path).sync_dir(path)
+    }
+
+    fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
+        self.of(path).read_dir(path)
+    }
+
+    fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        self.of(path).metadata(path)
+    }
+
+    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
+        self.of(path).canonicalize(path)
+    }
+
+    fn number(&self) -> u64 {
+        self.trail.number()
+    }
+
+    fn try_lock(&self, path: &Path) -> io::Result<Option<LockGuard>> {
+        self.of(path).try_lock(path)
+    }
+}

@@ -1,0 +1,57 @@
+//! Entries as callers write them: what is taken becomes one line that reads back as the same entry.
+//!
+//! Each of the first ten bytes 0x7f stands for 9,000 letters, so that short inputs reach the limits of lines and blobs.
+
+#![no_main]
+
+use chrono::DateTime;
+use graven_core::entry::Entry;
+use libfuzzer_sys::fuzz_target;
+use serde_json::value::RawValue;
+
+/// As little as makes it possible to be larger.
+const BLOB_BYTES_MAX: u64 = 80_000;
+
+fuzz_target!(|data: &[u8]| {
+    let json = &*expanded(data);
+    let mut entry = match Entry::from_input(json) {
+        Ok(entry) => entry,
+        Err(error) => {
+            assert!(
+                error.to_string().len() < json.len() + 4096,
+                "an error is no longer than what it is about"
+            );
+            return;
+        }
+    };
+    serde_json::from_slice::<&RawValue>(json).expect("what is taken is JSON for others too");
+    if entry.check().is_err() {
+        return;
+    }
+    entry.id.get_or_insert_with(|| "made".into());
+    entry.timestamp.get_or_insert(DateTime::UNIX_EPOCH);
+    // Something stands before it, as in a group.
+    let mut line = b"before".to_vec();
+    let blob = match entry.append_line(BLOB_BYTES_MAX, &mut line) {
+        Ok(blob) => blob,
+        Err(_) => return assert_eq!(line, b"before", "what is refused leaves nothing behind"),
+    };
+    let line = line.strip_prefix(b"before").expect("what stood before stays");
+    assert!(!line.contains(&b'\n'), "one line");
+    let read = Entry::from_line(line).expect("what is written can be read");
+    match blob {
+        None => assert_eq!(read, entry, "parse, print, parse"),
+        Some(blob) => {
+            let reference = read.detail.as_ref().and_then(|detail| detail.blob());
+            assert_eq!(reference, Some(blob.reference()), "the marker names the blob");
+            assert_eq!(Some(&*blob.text), entry.detail.as_ref().map(|detail| detail.as_str()));
+            let mut read = read;
+            read.detail.clone_from(&entry.detail);
+            assert_eq!(read, entry, "all but the detail");
+        }
+    }
+});
+
+fn expanded(data: &[u8]) -> Vec<u8> {
+    data.splitn(11, |byte| *byte == 0x7f).collect::<Vec<_>>().join(&[b'x'; 9_000][..])
+}

@@ -1,0 +1,135 @@
+//! `graven import`: of a file of broken lines nothing is dropped, and all that comes out of it can be recorded.
+//!
+//! The first two bytes say how long a line may be and how many bytes a read brings; the rest is the file.
+
+#![no_main]
+
+use std::io::Read;
+use std::sync::LazyLock;
+
+use chrono::DateTime;
+use graven::{Entry, Redaction, Redactor};
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+#[path = "../../crates/graven-cli/src/accept.rs"]
+mod accept;
+#[allow(dead_code)]
+#[path = "../../crates/graven-cli/src/lines.rs"]
+mod lines;
+#[path = "../../crates/graven-cli/src/import/reading.rs"]
+mod reading;
+#[path = "../../crates/graven-cli/src/salvage.rs"]
+mod salvage;
+
+use lines::{LineChunks, Lines};
+use reading::{LINE_BYTES_MAX, Reading};
+use salvage::Piece;
+
+/// Made once: it compiles its rules.
+static REDACTOR: LazyLock<Redactor> =
+    LazyLock::new(|| Redactor::new(Redaction::default()).expect("the rules that are built in are good"));
+
+fuzz_target!(|data: &[u8]| {
+    let Some(([longest, read], file)) = data.split_first_chunk() else { return };
+    let mut chunks = LineChunks::new(Slow(file, usize::from(*read) + 1), 8 * usize::from(*longest));
+    let mut reading = Reading::of("fuzz".into(), REDACTOR.clone());
+    let mut buffer = Vec::new();
+    let mut rejoined = Vec::new();
+    while let Some(lines) = chunks.next(&mut buffer).expect("memory can be read") {
+        rejoined.extend_from_slice(&buffer);
+        match lines {
+            Lines::Whole => lines::split(&buffer).for_each(nothing_is_dropped),
+            Lines::Piece { last: false } => {}
+            Lines::Piece { last: true } => rejoined.push(b'\n'),
+        }
+        let mut entries = 0;
+        for entry in reading.chunk(&buffer, lines) {
+            stored(entry);
+            entries += 1;
+        }
+        // Every piece of a line that is too long is one text.
+        if matches!(lines, Lines::Piece { .. }) && buffer.len() <= LINE_BYTES_MAX {
+            assert_eq!(entries, u64::from(!buffer.is_empty()));
+        }
+    }
+    // A last line without a newline may have got one.
+    let whole = rejoined == file || rejoined.strip_suffix(b"\n") == Some(file);
+    assert!(whole, "every byte is in some chunk");
+});
+
+/// A file that gives a few bytes at a time.
+struct Slow<'a>(&'a [u8], usize);
+
+impl Read for Slow<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let most = buffer.len().min(self.1);
+        self.0.read(&mut buffer[..most])
+    }
+}
+
+/// The line of an entry as the trail will store it, and its whole detail.
+fn stored(mut entry: Entry) -> (Value, Value) {
+    entry.check().expect("the trail takes what import makes");
+    entry.id.get_or_insert_with(|| "made".into());
+    entry.timestamp.get_or_insert(DateTime::UNIX_EPOCH);
+    let mut line = Vec::new();
+    entry.append_line(accept::BLOB_BYTES_MAX, &mut line).expect("the trail takes what import makes");
+    let detail = entry.detail.map(|detail| serde_json::from_str(detail.as_str()).unwrap_or_default());
+    (serde_json::from_slice(&line).unwrap_or_default(), detail.unwrap_or_default())
+}
+
+/// A line is made of texts that are kept word for word, objects of which every member is kept, and white space.
+fn nothing_is_dropped(line: &[u8]) {
+    let mut rest = line;
+    let mut pieces = salvage::pieces(line).into_iter();
+    while !rest.trim_ascii().is_empty() {
+        match pieces.next().expect("what is left of the line is in some piece") {
+            Piece::Text(text) => {
+                let skipped = text.as_ptr() as usize - rest.as_ptr() as usize;
+                assert!(rest[..skipped].trim_ascii().is_empty(), "only white space stands between pieces");
+                rest = &rest[skipped + text.len()..];
+            }
+            Piece::Entry(entry, _) => {
+                rest = rest.trim_ascii_start();
+                let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<&RawValue>();
+                let object = values.next().expect("an entry was here").expect("it was an object");
+                let end = values.byte_offset();
+                // Numbers that are too large for a float cannot be compared this way.
+                if let Ok(Value::Object(members)) = serde_json::from_str(object.get()) {
+                    let (line, detail) = stored(*entry);
+                    members.into_iter().for_each(|(key, value)| is_kept(&key, value, &line, &detail));
+                }
+                rest = &rest[end..];
+            }
+        }
+    }
+    assert!(pieces.next().is_none(), "no piece out of nothing");
+}
+
+/// Whether a member of an object can be found again.
+fn is_kept(key: &str, value: Value, line: &Value, detail: &Value) {
+    let value = match (key, value) {
+        // An optional member that is null is absent. A time is kept as the moment that it is.
+        (_, Value::Null) | ("timestamp", Value::String(_)) => return,
+        ("on_behalf_of", Value::Array(nobody)) if nobody.is_empty() => return,
+        ("source" | "agent", Value::Object(mut members)) if line.get(key).is_some() => {
+            members.retain(|_, value| !value.is_null());
+            Value::Object(members)
+        }
+        (_, value) => value,
+    };
+    let holds = |object: &Value| object.get(key) == Some(&value);
+    let among = |(name, value): (&String, &Value)| detail.get(name) == Some(value);
+    let kept = match key {
+        "detail" => {
+            *detail == value || holds(detail) || value.as_object().is_some_and(|all| all.iter().all(among))
+        }
+        _ => holds(line) || holds(detail) || detail.get("fields").is_some_and(holds),
+    };
+    assert!(
+        kept || line.is_null() || detail.is_null() && line.get("detail").is_some(),
+        "{key}: {value} is lost"
+    );
+}

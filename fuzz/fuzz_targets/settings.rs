@@ -1,0 +1,126 @@
+//! What a person sets: keys, origins, categories, sizes, and the files that hold them. What reads prints back the
+//! same; with anything at all in its place a trail opens and works, or says what is wrong.
+//!
+//! The first byte says what the rest is.
+
+#![no_main]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use graven::clock_sim::SimClock;
+use graven::disk::Disk;
+use graven::disk::sim::SimDisk;
+use graven::fsck::{VerifyOptions, verify};
+use graven::sim::Process;
+use graven::{Category, Entry, ErrorKind, Machine, Outcome, Settings, VerifierKey};
+use graven_core::hash::sha256;
+use graven_core::note::{SigningKey, check_name};
+use graven_core::verdict::Verdict;
+use libfuzzer_sys::fuzz_target;
+
+const DIR: &str = "/trail";
+
+fuzz_target!(|data: &[u8]| {
+    let Some((what, rest)) = data.split_first() else { return };
+    match what % 4 {
+        0 => words(rest),
+        1 => numbers(rest),
+        2 => a_signing_key_file(rest),
+        _ => a_verifiers_memory(rest),
+    }
+});
+
+/// One line of text: a key, a name.
+fn words(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(key) = VerifierKey::parse(text) {
+        assert_eq!(key.to_string(), text, "parse, print");
+        assert!(check_name(key.name()).is_ok());
+    }
+    if let Ok(key) = SigningKey::parse(text) {
+        assert_eq!(key.to_secret_string(), text, "parse, print");
+        assert!(!format!("{key:?}").contains(text), "a secret is not shown");
+    }
+    if let Ok(category) = text.parse::<Category>() {
+        assert_eq!(category.as_str(), text, "parse, print");
+    }
+    if let Ok(outcome) = text.parse::<Outcome>() {
+        assert_eq!(outcome.as_str(), text, "parse, print");
+    }
+    let sound = check_name(text).is_ok();
+    assert_eq!(SigningKey::from_seed(text, [1; 32]).is_ok(), sound, "one rule for names");
+    let disk = SimDisk::new();
+    let settings = Settings::new(DIR).origin(text);
+    assert_eq!(opens(&disk, settings), sound, "an origin is the name of a key");
+}
+
+/// Sizes of every kind, the largest and the smallest too.
+fn numbers(bytes: &[u8]) {
+    let Some(([segment, ring, queue, blob], _)) = bytes.as_chunks::<8>().0.split_first_chunk() else {
+        return;
+    };
+    let number = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
+    let settings = Settings::new(DIR)
+        .origin("fuzz.example/log")
+        .segment_bytes(number(segment))
+        .ring_entries(number(ring) as usize)
+        .queue_bytes(number(queue) as usize)
+        .blob_bytes_max(number(blob));
+    assert!(opens(&SimDisk::new(), settings), "every size is possible");
+}
+
+/// The file of a signing key, beside a trail that is still to be made.
+fn a_signing_key_file(bytes: &[u8]) {
+    let disk = SimDisk::new();
+    write(&disk, Path::new("/key"), bytes);
+    let settings = Settings::new(DIR).origin("fuzz.example/log").signing_key("/key");
+    if opens(&disk, settings) {
+        assert_eq!(disk.contents("/key").unwrap(), bytes, "the key is as it was");
+    }
+}
+
+/// The verifier's memory of a trail: it accuses only of what it remembers, and never of what cannot be read.
+fn a_verifiers_memory(bytes: &[u8]) {
+    let disk = SimDisk::new();
+    assert!(opens(&disk, Settings::new(DIR).origin("fuzz.example/log")));
+    let name = sha256(DIR.as_bytes()).to_hex();
+    let file = PathBuf::from("/state").join(format!("{}.json", &name[..32]));
+    disk.create_dir(Path::new("/state")).unwrap();
+    write(&disk, &file, bytes);
+    let options = VerifyOptions { state: Some("/state".into()), ..VerifyOptions::default() };
+    let layout = graven::layout::Layout::in_dir(DIR);
+    let report = verify(&machine(&disk), &layout, &options, &|_, _| {}).expect("the trail can be read");
+    let remembers = report.warnings.is_empty();
+    assert!(remembers || report.verdict == Verdict::Intact, "what is not understood accuses nobody");
+    assert!(remembers || disk.contents(&file).unwrap() == bytes, "nor is it replaced");
+}
+
+/// Makes a trail, uses it and verifies it; `false` when it does not open, and says why not.
+fn opens(disk: &SimDisk, settings: Settings) -> bool {
+    let mut trail = match Process::new().open(settings, machine(disk)) {
+        Ok(trail) => trail,
+        Err(error) => {
+            assert!(matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Data), "{error:?}");
+            return false;
+        }
+    };
+    for n in 0..3 {
+        trail.trail().emit(Entry::new(Category::Api, format!("entry {n}"), Outcome::Success));
+    }
+    trail.checkpoint().expect("the disk is sound");
+    assert!(trail.trail().len() >= 3);
+    trail.close().expect("the disk is sound");
+    let layout = graven::layout::Layout::in_dir(DIR);
+    let report = verify(&machine(disk), &layout, &VerifyOptions::default(), &|_, _| {}).unwrap();
+    assert_eq!(report.verdict, Verdict::Intact, "{:?}", report.findings);
+    true
+}
+
+fn machine(disk: &SimDisk) -> Machine {
+    Machine { disk: Arc::new(disk.clone()), clock: Arc::new(SimClock::new(1)) }
+}
+
+fn write(disk: &SimDisk, path: &Path, bytes: &[u8]) {
+    graven::durable::write_whole(disk, path, bytes).expect("the disk is sound");
+}
