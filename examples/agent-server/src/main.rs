@@ -41,6 +41,11 @@ const GRACE: Duration = Duration::from_secs(15);
 const HEARTBEAT: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
+    // What goes wrong with the trail; that something was recorded is in the trail itself.
+    tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
+        .with_writer(std::io::stderr)
+        .init();
     match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

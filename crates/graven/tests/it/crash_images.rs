@@ -175,3 +175,22 @@ fn a_disk_that_lies_about_syncs_is_found_out() {
     let problem = check(&after, Place::InDir, &model).unwrap_err();
     assert!(problem.contains("was acknowledged and is not there"), "{problem}");
 }
+
+#[test]
+fn a_detail_that_comes_again_after_a_kill_is_durable_with_its_name() {
+    let (place, clock) = (Place::InDir, SimClock::new(5));
+    let (disk, mut model) = (place.disk(), Model::default());
+    let large = |n| entry(&clock, n).detail(json!({"large": "x".repeat(70_000)}));
+    let trail = Trail::open_on(place.settings(), machine(&disk, &clock)).unwrap();
+    // The blob has its name, which is not durable, when the process is killed.
+    let blobs = place.layout().blobs();
+    disk.inject(Fault::when(move |step| step.op == Op::SyncDir && step.path == blobs));
+    model.record(&disk, &trail, large(1)).unwrap_err();
+    drop(trail);
+    let disk = disk.restart();
+    let trail = Trail::open_on(place.settings(), machine(&disk, &clock)).unwrap();
+    model.record(&disk, &trail, large(2)).unwrap();
+    let snapshot = disk.snapshot();
+    let after = snapshot.crash(&snapshot.crash_choice_nothing());
+    check(&after, place, &model).unwrap();
+}
