@@ -5,6 +5,8 @@
 //! `torn/`), and complete lines past the checkpoint are written and synced again, because after a failed sync the page
 //! cache may hold what the disk does not.
 
+mod closed;
+mod segments;
 mod tail;
 
 use std::io;
@@ -13,34 +15,26 @@ use std::sync::Arc;
 
 use graven_core::checkpoint::Checkpoint;
 use graven_core::hash::Hash;
-use graven_core::note::{Note, SigningKey};
-use graven_core::tile::TILE_WIDTH;
+use graven_core::note::SigningKey;
 use serde::Serialize;
 
 use crate::commit::Live;
 use crate::create::read_signing_key;
-use crate::disk::{DirEntry, Disk, File, Open};
+use crate::disk::{DirEntry, Disk};
 use crate::durable;
 use crate::error::{Error, ErrorKind};
-use crate::layout::{Layout, segment_first};
+use crate::layout::Layout;
 use crate::levels::Levels;
 use crate::meta::Meta;
-use crate::publish::closed_text;
 use crate::rebuild;
 use crate::redact::{self, Redactor};
 use crate::registry::Held;
-use crate::rotation::{close_live, create_live};
 use crate::settings::{Machine, Settings};
 use crate::tail::last_lines;
 
+use closed::Closed;
+use segments::Segments;
 use tail::Tail;
-
-impl Mended {
-    /// Whether the trail was in order.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.unsealed_entries == 0 && self.torn_bytes == 0 && self.torn_earlier.is_empty()
-    }
-}
 
 /// How far opening a trail may go to put it in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +80,13 @@ pub(crate) struct Mended {
     /// Where the bytes are that an earlier opening cut here, and that a crash kept it from writing down.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     torn_earlier: Vec<String>,
+}
+
+impl Mended {
+    /// Whether the trail was in order.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.unsealed_entries == 0 && self.torn_bytes == 0 && self.torn_earlier.is_empty()
+    }
 }
 
 /// Reads, judges and mends a trail whose lock is held.
@@ -207,68 +208,6 @@ fn read_signed(disk: &dyn Disk, path: &Path, meta: &Meta) -> Result<(Checkpoint,
     Ok((checkpoint, note.to_string()))
 }
 
-/// The note that a clean close leaves.
-struct Closed {
-    size: u64,
-    root: Hash,
-}
-
-impl Closed {
-    fn read(disk: &dyn Disk, layout: &Layout, meta: &Meta) -> Result<Option<Closed>, Error> {
-        let path = layout.closed();
-        let bytes = match durable::read_file(disk, &path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => {
-                let message = format!("cannot read {}", path.display());
-                return Err(Error::with_source(ErrorKind::Unavailable, message, source));
-            }
-        };
-        let bad =
-            || Error::new(ErrorKind::Data, format!("{} is not a note of this trail's key", path.display()));
-        let note = Note::parse(&bytes).map_err(|_| bad())?;
-        note.verify(&[&meta.key]).map_err(|_| bad())?;
-        let mut lines = note.text.lines().skip(2);
-        let size = lines.next().and_then(|size| size.parse().ok()).ok_or_else(bad)?;
-        let root = lines.next().and_then(|root| Hash::parse(root).ok()).ok_or_else(bad)?;
-        if note.text != closed_text(&meta.origin, size, &root) {
-            return Err(bad());
-        }
-        Ok(Some(Closed { size, root }))
-    }
-
-    /// After a clean close the trail holds exactly what the note says.
-    fn check(&self, layout: &Layout, levels: &Levels, tail: &Tail, mode: Mode) -> Result<(), Error> {
-        let size = levels.size() + tail.unsealed.len() as u64;
-        let nothing_torn = tail.torn_bytes() == 0 || mode == Mode::Repair;
-        let checkpoint_is_last = tail.unsealed.is_empty() || mode == Mode::Repair;
-        let root = || {
-            let mut tree = levels.tree();
-            tree.extend(tail.unsealed.iter().copied());
-            tree.root()
-        };
-        if size == self.size && nothing_torn && checkpoint_is_last && root() == self.root {
-            return Ok(());
-        }
-        let (holds, repairable) = if size != self.size {
-            (format!("now holds {size}"), size > self.size)
-        } else if !nothing_torn {
-            (format!("{} bytes follow the last of them", tail.torn_bytes()), true)
-        } else if !checkpoint_is_last {
-            (format!("its checkpoint covers only {} of them", levels.size()), true)
-        } else {
-            ("they are not those that were signed then".to_owned(), false)
-        };
-        let dir = layout.dir().display();
-        let then = if repairable { format!(", then perhaps `graven repair {dir}`") } else { String::new() };
-        let message = format!(
-            "{dir}: the trail was closed with {} entries, and {holds}; look with `graven verify {dir}`{then}",
-            self.size
-        );
-        Err(Error::new(ErrorKind::Data, message))
-    }
-}
-
 /// 0, then each size under which a segment was closed, in order.
 fn boundaries(disk: &dyn Disk, layout: &Layout) -> Result<Vec<u64>, Error> {
     let names = list(disk, &layout.boundaries())?;
@@ -283,119 +222,6 @@ fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<DirEntry>, Error> {
         let kind = if durable::is_absent(&source) { ErrorKind::Data } else { ErrorKind::Unavailable };
         Error::with_source(kind, format!("cannot list {}", dir.display()), source)
     })
-}
-
-/// Which files hold which entries.
-#[derive(Debug)]
-struct Segments {
-    /// The first index of each closed segment, in order.
-    firsts: Vec<u64>,
-    /// The first index of the live file as found.
-    live_first: u64,
-    /// The first index of the live file once an unfinished rotation is finished.
-    live_first_after: u64,
-    /// Whether the live file is there.
-    live_exists: bool,
-}
-
-impl Segments {
-    fn read(
-        disk: &dyn Disk,
-        layout: &Layout,
-        meta: &Meta,
-        checkpoint: &Checkpoint,
-    ) -> Result<Segments, Error> {
-        let dir = layout.dir().display();
-        let damaged = |what: String| {
-            Error::new(ErrorKind::Data, format!("{dir}: {what}; look with `graven verify {dir}`"))
-        };
-        let boundaries = boundaries(disk, layout)?;
-        let newest = *boundaries.last().expect("0 is always there");
-        if newest > 0 {
-            let (boundary, _) = read_signed(disk, &layout.boundary(newest), meta)?;
-            if boundary.size != newest || newest % TILE_WIDTH != 0 || checkpoint.size < newest {
-                let size = checkpoint.size;
-                let message = format!(
-                    "{dir}: the checkpoint of {size} entries is older than the segment that was closed at {newest}; \
-                     look with `graven verify {dir}`, then perhaps `graven repair {dir}`"
-                );
-                return Err(Error::new(ErrorKind::Data, message));
-            }
-        }
-        let mut firsts: Vec<u64> = Vec::new();
-        for name in list(disk, &layout.segments())? {
-            if let Some(first) = segment_first(&name.name) {
-                if name.metadata.bytes == 0 {
-                    return Err(damaged(format!("the segment {} is empty", name.name)));
-                }
-                firsts.push(first);
-            }
-        }
-        firsts.sort_unstable();
-        let live_exists = durable::exists(disk, layout.live()).map_err(|source| {
-            let message = format!("cannot look for {}", layout.live().display());
-            Error::with_source(ErrorKind::Unavailable, message, source)
-        })?;
-        // Every boundary but the newest begins a segment. The last of these may still be called by the live file's
-        // name, as long as nothing was recorded after it.
-        let expected = &boundaries[..boundaries.len() - 1];
-        let unfinished = !expected.is_empty()
-            && firsts == expected[..expected.len() - 1]
-            && live_exists
-            && checkpoint.size == newest;
-        if firsts != expected && !unfinished {
-            let gap = expected.iter().find(|first| !firsts.contains(first));
-            return Err(damaged(match gap {
-                Some(first) => format!("the segment that begins at entry {first} is missing"),
-                None => "there is a segment that no checkpoint closed".to_owned(),
-            }));
-        }
-        if !live_exists && checkpoint.size > newest {
-            return Err(damaged("the live file is missing".to_owned()));
-        }
-        let live_first = if unfinished { expected[expected.len() - 1] } else { newest };
-        Ok(Segments { firsts, live_first, live_first_after: newest, live_exists })
-    }
-
-    /// Whether a crash fell between a boundary checkpoint and the rename of its segment.
-    fn unfinished(&self) -> bool {
-        self.live_first != self.live_first_after
-    }
-
-    /// Finishes what a crash left of a rotation, and opens the live file. What is in the segment past `segment_end` is
-    /// cut first.
-    fn finish_rotation(
-        &self,
-        disk: &dyn Disk,
-        layout: &Layout,
-        segment_end: Option<u64>,
-    ) -> io::Result<Arc<dyn File>> {
-        if self.unfinished() {
-            if let Some(end) = segment_end {
-                let segment = durable::retried(|| disk.open(layout.live(), Open::Write))?;
-                durable::retried(|| segment.set_bytes(end))?;
-                durable::retried(|| segment.sync_all())?;
-            }
-            close_live(disk, layout, self.live_first)?;
-        }
-        if self.unfinished() || !self.live_exists {
-            // The rename may have been seen but not synced.
-            durable::sync_dir(disk, &layout.segments())?;
-            return create_live(disk, layout);
-        }
-        durable::sync_dir(disk, layout.live_parent())?;
-        durable::retried(|| disk.open(layout.live(), Open::Write))
-    }
-
-    /// All files in the order of the log, once the rotation is finished.
-    fn files(&self, layout: &Layout) -> Vec<PathBuf> {
-        let mut files: Vec<PathBuf> = self.firsts.iter().map(|first| layout.segment(*first)).collect();
-        if self.unfinished() {
-            files.push(layout.segment(self.live_first));
-        }
-        files.push(layout.live().to_owned());
-        files
-    }
 }
 
 /// The tree under the checkpoint: from `tiles/`, or from the segments when the tiles do not give its root.
