@@ -77,8 +77,13 @@ impl Engine {
 }
 
 /// What an opening puts on record about itself: other terms than before, and that it took place.
-pub(crate) fn opening(clock: &dyn Clock, before: &Terms, settings: &Settings, meta: &Meta) -> Vec<OwnLine> {
-    let terms = Terms::of(settings);
+pub(crate) fn opening(
+    clock: &dyn Clock,
+    before: &Terms,
+    terms: &Terms,
+    settings: &Settings,
+    meta: &Meta,
+) -> Vec<OwnLine> {
     let changed = terms.changes_since(before).map(|changes| own_line(clock, own::SETTINGS, &changes));
     let opened = settings.life_signs.then(|| {
         let detail =

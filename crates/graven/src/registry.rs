@@ -130,8 +130,8 @@ fn start(
         // What a crash left is on record, and sealed, before anybody uses the trail.
         handle.wait(&place.completion)?;
         handle.seal(place.index + 1)?;
-        Terms::of(&engine.settings).remember(&*engine.machine.disk, &engine.layout)?;
     }
+    remember_terms(&engine)?;
     Ok(handle)
 }
 
@@ -143,6 +143,12 @@ pub(crate) fn put_on_record(engine: &Engine, own: Vec<OwnLine>) -> Result<Option
     }
     engine.announce_losses();
     Ok(last)
+}
+
+/// Has the trail remember the terms that it is kept under from now on. Not before what changed is on record.
+pub(crate) fn remember_terms(engine: &Engine) -> Result<(), Error> {
+    let terms = Terms::of(&engine.settings).with_key_of(&engine.redactor);
+    terms.remember(&*engine.machine.disk, &engine.layout)
 }
 
 /// Locks, and creates or recovers.
@@ -165,10 +171,11 @@ fn make_ready(
         }
         adopted = create::create(&machine, &layout, &settings)?;
     }
+    let before = Terms::read(&*machine.disk, &layout)?;
     let mut recovered = recovery::recover(&machine, &layout, &settings, lock, mode)?;
+    let terms = Terms::of(&settings).with_key_of(&recovered.redactor);
     let mut own = own_entries(&machine, &mut recovered, adopted, mode);
-    let before = Terms::read(&*machine.disk, &layout);
-    own.extend(life::opening(&*machine.clock, &before, &settings, &recovered.meta));
+    own.extend(life::opening(&*machine.clock, &before, &terms, &settings, &recovered.meta));
     let lost = Arc::clone(&slot.lost);
     Ok(Ready { machine, layout, settings, recovered, lost, own })
 }

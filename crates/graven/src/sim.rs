@@ -16,7 +16,6 @@ use crate::publish::Publisher;
 use crate::recovery::Mode;
 use crate::registry::{self, Held, Slot};
 use crate::settings::{Machine, Settings};
-use crate::terms::Terms;
 use crate::trail::{Handle, Trail};
 
 /// What outlives an engine in one process: the losses that are still to be written down, and who holds the lock.
@@ -80,8 +79,8 @@ impl Process {
             place.completion.outcome().unwrap_or_else(|| Err(left_undone()))?;
             stepped.publish();
             stepped.trail.seal_to(place.index + 1)?;
-            Terms::of(&engine.settings).remember(&*engine.machine.disk, &engine.layout)?;
         }
+        registry::remember_terms(&engine)?;
         Ok(stepped)
     }
 }

@@ -1,8 +1,10 @@
 //! The terms that a trail is kept under: the settings that decide what gets into it without its callers' knowledge.
 //!
 //! A trail remembers them in `settings.json`, and an opening under other terms than the last says so in an entry
-//! `trail.settings`. The file holds only what is not the default, and a trail without it was kept under the defaults.
+//! `trail.settings`. The file holds what is not the default, and a trail without it was kept under the defaults.
 //! The entry is durable before the file is replaced: a crash between the two has the next opening say it again.
+//!
+//! Which key its marks are under is one of them: whoever puts another one there ends what equal marks say.
 //!
 //! What a caller is told of is none of the terms: neither how long it waits, nor how large a detail may be.
 
@@ -15,7 +17,12 @@ use crate::disk::Disk;
 use crate::durable;
 use crate::error::{Error, ErrorKind};
 use crate::layout::Layout;
+use crate::redact::Redactor;
 use crate::settings::{Settings, WhenFull};
+
+/// The name of the key that the marks are under. There is no default to differ from: a trail that has remembered none
+/// is older than this, and the one that it has is no change.
+const REDACTION_KEY: &str = "redaction_key";
 
 /// Settings by name; those that are the default are left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,16 +65,29 @@ impl Terms {
         Terms(terms)
     }
 
+    /// These, and the key that the marks are under.
+    pub(crate) fn with_key_of(mut self, redactor: &Redactor) -> Terms {
+        self.0.insert(REDACTION_KEY.to_owned(), redactor.key_id().into());
+        self
+    }
+
     /// The terms that the trail was last opened under. A file that cannot be understood says nothing, so the terms of
     /// now are put on record again.
-    pub(crate) fn read(disk: &dyn Disk, layout: &Layout) -> Terms {
-        let bytes = durable::read_file(disk, &layout.settings()).unwrap_or_default();
-        serde_json::from_slice(&bytes).unwrap_or_default()
+    pub(crate) fn read(disk: &dyn Disk, layout: &Layout) -> Result<Terms, Error> {
+        let path = layout.settings();
+        match durable::read_file(disk, &path) {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
+            Err(error) if durable::is_absent(&error) => Ok(Terms::default()),
+            Err(source) => {
+                let message = format!("cannot read {}", path.display());
+                Err(Error::with_source(ErrorKind::Unavailable, message, source))
+            }
+        }
     }
 
     /// Has the trail remember these; a file that says so already is left alone.
     pub(crate) fn remember(&self, disk: &dyn Disk, layout: &Layout) -> Result<(), Error> {
-        if Terms::read(disk, layout) == *self {
+        if Terms::read(disk, layout)? == *self {
             return Ok(());
         }
         let path = layout.settings();
@@ -84,6 +104,7 @@ impl Terms {
         let value = |terms: &Terms, name: &String| terms.0.get(name).cloned().unwrap_or(Value::Null);
         let changed: BTreeMap<String, Change> = names
             .into_iter()
+            .filter(|name| *name != REDACTION_KEY || before.0.contains_key(*name))
             .map(|name| (name.clone(), Change { from: value(before, name), to: value(self, name) }))
             .filter(|(_, change)| change.from != change.to)
             .collect();

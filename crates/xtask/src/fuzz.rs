@@ -38,6 +38,7 @@ const TARGETS: &[(&str, Option<&str>)] = &[
     ("tlog_proof", Some("note")),
     ("tile_path", Some("note")),
     ("settings", Some("note")),
+    ("redact", Some("redact")),
     ("engine", None),
 ];
 
@@ -87,13 +88,9 @@ fn fuzz(targets: &[&str], seconds: u64) -> Result<(), String> {
 fn build(targets: &[&str]) -> Result<PathBuf, String> {
     let folder = shell::target().join("fuzz");
     // Named, so that what runs while building (macros, build scripts) is not built for fuzzing.
-    let host = shell::output(Command::new("rustc").arg("-vV")).unwrap_or_default();
-    let host = host
-        .lines()
-        .find_map(|line| line.strip_prefix("host: "))
-        .ok_or("rustc does not say what it builds for")?;
+    let host = shell::host()?;
     let mut command = shell::cargo_command(&["build", "--release", "--manifest-path", "fuzz/Cargo.toml"]);
-    command.args(["--target", host, "--target-dir"]).arg(&folder);
+    command.args(["--target", &host, "--target-dir"]).arg(&folder);
     for target in targets {
         command.args(["--bin", target]);
     }

@@ -22,6 +22,7 @@ mod report;
 mod shell;
 mod suites;
 mod tidy;
+mod tsan;
 
 const HELP: &str = "\
 cargo xtask test [SUITE…]   run every suite, or those named; the summary is at the end
@@ -31,6 +32,7 @@ cargo xtask doc             build the documentation, private items included: tar
 cargo xtask bench [ARG…]    graven bench, built for speed; try --json
 cargo xtask fuzz T [SECS]   one fuzz target, for a minute or so many seconds; the targets are in fuzz/fuzz_targets
 cargo xtask miri            graven-core's tests under Miri; needs a nightly compiler that has it
+cargo xtask tsan [TEST…]    graven's tests under ThreadSanitizer; needs the sources of the standard library
 cargo xtask help            this text
 
 exit codes: 0 all passed, 1 something failed, 2 bad usage, 3 nothing failed but a suite could not run
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         }
         Some((&"fuzz", rest)) => only(fuzz::command(rest)),
         Some((&"miri", [])) => only(miri::command()),
+        Some((&"tsan", tests)) => only(tsan::command(tests)),
         None | Some((&("help" | "-h" | "--help"), _)) => {
             print_help();
             ExitCode::SUCCESS

@@ -27,6 +27,13 @@ pub(crate) fn cargo_command(arguments: &[&str]) -> Command {
     command
 }
 
+/// What the compiler builds for when not told otherwise, such as `x86_64-unknown-linux-gnu`.
+pub(crate) fn host() -> Result<String, String> {
+    let version = output(Command::new("rustc").arg("-vV")).unwrap_or_default();
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).ok_or_else(|| "rustc does not say what it builds for".to_owned())
+}
+
 /// Runs cargo in the root of the repository.
 pub(crate) fn cargo(arguments: &[&str]) -> Result<(), String> {
     run(&mut cargo_command(arguments))

@@ -3,7 +3,7 @@
 //! Such a flag means other things to other programs, so that the program must be named before it.
 
 use super::scan::Scan;
-use super::{mark, value};
+use super::value;
 
 pub(super) const RULE: &str = "command-secret";
 
@@ -77,8 +77,7 @@ pub(super) fn find(scan: &mut Scan<'_>, at: usize) -> Option<(usize, usize, &'st
     let end = bytes[start..].iter().position(is_end).map_or(bytes.len(), |length| start + length);
     scan.work(end - start);
     let (skipped, length) = form.secret(&scan.text[start..end])?;
-    let (start, end) = (start + skipped, start + skipped + length);
-    (!mark::is_known(scan.rules, &scan.text[start..end])).then_some((start, end, RULE))
+    Some((start + skipped, start + skipped + length, RULE))
 }
 
 /// What was seen of a command line.

@@ -31,6 +31,11 @@ impl Key {
         bytes[..DIGITS / 2].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// What tells this key from another, without being it.
+    pub(super) fn id(&self) -> String {
+        self.digits("the key of a trail's marks")
+    }
+
     /// What stands in a secret's place.
     pub(super) fn mark(&self, rule: &str, secret: &str) -> String {
         format!("{BEGIN}{rule}:{}]", self.digits(secret))
@@ -62,10 +67,25 @@ pub(super) fn is_known(rules: &Rules, text: &str) -> bool {
 
 /// Whether a mark begins within these places, or reaches into them.
 pub(super) fn overlaps_known(rules: &Rules, text: &str, start: usize, end: usize) -> bool {
+    end_of_known(rules, text, start, end).is_some()
+}
+
+/// Where a secret begins that was found at `start`: behind the marks that it begins with, or in. What was redacted
+/// before stays as it is, or a second time would make another mark of it.
+pub(super) fn behind_known(rules: &Rules, text: &str, start: usize) -> usize {
+    let mut start = end_of_known(rules, text, start, start).unwrap_or(start);
+    while let Some(end) = known_at(rules, text, start) {
+        start = end;
+    }
+    start
+}
+
+/// Where the first mark ends that begins before `end` and reaches beyond `start`.
+fn end_of_known(rules: &Rules, text: &str, start: usize, end: usize) -> Option<usize> {
     const MARK_BYTES_MAX: usize = BEGIN.len() + RULE_BYTES_MAX + DIGITS + 2;
     let from = start.saturating_sub(MARK_BYTES_MAX);
-    let begins = memchr::memchr_iter(b'[', &text.as_bytes()[from..end]);
-    begins.into_iter().any(|at| known_at(rules, text, from + at).is_some_and(|ends| ends > start))
+    let mut begins = memchr::memchr_iter(b'[', &text.as_bytes()[from..end]);
+    begins.find_map(|at| known_at(rules, text, from + at).filter(|ends| *ends > start))
 }
 
 /// The most bytes that the name of a rule may have.

@@ -112,7 +112,10 @@ impl<'a> Scan<'a> {
                     lookers_at(self.bytes(), place).find_map(|looker| self.look(looker, place))
                 }
             };
-            if let Some(hit) = found.filter(|hit| hit.start >= self.ended && hit.start < hit.end) {
+            let found = found
+                .map(|hit| Hit { start: mark::behind_known(self.rules, self.text, hit.start), ..hit })
+                .filter(|hit| hit.start >= self.ended && hit.start < hit.end);
+            if let Some(hit) = found {
                 self.at = hit.end;
                 self.ended = hit.end;
                 return Some(hit);

@@ -9,7 +9,7 @@ use graven::disk::Disk;
 use graven::disk::sim::{FailBut, Fault, Op, SimDisk, Step};
 use graven::fsck::{self, VerifyOptions};
 use graven::layout::Layout;
-use graven::{Error, ErrorKind, Settings, Trail};
+use graven::{Error, ErrorKind, Settings, Trail, WhenFull};
 use graven_core::verdict::Verdict;
 
 use crate::support::model::{DIR, Place, entry, lines, machine};
@@ -79,6 +79,19 @@ fn what_cannot_be_read_is_unavailable_and_not_damaged() {
         assert_eq!(verdict(&disk), Verdict::Intact, "{op:?} {name}");
         open(&disk, &clock).unwrap();
     }
+}
+
+#[test]
+fn settings_that_cannot_be_read_are_not_those_of_the_default() {
+    let (disk, clock) = (Place::InDir.disk(), SimClock::new(1));
+    let drops = || Place::InDir.settings().when_full(WhenFull::Drop);
+    Trail::open_on(drops(), machine(&disk, &clock)).unwrap().close_blocking().unwrap();
+    disk.inject(fails(Op::Open, "settings.json").forever());
+    let error = Trail::open_on(drops(), machine(&disk, &clock)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{}", error.chain());
+    disk.heal();
+    let trail = Trail::open_on(drops(), machine(&disk, &clock)).unwrap();
+    assert!(trail.is_empty(), "nothing has changed, and nobody says so: {:?}", trail.recent(1));
 }
 
 #[test]

@@ -49,11 +49,45 @@ fn a_trail_without_a_key_gets_one_and_a_damaged_key_is_no_reason_to_write_in_cle
     let trail = Trail::open(Settings::new(&dir)).unwrap();
     assert_is_key(&key);
     assert!(stored(&trail).contains("[redacted:"));
+    trail.close_blocking().unwrap();
     drop(trail);
     std::fs::write(&key, "short\n").unwrap();
     let error = Trail::open(Settings::new(&dir)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Data);
     assert!(error.to_string().contains("keys/redaction is not a redaction key"), "{error}");
+}
+
+#[test]
+fn another_key_than_before_is_put_on_record_once_and_by_a_name_that_gives_nothing_away() {
+    let (_folder, dir) = folder();
+    let key = dir.join("keys/redaction");
+    let open = || Trail::open(Settings::new(&dir)).unwrap();
+    let trail = open();
+    let before = stored(&trail);
+    trail.close_blocking().unwrap();
+    drop(trail);
+    let (first, id) = (std::fs::read_to_string(&key).unwrap(), key_id(&dir));
+    std::fs::write(&key, format!("{}\n", "7b".repeat(32))).unwrap();
+    let trail = open();
+    let entry = trail.recent(1).remove(0);
+    assert_eq!((entry.category, &*entry.action), (Category::Trail, "trail.settings"));
+    let change = serde_json::json!({"changed": {"redaction_key": {"from": id, "to": key_id(&dir)}}});
+    assert_eq!(entry.detail.unwrap().as_str().parse::<Value>().unwrap(), change);
+    assert!(!first.contains(&id) && id != key_id(&dir));
+    assert_ne!(stored(&trail), before);
+    trail.close_blocking().unwrap();
+    let length = trail.len();
+    drop(trail);
+    assert_eq!(open().len(), length, "the same key is no change");
+    // A trail that has remembered none, as one that is older than redaction, has nothing to compare with.
+    std::fs::remove_file(dir.join("settings.json")).unwrap();
+    assert_eq!(open().len(), length);
+    assert_eq!(key_id(&dir).len(), 12, "it is remembered from now on");
+}
+
+fn key_id(dir: &Path) -> String {
+    let settings: Value = serde_json::from_slice(&std::fs::read(dir.join("settings.json")).unwrap()).unwrap();
+    settings["redaction_key"].as_str().unwrap().to_owned()
 }
 
 #[test]

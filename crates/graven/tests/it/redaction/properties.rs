@@ -87,6 +87,30 @@ fn equal_secrets_have_equal_marks_and_other_keys_other_ones() {
 }
 
 #[test]
+fn a_mark_is_left_alone_by_a_rule_that_would_begin_in_it() {
+    let redactor = redactor();
+    // Once `-p` has its mark, the open quote of `-u` holds a colon: the one in the mark.
+    let once = redactor.text("mysql curl -u\" -pq6HEYvs.\u{1}d9").into_owned();
+    assert!(once.contains("-p[redacted:command-secret:"), "{once}");
+    assert_eq!(redactor.text(&once), once.as_str());
+}
+
+#[test]
+fn a_text_with_no_end_of_secrets_in_secrets_goes_as_a_whole() {
+    let redactor = redactor();
+    // Each address is too long to be known as one until the one in its password has become a mark.
+    let address = format!("db://app:{}", "x".repeat(70));
+    let nested = |depth| format!("see {}q7Hd93kfLw02@host", address.repeat(depth));
+    assert!(redactor.text(&nested(3)).starts_with("see db://app:[redacted:url-password:"));
+    let deep = nested(12);
+    let once = redactor.text(&deep).into_owned();
+    assert!(once.starts_with("[redacted:whole:"), "{once}");
+    assert_eq!(redactor.text(&once), once.as_str());
+    let findings = redactor.explain_text(&deep);
+    assert_eq!((findings.len(), &*findings[0].rule, findings[0].place), (1, "whole", None));
+}
+
+#[test]
 fn a_forged_mark_hides_nothing() {
     let redactor = redactor();
     for secret in

@@ -1,0 +1,69 @@
+//! Redaction: whatever a text is, a planted secret does not get through, JSON stays JSON, and the work grows with the
+//! size of the text and no faster.
+//!
+//! Bytes are read as one text; the first byte says where in it the secret is put.
+
+#![no_main]
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use graven::{Redaction, Redactor};
+use libfuzzer_sys::fuzz_target;
+
+/// In two parts, so that no file of ours holds one.
+const SECRET: &str = concat!("gh", "p_0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R");
+
+/// How many bytes may be looked at for each byte of a text, and for any text at all.
+const WORK_MAX: (usize, usize) = (600, 64 << 10);
+
+static REDACTOR: LazyLock<Redactor> =
+    LazyLock::new(|| Redactor::new(Redaction::default()).expect("there is randomness"));
+
+fuzz_target!(|data: &[u8]| {
+    let Some((place, text)) = data.split_first() else { return };
+    let text = String::from_utf8_lossy(text);
+    any(&text);
+    planted(&text, usize::from(*place));
+});
+
+/// What holds of every text.
+fn any(text: &str) {
+    let redacted = REDACTOR.text(text);
+    let findings = REDACTOR.explain_text(text);
+    assert_eq!(redacted != text, !findings.is_empty(), "what changes has a secret");
+    for finding in &findings {
+        assert!(redacted.len() >= finding.replacement.len(), "a mark is in the text");
+        if let Some((start, length)) = finding.place {
+            assert!(text.get(start..start + length).is_some(), "a place is in the text: {finding:?}");
+        }
+    }
+    assert_eq!(REDACTOR.text(&redacted), redacted, "a second time changes nothing");
+    let (each, any) = WORK_MAX;
+    assert!(REDACTOR.testing_only_work(text) <= each * text.len() + any, "the work is linear");
+
+    match REDACTOR.json(text) {
+        Some(Cow::Borrowed(same)) => assert_eq!(same, text),
+        Some(Cow::Owned(changed)) => {
+            serde_json::from_str::<&serde_json::value::RawValue>(&changed).expect("JSON stays JSON");
+            assert!(!REDACTOR.explain_json(text).expect("it is JSON").is_empty());
+        }
+        None => assert!(REDACTOR.explain_json(text).is_none()),
+    }
+    let argv: Vec<String> = text.split('\0').map(str::to_owned).collect();
+    assert_eq!(REDACTOR.argv(&argv).len(), argv.len(), "each argument stays one");
+}
+
+/// Between any two texts, a secret is found: as a text, as a string in JSON, as a key, as an argument.
+fn planted(text: &str, place: usize) {
+    let middle = (0..=text.len() * place / 255).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let (left, right) = text.split_at(middle);
+    let whole = format!("{left} {SECRET} {right}");
+    let gone = |text: &str, how: &str| assert!(!text.contains(SECRET), "{how}: {text:?}");
+    gone(&REDACTOR.text(&whole), "a text");
+    let json = serde_json::json!([{ "plain": whole }, { &*whole: 1 }]).to_string();
+    gone(&REDACTOR.json(&json).expect("it is JSON"), "JSON");
+    for argument in REDACTOR.argv(&[left.to_owned(), whole, right.to_owned()]) {
+        gone(&argument, "an argument");
+    }
+}
