@@ -3,8 +3,11 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use serde_json::Value;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
 use crate::run::{Done, Place};
 
@@ -97,7 +100,18 @@ fn a_signal_that_ends_the_command_is_told() {
 #[test]
 fn signals_are_passed_on() {
     let place = Place::with_trail();
-    for (signal, code) in [("TERM", 11), ("INT", 12), ("HUP", 13), ("USR1", 14), ("USR2", 15), ("QUIT", 16)] {
+    for (signal, number, code) in [
+        ("TERM", SIGTERM, 11),
+        ("INT", SIGINT, 12),
+        ("HUP", SIGHUP, 13),
+        ("USR1", SIGUSR1, 14),
+        ("USR2", SIGUSR2, 15),
+        ("QUIT", SIGQUIT, 16),
+    ] {
+        // A test run in the background may have been told to ignore it, and its children with it. What a process
+        // handles, its children do not ignore; here it does what it always did.
+        let handled = Arc::new(AtomicBool::new(true));
+        signal_hook::flag::register_conditional_default(number, handled).unwrap();
         // It ends by itself, or a signal that does not come would leave us waiting, and it running, for ever.
         let script = format!(
             "trap 'exit {code}' {signal}; echo ready; for i in $(seq 500); do sleep 0.02; done; exit 99"

@@ -6,6 +6,7 @@
 mod audit_endpoint;
 mod client;
 mod every_category;
+mod full_disk;
 mod killed;
 mod refusals;
 mod server;

@@ -1,7 +1,7 @@
 //! The server as a process with a trail of its own.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use graven::fsck::{self, VerifyOptions};
@@ -19,19 +19,49 @@ pub(crate) const USER: &str = "user-token-of-the-test";
 
 /// A running server. Killed when dropped.
 pub(crate) struct Server {
-    folder: TempDir,
+    _folder: TempDir,
+    trail: PathBuf,
     child: Child,
     pub(crate) admin: Client,
     pub(crate) user: Client,
 }
 
+/// Mounts a file system of 1 MiB over a folder that nobody else sees, and becomes the command behind it.
+const SMALL_DISK: &str = "mount -t tmpfs -o size=1m none \"$1\" && shift && exec \"$@\"";
+
 impl Server {
     pub(crate) fn start() -> Server {
         let folder = tempfile::tempdir().unwrap();
+        let command = Command::new(env!("CARGO_BIN_EXE_agent-server"));
+        let trail = folder.path().join("trail");
+        Server::start_as(command, folder, trail)
+    }
+
+    /// With its trail on a file system of 1 MiB; `None` where the machine allows none.
+    pub(crate) fn start_on_a_small_disk() -> Option<Server> {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = folder.path().join("disk");
+        std::fs::create_dir(&disk).unwrap();
+        let on_disk = |program: &str| {
+            let mut command = Command::new("unshare");
+            command.args(["--user", "--map-root-user", "--mount", "sh", "-c", SMALL_DISK, "sh"]);
+            command.arg(&disk).arg(program);
+            command
+        };
+        on_disk("true").status().ok().filter(ExitStatus::success)?;
+        let trail = disk.join("trail");
+        let mut server = Server::start_as(on_disk(env!("CARGO_BIN_EXE_agent-server")), folder, trail.clone());
+        // From here, the way to it leads through the process that has it.
+        let root = PathBuf::from(format!("/proc/{}/root", server.child.id()));
+        server.trail = root.join(trail.strip_prefix("/").unwrap());
+        Some(server)
+    }
+
+    fn start_as(mut command: Command, folder: TempDir, trail: PathBuf) -> Server {
         std::fs::create_dir(folder.path().join("tmp")).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_agent-server"))
+        let mut child = command
             .args(["--listen", "127.0.0.1:0", "--admin-token", ADMIN, "--user-token", USER, "--trail"])
-            .arg(folder.path().join("trail"))
+            .arg(&trail)
             .env("TMPDIR", folder.path().join("tmp"))
             .stdout(Stdio::piped())
             .spawn()
@@ -40,11 +70,12 @@ impl Server {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on http://").unwrap().parse().unwrap();
         let client = |token: &str| Client { address, token: Some(token.to_owned()) };
-        Server { folder, child, admin: client(ADMIN), user: client(USER) }
+        Server { _folder: folder, trail, child, admin: client(ADMIN), user: client(USER) }
     }
 
-    fn trail(&self) -> PathBuf {
-        self.folder.path().join("trail")
+    /// Where its trail is.
+    pub(crate) fn trail(&self) -> &Path {
+        &self.trail
     }
 
     /// Sends a signal to the server, and only to it.
