@@ -376,13 +376,14 @@ impl Run {
                 format!("{when}: {}: {:?} {:?}", report.verdict, report.findings, report.warnings)
             });
         }
-        if accuses && self.canary != Some(Canary::BlindVerifier) {
+        // Rot in the version of graven.json leaves a trail of which the verifier says that it cannot tell.
+        if report.verdict.exit_code() != 0 && self.canary != Some(Canary::BlindVerifier) {
             return Ok(());
         }
         self.check_called_intact(report.sealed, report.root)
     }
 
-    /// The verifier accuses nobody: then nothing below a checkpoint may be missing or changed. Looked at by other code.
+    /// The verifier finds nothing wrong: then nothing below a checkpoint may be missing or changed. Looked at by other code.
     fn check_called_intact(&mut self, sealed: u64, root: Option<Hash>) -> Checked {
         let stored = Stored::look(&self.disk.inner, &self.plan.layout);
         let wrong = |what: String| Rule::CalledIntact.broken(what);
