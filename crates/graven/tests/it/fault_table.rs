@@ -403,6 +403,11 @@ fn creating() {
         Write keys/redaction.tmp: Unavailable
         SyncAll keys/redaction.tmp: Unavailable
         Rename keys/redaction.tmp: Unavailable
+        Create settings.json.tmp: Unavailable
+        SetBytes settings.json.tmp: Unavailable
+        Write settings.json.tmp: Unavailable
+        SyncAll settings.json.tmp: Unavailable
+        Rename settings.json.tmp: Unavailable
         ",
     );
 }

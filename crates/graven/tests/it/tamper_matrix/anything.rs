@@ -30,8 +30,9 @@ fn change(random: &mut Rng, bytes: &mut Vec<u8>) {
 #[test]
 fn any_mixture_of_changes_is_noticed() {
     let specimen = Specimen::new(1_500, 40_000);
-    let names: Vec<&String> =
-        specimen.files.keys().filter(|name| *name != "graven.json" && *name != "closed").collect();
+    // These say nothing of the entries.
+    let other = ["graven.json", "closed", "settings.json"];
+    let names: Vec<&String> = specimen.files.keys().filter(|name| !other.contains(&&***name)).collect();
     for seed in 0..400 {
         let mut random = Rng::with_seed(seed);
         let mut changed = Vec::new();
