@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use fastrand::Rng;
-use graven::disk::{Disk, OsDisk};
+use graven::disk::{DirEntry, Disk, OsDisk};
 use graven::durable;
+use graven::layout::segment_first;
 use graven::reader::Reader;
 use graven_core::verdict::Verdict;
 
@@ -98,15 +99,7 @@ impl Tampering {
                 expected(Verdict::Inserted, Some(index))
             }
             Tampering::TailCut => victim.cut_tail(random),
-            Tampering::SegmentDeleted => {
-                let segments = victim.copy.join("segments");
-                let names = OsDisk.read_dir(&segments);
-                let names = names.map_err(|error| Failure::file("list", &segments, &error))?;
-                let Some(name) = random.choice(&names) else { return Ok(None) };
-                remove(&segments.join(&name.name))?;
-                let first = graven::layout::segment_first(&name.name);
-                expected(Verdict::Missing, first)
-            }
+            Tampering::SegmentDeleted => victim.delete_segment(random),
             Tampering::BlobChanged => {
                 let Some((index, name)) = random.choice(victim.blobs) else { return Ok(None) };
                 let path = victim.copy.join("blobs").join(name);
@@ -161,6 +154,24 @@ impl Victim<'_> {
         Ok(Some(Expected { verdict: Verdict::Truncated, index: Some(index) }))
     }
 
+    /// Deletes one of the closed segments.
+    fn delete_segment(&self, random: &mut Rng) -> Result<Option<Expected>, Failure> {
+        let segments = self.copy.join("segments");
+        let names = OsDisk.read_dir(&segments);
+        let names = names.map_err(|error| Failure::file("list", &segments, &error))?;
+        let named = |name: &DirEntry| Some((segment_first(&name.name)?, segments.join(&name.name)));
+        let all: Vec<(u64, PathBuf)> = names.iter().filter_map(named).collect();
+        let Some((first, path)) = random.choice(&all) else { return Ok(None) };
+        let deleted = lines(path)?;
+        remove(path)?;
+        // A live file of as many entries, none of them sealed, could be that segment before a rotation has renamed it:
+        // then its entries are other ones than were signed.
+        let stands_for_it =
+            self.sealed == first + deleted && lines(&self.copy.join("audit.jsonl"))? == deleted;
+        let verdict = if stands_for_it { Verdict::Altered } else { Verdict::Missing };
+        Ok(Some(Expected { verdict, index: Some(*first) }))
+    }
+
     fn place(&self, index: u64) -> Result<(PathBuf, usize), Failure> {
         let place = Reader::open(self.copy)?.place(index)?;
         let place = place.ok_or_else(|| Failure::cannot(format_args!("entry {index} is nowhere")))?;
@@ -174,6 +185,11 @@ fn change_byte(path: &Path, place: impl FnOnce(usize) -> usize) -> Result<(), Fa
     let place = place(bytes.len());
     bytes[place] = if bytes[place] == b'x' { b'y' } else { b'x' };
     files::write(path, &bytes)
+}
+
+/// How many entries a file has.
+fn lines(path: &Path) -> Result<u64, Failure> {
+    Ok(memchr::memchr_iter(b'\n', &read(path)?).count() as u64)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
