@@ -34,7 +34,7 @@ use serde_json::Value;
 
 use crate::error::Error;
 use crate::recording::Receipt;
-use crate::settings::Machine;
+use crate::seam::machine::Machine;
 use crate::trail::Trail;
 use native::Correlation;
 use shared::{Shared, Told};

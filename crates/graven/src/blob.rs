@@ -3,10 +3,10 @@
 use graven_core::entry::Blob;
 use graven_core::hash::{Hash, sha256};
 
-use crate::disk::Disk;
 use crate::durable;
 use crate::error::{Error, ErrorKind};
 use crate::layout::Layout;
+use crate::seam::disk::Disk;
 
 /// Makes blobs durable, before any line that names them is written.
 pub(crate) fn write_all(disk: &dyn Disk, layout: &Layout, blobs: &[Blob]) -> Result<(), Error> {

@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::blob;
-use crate::disk::File;
 use crate::durable;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind};
 use crate::publish::Publisher;
 use crate::queue::Group;
+use crate::seam::disk::File;
 
 /// The live file, as the writer knows it.
 #[derive(Debug)]

@@ -12,14 +12,15 @@ use graven_core::hash::Hash;
 use graven_core::note::{SigningKey, check_name};
 use sha2::{Digest, Sha256};
 
-use crate::disk::{Disk, Kind, Open};
 use crate::durable;
 use crate::error::{Error, ErrorKind};
 use crate::layout::Layout;
 use crate::meta::{Meta, SEGMENT_BYTES, VERSION};
 use crate::publish::sign;
 use crate::rotation::create_live;
-use crate::settings::{Machine, Settings};
+use crate::seam::disk::{Disk, Kind, Open};
+use crate::seam::machine::Machine;
+use crate::settings::Settings;
 use crate::terms::Terms;
 
 /// A file that stood where the live file belongs, and was moved aside.

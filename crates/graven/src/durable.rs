@@ -11,7 +11,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::disk::{Disk, File, Open};
+use crate::seam::disk::{Disk, File, Open};
 
 /// How often a call that was interrupted is tried again before the interruption is an error. A disk that never
 /// answers anything else must not hang the engine.

@@ -31,7 +31,8 @@ use crate::queue::{Line, Queue};
 use crate::redact::Redactor;
 use crate::registry::{Held, Ready};
 use crate::ring::Ring;
-use crate::settings::{Machine, Settings};
+use crate::seam::machine::Machine;
+use crate::settings::Settings;
 use crate::watchdog::Watchdog;
 
 /// One open trail.
@@ -249,9 +250,16 @@ impl Engine {
     }
 }
 
-/// Whether this is a thread of some engine: then nobody may wait here for an engine to end. Not even for another
-/// one, whose thread may wait for this one.
-pub(crate) fn on_an_engines_thread() -> bool {
+/// Whether the calling thread belongs to the engine of an open trail, of this trail or of any other.
+///
+/// Such a thread must not wait for an entry to be recorded: the entry is written by this thread, or by one that may be
+/// waiting for it. Code that runs inside a waker or a `tracing` subscriber can be called there; it asks this first and
+/// then uses [`Trail::emit`](crate::Trail::emit).
+///
+/// ```
+/// assert!(!graven::on_a_trails_thread());
+/// ```
+pub fn on_a_trails_thread() -> bool {
     OURS.get()
 }
 

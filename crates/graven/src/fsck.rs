@@ -29,7 +29,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::layout::Layout;
-use crate::settings::Machine;
+use crate::seam::machine::Machine;
 use crate::state::{Memory, State};
 
 use examine::{Examination, Examiner};

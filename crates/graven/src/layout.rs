@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::disk::{Disk, Kind};
 use crate::durable;
+use crate::seam::disk::{Disk, Kind};
 
 /// The paths of one trail: its live file, and the directory that holds all the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -23,10 +23,6 @@
 //! Where to start reading: [`Trail::record`], then `docs/LIFE_OF_AN_ENTRY.md`.
 
 pub mod audit;
-pub mod clock;
-#[cfg(feature = "sim")]
-pub mod clock_sim;
-pub mod disk;
 pub mod durable;
 #[cfg(feature = "macros")]
 #[doc(hidden)]
@@ -69,6 +65,7 @@ mod recovery;
 mod registry;
 mod ring;
 mod rotation;
+mod seam;
 mod settings;
 mod tail;
 mod terms;
@@ -78,11 +75,13 @@ mod watchdog;
 pub use act::{ABANDONED, Act, Beginning, Finishing};
 pub use actor::{Actor, ActorFields, Scoped};
 pub use batch::RecordingBatch;
+#[doc(hidden)]
+pub use block_on::block_on;
 pub use counters::Counters;
 pub use default_trail::{default_trail, init_trail};
+pub use engine::on_a_trails_thread;
 pub use error::{Error, ErrorKind};
 pub use event::without_events;
-pub use flood::Flood;
 pub use graven_core::entry::{Agent, Category, Detail, Entry, Outcome, Phase, Source};
 pub use graven_core::hash::Hash;
 pub use graven_core::note::VerifierKey;
@@ -90,7 +89,10 @@ pub use graven_core::note::VerifierKey;
 pub use graven_macros::audited;
 pub use recording::{Receipt, Recording};
 pub use redact::{Redaction, Redactor};
-pub use settings::{Machine, Settings, WhenFull};
+pub use seam::machine::Machine;
+pub use seam::{clock, disk};
+pub use settings::flood::Flood;
+pub use settings::{Settings, WhenFull};
 pub use trail::{Key, Trail};
 
 /// The examples of the README, so that they compile.

@@ -9,16 +9,13 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::meta::Meta;
 use crate::own::{self, OwnLine, own_line};
 use crate::queue::Line;
+use crate::seam::clock::{Clock, milliseconds};
 use crate::settings::Settings;
 use crate::terms::Terms;
-
-/// The shortest heartbeat: more often is noise.
-pub(crate) const HEARTBEAT_MIN: Duration = Duration::from_millis(10);
 
 /// When the engine last put anything on record, in milliseconds of its clock. Kept only for a heartbeat.
 #[derive(Debug)]
@@ -91,11 +88,6 @@ pub(crate) fn opening(
         own_line(clock, own::OPENED, &detail)
     });
     changed.into_iter().chain(opened).collect()
-}
-
-/// Whole milliseconds.
-pub(crate) fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl OwnLine {

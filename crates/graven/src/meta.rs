@@ -6,10 +6,10 @@ use chrono::{DateTime, Utc};
 use graven_core::note::VerifierKey;
 use serde::{Deserialize, Serialize};
 
-use crate::disk::Disk;
 use crate::durable;
 use crate::error::{Error, ErrorKind};
 use crate::layout::Layout;
+use crate::seam::disk::Disk;
 
 /// The only format version there is.
 pub const VERSION: u64 = 1;

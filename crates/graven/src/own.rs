@@ -1,12 +1,10 @@
 //! The engine's own entries, of the reserved category `trail`: what happened to the trail itself.
 
-use chrono::{DateTime, Utc};
 use graven_core::entry::{Category, Entry, Outcome};
 use graven_core::hash::{Hash, leaf_hash};
 use serde::Serialize;
-use uuid::Builder;
 
-use crate::clock::Clock;
+use crate::seam::clock::{Clock, id_at};
 
 /// Entries were dropped: how many, by category.
 pub(crate) const GAP: &str = "trail.gap";
@@ -49,18 +47,6 @@ pub(crate) fn own_line(clock: &dyn Clock, action: &str, detail: &impl Serialize)
 pub(crate) fn complete(entry: &mut Entry, clock: &dyn Clock) {
     let timestamp = *entry.timestamp.get_or_insert_with(|| clock.now());
     if entry.id.is_none() {
-        entry.id = Some(uuid_v7(timestamp, clock));
+        entry.id = Some(id_at(timestamp, clock));
     }
-}
-
-/// A UUID of version 7 (RFC 9562 §5.7): the time in milliseconds, then random bits.
-pub(crate) fn uuid_v7(now: DateTime<Utc>, clock: &dyn Clock) -> String {
-    let mut random = [0; 10];
-    random[..8].copy_from_slice(&clock.random().to_le_bytes());
-    random[8..].copy_from_slice(&clock.random().to_le_bytes()[..2]);
-    // Before 1970 there is no such id; the time is in the entry all the same.
-    let milliseconds = u64::try_from(now.timestamp_millis()).unwrap_or(0);
-    let uuid = Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid();
-    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
-    uuid.hyphenated().encode_lower(&mut text).to_owned()
 }

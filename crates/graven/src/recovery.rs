@@ -20,7 +20,6 @@ use serde::Serialize;
 
 use crate::commit::Live;
 use crate::create::read_signing_key;
-use crate::disk::{DirEntry, Disk};
 use crate::durable;
 use crate::error::{Error, ErrorKind};
 use crate::layout::Layout;
@@ -29,7 +28,9 @@ use crate::meta::Meta;
 use crate::rebuild;
 use crate::redact::{self, Redactor};
 use crate::registry::Held;
-use crate::settings::{Machine, Settings};
+use crate::seam::disk::{DirEntry, Disk};
+use crate::seam::machine::Machine;
+use crate::settings::Settings;
 use crate::tail::last_lines;
 
 use closed::Closed;

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use crate::counters::Lost;
 use crate::create::{self, Adopted};
-use crate::disk::LockGuard;
 use crate::durable;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind};
@@ -16,7 +15,9 @@ use crate::life;
 use crate::own::{self, OwnLine, own_line};
 use crate::queue::{Line, Place};
 use crate::recovery::{self, Mode, Recovered};
-use crate::settings::{Machine, Settings};
+use crate::seam::disk::LockGuard;
+use crate::seam::machine::Machine;
+use crate::settings::Settings;
 use crate::terms::Terms;
 use crate::trail::Handle;
 
@@ -222,7 +223,7 @@ fn lock(machine: &Machine, layout: &Layout, slot: &Arc<Slot>) -> Result<Held, Er
         return Err(Error::new(ErrorKind::Unavailable, message));
     };
     let name = format!("process {}\n", std::process::id());
-    let written = disk.open(&path, crate::disk::Open::Create).and_then(|file| {
+    let written = disk.open(&path, crate::seam::disk::Open::Create).and_then(|file| {
         file.set_bytes(0)?;
         durable::write_all_at(&*file, name.as_bytes(), 0)
     });

@@ -19,12 +19,12 @@ use std::sync::{MutexGuard, PoisonError};
 use graven_core::tile::TILE_WIDTH;
 
 use crate::commit::{Live, Writer};
-use crate::disk::{Disk, Open};
 use crate::durable;
 use crate::error::{Error, ErrorKind};
 use crate::layout::Layout;
 use crate::publish::Publisher;
 use crate::queue::Group;
+use crate::seam::disk::{Disk, Open};
 
 impl Writer {
     /// Closes the live file as a segment if it is large or old enough and `size` may be a boundary.
@@ -87,7 +87,7 @@ pub(crate) fn close_live(disk: &dyn Disk, layout: &Layout, first: u64) -> std::i
 pub(crate) fn create_live(
     disk: &dyn Disk,
     layout: &Layout,
-) -> std::io::Result<std::sync::Arc<dyn crate::disk::File>> {
+) -> std::io::Result<std::sync::Arc<dyn crate::seam::disk::File>> {
     let file = durable::retried(|| disk.open(layout.live(), Open::CreateNew))?;
     durable::retried(|| file.sync_all())?;
     durable::sync_dir(disk, layout.live_parent())?;

@@ -1,17 +1,18 @@
 //! How a trail is to be kept: plain data, given when it is opened.
 
+pub(crate) mod flood;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use graven_core::entry::Category;
 
-use crate::clock::{Clock, OsClock};
-use crate::disk::{Disk, OsDisk};
-use crate::flood::Flood;
-use crate::life::HEARTBEAT_MIN;
 use crate::redact::Redaction;
+use flood::Flood;
+
+/// The shortest heartbeat: more often is noise.
+const HEARTBEAT_MIN: Duration = Duration::from_millis(10);
 
 /// What to do with an entry when storage is slow or the queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,21 +197,5 @@ impl Settings {
     pub fn signing_key(mut self, file: impl Into<PathBuf>) -> Settings {
         self.signing_key = Some(file.into());
         self
-    }
-}
-
-/// What a trail runs on: a disk and a clock. The system's, unless a simulator passes in others.
-#[derive(Debug, Clone)]
-pub struct Machine {
-    /// Where files live.
-    pub disk: Arc<dyn Disk>,
-    /// Where time and chance come from.
-    pub clock: Arc<dyn Clock>,
-}
-
-impl Machine {
-    /// The operating system's disk and clock.
-    pub fn os() -> Machine {
-        Machine { disk: Arc::new(OsDisk), clock: Arc::new(OsClock::new()) }
     }
 }

@@ -15,7 +15,8 @@ use crate::error::{Error, ErrorKind};
 use crate::publish::Publisher;
 use crate::recovery::Mode;
 use crate::registry::{self, Held, Slot};
-use crate::settings::{Machine, Settings};
+use crate::seam::machine::Machine;
+use crate::settings::Settings;
 use crate::trail::{Handle, Trail};
 
 /// What outlives an engine in one process: the losses that are still to be written down, and who holds the lock.

@@ -12,11 +12,11 @@ use graven_core::hash::{Hash, sha256};
 use graven_core::note::VerifierKey;
 use serde::{Deserialize, Serialize};
 
-use crate::disk::Disk;
 use crate::durable;
 use crate::error::{Error, ErrorKind};
 use crate::layout::Layout;
-use crate::settings::Machine;
+use crate::seam::disk::Disk;
+use crate::seam::machine::Machine;
 
 /// The folder of the user's state: `$XDG_STATE_HOME/graven`, else `~/.local/state/graven`; `None` when neither variable
 /// is set.

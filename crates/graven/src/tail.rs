@@ -3,8 +3,8 @@
 use std::io;
 use std::path::Path;
 
-use crate::disk::{Disk, Open};
 use crate::durable;
+use crate::seam::disk::{Disk, Open};
 
 /// How much is read at a time.
 const BLOCK_BYTES: u64 = 1 << 20;

@@ -13,11 +13,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::disk::Disk;
 use crate::durable;
 use crate::error::{Error, ErrorKind};
 use crate::layout::Layout;
 use crate::redact::Redactor;
+use crate::seam::clock::milliseconds;
+use crate::seam::disk::Disk;
 use crate::settings::{Settings, WhenFull};
 
 /// The name of the key that the marks are under. There is no default to differ from: a trail that has remembered none
@@ -61,7 +62,7 @@ impl Terms {
         set("redaction", settings.redaction.terms());
         set("life_signs", settings.life_signs.then(|| true.into()));
         set("flood_control", settings.flood.map(|flood| flood.terms()));
-        set("heartbeat_ms", settings.heartbeat.map(|every| crate::life::milliseconds(every).into()));
+        set("heartbeat_ms", settings.heartbeat.map(|every| milliseconds(every).into()));
         Terms(terms)
     }
 

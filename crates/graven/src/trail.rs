@@ -15,7 +15,7 @@ use crate::batch::RecordingBatch;
 use crate::block_on::block_on;
 use crate::completion::Completion;
 use crate::counters::{Counters, Losses};
-use crate::engine::{Engine, Threads, on_an_engines_thread};
+use crate::engine::{Engine, Threads, on_a_trails_thread};
 use crate::error::{Error, ErrorKind};
 use crate::layout::Layout;
 use crate::offload::offload;
@@ -24,7 +24,8 @@ use crate::recording::{self, Receipt, Recording};
 use crate::redact::Redactor;
 use crate::registry;
 use crate::ring::Snapshot;
-use crate::settings::{Machine, Settings, WhenFull};
+use crate::seam::machine::Machine;
+use crate::settings::{Settings, WhenFull};
 
 /// How long a caller waits for a checkpoint or a flush, when no deadline was set: as for an entry.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -368,7 +369,7 @@ impl Handle {
     /// `patience`. On a thread of an engine (an executor may drop the last handle while it is woken) nobody can wait.
     /// They end by themselves then.
     pub(crate) fn join(&self, patience: Duration) -> bool {
-        if on_an_engines_thread() || !self.engine.wait_for_end(patience) {
+        if on_a_trails_thread() || !self.engine.wait_for_end(patience) {
             return false;
         }
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
@@ -383,7 +384,7 @@ impl Drop for Handle {
     fn drop(&mut self) {
         self.engine.end_queue();
         // Nobody is told of a failure here, so with more patience than a caller may ask for.
-        if !self.join(self.deadline().max(DEADLINE)) && !on_an_engines_thread() {
+        if !self.join(self.deadline().max(DEADLINE)) && !on_a_trails_thread() {
             let dir = self.engine.layout.dir().display();
             tracing::error!(trail = %dir, "storage hangs: the trail is not closed, and what is queued is not written yet");
         }

@@ -27,7 +27,7 @@ impl Watchdog {
             WhenFull::Wait(deadline) => Some(deadline),
             WhenFull::Drop => None,
         });
-        let windows = settings.flood.map(|flood| flood.window());
+        let windows = settings.flood.map(|flood| flood.window);
         let shortest = deadlines.chain(windows).min().unwrap_or(Duration::from_secs(1));
         let tick = (shortest / 4).clamp(Duration::from_millis(5), Duration::from_secs(1));
         Watchdog { watching: AtomicBool::new(false), ended: Mutex::new(false), changed: Condvar::new(), tick }

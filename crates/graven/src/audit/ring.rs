@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::layout::Layout;
 use crate::reader::Reader;
 use crate::ring::{Snapshot, category_of};
-use crate::settings::Machine;
+use crate::seam::machine::Machine;
 use crate::trail::Trail;
 
 /// The newest entries that were not recorded in a trail, or perhaps not.

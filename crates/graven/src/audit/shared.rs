@@ -11,11 +11,11 @@ use super::sink::Sink;
 use super::{AuditCategory, AuditEntry, AuditOutcome};
 use crate::error::{Error, ErrorKind};
 use crate::offload::offload;
-use crate::own::uuid_v7;
 use crate::reader::Reader;
 use crate::recording::Receipt;
 use crate::redact::Redactor;
-use crate::settings::Machine;
+use crate::seam::clock::id_at;
+use crate::seam::machine::Machine;
 use crate::trail::Trail;
 
 /// What the clones of a log share.
@@ -54,7 +54,7 @@ impl Shared {
         detail: Option<Value>,
     ) -> AuditEntry {
         let timestamp = self.machine.clock.now();
-        let id = uuid_v7(timestamp, &*self.machine.clock);
+        let id = id_at(timestamp, &*self.machine.clock);
         AuditEntry { id, timestamp, category, action, principal, outcome, detail, duration_ms: None }
     }
 

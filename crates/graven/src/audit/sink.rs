@@ -20,7 +20,8 @@ use crate::completion::Completion;
 use crate::counters::Losses;
 use crate::error::{Error, ErrorKind};
 use crate::offload::offload;
-use crate::settings::{Machine, Settings};
+use crate::seam::machine::Machine;
+use crate::settings::Settings;
 use crate::trail::Trail;
 
 /// How long to leave storage alone after the second failure in a row; after each further one twice as long. After

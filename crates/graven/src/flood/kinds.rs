@@ -8,7 +8,7 @@ use graven_core::hash::Hash;
 
 use super::Flood;
 use super::kind::Kind;
-use crate::life::milliseconds;
+use crate::seam::clock::milliseconds;
 
 /// At most so many bytes of lines are kept: 4 MiB. A kind whose line finds no place is not counted.
 const LINES_BYTES_MAX: usize = 4 << 20;

@@ -20,7 +20,7 @@ use super::{FINDINGS_MAX, KeySource, Report};
 use crate::error::{Error, ErrorKind};
 use crate::layout::Layout;
 use crate::meta::{Meta, VERSION};
-use crate::settings::Machine;
+use crate::seam::machine::Machine;
 use crate::state::Memory;
 
 /// What a look needs.

@@ -8,9 +8,9 @@ use graven_core::note::{Note, VerifierKey};
 use graven_core::verdict::{Finding, Verdict};
 
 use super::snapshot::{Snapshot, read_if_there};
-use crate::disk::Disk;
 use crate::layout::Layout;
 use crate::publish::closed_text;
+use crate::seam::disk::Disk;
 use crate::state::Memory;
 
 /// A size and the root that belongs to it.

@@ -10,9 +10,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::cannot;
-use crate::disk::{Disk, File, Open};
 use crate::error::{Error, ErrorKind};
 use crate::layout::{Layout, segment_first};
+use crate::seam::disk::{Disk, File, Open};
 
 /// How often we look again before we say that the trail never stands still.
 const LOOKS_MAX: u32 = 1_000;

@@ -7,13 +7,13 @@ use graven_core::note::Note;
 
 use super::Mode;
 use super::tail::Tail;
-use crate::disk::Disk;
 use crate::durable;
 use crate::error::{Error, ErrorKind};
 use crate::layout::Layout;
 use crate::levels::Levels;
 use crate::meta::Meta;
 use crate::publish::closed_text;
+use crate::seam::disk::Disk;
 
 /// The note that a clean close leaves.
 pub(super) struct Closed {

@@ -8,12 +8,12 @@ use graven_core::checkpoint::Checkpoint;
 use graven_core::tile::TILE_WIDTH;
 
 use super::{boundaries, list, read_signed};
-use crate::disk::{Disk, File, Open};
 use crate::durable;
 use crate::error::{Error, ErrorKind};
 use crate::layout::{Layout, segment_first};
 use crate::meta::Meta;
 use crate::rotation::{close_live, create_live};
+use crate::seam::disk::{Disk, File, Open};
 
 /// Which files hold which entries.
 #[derive(Debug)]

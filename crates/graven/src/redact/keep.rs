@@ -6,12 +6,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::disk::Disk;
 use crate::durable;
 use crate::error::{Error, ErrorKind};
 use crate::layout::Layout;
 use crate::redact::Redactor;
-use crate::settings::{Machine, Settings};
+use crate::seam::disk::Disk;
+use crate::seam::machine::Machine;
+use crate::settings::Settings;
 
 /// The redactor of a trail that is being opened, or made.
 pub(crate) fn open(machine: &Machine, layout: &Layout, settings: &Settings) -> Result<Redactor, Error> {

@@ -11,10 +11,10 @@ use super::json::Walk;
 use super::mark::{Key, WHOLE};
 use super::scan::Rules;
 use super::{Redaction, keep};
-use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 use crate::layout::Layout;
-use crate::settings::Machine;
+use crate::seam::clock::Clock;
+use crate::seam::machine::Machine;
 
 /// How often something is taken out of a text: what stood beside a secret may have hidden the next one. Nearly always
 /// the second look finds nothing; a text that is still not clean after so many goes as a whole.

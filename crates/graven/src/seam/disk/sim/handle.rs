@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::world::NodeId;
 use super::{Op, SimDisk, State, Step, Struck};
-use crate::disk::File;
+use crate::seam::disk::File;
 
 pub(super) struct SimFile {
     pub(super) disk: SimDisk,

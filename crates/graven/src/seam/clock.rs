@@ -1,11 +1,15 @@
 //! The seam to time and chance: the one place where the engine reads a clock or draws a random number.
 
+#[cfg(feature = "sim")]
+pub mod sim;
+
 use std::cell::RefCell;
 use std::fmt::Debug;
 use std::io;
 use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{DateTime, Utc};
+use uuid::Builder;
 
 /// Time and chance, as far as the engine needs them. Two implementations: [`OsClock`], and the simulated
 /// one (feature `sim`), which stands still until it is told to move.
@@ -18,6 +22,35 @@ pub trait Clock: Send + Sync + Debug {
     fn random(&self) -> u64;
     /// Thirty-two secret random bytes, for a signing key.
     fn secret(&self) -> io::Result<[u8; 32]>;
+}
+
+/// Makes an id: a UUID of version 7 (RFC 9562 §5.7) in its hyphenated form, with the clock's time of day.
+///
+/// ```
+/// use graven::clock::{OsClock, new_id};
+///
+/// let id = new_id(&OsClock::new());
+/// assert_eq!((id.len(), &id[14..15]), (36, "7"));
+/// ```
+pub fn new_id(clock: &dyn Clock) -> String {
+    id_at(clock.now(), clock)
+}
+
+/// An id for something that happened at `time`: the time in milliseconds, then random bits.
+pub(crate) fn id_at(time: DateTime<Utc>, clock: &dyn Clock) -> String {
+    let mut random = [0; 10];
+    random[..8].copy_from_slice(&clock.random().to_le_bytes());
+    random[8..].copy_from_slice(&clock.random().to_le_bytes()[..2]);
+    // Before 1970 there is no such id; the time is in the entry all the same.
+    let milliseconds = u64::try_from(time.timestamp_millis()).unwrap_or(0);
+    let uuid = Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid();
+    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+    uuid.hyphenated().encode_lower(&mut text).to_owned()
+}
+
+/// Whole milliseconds; the largest number when there are more.
+pub(crate) fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The system's clock and random numbers.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::clock::Clock;
+use crate::seam::clock::Clock;
 
 /// 2026-01-01T00:00:00Z, where a simulated clock begins.
 const BEGINNING_UNIX_SECONDS: i64 = 1_767_225_600;
