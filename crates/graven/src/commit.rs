@@ -6,27 +6,14 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use crate::blob;
-use crate::durable;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind};
+use crate::files::blob;
+use crate::files::durable;
+use crate::files::live::Live;
 use crate::publish::Publisher;
 use crate::queue::Group;
-use crate::seam::disk::File;
-
-/// The live file, as the writer knows it.
-#[derive(Debug)]
-pub(crate) struct Live {
-    pub(crate) file: Arc<dyn File>,
-    /// The index of its first entry.
-    pub(crate) first: u64,
-    /// Its length: where the next line goes.
-    pub(crate) bytes: u64,
-    /// When its first entry was written, or the file opened.
-    pub(crate) since: Duration,
-}
 
 /// The one writer of a trail.
 #[derive(Debug)]

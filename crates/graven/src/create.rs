@@ -12,12 +12,12 @@ use graven_core::hash::Hash;
 use graven_core::note::{SigningKey, check_name};
 use sha2::{Digest, Sha256};
 
-use crate::durable;
 use crate::error::{Error, ErrorKind};
-use crate::layout::Layout;
-use crate::meta::{Meta, SEGMENT_BYTES, VERSION};
-use crate::publish::sign;
-use crate::rotation::create_live;
+use crate::files::durable;
+use crate::files::layout::Layout;
+use crate::files::live::create_live;
+use crate::files::meta::{Meta, SEGMENT_BYTES, VERSION};
+use crate::files::notes::sign;
 use crate::seam::disk::{Disk, Kind, Open};
 use crate::seam::machine::Machine;
 use crate::settings::Settings;

@@ -15,8 +15,8 @@ use graven_core::tile::{Bundle, TILE_WIDTH, Tile};
 use graven_core::tree::Tree;
 use serde::Serialize;
 
-use crate::durable;
 use crate::error::{Error, ErrorKind};
+use crate::files::durable;
 use crate::reader::{Entries, Hashes, Reader, cannot};
 use crate::seam::disk::{Disk, Kind, Open};
 

@@ -28,7 +28,7 @@ use graven_core::verdict::{Finding, Verdict};
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::layout::Layout;
+use crate::files::layout::Layout;
 use crate::seam::machine::Machine;
 use crate::state::{Memory, State};
 

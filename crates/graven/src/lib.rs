@@ -23,14 +23,11 @@
 //! Where to start reading: [`Trail::record`], then `docs/LIFE_OF_AN_ENTRY.md`.
 
 pub mod audit;
-pub mod durable;
 #[cfg(feature = "macros")]
 #[doc(hidden)]
 pub mod expanded;
 pub mod export;
 pub mod fsck;
-pub mod layout;
-pub mod meta;
 pub mod prove;
 pub mod reader;
 pub mod redact;
@@ -41,7 +38,6 @@ pub mod state;
 mod act;
 mod actor;
 mod batch;
-mod blob;
 mod block_on;
 mod commit;
 mod completion;
@@ -51,13 +47,15 @@ mod default_trail;
 mod engine;
 mod error;
 mod event;
+mod files;
 mod flood;
-mod levels;
 mod life;
 mod lookup;
 mod offload;
+mod opening;
 mod own;
 mod publish;
+mod pulse;
 mod queue;
 mod rebuild;
 mod recording;
@@ -65,9 +63,9 @@ mod recovery;
 mod registry;
 mod ring;
 mod rotation;
+mod seal;
 mod seam;
 mod settings;
-mod tail;
 mod terms;
 mod trail;
 mod watchdog;
@@ -82,6 +80,7 @@ pub use default_trail::{default_trail, init_trail};
 pub use engine::on_a_trails_thread;
 pub use error::{Error, ErrorKind};
 pub use event::without_events;
+pub use files::{durable, layout, meta};
 pub use graven_core::entry::{Agent, Category, Detail, Entry, Outcome, Phase, Source};
 pub use graven_core::hash::Hash;
 pub use graven_core::note::VerifierKey;

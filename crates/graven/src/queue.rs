@@ -14,12 +14,9 @@ use graven_core::hash::Hash;
 use crate::completion::{Completion, Slot, wake};
 use crate::counters::Lost;
 use crate::error::{Error, ErrorKind};
+use crate::files::bounds::GROUP_BYTES_MAX;
 use crate::flood::count_of;
 use crate::ring::category_of;
-
-/// At most this many bytes of lines are written and synced at once: 1 MiB. Larger groups cost latency and bring
-/// little throughput. Recovery relies on it: a torn tail is never longer.
-pub(crate) const GROUP_BYTES_MAX: usize = 1 << 20;
 
 /// Entries that are written, synced and acknowledged together.
 #[derive(Debug, Default)]

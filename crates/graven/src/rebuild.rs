@@ -6,10 +6,10 @@ use std::sync::Arc;
 use graven_core::checkpoint::Checkpoint;
 use graven_core::hash::{Hash, leaf_hash};
 
-use crate::durable;
 use crate::error::{Error, ErrorKind};
-use crate::layout::Layout;
-use crate::levels::Levels;
+use crate::files::durable;
+use crate::files::layout::Layout;
+use crate::files::levels::Levels;
 use crate::seam::disk::{Disk, Open};
 
 /// How much of a segment is read at a time; a line is shorter.

@@ -18,20 +18,20 @@ use graven_core::hash::Hash;
 use graven_core::note::SigningKey;
 use serde::Serialize;
 
-use crate::commit::Live;
 use crate::create::read_signing_key;
-use crate::durable;
 use crate::error::{Error, ErrorKind};
-use crate::layout::Layout;
-use crate::levels::Levels;
-use crate::meta::Meta;
+use crate::files::durable;
+use crate::files::last_lines::last_lines;
+use crate::files::layout::Layout;
+use crate::files::levels::Levels;
+use crate::files::live::Live;
+use crate::files::meta::Meta;
 use crate::rebuild;
 use crate::redact::{self, Redactor};
 use crate::registry::Held;
 use crate::seam::disk::{DirEntry, Disk};
 use crate::seam::machine::Machine;
 use crate::settings::Settings;
-use crate::tail::last_lines;
 
 use closed::Closed;
 use segments::Segments;

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use crate::counters::Lost;
 use crate::create::{self, Adopted};
-use crate::durable;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind};
-use crate::layout::Layout;
-use crate::life;
+use crate::files::durable;
+use crate::files::layout::Layout;
+use crate::opening;
 use crate::own::{self, OwnLine, own_line};
 use crate::queue::{Line, Place};
 use crate::recovery::{self, Mode, Recovered};
@@ -176,7 +176,7 @@ fn make_ready(
     let mut recovered = recovery::recover(&machine, &layout, &settings, lock, mode)?;
     let terms = Terms::of(&settings).with_key_of(&recovered.redactor);
     let mut own = own_entries(&machine, &mut recovered, adopted, mode);
-    own.extend(life::opening(&*machine.clock, &before, &terms, &settings, &recovered.meta));
+    own.extend(opening::opening(&*machine.clock, &before, &terms, &settings, &recovered.meta));
     let lost = Arc::clone(&slot.lost);
     Ok(Ready { machine, layout, settings, recovered, lost, own })
 }

@@ -1,5 +1,5 @@
 //! Step 5 of 8: how a live file becomes a closed segment. Next: [`durable`], then
-//! [`levels`](crate::levels).
+//! [`levels`](crate::files::levels).
 //!
 //! A segment is closed only under a durable checkpoint, and its end is a multiple of 256, so that a C2SP bundle never
 //! spans two files. The order, with what a crash after each step leaves:
@@ -18,13 +18,12 @@ use std::sync::{MutexGuard, PoisonError};
 
 use graven_core::tile::TILE_WIDTH;
 
-use crate::commit::{Live, Writer};
-use crate::durable;
+use crate::commit::Writer;
 use crate::error::{Error, ErrorKind};
-use crate::layout::Layout;
+use crate::files::durable;
+use crate::files::live::{Live, close_live, create_live};
 use crate::publish::Publisher;
 use crate::queue::Group;
-use crate::seam::disk::{Disk, Open};
 
 impl Writer {
     /// Closes the live file as a segment if it is large or old enough and `size` may be a boundary.
@@ -74,22 +73,4 @@ impl Writer {
                 Error::with_source(ErrorKind::Unavailable, message, source)
             })
     }
-}
-
-/// Renames the live file, which begins at `first`, to its place among the segments.
-pub(crate) fn close_live(disk: &dyn Disk, layout: &Layout, first: u64) -> std::io::Result<()> {
-    durable::retried(|| disk.rename(layout.live(), &layout.segment(first)))?;
-    durable::sync_dir(disk, &layout.segments())?;
-    durable::sync_dir(disk, layout.live_parent())
-}
-
-/// Makes an empty live file.
-pub(crate) fn create_live(
-    disk: &dyn Disk,
-    layout: &Layout,
-) -> std::io::Result<std::sync::Arc<dyn crate::seam::disk::File>> {
-    let file = durable::retried(|| disk.open(layout.live(), Open::CreateNew))?;
-    durable::retried(|| file.sync_all())?;
-    durable::sync_dir(disk, layout.live_parent())?;
-    Ok(file)
 }

@@ -12,9 +12,9 @@ use graven_core::hash::{Hash, sha256};
 use graven_core::note::VerifierKey;
 use serde::{Deserialize, Serialize};
 
-use crate::durable;
 use crate::error::{Error, ErrorKind};
-use crate::layout::Layout;
+use crate::files::durable;
+use crate::files::layout::Layout;
 use crate::seam::disk::Disk;
 use crate::seam::machine::Machine;
 

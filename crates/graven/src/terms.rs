@@ -13,9 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::durable;
 use crate::error::{Error, ErrorKind};
-use crate::layout::Layout;
+use crate::files::durable;
+use crate::files::layout::Layout;
 use crate::redact::Redactor;
 use crate::seam::clock::milliseconds;
 use crate::seam::disk::Disk;

@@ -17,7 +17,7 @@ use crate::completion::Completion;
 use crate::counters::{Counters, Losses};
 use crate::engine::{Engine, Threads, on_a_trails_thread};
 use crate::error::{Error, ErrorKind};
-use crate::layout::Layout;
+use crate::files::layout::Layout;
 use crate::offload::offload;
 use crate::reader::Reader;
 use crate::recording::{self, Receipt, Recording};

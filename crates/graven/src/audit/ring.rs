@@ -11,7 +11,7 @@ use super::native::{audit_category, audit_entry, audit_outcome};
 use super::shared::Told;
 use super::{AuditCategory, AuditEntry};
 use crate::error::Error;
-use crate::layout::Layout;
+use crate::files::layout::Layout;
 use crate::reader::Reader;
 use crate::ring::{Snapshot, category_of};
 use crate::seam::machine::Machine;

@@ -18,8 +18,8 @@ use super::tail::{Tail, count};
 use super::tiles::Tiles;
 use super::{FINDINGS_MAX, KeySource, Report};
 use crate::error::{Error, ErrorKind};
-use crate::layout::Layout;
-use crate::meta::{Meta, VERSION};
+use crate::files::layout::Layout;
+use crate::files::meta::{Meta, VERSION};
 use crate::seam::machine::Machine;
 use crate::state::Memory;
 

@@ -8,8 +8,8 @@ use graven_core::note::{Note, VerifierKey};
 use graven_core::verdict::{Finding, Verdict};
 
 use super::snapshot::{Snapshot, read_if_there};
-use crate::layout::Layout;
-use crate::publish::closed_text;
+use crate::files::layout::Layout;
+use crate::files::notes::closed_text;
 use crate::seam::disk::Disk;
 use crate::state::Memory;
 

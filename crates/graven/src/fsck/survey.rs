@@ -14,7 +14,7 @@ use super::heads::Heads;
 use super::piece::{HashedLines, Piece, Source, count_lines};
 use super::snapshot::Snapshot;
 use super::tiles::Tiles;
-use crate::layout::Layout;
+use crate::files::layout::Layout;
 use crate::seam::disk::Disk;
 
 /// The files in the order of the log.

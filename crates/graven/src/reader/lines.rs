@@ -9,8 +9,8 @@ use graven_core::tile::ENTRY_BYTES_MAX;
 use memchr::memchr;
 
 use super::cannot;
-use crate::durable;
 use crate::error::{Error, ErrorKind};
+use crate::files::durable;
 use crate::seam::disk::File;
 
 /// How much is read at a time.

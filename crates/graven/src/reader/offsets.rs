@@ -6,7 +6,7 @@ use std::io;
 
 use memchr::memchr_iter;
 
-use crate::durable;
+use crate::files::durable;
 use crate::seam::disk::File;
 
 /// How many bytes are counted, and read again to find a line.

@@ -7,12 +7,12 @@ use graven_core::note::Note;
 
 use super::Mode;
 use super::tail::Tail;
-use crate::durable;
 use crate::error::{Error, ErrorKind};
-use crate::layout::Layout;
-use crate::levels::Levels;
-use crate::meta::Meta;
-use crate::publish::closed_text;
+use crate::files::durable;
+use crate::files::layout::Layout;
+use crate::files::levels::Levels;
+use crate::files::meta::Meta;
+use crate::files::notes::closed_text;
 use crate::seam::disk::Disk;
 
 /// The note that a clean close leaves.

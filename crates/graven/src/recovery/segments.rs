@@ -8,11 +8,11 @@ use graven_core::checkpoint::Checkpoint;
 use graven_core::tile::TILE_WIDTH;
 
 use super::{boundaries, list, read_signed};
-use crate::durable;
 use crate::error::{Error, ErrorKind};
-use crate::layout::{Layout, segment_first};
-use crate::meta::Meta;
-use crate::rotation::{close_live, create_live};
+use crate::files::durable;
+use crate::files::layout::{Layout, segment_first};
+use crate::files::live::{close_live, create_live};
+use crate::files::meta::Meta;
 use crate::seam::disk::{Disk, File, Open};
 
 /// Which files hold which entries.

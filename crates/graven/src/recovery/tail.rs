@@ -7,12 +7,12 @@ use graven_core::hash::{Hash, leaf_hash, sha256};
 use graven_core::tile::{ENTRY_BYTES_MAX, TILE_WIDTH};
 
 use super::{Mode, Segments, list};
-use crate::durable;
 use crate::error::{Error, ErrorKind};
-use crate::layout::Layout;
-use crate::levels::Levels;
-use crate::publish::{UNSEALED_BYTES_MAX, UNSEALED_ENTRIES_MAX};
-use crate::queue::GROUP_BYTES_MAX;
+use crate::files::bounds::GROUP_BYTES_MAX;
+use crate::files::bounds::{UNSEALED_BYTES_MAX, UNSEALED_ENTRIES_MAX};
+use crate::files::durable;
+use crate::files::layout::Layout;
+use crate::files::levels::Levels;
 use crate::seam::disk::{Disk, File, Open};
 
 /// The end of the live file, from the last full tile on.

@@ -6,9 +6,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::durable;
 use crate::error::{Error, ErrorKind};
-use crate::layout::Layout;
+use crate::files::durable;
+use crate::files::layout::Layout;
 use crate::redact::Redactor;
 use crate::seam::disk::Disk;
 use crate::seam::machine::Machine;

@@ -12,7 +12,7 @@ use super::mark::{Key, WHOLE};
 use super::scan::Rules;
 use super::{Redaction, keep};
 use crate::error::{Error, ErrorKind};
-use crate::layout::Layout;
+use crate::files::layout::Layout;
 use crate::seam::clock::Clock;
 use crate::seam::machine::Machine;
 

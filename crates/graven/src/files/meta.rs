@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use graven_core::note::VerifierKey;
 use serde::{Deserialize, Serialize};
 
-use crate::durable;
+use super::durable;
+use super::layout::Layout;
 use crate::error::{Error, ErrorKind};
-use crate::layout::Layout;
 use crate::seam::disk::Disk;
 
 /// The only format version there is.

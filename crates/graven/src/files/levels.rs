@@ -12,8 +12,8 @@ use graven_core::hash::{Hash, node_hash};
 use graven_core::tile::{HASH_BYTES, TILE_WIDTH, level_hashes};
 use graven_core::tree::Tree;
 
-use crate::durable;
-use crate::layout::Layout;
+use super::durable;
+use super::layout::Layout;
 use crate::seam::disk::{Disk, File, Open};
 
 /// The hashes of a trail: the files, and the right edge of the tree in memory.

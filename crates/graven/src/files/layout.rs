@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::durable;
+use super::durable;
 use crate::seam::disk::{Disk, Kind};
 
 /// The paths of one trail: its live file, and the directory that holds all the rest.

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use crate::durable;
+use super::durable;
 use crate::seam::disk::{Disk, Open};
 
 /// How much is read at a time.

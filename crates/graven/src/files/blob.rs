@@ -3,9 +3,9 @@
 use graven_core::entry::Blob;
 use graven_core::hash::{Hash, sha256};
 
-use crate::durable;
+use super::durable;
+use super::layout::Layout;
 use crate::error::{Error, ErrorKind};
-use crate::layout::Layout;
 use crate::seam::disk::Disk;
 
 /// Makes blobs durable, before any line that names them is written.
