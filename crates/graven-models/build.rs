@@ -8,7 +8,15 @@ use std::path::Path;
 use std::{env, fs};
 
 /// The engine's files, from `crates/graven/src`. A copy is named by the last part of its path.
-const FILES: &[&str] = &["completion", "counters", "error", "files/bounds", "queue", "ring", "seal"];
+const FILES: &[&str] = &[
+    "engine/completion",
+    "engine/counters",
+    "error",
+    "files/bounds",
+    "engine/queue",
+    "engine/ring",
+    "engine/seal",
+];
 
 /// The models, which are laid out beside each copy.
 const MODELS: &[&str] = &["acknowledging", "park", "queueing", "sealing"];

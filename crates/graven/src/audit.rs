@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::Error;
-use crate::recording::Receipt;
+use crate::record::recording::Receipt;
 use crate::seam::machine::Machine;
 use crate::trail::Trail;
 use native::Correlation;

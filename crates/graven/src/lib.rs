@@ -23,70 +23,46 @@
 //! Where to start reading: [`Trail::record`], then `docs/LIFE_OF_AN_ENTRY.md`.
 
 pub mod audit;
-#[cfg(feature = "macros")]
-#[doc(hidden)]
-pub mod expanded;
 pub mod export;
 pub mod fsck;
+#[cfg(feature = "macros")]
+#[doc(hidden)]
+pub mod macro_support;
 pub mod prove;
 pub mod reader;
 pub mod redact;
 #[cfg(feature = "sim")]
 pub mod sim;
-pub mod state;
 
 mod act;
 mod actor;
-mod batch;
-mod block_on;
-mod commit;
-mod completion;
-mod counters;
-mod create;
 mod default_trail;
 mod engine;
 mod error;
-mod event;
 mod files;
-mod flood;
-mod life;
-mod lookup;
-mod offload;
-mod opening;
-mod own;
-mod publish;
-mod pulse;
-mod queue;
-mod rebuild;
-mod recording;
-mod recovery;
-mod registry;
-mod ring;
-mod rotation;
-mod seal;
+mod open;
+mod record;
 mod seam;
 mod settings;
-mod terms;
 mod trail;
-mod watchdog;
 
 pub use act::{ABANDONED, Act, Beginning, Finishing};
 pub use actor::{Actor, ActorFields, Scoped};
-pub use batch::RecordingBatch;
-#[doc(hidden)]
-pub use block_on::block_on;
-pub use counters::Counters;
 pub use default_trail::{default_trail, init_trail};
-pub use engine::on_a_trails_thread;
+pub use engine::counters::Counters;
+pub use engine::threads::on_a_trails_thread;
 pub use error::{Error, ErrorKind};
-pub use event::without_events;
 pub use files::{durable, layout, meta};
 pub use graven_core::entry::{Agent, Category, Detail, Entry, Outcome, Phase, Source};
 pub use graven_core::hash::Hash;
 pub use graven_core::note::VerifierKey;
 #[cfg(feature = "macros")]
 pub use graven_macros::audited;
-pub use recording::{Receipt, Recording};
+pub use record::batch::RecordingBatch;
+#[doc(hidden)]
+pub use record::block_on::block_on;
+pub use record::event::without_events;
+pub use record::recording::{Receipt, Recording};
 pub use redact::{Redaction, Redactor};
 pub use seam::machine::Machine;
 pub use seam::{clock, disk};

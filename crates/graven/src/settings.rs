@@ -14,6 +14,9 @@ use flood::Flood;
 /// The shortest heartbeat: more often is noise.
 const HEARTBEAT_MIN: Duration = Duration::from_millis(10);
 
+/// How long a caller waits for storage when its policy does not say: 5 seconds.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
+
 /// What to do with an entry when storage is slow or the queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenFull {
@@ -58,7 +61,7 @@ impl Settings {
             ring_entries: 10_000,
             queue_bytes: 8 << 20,
             blob_bytes_max: 16 << 20,
-            when_full: WhenFull::Wait(Duration::from_secs(5)),
+            when_full: WhenFull::Wait(DEADLINE),
             when_full_by_category: HashMap::new(),
             signing_key: None,
             life_signs: false,

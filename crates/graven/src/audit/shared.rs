@@ -10,9 +10,9 @@ use super::ring::{Found, Kept};
 use super::sink::Sink;
 use super::{AuditCategory, AuditEntry, AuditOutcome};
 use crate::error::{Error, ErrorKind};
-use crate::offload::offload;
 use crate::reader::Reader;
-use crate::recording::Receipt;
+use crate::record::blocking::blocking;
+use crate::record::recording::Receipt;
 use crate::redact::Redactor;
 use crate::seam::clock::id_at;
 use crate::seam::machine::Machine;
@@ -140,7 +140,7 @@ impl Shared {
         }
         if !wanted.is_empty() {
             let (machine, layout) = (self.machine.clone(), trail.layout().clone());
-            let fetched = offload(move || {
+            let fetched = blocking(move || {
                 let reader = Reader::open_on(&machine, layout)?;
                 Ok(wanted
                     .into_iter()
@@ -205,5 +205,11 @@ impl Drop for Waiting<'_> {
 
 /// The event of an entry that the trail did not take.
 pub(super) fn say(entry: &AuditEntry) {
-    crate::event::emit(&entry.id, &entry.category, &entry.action, &entry.outcome, entry.principal.as_deref());
+    crate::record::event::emit(
+        &entry.id,
+        &entry.category,
+        &entry.action,
+        &entry.outcome,
+        entry.principal.as_deref(),
+    );
 }

@@ -20,8 +20,8 @@ use super::{FINDINGS_MAX, KeySource, Report};
 use crate::error::{Error, ErrorKind};
 use crate::files::layout::Layout;
 use crate::files::meta::{Meta, VERSION};
+use crate::fsck::memory::Memory;
 use crate::seam::machine::Machine;
-use crate::state::Memory;
 
 /// What a look needs.
 pub(super) struct Examiner<'a> {

@@ -10,8 +10,8 @@ use graven_core::verdict::{Finding, Verdict};
 use super::snapshot::{Snapshot, read_if_there};
 use crate::files::layout::Layout;
 use crate::files::notes::closed_text;
+use crate::fsck::memory::Memory;
 use crate::seam::disk::Disk;
-use crate::state::Memory;
 
 /// A size and the root that belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Step 4 of 8: the commit, on one page. Next: [`rotation`](crate::rotation) and [`durable`].
+//! Step 4 of 8: the commit, on one page. Next: [`rotation`](crate::engine::rotation) and [`durable`].
 //!
 //! One writer a trail takes a group, writes it, syncs it, and only then acknowledges it. Each comment says what is
 //! true after a crash at that point.
@@ -7,13 +7,13 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
-use crate::engine::Engine;
+use super::shared::Engine;
+use crate::engine::publish::Publisher;
+use crate::engine::queue::Group;
 use crate::error::{Error, ErrorKind};
 use crate::files::blob;
 use crate::files::durable;
 use crate::files::live::Live;
-use crate::publish::Publisher;
-use crate::queue::Group;
 
 /// The one writer of a trail.
 #[derive(Debug)]

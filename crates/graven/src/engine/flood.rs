@@ -16,34 +16,23 @@
 //! The one lock is held while lines go into the queue, so that a flush or a close that finds nothing counted finds it
 //! queued. Nothing is written and nobody is woken under it but the writer.
 
+pub(super) mod gate;
 mod kind;
 mod kinds;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use graven_core::entry::{Blob, Entry, Outcome};
 use graven_core::hash::leaf_hash;
 
-use crate::engine::Engine;
-use crate::own::complete;
-use crate::queue::{Line, Refused};
+use crate::engine::queue::{Line, Refused};
+use crate::engine::shared::Engine;
+use crate::engine::system_entries::complete;
 use crate::settings::flood::Flood;
 use kind::Kind;
 use kinds::{Kinds, Repeats};
 
 pub(crate) use kind::count_of;
-
-/// The flood control of an open trail.
-#[derive(Debug)]
-pub(crate) struct Floodgate(Mutex<State>);
-
-#[derive(Debug)]
-struct State {
-    kinds: Kinds,
-    /// The trail is closing: what is emitted now is refused, and counted as that.
-    ended: bool,
-}
 
 /// How a count gets into the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,16 +41,6 @@ enum Push {
     IfRoom,
     /// Room or not: for the last time.
     Last,
-}
-
-impl Floodgate {
-    pub(crate) fn new(flood: Flood) -> Floodgate {
-        Floodgate(Mutex::new(State { kinds: Kinds::new(flood), ended: false }))
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Whether an entry is one whose repeats may be counted.

@@ -6,9 +6,8 @@
 
 use serde_json::json;
 
-use crate::engine::Engine;
-use crate::own::{self, OwnLine, own_line};
-use crate::queue::Line;
+use super::shared::Engine;
+use crate::engine::system_entries::{self, SystemLine, system_line};
 use crate::seam::clock::milliseconds;
 
 impl Engine {
@@ -19,9 +18,10 @@ impl Engine {
         if let Some(every) = self.pulse.due(clock)
             && self.queue.unanswered().is_empty()
         {
-            let line = own_line(clock, own::HEARTBEAT, &json!({"interval_ms": milliseconds(every)}));
+            let line =
+                system_line(clock, system_entries::HEARTBEAT, &json!({"interval_ms": milliseconds(every)}));
             // An ended trail has no pulse.
-            let _ended = self.queue.push_own(&mut line.to_queue());
+            let _ended = self.queue.push_system(&mut line.to_queue());
         }
     }
 
@@ -29,14 +29,10 @@ impl Engine {
     /// wanted. What is queued will still be written.
     pub(crate) fn end_queue(&self) {
         self.end_flood();
-        let last = self.settings.life_signs.then(|| own_line(&*self.machine.clock, own::CLOSED, &json!({})));
-        self.queue.close(last.as_ref().map(OwnLine::to_queue).as_mut());
-    }
-}
-
-impl OwnLine {
-    /// The line, for the queue.
-    pub(crate) fn to_queue(&self) -> Line<'_> {
-        Line { bytes: &self.bytes, hash: self.hash, blob: None }
+        let last = self
+            .settings
+            .life_signs
+            .then(|| system_line(&*self.machine.clock, system_entries::CLOSED, &json!({})));
+        self.queue.close(last.as_ref().map(SystemLine::to_queue).as_mut());
     }
 }

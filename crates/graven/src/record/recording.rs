@@ -13,14 +13,14 @@ use graven_core::entry::{Blob, Category, Entry};
 use graven_core::hash::{Hash, leaf_hash};
 use serde::{Serialize, Serializer};
 
-use crate::completion::{Completion, Slot};
+use crate::engine::completion::{Completion, Slot};
+use crate::engine::flood;
+use crate::engine::queue::{Line, Refused};
+use crate::engine::system_entries::complete;
 use crate::error::{Error, ErrorKind};
-use crate::event::{self, Event};
-use crate::flood;
-use crate::own::complete;
-use crate::queue::{Line, Refused};
+use crate::record::event::{self, Event};
+use crate::record::handle::Handle;
 use crate::settings::WhenFull;
-use crate::trail::Handle;
 
 /// What an acknowledged entry is known by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,9 +38,6 @@ pub struct Receipt {
 fn base64<S: Serializer>(hash: &Hash, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(hash)
 }
-
-/// How long an entry of a category that does not wait for room may wait for the disk.
-const DROP_DEADLINE: Duration = Duration::from_secs(5);
 
 thread_local! {
     /// Where lines are made; the queue copies them out.
@@ -200,40 +197,6 @@ impl Ticket {
             event.emit(&self.id);
         }
         Receipt { index, id: self.id, leaf_hash: self.leaf_hash }
-    }
-}
-
-impl Handle {
-    /// The error of one who waited too long.
-    pub(crate) fn check_until(&self, until: Duration) -> Result<(), Error> {
-        if self.engine.machine.clock.elapsed() < until {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::TimedOut, "not durable within the deadline: storage is slow or hangs")
-            .outcome_unknown())
-    }
-
-    /// The error of one who waited too long before anything of his was queued: it will not be recorded.
-    pub(crate) fn check_for_room(&self, until: Duration) -> Result<(), Error> {
-        if self.engine.machine.clock.elapsed() < until {
-            return Ok(());
-        }
-        let message =
-            "no room in the queue within the deadline, so nothing was recorded: storage is slow or hangs";
-        Err(Error::new(ErrorKind::TimedOut, message))
-    }
-
-    /// Until when to wait for storage, from now.
-    pub(crate) fn deadline_from_now(&self) -> Duration {
-        self.until(self.engine.settings.when_full)
-    }
-
-    fn until(&self, policy: WhenFull) -> Duration {
-        let deadline = match policy {
-            WhenFull::Wait(deadline) => deadline,
-            WhenFull::Drop => DROP_DEADLINE,
-        };
-        self.engine.machine.clock.elapsed().saturating_add(deadline)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Step 3 of 8: how entries become a group, and what happens when there is no room. Next: [`commit`](crate::commit).
+//! Step 3 of 8: how entries become a group, and what happens when there is no room. Next: [`commit`](crate::engine::commit).
 //!
 //! Callers bring finished lines and their leaf hashes; the queue lays them end to end, so that a group is written
 //! with one call and no copy. An entry's index is fixed here, under the lock: the order in the queue is the order
@@ -11,12 +11,12 @@ use std::task::Waker;
 use graven_core::entry::Blob;
 use graven_core::hash::Hash;
 
-use crate::completion::{Completion, Slot, wake};
-use crate::counters::Lost;
+use crate::engine::completion::{Completion, Slot, wake};
+use crate::engine::counters::Lost;
+use crate::engine::flood::count_of;
+use crate::engine::ring::category_of;
 use crate::error::{Error, ErrorKind};
 use crate::files::bounds::GROUP_BYTES_MAX;
-use crate::flood::count_of;
-use crate::ring::category_of;
 
 /// Entries that are written, synced and acknowledged together.
 #[derive(Debug, Default)]
@@ -176,7 +176,7 @@ impl Queue {
     }
 
     /// Takes one line of the engine's own, room or not, also while the trail is closing.
-    pub(crate) fn push_own(&self, line: &mut Line<'_>) -> Result<Place, Error> {
+    pub(crate) fn push_system(&self, line: &mut Line<'_>) -> Result<Place, Error> {
         self.push_regardless(line, false)
     }
 

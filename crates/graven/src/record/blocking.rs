@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
-use crate::completion::wake;
+use crate::engine::completion::wake;
 use crate::error::{Error, ErrorKind};
 
 /// The future of work that runs on a thread of its own. Nothing happens before the first poll.
-pub(crate) struct Offload<T> {
+pub(crate) struct Blocking<T> {
     work: Option<Box<dyn FnOnce() -> Result<T, Error> + Send>>,
     answer: Arc<Mutex<Answer<T>>>,
 }
@@ -22,13 +22,16 @@ struct Answer<T> {
 }
 
 /// Runs the work on a thread of its own once the future is polled.
-pub(crate) fn offload<T: Send + 'static>(
+pub(crate) fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Offload<T> {
-    Offload { work: Some(Box::new(work)), answer: Arc::new(Mutex::new(Answer { result: None, waker: None })) }
+) -> Blocking<T> {
+    Blocking {
+        work: Some(Box::new(work)),
+        answer: Arc::new(Mutex::new(Answer { result: None, waker: None })),
+    }
 }
 
-impl<T: Send + 'static> Future for Offload<T> {
+impl<T: Send + 'static> Future for Blocking<T> {
     type Output = Result<T, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {

@@ -4,6 +4,7 @@ use graven_core::entry::{Category, Entry, Outcome};
 use graven_core::hash::{Hash, leaf_hash};
 use serde::Serialize;
 
+use super::queue::Line;
 use crate::seam::clock::{Clock, id_at};
 
 /// Entries were dropped: how many, by category.
@@ -26,13 +27,20 @@ pub(crate) const HEARTBEAT: &str = "trail.heartbeat";
 
 /// A finished line of the engine's own.
 #[derive(Debug)]
-pub(crate) struct OwnLine {
+pub(crate) struct SystemLine {
     pub(crate) bytes: Vec<u8>,
     pub(crate) hash: Hash,
 }
 
+impl SystemLine {
+    /// The line, for the queue.
+    pub(crate) fn to_queue(&self) -> Line<'_> {
+        Line { bytes: &self.bytes, hash: self.hash, blob: None }
+    }
+}
+
 /// Makes an entry of the engine's own.
-pub(crate) fn own_line(clock: &dyn Clock, action: &str, detail: &impl Serialize) -> OwnLine {
+pub(crate) fn system_line(clock: &dyn Clock, action: &str, detail: &impl Serialize) -> SystemLine {
     let mut entry = Entry::new(Category::Trail, action, Outcome::Success).detail(detail);
     complete(&mut entry, clock);
     let mut bytes = Vec::with_capacity(512);
@@ -40,7 +48,7 @@ pub(crate) fn own_line(clock: &dyn Clock, action: &str, detail: &impl Serialize)
     let blob = entry.append_line(0, &mut bytes).expect("our own entries are well-formed");
     assert!(blob.is_none(), "our own details fit a line");
     let hash = leaf_hash(&bytes);
-    OwnLine { bytes, hash }
+    SystemLine { bytes, hash }
 }
 
 /// Fills in the id and the time where the caller gave none.

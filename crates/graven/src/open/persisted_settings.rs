@@ -28,7 +28,7 @@ const REDACTION_KEY: &str = "redaction_key";
 /// Settings by name; those that are the default are left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Terms(BTreeMap<String, Value>);
+pub(crate) struct PersistedSettings(BTreeMap<String, Value>);
 
 /// What has changed: the detail of `trail.settings`.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -43,9 +43,9 @@ struct Change {
     to: Value,
 }
 
-impl Terms {
+impl PersistedSettings {
     /// The terms of these settings.
-    pub(crate) fn of(settings: &Settings) -> Terms {
+    pub(crate) fn of(settings: &Settings) -> PersistedSettings {
         let word = |policy: &WhenFull| if *policy == WhenFull::Drop { "drop" } else { "wait" };
         let general = word(&settings.when_full);
         let special: BTreeMap<&str, &str> = settings
@@ -63,22 +63,22 @@ impl Terms {
         set("life_signs", settings.life_signs.then(|| true.into()));
         set("flood_control", settings.flood.map(|flood| flood.terms()));
         set("heartbeat_ms", settings.heartbeat.map(|every| milliseconds(every).into()));
-        Terms(terms)
+        PersistedSettings(terms)
     }
 
     /// These, and the key that the marks are under.
-    pub(crate) fn with_key_of(mut self, redactor: &Redactor) -> Terms {
+    pub(crate) fn with_key_of(mut self, redactor: &Redactor) -> PersistedSettings {
         self.0.insert(REDACTION_KEY.to_owned(), redactor.key_id().into());
         self
     }
 
     /// The terms that the trail was last opened under. A file that cannot be understood says nothing, so the terms of
     /// now are put on record again.
-    pub(crate) fn read(disk: &dyn Disk, layout: &Layout) -> Result<Terms, Error> {
+    pub(crate) fn read(disk: &dyn Disk, layout: &Layout) -> Result<PersistedSettings, Error> {
         let path = layout.settings();
         match durable::read_file(disk, &path) {
             Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
-            Err(error) if durable::is_absent(&error) => Ok(Terms::default()),
+            Err(error) if durable::is_absent(&error) => Ok(PersistedSettings::default()),
             Err(source) => {
                 let message = format!("cannot read {}", path.display());
                 Err(Error::with_source(ErrorKind::Unavailable, message, source))
@@ -88,7 +88,7 @@ impl Terms {
 
     /// Has the trail remember these; a file that says so already is left alone.
     pub(crate) fn remember(&self, disk: &dyn Disk, layout: &Layout) -> Result<(), Error> {
-        if Terms::read(disk, layout)? == *self {
+        if PersistedSettings::read(disk, layout)? == *self {
             return Ok(());
         }
         let path = layout.settings();
@@ -100,9 +100,10 @@ impl Terms {
     }
 
     /// What is other than before, if anything is.
-    pub(crate) fn changes_since(&self, before: &Terms) -> Option<Changes> {
+    pub(crate) fn changes_since(&self, before: &PersistedSettings) -> Option<Changes> {
         let names: BTreeSet<&String> = before.0.keys().chain(self.0.keys()).collect();
-        let value = |terms: &Terms, name: &String| terms.0.get(name).cloned().unwrap_or(Value::Null);
+        let value =
+            |terms: &PersistedSettings, name: &String| terms.0.get(name).cloned().unwrap_or(Value::Null);
         let changed: BTreeMap<String, Change> = names
             .into_iter()
             .filter(|name| *name != REDACTION_KEY || before.0.contains_key(*name))
@@ -125,18 +126,18 @@ mod tests {
     fn only_what_differs_is_a_change_and_the_default_is_null() {
         let before = Settings::new("t").when_full_for(Category::Api, WhenFull::Drop).life_signs(true);
         let now = before.clone().heartbeat(Duration::from_secs(60)).when_full(WhenFull::Drop);
-        let changes = Terms::of(&now).changes_since(&Terms::of(&before)).unwrap();
+        let changes = PersistedSettings::of(&now).changes_since(&PersistedSettings::of(&before)).unwrap();
         assert_eq!(
             serde_json::to_string(&changes).unwrap(),
             r#"{"changed":{"heartbeat_ms":{"from":null,"to":60000},"when_full":{"from":null,"to":"drop"},"when_full_by_category":{"from":{"api":"drop"},"to":null}}}"#
         );
-        assert_eq!(Terms::of(&now).changes_since(&Terms::of(&now)), None);
-        assert_eq!(Terms::of(&Settings::new("t")), Terms::default());
+        assert_eq!(PersistedSettings::of(&now).changes_since(&PersistedSettings::of(&now)), None);
+        assert_eq!(PersistedSettings::of(&Settings::new("t")), PersistedSettings::default());
     }
 
     #[test]
     fn how_long_a_caller_waits_is_none_of_the_terms() {
         let patient = Settings::new("t").when_full(WhenFull::Wait(Duration::from_secs(60)));
-        assert_eq!(Terms::of(&patient), Terms::default());
+        assert_eq!(PersistedSettings::of(&patient), PersistedSettings::default());
     }
 }

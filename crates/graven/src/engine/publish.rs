@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use graven_core::checkpoint::Checkpoint;
 use graven_core::note::{Note, SigningKey};
 
-use crate::engine::Engine;
+use super::shared::Engine;
 use crate::error::{Error, ErrorKind};
 use crate::files::durable;
 use crate::files::levels::Levels;

@@ -18,10 +18,10 @@ use crate::files::layout::Layout;
 use crate::files::live::create_live;
 use crate::files::meta::{Meta, SEGMENT_BYTES, VERSION};
 use crate::files::notes::sign;
+use crate::open::persisted_settings::PersistedSettings;
 use crate::seam::disk::{Disk, Kind, Open};
 use crate::seam::machine::Machine;
 use crate::settings::Settings;
-use crate::terms::Terms;
 
 /// A file that stood where the live file belongs, and was moved aside.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -53,7 +53,7 @@ pub(crate) fn create(
     };
     let empty = Checkpoint { origin, size: 0, root: Hash::EMPTY_TREE, extensions: Vec::new() };
     // How it begins is no change. Here, so that there is never a trail that has forgotten it.
-    Terms::of(settings).remember(&*machine.disk, layout)?;
+    PersistedSettings::of(settings).remember(&*machine.disk, layout)?;
     lay_out(&*machine.disk, layout, &key, &key_path, &sign(&empty, &key), &meta).map_err(|source| {
         let message = format!("cannot make a trail in {}", layout.dir().display());
         Error::with_source(ErrorKind::Unavailable, message, source)

@@ -18,12 +18,12 @@ use std::sync::{MutexGuard, PoisonError};
 
 use graven_core::tile::TILE_WIDTH;
 
-use crate::commit::Writer;
+use crate::engine::commit::Writer;
+use crate::engine::publish::Publisher;
+use crate::engine::queue::Group;
 use crate::error::{Error, ErrorKind};
 use crate::files::durable;
 use crate::files::live::{Live, close_live, create_live};
-use crate::publish::Publisher;
-use crate::queue::Group;
 
 impl Writer {
     /// Closes the live file as a segment if it is large or old enough and `size` may be a boundary.

@@ -5,10 +5,10 @@ use std::ops::{Bound, RangeBounds};
 use graven_core::entry::Entry;
 
 use crate::error::{Error, ErrorKind};
-use crate::offload::offload;
 use crate::prove::{Proof, prove};
 use crate::reader::{Entries, Reader, Record};
-use crate::recording::Receipt;
+use crate::record::blocking::blocking;
+use crate::record::recording::Receipt;
 use crate::trail::{Key, Trail};
 
 impl Trail {
@@ -21,7 +21,7 @@ impl Trail {
         key: impl Into<Key>,
     ) -> impl Future<Output = Result<Receipt, Error>> + Send + 'static {
         let (trail, key) = (self.clone(), key.into());
-        offload(move || trail.receipt_blocking(key))
+        blocking(move || trail.receipt_blocking(key))
     }
 
     /// [`receipt`](Trail::receipt) for a thread that may wait.
@@ -37,7 +37,7 @@ impl Trail {
     /// `NotFound` when there is no such entry; `Data` when what is stored does not give the signed root.
     pub fn prove(&self, key: impl Into<Key>) -> impl Future<Output = Result<Proof, Error>> + Send + 'static {
         let (trail, key) = (self.clone(), key.into());
-        offload(move || trail.prove_blocking(key))
+        blocking(move || trail.prove_blocking(key))
     }
 
     /// [`prove`](Trail::prove) for a thread that may wait.

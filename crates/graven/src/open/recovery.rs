@@ -14,11 +14,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use graven_core::checkpoint::Checkpoint;
-use graven_core::hash::Hash;
 use graven_core::note::SigningKey;
-use serde::Serialize;
 
-use crate::create::read_signing_key;
+use crate::engine::held::Held;
+use crate::engine::ready::{Mended, Recovered};
 use crate::error::{Error, ErrorKind};
 use crate::files::durable;
 use crate::files::last_lines::last_lines;
@@ -26,9 +25,9 @@ use crate::files::layout::Layout;
 use crate::files::levels::Levels;
 use crate::files::live::Live;
 use crate::files::meta::Meta;
-use crate::rebuild;
-use crate::redact::{self, Redactor};
-use crate::registry::Held;
+use crate::open::create::read_signing_key;
+use crate::open::rebuild;
+use crate::open::redaction_key;
 use crate::seam::disk::{DirEntry, Disk};
 use crate::seam::machine::Machine;
 use crate::settings::Settings;
@@ -45,49 +44,6 @@ pub(crate) enum Mode {
     /// On an operator's word: whatever is past the checkpoint and cannot be kept goes to `torn/`. What contradicts a
     /// signed head is refused all the same.
     Repair,
-}
-
-/// A trail in order, ready for its engine.
-#[derive(Debug)]
-pub(crate) struct Recovered {
-    pub(crate) meta: Meta,
-    pub(crate) lock: Held,
-    pub(crate) signing_key: SigningKey,
-    pub(crate) redactor: Redactor,
-    /// The signed checkpoint, as it stands in the file.
-    pub(crate) checkpoint: String,
-    /// The tree under the checkpoint.
-    pub(crate) levels: Levels,
-    /// The leaf hashes past the checkpoint, and the bytes of their lines.
-    pub(crate) unsealed: Vec<Hash>,
-    pub(crate) unsealed_bytes: u64,
-    pub(crate) live: Live,
-    pub(crate) newest_lines: Vec<u8>,
-    pub(crate) newest_ends: Vec<u32>,
-    /// What a crash left. Taken by whoever writes it down.
-    pub(crate) mended: Option<Mended>,
-}
-
-/// What the last crash left, for the entry that says so.
-#[derive(Debug, Serialize)]
-pub(crate) struct Mended {
-    /// The first index past the checkpoint, and how many entries were there: they rested on the disk alone.
-    unsealed_first: u64,
-    unsealed_entries: u64,
-    /// How many bytes were cut from the tail, and where they are.
-    torn_bytes: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    torn_file: Option<String>,
-    /// Where the bytes are that an earlier opening cut here, and that a crash kept it from writing down.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    torn_earlier: Vec<String>,
-}
-
-impl Mended {
-    /// Whether the trail was in order.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.unsealed_entries == 0 && self.torn_bytes == 0 && self.torn_earlier.is_empty()
-    }
 }
 
 /// Reads, judges and mends a trail whose lock is held.
@@ -135,7 +91,7 @@ pub(crate) fn recover(
         durable::sync_dir(&**disk, layout.dir()).map_err(mend)?;
     }
     let newest = last_lines(&**disk, &segments.files(layout), settings.ring_entries).map_err(mend)?;
-    let redactor = redact::open(machine, layout, settings)?;
+    let redactor = redaction_key::open(machine, layout, settings)?;
     let mended = Mended {
         unsealed_first: checkpoint.size,
         unsealed_entries: tail.unsealed.len() as u64,

@@ -1,7 +1,7 @@
 //! The key of a trail's marks, in its file: 64 hex digits and a newline, beside the signing key.
 //!
 //! It is made with the trail; a trail that is older than redaction gets one when it is next opened for writing. In both
-//! cases it is durable before anything is redacted with it, so that no mark is under a key that a crash took.
+//! cases it is durable before anything is redacted with it, so that a crash cannot take the key of a mark.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,13 +9,32 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, ErrorKind};
 use crate::files::durable;
 use crate::files::layout::Layout;
-use crate::redact::Redactor;
+use crate::redact::{Redaction, Redactor};
 use crate::seam::disk::Disk;
 use crate::seam::machine::Machine;
 use crate::settings::Settings;
 
+impl Redactor {
+    /// With the key of a trail, which is only read: its marks are those of the trail.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no trail; `Unavailable` when its key cannot be read; `Data` when that is damaged.
+    pub fn of_trail(path: impl AsRef<Path>, redaction: Redaction) -> Result<Redactor, Error> {
+        let machine = Machine::os();
+        let layout = Layout::find(&*machine.disk, path.as_ref());
+        let key = layout.redaction_key();
+        match read(&*machine.disk, &key)? {
+            Some(secret) => Ok(Redactor::with_key(redaction, &secret)),
+            None => {
+                let message = format!("there is no redaction key at {}", key.display());
+                Err(Error::new(ErrorKind::NotFound, message))
+            }
+        }
+    }
+}
+
 /// The redactor of a trail that is being opened, or made.
-pub(crate) fn open(machine: &Machine, layout: &Layout, settings: &Settings) -> Result<Redactor, Error> {
+pub(super) fn open(machine: &Machine, layout: &Layout, settings: &Settings) -> Result<Redactor, Error> {
     let path = path(layout, settings);
     let secret = match read(&*machine.disk, &path)? {
         Some(secret) => secret,
@@ -53,7 +72,7 @@ fn make(machine: &Machine, path: &Path) -> Result<[u8; 32], Error> {
 }
 
 /// Reads a key; `None` when there is none.
-pub(super) fn read(disk: &dyn Disk, path: &Path) -> Result<Option<[u8; 32]>, Error> {
+fn read(disk: &dyn Disk, path: &Path) -> Result<Option<[u8; 32]>, Error> {
     let bytes = match durable::read_file(disk, path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -64,8 +83,8 @@ pub(super) fn read(disk: &dyn Disk, path: &Path) -> Result<Option<[u8; 32]>, Err
     };
     parse(&bytes).map(Some).ok_or_else(|| {
         let message = format!(
-            "{} is not a redaction key: restore it, or remove it to have a new one made, under which equal secrets have \
-             other marks than before",
+            "{} is not a redaction key: restore it; or delete it, and a new key is made (equal secrets will then get \
+             different marks than before)",
             path.display()
         );
         Error::new(ErrorKind::Data, message)

@@ -2,25 +2,26 @@
 
 use serde_json::json;
 
+use crate::engine::system_entries::{self, SystemLine, system_line};
 use crate::files::meta::Meta;
-use crate::own::{self, OwnLine, own_line};
+use crate::open::persisted_settings::PersistedSettings;
 use crate::seam::clock::Clock;
 use crate::settings::Settings;
-use crate::terms::Terms;
 
 /// What an opening puts on record about itself: other terms than before, and that it took place.
 pub(crate) fn opening(
     clock: &dyn Clock,
-    before: &Terms,
-    terms: &Terms,
+    before: &PersistedSettings,
+    terms: &PersistedSettings,
     settings: &Settings,
     meta: &Meta,
-) -> Vec<OwnLine> {
-    let changed = terms.changes_since(before).map(|changes| own_line(clock, own::SETTINGS, &changes));
+) -> Vec<SystemLine> {
+    let changed =
+        terms.changes_since(before).map(|changes| system_line(clock, system_entries::SETTINGS, &changes));
     let opened = settings.life_signs.then(|| {
         let detail =
             json!({"version": env!("CARGO_PKG_VERSION"), "key": meta.key.to_string(), "settings": terms});
-        own_line(clock, own::OPENED, &detail)
+        system_line(clock, system_entries::OPENED, &detail)
     });
     changed.into_iter().chain(opened).collect()
 }

@@ -13,7 +13,7 @@ use crate::act::{ABANDONED, Act, Beginning};
 use crate::actor;
 use crate::default_trail::default_trail;
 use crate::error::{Error, ErrorKind};
-use crate::recording;
+use crate::record::recording;
 use crate::trail::Trail;
 
 /// So much of an error's text becomes the reason: an error may hold a whole page.
@@ -230,7 +230,7 @@ impl Call {
 
     /// The same on a thread that may wait.
     pub fn end_blocking(self, verdict: Verdict) {
-        crate::block_on::block_on(self.end(verdict));
+        crate::record::block_on::block_on(self.end(verdict));
     }
 
     fn take(&mut self, verdict: Verdict) -> Option<(Trail, Entry)> {
@@ -265,7 +265,7 @@ pub fn begin(trail: impl IntoTrail, entry: Entry) -> Result<Beginning, Error> {
 
 /// The same on a thread that may wait.
 pub fn begin_blocking(trail: impl IntoTrail, entry: Entry) -> Result<Act, Error> {
-    crate::block_on::block_on(begin(trail, entry)?)
+    crate::record::block_on::block_on(begin(trail, entry)?)
 }
 
 /// Ends such a call. Without a durable result the act stays pending, and what it returned is returned all the same:
@@ -287,7 +287,7 @@ pub async fn finish(act: Act, verdict: Verdict) {
 
 /// The same on a thread that may wait.
 pub fn finish_blocking(act: Act, verdict: Verdict) {
-    crate::block_on::block_on(finish(act, verdict));
+    crate::record::block_on::block_on(finish(act, verdict));
 }
 
 /// What a function returns whose intent was not durable, and which was not run for that.

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use graven_core::entry::{Blob, Entry};
 
-use crate::completion::{Completion, Slot};
+use crate::engine::completion::{Completion, Slot};
+use crate::engine::queue::{Line, Refused};
 use crate::error::Error;
-use crate::queue::{Line, Refused};
-use crate::recording::{Receipt, Ticket, make};
-use crate::trail::Handle;
+use crate::record::handle::Handle;
+use crate::record::recording::{Receipt, Ticket, make};
 
 /// How many lines are queued under one hold of the queue's lock.
 const LINES_AT_ONCE: usize = 256;
