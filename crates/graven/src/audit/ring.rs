@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use graven_core::entry::{BlobRef, Entry};
 
 use super::native::{audit_category, audit_entry, audit_outcome};
-use super::shared::Told;
+use super::unwritten::Told;
 use super::{AuditCategory, AuditEntry};
 use crate::engine::ring::{Snapshot, category_of};
 use crate::error::Error;

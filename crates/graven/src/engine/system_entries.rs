@@ -1,4 +1,4 @@
-//! The engine's own entries, of the reserved category `trail`: what happened to the trail itself.
+//! System entries: what the engine records about the trail itself, in the reserved category `trail`.
 
 use graven_core::entry::{Category, Entry, Outcome};
 use graven_core::hash::{Hash, leaf_hash};
@@ -16,7 +16,7 @@ pub(crate) const ADOPTED: &str = "trail.adopted";
 /// An operator had the trail repaired: what was wrong, and where the cut bytes are.
 pub(crate) const REPAIRED: &str = "trail.repaired";
 
-/// The trail is kept under other terms than when it was last opened.
+/// The settings that the trail remembers are different from those of the last opening.
 pub(crate) const SETTINGS: &str = "trail.settings";
 /// The trail was opened.
 pub(crate) const OPENED: &str = "trail.opened";
@@ -25,7 +25,7 @@ pub(crate) const CLOSED: &str = "trail.closed";
 /// Nothing was recorded for a while, and the trail lives.
 pub(crate) const HEARTBEAT: &str = "trail.heartbeat";
 
-/// A finished line of the engine's own.
+/// The finished line of a system entry.
 #[derive(Debug)]
 pub(crate) struct SystemLine {
     pub(crate) bytes: Vec<u8>,
@@ -39,14 +39,14 @@ impl SystemLine {
     }
 }
 
-/// Makes an entry of the engine's own.
+/// Makes a system entry.
 pub(crate) fn system_line(clock: &dyn Clock, action: &str, detail: &impl Serialize) -> SystemLine {
     let mut entry = Entry::new(Category::Trail, action, Outcome::Success).detail(detail);
     complete(&mut entry, clock);
     let mut bytes = Vec::with_capacity(512);
     // Never a blob: our details are a few numbers and names.
-    let blob = entry.append_line(0, &mut bytes).expect("our own entries are well-formed");
-    assert!(blob.is_none(), "our own details fit a line");
+    let blob = entry.append_line(0, &mut bytes).expect("system entries are well-formed");
+    assert!(blob.is_none(), "details of system entries fit a line");
     let hash = leaf_hash(&bytes);
     SystemLine { bytes, hash }
 }

@@ -93,7 +93,7 @@ impl Redaction {
 
     /// What is put on record when it changes; `None` for the default of version 1. Patterns are only counted by their
     /// hash: they may say what is to be kept secret.
-    pub(crate) fn terms(&self) -> Option<serde_json::Value> {
+    pub(crate) fn persisted(&self) -> Option<serde_json::Value> {
         let hash = |text: &str| graven_core::hash::sha256(text.as_bytes()).to_hex()[..16].to_owned();
         let rules: std::collections::BTreeMap<&str, String> =
             self.rules.iter().map(|rule| (rule.name(), hash(rule.pattern()))).collect();
@@ -126,5 +126,5 @@ impl Redaction {
     }
 }
 
-/// What the terms may take of an entry.
+/// What the persisted settings may take of an entry.
 const TERMS_BYTES_MAX: usize = 16 << 10;
