@@ -1,4 +1,4 @@
-//! What no lint can say about the repository: sizes, words, dead files, stale links, leaking dependencies.
+//! What no lint can say about the repository: sizes, words, dead files, stale links, layers, circles of files, dependencies that leak.
 //!
 //! Each rule is a plain function from a file's path and text to findings, so that its tests can show it a bad one.
 
@@ -9,8 +9,13 @@ use std::process::Command;
 use crate::report::Outcome;
 use crate::shell;
 
+mod circles;
+mod code;
 mod documents;
+mod layers;
 mod manifests;
+mod modules;
+mod paths;
 mod sources;
 mod words;
 
@@ -60,6 +65,9 @@ fn check() -> Result<(usize, Vec<Finding>), String> {
         manifests::check(file, &mut findings);
         documents::check(file, &files, &mut findings);
     }
+    let crates = modules::crates(&files);
+    layers::check(&crates, &mut findings);
+    circles::check(&crates, &mut findings);
     sources::check_steps(&files, &mut findings);
     manifests::check_trees(&mut findings);
     Ok((files.len(), findings))

@@ -1,5 +1,6 @@
 //! Rules for Rust code: one concept a file, functions that can be read, a pure core, no file that nothing includes.
 
+use super::code::{code, is_test};
 use super::{File, Finding};
 
 /// Most files have 50 to 400 lines; one beyond this holds a second concept.
@@ -92,16 +93,6 @@ fn function_name(line: &str) -> Option<&str> {
     };
     before.split_whitespace().all(is_modifier).then_some(())?;
     after.split(|c: char| !c.is_alphanumeric() && c != '_').next().filter(|name| !name.is_empty())
-}
-
-/// A file's code without its unit tests and comments.
-fn code(text: &str) -> String {
-    let tests = text.find("\n#[cfg(test)]").unwrap_or(text.len());
-    text[..tests].lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
-}
-
-fn is_test(path: &str) -> bool {
-    path.ends_with("/tests.rs") || path.contains("/tests/")
 }
 
 /// Whether cargo finds the file by itself, or the file above it has a `mod` for it.
