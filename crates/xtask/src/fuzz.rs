@@ -14,10 +14,10 @@ use crate::shell;
 /// How many seconds each target looks for something new, when not told otherwise.
 const SECONDS: u64 = 5;
 
-/// An input that takes longer than so many seconds is a finding.
+/// An input that takes longer than this, in seconds, is a finding.
 const SECONDS_MAX: u64 = 10;
 
-/// So does one that needs more memory, in MiB.
+/// So is one that needs more memory, in MiB.
 const MEMORY_MAX: u64 = 2048;
 
 /// Has the compiler count edges and comparisons, as `cargo fuzz` does.

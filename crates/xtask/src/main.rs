@@ -30,7 +30,7 @@ cargo xtask lint            tidy, fmt, deny, clippy and doc: everything but the 
 cargo xtask fmt             format all code
 cargo xtask doc             build the documentation, private items included: target/doc/graven/index.html
 cargo xtask bench [ARG…]    graven bench, built for speed; try --json
-cargo xtask fuzz T [SECS]   one fuzz target, for a minute or so many seconds; the targets are in fuzz/fuzz_targets
+cargo xtask fuzz T [SECS]   run one fuzz target, for a minute or SECS seconds; the targets are in fuzz/fuzz_targets
 cargo xtask miri            graven-core's tests under Miri; needs a nightly compiler that has it
 cargo xtask tsan [TEST…]    graven's tests under ThreadSanitizer; needs the sources of the standard library
 cargo xtask help            this text

@@ -16,7 +16,9 @@ mod layers;
 mod manifests;
 mod modules;
 mod paths;
+mod sentences;
 mod sources;
+mod whereabouts;
 mod words;
 
 /// A file of the repository: its path from the root, with `/`, and its text.
@@ -64,7 +66,9 @@ fn check() -> Result<(usize, Vec<Finding>), String> {
         sources::check(file, &files, &mut findings);
         manifests::check(file, &mut findings);
         documents::check(file, &files, &mut findings);
+        sentences::check(file, &mut findings);
     }
+    whereabouts::check(&files, &mut findings);
     let crates = modules::crates(&files);
     layers::check(&crates, &mut findings);
     circles::check(&crates, &mut findings);
