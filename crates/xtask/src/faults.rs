@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::report::Outcome;
-use crate::{release, shell, suites};
+use crate::{cargo_test, release, shell};
 
 /// Where temporary files cost nothing to sync. Which calls are made, and fail, is the same there.
 const MEMORY: &str = "/dev/shm";
@@ -45,7 +45,7 @@ pub(crate) fn suite() -> Outcome {
         let _ = std::fs::remove_file(Path::new(MEMORY).join(format!("graven-{}", std::process::id())));
         command.env("TMPDIR", MEMORY);
     }
-    suites::counted(&mut command)
+    cargo_test::counted(&mut command)
 }
 
 impl Strace {

@@ -12,6 +12,7 @@
 use std::env;
 use std::process::ExitCode;
 
+mod cargo_test;
 mod deny;
 mod faults;
 mod fuzz;

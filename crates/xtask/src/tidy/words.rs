@@ -16,14 +16,14 @@ const FORBIDDEN: &[(&str, &str)] = &[
 
 /// Words that a reader of technical English stumbles over, and what to write instead. `_` in a name counts as a blank.
 const NOT_PLAIN: &[(&str, &str)] = &[
-    (SO_MANY, "write \"this many\", \"at most N\" or the number; only a question may ask it"),
+    (ONLY_ASKED, "write \"this many\", \"at most N\" or the number; only a question may ask it"),
     (concat!("who", "ever"), "name who it is: the caller, the thread, the reader"),
     (concat!("of ", "his"), "name who it is, or write \"its\""),
     (concat!("him", "self"), "name who it is, or write \"itself\""),
 ];
 
 /// Allowed in a question.
-const SO_MANY: &str = concat!("so", " many");
+const ONLY_ASKED: &str = concat!("so", " many");
 
 /// Files that other tools write, or that hold bytes on purpose.
 fn is_exempt(path: &str) -> bool {
@@ -66,7 +66,7 @@ fn check_plain(file: &File, findings: &mut Vec<Finding>) {
             let is_whole =
                 !before.ends_with(char::is_alphanumeric) && !after.starts_with(char::is_alphanumeric);
             let asks = || after.find(['.', '!', '?']).is_some_and(|end| after[end..].starts_with('?'));
-            if is_whole && !(*word == SO_MANY && asks()) {
+            if is_whole && !(*word == ONLY_ASKED && asks()) {
                 let number = before.matches('\n').count() + 1;
                 findings.push(format!("{}:{number}: {word:?}: {instead}", file.path));
             }
@@ -111,8 +111,8 @@ mod tests {
 
     #[test]
     fn only_a_question_asks_for_so_much() {
-        assert!(findings("a.md", &format!("Why are there {SO_MANY}\nof them? Because.\n")).is_empty());
-        assert_eq!(findings("a.md", &format!("At most {SO_MANY}\nof them. Why?\n")).len(), 1);
+        assert!(findings("a.md", &format!("Why are there {ONLY_ASKED}\nof them? Because.\n")).is_empty());
+        assert_eq!(findings("a.md", &format!("At most {ONLY_ASKED}\nof them. Why?\n")).len(), 1);
     }
 
     #[test]
