@@ -35,8 +35,9 @@ pub(crate) fn suite() -> Outcome {
         Ok(binary) => binary,
         Err(problem) => return Outcome::Failed(problem),
     };
-    let test = ["test", "--package", "graven-cli", "--test", "faults", "--"];
-    let mut command = shell::cargo_command(&[&test[..], &["--nocapture", "--test-threads=1"]].concat());
+    // The whole workspace is named so that what the suite `tests` built is taken; only one package has such a test.
+    let test = ["test", "--workspace", "--test", "faults", "--"];
+    let mut command = shell::locked(&[&test[..], &["--nocapture", "--test-threads=1"]].concat());
     command.env("GRAVEN_BIN", binary).env("GRAVEN_STRACE", &strace.program);
     if let Some(libraries) = &strace.libraries {
         command.env("LD_LIBRARY_PATH", libraries);

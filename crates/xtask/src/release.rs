@@ -9,7 +9,7 @@ use crate::shell;
 
 /// Builds the shipped binary; where it lies.
 pub(crate) fn build() -> Result<PathBuf, String> {
-    shell::cargo(&["build", "--release", "--package", "graven-cli"])?;
+    shell::run(&mut shell::locked(&["build", "--release", "--package", "graven-cli"]))?;
     Ok(shell::target().join("release").join(format!("graven{EXE_SUFFIX}")))
 }
 

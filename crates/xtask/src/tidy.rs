@@ -13,6 +13,7 @@ mod circles;
 mod code;
 mod documents;
 mod layers;
+mod lock_files;
 mod manifests;
 mod modules;
 mod paths;
@@ -74,6 +75,7 @@ fn check() -> Result<(usize, Vec<Finding>), String> {
     circles::check(&crates, &mut findings);
     sources::check_steps(&files, &mut findings);
     manifests::check_trees(&mut findings);
+    lock_files::check(&mut findings);
     Ok((files.len(), findings))
 }
 
