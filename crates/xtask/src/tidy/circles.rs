@@ -10,7 +10,7 @@ type Graph<'a> = BTreeMap<&'a [String], BTreeMap<&'a [String], usize>>;
 
 /// Finds every circle in the crates.
 pub(super) fn check(crates: &BTreeMap<String, Crate>, findings: &mut Vec<Finding>) {
-    for (_, one) in crates {
+    for one in crates.values() {
         let arrows = one.arrows();
         let graph = graph(&arrows);
         for circle in circles(&graph) {
