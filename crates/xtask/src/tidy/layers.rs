@@ -10,24 +10,22 @@ const FOLDER: &str = "crates/graven/src";
 
 /// The rooms of `graven`, from the lowest: each may use those before it, and none after it.
 const ROOMS: &[&str] = &[
-    // What everything stands on.
+    // What everything stands on: errors, and the only code that touches the system.
     "error",
-    // The system: disk, clock, chance.
     "seam",
-    // Secrets in texts and entries, found without a disk.
+    // Secrets in texts and entries, found without a disk; then what a trail is told, as plain data.
     "redact",
-    // Plain data.
     "settings",
     // What lies on the disk.
     "files",
-    // Reading and verifying, without a lock and without the engine.
+    // Reading and verifying: without a lock, and without anything that writes.
     "reader",
     "prove",
     "export",
     "fsck",
     // Who acts.
     "actor",
-    // The threads that write, and the caller's side of them.
+    // The threads of a trail, the caller's way to them, and how a trail comes to be.
     "engine",
     "record",
     "open",
@@ -35,8 +33,9 @@ const ROOMS: &[&str] = &[
     "trail",
     "act",
     "lasting",
-    "default_trail",
     "audit",
+    "default_trail",
+    // What generated code and the simulator hold.
     "macro_support",
     "sim",
 ];
