@@ -55,14 +55,12 @@ fn place(path: &str) -> Option<(String, Vec<String>)> {
         let (target, module) = target.split_once('/').unwrap_or((target, ""));
         (format!("{package}/fuzz_targets/{target}"), module)
     };
-    let mut module: Vec<String> =
-        module.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
-    if matches!(module.last().map(String::as_str), Some("mod"))
-        || matches!(module[..], [ref only] if only == "lib" || only == "main")
-    {
-        module.pop();
-    }
-    Some((folder, module))
+    let module = match module {
+        "lib" | "main" => "",
+        module => module.strip_suffix("/mod").unwrap_or(module),
+    };
+    let parts = module.split('/').filter(|part| !part.is_empty());
+    Some((folder, parts.map(str::to_owned).collect()))
 }
 
 impl Crate {
@@ -81,12 +79,8 @@ impl Crate {
         let mut arrows = Vec::new();
         for (from, module) in &self.modules {
             for path in &module.paths {
-                let to = self.resolve(from, path, 0);
-                arrows.extend(to.filter(|to| to != from).map(|to| Arrow {
-                    from: from.clone(),
-                    line: path.line,
-                    to,
-                }));
+                let Some(to) = self.resolve(from, path, 0).filter(|to| to != from) else { continue };
+                arrows.push(Arrow { from: from.clone(), line: path.line, to });
             }
         }
         arrows
