@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::report::Outcome;
 use crate::shell;
-use crate::{budget, cargo_test, deny, faults, fuzz, interop, release, tidy};
+use crate::{cargo_test, deny, faults, fuzz, interop, release, tidy};
 
 /// A part of the tests that can be run by itself.
 pub(crate) struct Suite {
@@ -76,7 +76,7 @@ pub(crate) const ALL: &[Suite] = &[
         name: "sim",
         what: "the real engine on a simulated disk that fails, for a short time from a fresh seed",
         lint: false,
-        run: sim,
+        run: release::simulate,
     },
     Suite { name: "demo", what: "graven demo names every tampering", lint: false, run: release::demo },
 ];
@@ -142,12 +142,6 @@ fn tests() -> Outcome {
 
 fn doctests() -> Outcome {
     cargo_test::counted(&mut shell::locked(&["test", "--workspace", "--doc", "--no-fail-fast"]))
-}
-
-fn sim() -> Outcome {
-    let seconds = budget::SIM.seconds().to_string();
-    let run = ["run", "--release", "--package", "graven-sim", "--", "--seconds", &seconds];
-    shell::run(&mut shell::locked(&run)).into()
 }
 
 /// Runs a suite that needs a component of the toolchain, which is installed if it can be.
