@@ -22,7 +22,7 @@ pub(crate) struct Suite {
 pub(crate) const ALL: &[Suite] = &[
     Suite {
         name: "tidy",
-        what: "what no lint can say: sizes, words, links, manifests",
+        what: "what no lint can say: sizes, words, links, layers, circles, manifests, lock files",
         lint: true,
         run: tidy::suite,
     },
