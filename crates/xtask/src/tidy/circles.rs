@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::Finding;
 use super::modules::{Arrow, Crate};
-use super::{Finding, modules};
 
 /// From one module to those it uses, each with the line of one use.
 type Graph<'a> = BTreeMap<&'a [String], BTreeMap<&'a [String], usize>>;
@@ -15,7 +15,7 @@ pub(super) fn check(crates: &BTreeMap<String, Crate>, findings: &mut Vec<Finding
         let graph = graph(&arrows);
         for circle in circles(&graph) {
             findings.push(format!(
-                "these files use each other in a circle; move what they share below them: {}",
+                "{}: these files use each other in a circle: move what they share to a file below them",
                 shown(one, &graph, &circle)
             ));
         }
@@ -71,14 +71,14 @@ fn way<'a>(graph: &Graph<'a>, from: &'a [String], to: &[String]) -> Option<Vec<&
 }
 
 /// `a.rs:3 → b.rs:5 → a.rs`: each line holds the use that leads to the next file.
-fn shown(one: &modules::Crate, graph: &Graph, circle: &[&[String]]) -> String {
+fn shown(one: &Crate, graph: &Graph, circle: &[&[String]]) -> String {
     let steps = circle.windows(2).map(|step| format!("{}:{} → ", one.file(step[0]), graph[step[0]][step[1]]));
     steps.collect::<String>() + circle.last().map_or("", |last| one.file(last))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::File;
+    use super::super::{File, modules};
     use super::*;
 
     fn findings(files: &[(&str, &str)]) -> Vec<Finding> {
@@ -98,7 +98,10 @@ mod tests {
             ("a/src/e.rs", "use crate::b::B;\n"),
         ]);
         assert_eq!(found.len(), 1);
-        assert!(found[0].ends_with(": a/src/b.rs:1 → a/src/c.rs:2 → a/src/d.rs:3 → a/src/b.rs"), "{found:?}");
+        assert!(
+            found[0].starts_with("a/src/b.rs:1 → a/src/c.rs:2 → a/src/d.rs:3 → a/src/b.rs: "),
+            "{found:?}"
+        );
     }
 
     #[test]
