@@ -3,8 +3,8 @@
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::failure::{self, Ending};
-use crate::ui::Ui;
+use crate::shared::failure::{self, Ending};
+use crate::shared::ui::Ui;
 
 /// The arguments of `graven completions`.
 #[derive(Debug, clap::Args)]

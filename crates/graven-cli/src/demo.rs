@@ -17,11 +17,12 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::exec::{Output, Run};
-use crate::failure::{self, Ending, Failure};
-use crate::fields::Fields;
-use crate::text::{count, duration};
-use crate::ui::{Look, Ui};
-use crate::{describe, files, tail, verify};
+use crate::shared::failure::{self, Ending, Failure};
+use crate::shared::fields::Fields;
+use crate::shared::text::{count, duration};
+use crate::shared::ui::{Look, Ui};
+use crate::shared::{describe, files};
+use crate::{tail, verify};
 
 use tamper::{Tampering, Told};
 

@@ -1,5 +1,9 @@
 //! `graven exec`: runs a command and records that it ran.
 
+mod ballast;
+mod copier;
+mod signals;
+
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -11,13 +15,14 @@ use graven::clock::{Clock, OsClock};
 use graven::{Category, Entry, Outcome, Receipt, Redactor, Trail};
 use serde::Serialize;
 
-use crate::ballast::Ballast;
-use crate::copier::{Measured, Meter};
-use crate::failure::{Ending, Failure};
-use crate::fields::Fields;
-use crate::signals::{self, Signals};
-use crate::target::Target;
-use crate::ui::Ui;
+use crate::shared::failure::{Ending, Failure};
+use crate::shared::fields::Fields;
+use crate::shared::target::Target;
+use crate::shared::ui::Ui;
+
+use ballast::Ballast;
+use copier::{Measured, Meter};
+use signals::Signals;
 
 /// No durable entry can be written.
 const NOT_RECORDED: u8 = 125;

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use crate::failure::{self, Ending};
-use crate::progress::{Progress, Unit};
-use crate::target::Target;
-use crate::text::{bytes, counted};
-use crate::ui::{Look, Ui};
+use crate::shared::failure::{self, Ending};
+use crate::shared::progress::{Progress, Unit};
+use crate::shared::target::Target;
+use crate::shared::text::{bytes, counted};
+use crate::shared::ui::{Look, Ui};
 
 /// The arguments of `graven export`.
 #[derive(Debug, clap::Args)]

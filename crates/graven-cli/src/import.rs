@@ -11,14 +11,14 @@ use graven::{Trail, WhenFull};
 use serde::Serialize;
 
 use crate::accept::BLOB_BYTES_MAX;
-use crate::failure::{self, Ending, Failure};
-use crate::files;
 use crate::lines::LineChunks;
-use crate::progress::{Progress, Unit};
-use crate::submit::{self, Submitter};
-use crate::target::Target;
-use crate::text::{count, counted};
-use crate::ui::{Look, Ui};
+use crate::shared::failure::{self, Ending, Failure};
+use crate::shared::files;
+use crate::shared::progress::{Progress, Unit};
+use crate::shared::submit::{self, Submitter};
+use crate::shared::target::Target;
+use crate::shared::text::{count, counted};
+use crate::shared::ui::{Look, Ui};
 
 use reading::{Found, LINE_BYTES_MAX, Reading};
 

@@ -5,9 +5,9 @@ use graven::Trail;
 use graven::disk::{Disk, OsDisk};
 use serde_json::json;
 
-use crate::failure::{self, Ending, Failure};
-use crate::target::Target;
-use crate::ui::{Look, Ui};
+use crate::shared::failure::{self, Ending, Failure};
+use crate::shared::target::Target;
+use crate::shared::ui::{Look, Ui};
 
 /// The arguments of `graven init`.
 #[derive(Debug, clap::Args)]

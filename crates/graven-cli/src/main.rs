@@ -1,51 +1,39 @@
 //! The `graven` command: records, shows, proves and verifies audit trails.
 //!
-//! One file per command; what they share is in [`ui`], [`failure`], [`target`] and [`describe`].
+//! Each command has a file of its name, and a folder where it needs more than one file. What two or more commands use
+//! is in [`shared`]: output, failures, the trail in the arguments, progress bars, the user's files.
 
 mod accept;
-mod ballast;
 mod bench;
 mod completions;
-mod copier;
 mod demo;
-mod describe;
 mod exec;
 mod export;
-mod failure;
-mod fields;
-mod files;
 mod import;
-mod ingest;
 mod init;
 mod key;
 mod lines;
 mod man;
 mod pending;
-mod progress;
 mod prove;
 mod record;
 mod redact;
 mod repair;
 mod salvage;
+mod shared;
 mod show;
-mod signals;
 mod soak;
 mod stats;
-mod submit;
 mod tail;
-mod target;
-mod text;
-mod ui;
 mod verify;
-mod verify_proof;
 
 use std::panic;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::failure::{CANNOT, Ending};
-use crate::ui::{Colours, Ui};
+use crate::shared::failure::{CANNOT, Ending};
+use crate::shared::ui::{Colours, Ui};
 
 /// An audit trail that anyone can check: every action one JSON line, durable before it is acknowledged, under a
 /// signed Merkle tree.
@@ -90,7 +78,7 @@ enum Command {
     Prove(prove::Args),
     /// Check a whole trail, or one proof offline
     Verify(verify::Args),
-    /// Say what is in a trail
+    /// Print statistics of a trail
     Stats(stats::Args),
     /// Write a trail in a form that others read
     Export(export::Args),

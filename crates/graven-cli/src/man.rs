@@ -6,9 +6,9 @@ use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 use serde_json::json;
 
-use crate::failure::{self, Ending, Failure};
-use crate::files;
-use crate::ui::Ui;
+use crate::shared::failure::{self, Ending, Failure};
+use crate::shared::files;
+use crate::shared::ui::Ui;
 
 /// The arguments of `graven man`.
 #[derive(Debug, clap::Args)]

@@ -5,11 +5,11 @@ use graven::clock::{Clock, OsClock};
 use graven::reader::Pending;
 use serde::Serialize;
 
-use crate::failure::{self, Ending, Failure};
-use crate::progress::{Progress, Unit};
-use crate::target::Target;
-use crate::text::{counted, duration, safe};
-use crate::ui::{Look, Ui};
+use crate::shared::failure::{self, Ending, Failure};
+use crate::shared::progress::{Progress, Unit};
+use crate::shared::target::Target;
+use crate::shared::text::{counted, duration, safe};
+use crate::shared::ui::{Look, Ui};
 
 /// The arguments of `graven pending`.
 #[derive(Debug, clap::Args)]

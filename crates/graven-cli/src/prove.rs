@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use crate::failure::{self, Ending, Failure};
-use crate::files;
-use crate::target::{Target, Which};
-use crate::text::counted;
-use crate::ui::{Look, Ui};
+use crate::shared::failure::{self, Ending, Failure};
+use crate::shared::files;
+use crate::shared::target::{Target, Which};
+use crate::shared::text::counted;
+use crate::shared::ui::{Look, Ui};
 
 /// The arguments of `graven prove`.
 #[derive(Debug, clap::Args)]

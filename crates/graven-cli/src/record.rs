@@ -1,17 +1,18 @@
 //! `graven record`: one entry from flags, or many from standard input.
 
+mod stdin;
+
 use std::time::Duration;
 
 use clap::ValueEnum;
 use graven::{Category, Detail, Entry, Outcome, Phase, Trail, WhenFull};
 
 use crate::accept::BLOB_BYTES_MAX;
-use crate::failure::{self, Ending, Failure};
-use crate::fields::Fields;
-use crate::ingest;
-use crate::submit;
-use crate::target::Target;
-use crate::ui::{Look, Ui};
+use crate::shared::failure::{self, Ending, Failure};
+use crate::shared::fields::Fields;
+use crate::shared::submit;
+use crate::shared::target::Target;
+use crate::shared::ui::{Look, Ui};
 
 /// How long to wait for a slow disk: whoever sends entries on standard input waits rather than lose them.
 const PATIENCE: Duration = Duration::from_secs(3600);
@@ -111,7 +112,7 @@ fn many(args: &Args) -> Ending {
     let settings = args.target.settings();
     let settings = settings.queue_bytes(submit::QUEUE_BYTES).blob_bytes_max(BLOB_BYTES_MAX);
     let trail = Trail::open(settings.when_full(WhenFull::Wait(PATIENCE)))?;
-    let ending = ingest::run(&trail);
+    let ending = stdin::run(&trail);
     // What is acknowledged is durable; a failure to close is told unless there is a graver one.
     let closed = trail.close_blocking();
     let exit = ending?;

@@ -7,9 +7,9 @@ use graven::{Redaction, Redactor};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::failure::{self, Ending, Failure};
-use crate::text::safe;
-use crate::ui::{Look, Ui};
+use crate::shared::failure::{self, Ending, Failure};
+use crate::shared::text::safe;
+use crate::shared::ui::{Look, Ui};
 
 /// The arguments of `graven redact`.
 #[derive(Debug, clap::Args)]
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
         return Ok(failure::OK);
     }
     if !ui.json() {
-        let count = crate::text::counted(output.found, "secret", "secrets");
+        let count = crate::shared::text::counted(output.found, "secret", "secrets");
         ui.note(format_args!("{count} found, by version {} of the rules", redact::VERSION));
     }
     Ok(if output.found > 0 { failure::FOUND } else { failure::OK })

@@ -5,10 +5,10 @@ use std::io::{self, BufRead, IsTerminal};
 use graven::{Detail, ErrorKind, Trail};
 use serde_json::json;
 
-use crate::failure::{self, Ending, Failure};
-use crate::target::Target;
-use crate::text::{counted, safe};
-use crate::ui::{Look, Ui};
+use crate::shared::failure::{self, Ending, Failure};
+use crate::shared::target::Target;
+use crate::shared::text::{counted, safe};
+use crate::shared::ui::{Look, Ui};
 
 /// What the engine calls the trace of a repair, and how many entries of its own it may write when it opens a trail.
 const REPAIRED: &str = "trail.repaired";

@@ -5,10 +5,10 @@ use std::io::{self, IsTerminal};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::describe;
-use crate::failure::{self, Ending, Failure};
-use crate::target::{Target, Which};
-use crate::ui::Ui;
+use crate::shared::describe;
+use crate::shared::failure::{self, Ending, Failure};
+use crate::shared::target::{Target, Which};
+use crate::shared::ui::Ui;
 
 /// The arguments of `graven show`.
 #[derive(Debug, clap::Args)]

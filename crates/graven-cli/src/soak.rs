@@ -20,10 +20,10 @@ use graven::reader::Reader;
 use graven::{Machine, Settings, Trail};
 use graven_core::hash::Hash;
 
-use crate::failure::{self, Ending, Failure};
-use crate::files;
-use crate::progress::{Progress, Unit};
-use crate::ui::Ui;
+use crate::shared::failure::{self, Ending, Failure};
+use crate::shared::files;
+use crate::shared::progress::{Progress, Unit};
+use crate::shared::ui::Ui;
 
 use report::Report;
 use tamper::{Tampering, Victim};

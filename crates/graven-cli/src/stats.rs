@@ -1,15 +1,15 @@
 //! `graven stats`: what is in a trail.
 
-mod life;
+mod lifecycle;
 
 use graven::reader::{LifeSigns, Stats, Tally};
 use serde::Serialize;
 
-use crate::failure::{self, Ending, Failure};
-use crate::progress::{Progress, Unit};
-use crate::target::Target;
-use crate::text::{bytes, count, counted, safe};
-use crate::ui::{Look, Ui};
+use crate::shared::failure::{self, Ending, Failure};
+use crate::shared::progress::{Progress, Unit};
+use crate::shared::target::Target;
+use crate::shared::text::{bytes, count, counted, safe};
+use crate::shared::ui::{Look, Ui};
 
 /// The arguments of `graven stats`.
 #[derive(Debug, clap::Args)]
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
             categories: &tally.categories,
             unreadable: tally.unreadable,
             life: &tally.life,
-            silent_seconds: life::silent_seconds(&stats, &tally.life),
+            silent_seconds: lifecycle::silent_seconds(&stats, &tally.life),
         });
         ui.object(&Answer { stats: &stats, tally })?;
     } else {
@@ -100,7 +100,7 @@ fn show(ui: Ui, stats: &Stats, tally: Option<&Tally>) -> Result<(), Failure> {
     ui.fact("state", if stats.closed { "closed" } else { "being written, or not closed cleanly" })?;
     if let Some(tally) = tally {
         show_tally(ui, tally)?;
-        life::show(ui, stats, &tally.life)?;
+        lifecycle::show(ui, stats, &tally.life)?;
     }
     Ok(())
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use graven::ErrorKind;
 use graven::reader::{Reader, Record};
 
-use crate::describe;
-use crate::failure::{self, Ending, Failure};
-use crate::target::Target;
-use crate::ui::Ui;
+use crate::shared::describe;
+use crate::shared::failure::{self, Ending, Failure};
+use crate::shared::target::Target;
+use crate::shared::ui::Ui;
 
 /// How often to look whether something came.
 const LOOK_EVERY: Duration = Duration::from_millis(50);

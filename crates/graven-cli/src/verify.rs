@@ -1,5 +1,7 @@
 //! `graven verify`: whether a trail is what was recorded.
 
+mod proof;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,12 +12,11 @@ use graven::state::user_folder;
 use graven::{Machine, VerifierKey};
 use graven_core::verdict::{Finding, Verdict};
 
-use crate::failure::{CANNOT, Ending, Failure};
-use crate::progress::{Progress, Unit};
-use crate::target::Target;
-use crate::text::{bytes, count, counted, duration, safe};
-use crate::ui::{Look, Ui};
-use crate::verify_proof;
+use crate::shared::failure::{CANNOT, Ending, Failure};
+use crate::shared::progress::{Progress, Unit};
+use crate::shared::target::Target;
+use crate::shared::text::{bytes, count, counted, duration, safe};
+use crate::shared::ui::{Look, Ui};
 
 /// The arguments of `graven verify`.
 #[derive(Debug, clap::Args)]
@@ -57,7 +58,7 @@ fn key(text: &str) -> Result<VerifierKey, String> {
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     if let (Some(proof), Some(entry), Some(key)) = (&args.proof, &args.entry, &args.key) {
-        return verify_proof::run(proof, entry, key, ui);
+        return proof::run(proof, entry, key, ui);
     }
     let Some(path) = &args.path else {
         return Err(Failure::cannot("say which trail to verify"));

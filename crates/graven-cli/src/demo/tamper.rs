@@ -8,8 +8,8 @@ use graven::fsck::Report;
 use graven_core::verdict::Verdict;
 use serde::Serialize;
 
-use crate::failure::Failure;
-use crate::files;
+use crate::shared::failure::Failure;
+use crate::shared::files;
 
 /// An act of tampering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

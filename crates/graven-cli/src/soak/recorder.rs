@@ -13,7 +13,7 @@ use fastrand::Rng;
 use graven_core::hash::Hash;
 use serde::Deserialize;
 
-use crate::failure::Failure;
+use crate::shared::failure::Failure;
 
 /// How many threads send entries.
 const PRODUCERS: u64 = 4;

@@ -7,9 +7,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::tamper::Tampering;
-use crate::failure::Failure;
-use crate::text::{count, counted, duration};
-use crate::ui::{Look, Ui};
+use crate::shared::failure::Failure;
+use crate::shared::text::{count, counted, duration};
+use crate::shared::ui::{Look, Ui};
 
 /// At most so many wrongs are told in full.
 const TOLD_MAX: usize = 20;

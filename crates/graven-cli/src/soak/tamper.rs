@@ -9,8 +9,8 @@ use graven::layout::segment_first;
 use graven::reader::Reader;
 use graven_core::verdict::Verdict;
 
-use crate::failure::Failure;
-use crate::files;
+use crate::shared::failure::Failure;
+use crate::shared::files;
 
 /// A way to tamper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]

@@ -14,13 +14,13 @@ const BYTES: usize = 256 << 10;
 
 /// Room for one entry. Dropping it gives the room back.
 #[derive(Debug)]
-pub(crate) struct Ballast {
+pub(super) struct Ballast {
     _file: Arc<dyn File>,
 }
 
 impl Ballast {
     /// Takes room beside the trail's files; fails when there is none, or when nothing can be made durable there.
-    pub(crate) fn take(layout: &Layout) -> io::Result<Ballast> {
+    pub(super) fn take(layout: &Layout) -> io::Result<Ballast> {
         let path = layout.dir().join(format!(".room-{}", std::process::id()));
         let file = OsDisk.open(&path, Open::Create)?;
         OsDisk.remove_file(&path)?;

@@ -6,9 +6,9 @@ use chrono::SecondsFormat;
 use graven::clock::{Clock, OsClock};
 use graven::reader::{LifeSigns, Stats};
 
-use crate::failure::Failure;
-use crate::text::{count, counted, duration, safe};
-use crate::ui::{Look, Ui};
+use crate::shared::failure::Failure;
+use crate::shared::text::{count, counted, duration, safe};
+use crate::shared::ui::{Look, Ui};
 
 /// So many silences are shown to a person.
 const SILENCES_SHOWN: usize = 10;

@@ -10,10 +10,10 @@ use graven_core::tlog_proof::{TlogProof, TlogProofError};
 use graven_core::verdict::{Finding, Verdict};
 use serde::Serialize;
 
-use crate::failure::{Ending, Failure};
-use crate::files;
-use crate::text::{count, counted};
-use crate::ui::{Look, Ui};
+use crate::shared::failure::{Ending, Failure};
+use crate::shared::files;
+use crate::shared::text::{count, counted};
+use crate::shared::ui::{Look, Ui};
 
 /// The answer in JSON: the words are those of the verification of a trail.
 #[derive(Debug, Serialize)]
@@ -28,7 +28,7 @@ struct Answer {
     findings: Vec<Finding>,
 }
 
-pub(crate) fn run(proof: &Path, entry: &Path, key: &VerifierKey, ui: Ui) -> Ending {
+pub(super) fn run(proof: &Path, entry: &Path, key: &VerifierKey, ui: Ui) -> Ending {
     let (file, entry) = (files::read(proof)?, files::read(entry)?);
     let checked = fsck::verify_proof(&file, &entry, key)
         .and_then(|checkpoint| Ok((TlogProof::parse(&file)?.index, checkpoint)));

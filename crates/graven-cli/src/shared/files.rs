@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::failure::Failure;
+use crate::shared::failure::Failure;
 
 /// The largest file that is read as a whole: a proof, or one entry.
 const WHOLE_FILE_BYTES_MAX: u64 = 4 << 20;
@@ -72,11 +72,4 @@ pub(crate) fn copy_dir(from: &Path, to: &Path) -> Result<(), Failure> {
 /// Removes a directory with everything in it.
 pub(crate) fn remove_dir(path: &Path) -> Result<(), Failure> {
     fs::remove_dir_all(path).map_err(|error| Failure::file("remove", path, &error))
-}
-
-/// Which signals this process was told to ignore, as a bit set; none where the system does not say.
-pub(crate) fn ignored_signals() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use graven::clock::{Clock, OsClock};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::ui::Ui;
+use crate::shared::ui::Ui;
 
 /// How long something may take before a bar appears.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -93,7 +93,7 @@ impl Drop for Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ui::Colours;
+    use crate::shared::ui::Colours;
 
     #[test]
     fn every_template_can_be_drawn() {

@@ -14,7 +14,7 @@ use std::thread::{self, JoinHandle, Thread};
 
 use graven::{Entry, Error, Receipt, Trail};
 
-use crate::failure::Failure;
+use crate::shared::failure::Failure;
 
 /// How many bytes of lines may be on their way.
 const BYTES_MAX: usize = 6 << 20;

@@ -18,9 +18,9 @@ use serde::Serialize;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::accept::{self, BLOB_BYTES_MAX};
-use crate::failure::{CANNOT, Ending, FOUND, Failure, OK};
 use crate::lines::{CHUNK_BYTES, LineChunks, Lines, split};
-use crate::submit::{Recorded, Submitter};
+use crate::shared::failure::{CANNOT, Ending, FOUND, Failure, OK};
+use crate::shared::submit::{Recorded, Submitter};
 
 /// How many chunks go round.
 const CHUNKS: usize = 16;
@@ -68,7 +68,7 @@ struct Shared {
 }
 
 /// Records all of standard input.
-pub(crate) fn run(trail: &Trail) -> Ending {
+pub(super) fn run(trail: &Trail) -> Ending {
     let (events, happened) = mpsc::channel();
     let (pool, empty) = mpsc::sync_channel(CHUNKS);
     for _ in 0..CHUNKS {

@@ -15,8 +15,6 @@ use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::iterator::{Handle, SignalsInfo};
 use signal_hook::low_level::siginfo::Cause;
 
-use crate::files;
-
 /// What a process may be sent from outside. Stopping and continuing stay with the terminal, which asks the whole group.
 const PASSED_ON: [i32; 8] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH];
 
@@ -25,20 +23,20 @@ const ASK_TO_END: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
 /// The signals to this process, held back from it: from now on they end nothing here.
 #[derive(Debug)]
-pub(crate) struct Signals {
+pub(super) struct Signals {
     info: SignalsInfo<WithOrigin>,
 }
 
 impl Signals {
     /// From now on, signals wait for a child.
-    pub(crate) fn hold() -> io::Result<Signals> {
-        let ignored = files::ignored_signals();
+    pub(super) fn hold() -> io::Result<Signals> {
+        let ignored = ignored();
         let wanted = PASSED_ON.iter().filter(|&&signal| ignored & (1 << (signal - 1)) == 0);
         Ok(Signals { info: SignalsInfo::new(wanted)? })
     }
 
     /// Passes on what came and what comes while the child lives. Afterwards, a signal that asks to end calls `late`.
-    pub(crate) fn pass_to(mut self, child: Child, late: impl Fn() + Send + 'static) -> io::Result<Passing> {
+    pub(super) fn pass_to(mut self, child: Child, late: impl Fn() + Send + 'static) -> io::Result<Passing> {
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
         // The pid may be sent a signal as long as it is in here: once the child is reaped, another process may get it.
         let alive = Arc::new(Mutex::new(Some(pid)));
@@ -63,7 +61,7 @@ impl Signals {
 
 /// A child to which signals are passed on. Dropping it ends that; the signals then do nothing.
 #[derive(Debug)]
-pub(crate) struct Passing {
+pub(super) struct Passing {
     child: Child,
     pid: Pid,
     alive: Arc<Mutex<Option<Pid>>>,
@@ -73,7 +71,7 @@ pub(crate) struct Passing {
 
 impl Passing {
     /// Waits for the child's end.
-    pub(crate) fn wait(&mut self) -> io::Result<ExitStatus> {
+    pub(super) fn wait(&mut self) -> io::Result<ExitStatus> {
         // First wait without reaping: until then the pid is surely the child's.
         let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         while let Err(error) = waitid(WaitId::Pid(self.pid), ended) {
@@ -96,6 +94,14 @@ impl Drop for Passing {
 }
 
 /// The name of a signal, `SIGTERM`.
-pub(crate) fn name(signal: i32) -> Option<&'static str> {
+pub(super) fn name(signal: i32) -> Option<&'static str> {
     signal_hook::low_level::signal_name(signal)
+}
+
+/// The signals that this process was told to ignore, as a bit set; none where the system does not say.
+#[expect(clippy::disallowed_methods, reason = "this file is the system's, not a trail's")]
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }

@@ -9,7 +9,7 @@ use graven::layout::Layout;
 use graven::reader::Reader;
 use graven::{Redaction, Redactor, Settings, Trail};
 
-use crate::failure::Failure;
+use crate::shared::failure::Failure;
 
 /// The one argument that nearly every command takes.
 #[derive(Debug, Clone, Args)]

@@ -3,9 +3,9 @@
 use graven::reader::Record;
 use graven::{Entry, Outcome};
 
-use crate::failure::Failure;
-use crate::text::{safe, safe_cut};
-use crate::ui::{Look, Ui};
+use crate::shared::failure::Failure;
+use crate::shared::text::{safe, safe_cut};
+use crate::shared::ui::{Look, Ui};
 
 /// How much of a detail fits on the one line.
 const DETAIL_WIDTH: usize = 72;

@@ -15,7 +15,7 @@ const CHUNK_BYTES: usize = 64 << 10;
 
 /// What went through so far. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Meter(Arc<Mutex<State>>);
+pub(super) struct Meter(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -27,7 +27,7 @@ struct State {
 
 /// What went through, as the entry says it.
 #[derive(Debug, Serialize)]
-pub(crate) struct Measured {
+pub(super) struct Measured {
     bytes: u64,
     sha256: String,
     /// Only when the output was still open when the entry was written.
@@ -40,7 +40,7 @@ pub(crate) struct Measured {
 
 impl Meter {
     /// Starts to copy on a thread of its own; `done` is called at the end.
-    pub(crate) fn copy(
+    pub(super) fn copy(
         &self,
         from: impl Read + Send + 'static,
         to: impl AsFd,
@@ -63,7 +63,7 @@ impl Meter {
     }
 
     /// What went through so far.
-    pub(crate) fn measured(&self) -> Measured {
+    pub(super) fn measured(&self) -> Measured {
         let state = self.state();
         let hash: [u8; 32] = state.hash.clone().finalize().into();
         Measured {

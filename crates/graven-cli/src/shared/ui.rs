@@ -8,7 +8,7 @@ use graven::{Redaction, Redactor};
 use owo_colors::{OwoColorize, Style};
 use serde::Serialize;
 
-use crate::failure::Failure;
+use crate::shared::failure::Failure;
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
