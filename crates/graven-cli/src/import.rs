@@ -1,17 +1,16 @@
 //! `graven import`: takes over an existing JSON Lines file. Nothing of it is dropped.
 
-mod reading;
-
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use graven::{Trail, WhenFull};
+use graven_core::intake::BLOB_BYTES_MAX;
+use graven_core::lines::LineChunks;
+use graven_core::salvage::{Found, LINE_BYTES_MAX, Reading};
 use serde::Serialize;
 
-use crate::accept::BLOB_BYTES_MAX;
-use crate::lines::LineChunks;
 use crate::shared::failure::{self, Ending, Failure};
 use crate::shared::files;
 use crate::shared::progress::{Progress, Unit};
@@ -19,8 +18,6 @@ use crate::shared::submit::{self, Submitter};
 use crate::shared::target::Target;
 use crate::shared::text::{count, counted};
 use crate::shared::ui::{Look, Ui};
-
-use reading::{Found, LINE_BYTES_MAX, Reading};
 
 /// How long to wait for a slow disk.
 const PATIENCE: Duration = Duration::from_secs(3600);
@@ -93,7 +90,8 @@ fn import(args: &Args, ui: Ui, trail: &Trail, file: Box<dyn Read + Send>) -> Res
             Err(error) => drop(done.error.get_or_insert(error)),
         }
     })?;
-    let mut reading = Reading::of(args.file.display().to_string(), trail.redactor());
+    let redactor = trail.redactor();
+    let mut reading = Reading::of(args.file.display().to_string(), |text| redactor.text(text));
     let progress = Progress::new(ui, "importing", Unit::Bytes, files::bytes(&args.file));
     let mut chunks = LineChunks::new(file, LINE_BYTES_MAX);
     let mut buffer = Vec::new();

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use graven::{Category, Detail, Entry, Outcome, Phase, Trail, WhenFull};
+use graven_core::intake::BLOB_BYTES_MAX;
 
-use crate::accept::BLOB_BYTES_MAX;
 use crate::shared::failure::{self, Ending, Failure};
 use crate::shared::fields::Fields;
 use crate::shared::submit;

@@ -14,11 +14,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use graven::{Entry, Error, ErrorKind, Redactor, Trail};
+use graven_core::intake::{self, BLOB_BYTES_MAX};
+use graven_core::lines::{CHUNK_BYTES, LineChunks, Lines, split};
 use serde::Serialize;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use crate::accept::{self, BLOB_BYTES_MAX};
-use crate::lines::{CHUNK_BYTES, LineChunks, Lines, split};
 use crate::shared::failure::{CANNOT, Ending, FOUND, Failure, OK};
 use crate::shared::submit::{Recorded, Submitter};
 
@@ -222,7 +222,7 @@ fn parse(line: &[u8]) -> Result<Entry, String> {
     if line.trim_ascii().is_empty() {
         return Err("an empty line is not an entry".into());
     }
-    accept::entry(line)
+    intake::entry(line).map_err(|error| error.to_string())
 }
 
 fn too_long() -> String {

@@ -7,11 +7,8 @@
 
 use libfuzzer_sys::fuzz_target;
 
-#[path = "engine/model.rs"]
 mod model;
-#[path = "engine/operation.rs"]
 mod operation;
-#[path = "engine/world.rs"]
 mod world;
 
 use operation::Operation;
