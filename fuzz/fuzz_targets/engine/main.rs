@@ -1,7 +1,7 @@
-//! The whole engine on a simulated disk and clock, driven by operations out of bytes, beside a plain model.
+//! The whole engine on a simulated disk and clock, driven by operations from the input, and compared with a simple model.
 //!
-//! The first byte says how the trail is kept; each two more are an [`Operation`]. The engine's steps are taken one by
-//! one and nothing depends on threads or time, so that an input does the same each time.
+//! The first byte chooses the settings of the trail; each two bytes after it are an [`Operation`]. The engine takes its
+//! steps one by one, without threads and without real time, so an input always does the same.
 
 #![no_main]
 
@@ -14,7 +14,7 @@ mod world;
 use operation::Operation;
 use world::World;
 
-/// A longer run shows nothing that a shorter one could not, and takes time.
+/// A longer run finds nothing that a shorter one could not find, and takes longer.
 const OPERATIONS_MAX: usize = 64;
 
 fuzz_target!(|data: &[u8]| {
