@@ -1,4 +1,4 @@
-//! `graven completions`: a completion script for a shell.
+//! `graven completions`: prints a completion script for a shell.
 
 use clap::CommandFactory;
 use clap_complete::Shell;

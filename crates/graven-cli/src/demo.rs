@@ -1,4 +1,4 @@
-//! `graven demo`: the whole life of a trail, in a few seconds and a temporary folder.
+//! `graven demo`: shows the life of a trail, in a few seconds and a temporary folder.
 
 mod tamper;
 
@@ -26,7 +26,7 @@ use crate::{tail, verify};
 
 use tamper::{Tampering, Told};
 
-/// How many entries are generated, by how many threads, how many at a time.
+/// How many entries are generated, by how many threads, and how many in one batch.
 const ENTRIES: usize = 100_000;
 const THREADS: usize = 4;
 const BATCH: usize = 500;
@@ -34,7 +34,7 @@ const BATCH: usize = 500;
 /// The arguments of `graven demo`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Keep the folder, and say where it is
+    /// Keep the folder, and print where it is
     #[arg(long)]
     keep: bool,
 }
@@ -113,9 +113,9 @@ impl Demo {
         Ok(trail)
     }
 
-    /// A success, a failure and a denial, really run and really recorded.
+    /// Runs and records three commands: a success, a failure and a denial.
     fn run_commands(&self, trail: &Trail) -> Result<(), Failure> {
-        self.step("Commands run through `exec` are recorded, whatever comes of them")?;
+        self.step("Commands run through `exec` are recorded, whether they succeed or not")?;
         let me = std::env::current_exe()
             .map_err(|error| Failure::cannot(format_args!("cannot find this program: {error}")))?;
         files::write(&self.folder.join("deploy.sh"), b"#!/bin/sh\necho deployed\n")?;
@@ -142,7 +142,7 @@ impl Demo {
         self.say(format_args!("  recorded as entry {}: {outcome}, exit code {}", ran.receipt.index, ran.exit))
     }
 
-    /// A copy of the trail as it is now, for the last act.
+    /// Copies the trail as it is now, for the rollback at the end.
     fn remember_old(&self, trail: &Trail) -> Result<PathBuf, Failure> {
         trail.checkpoint_blocking()?;
         let old = self.folder.join("old");
@@ -150,7 +150,7 @@ impl Demo {
         Ok(old)
     }
 
-    /// The rate, in durable entries a second.
+    /// Records many entries, and returns the rate: durable entries a second.
     fn generate(&self, trail: &Trail) -> Result<u64, Failure> {
         self.step(&format!(
             "{THREADS} threads record {} entries; each is on the disk when it is acknowledged",
@@ -162,7 +162,7 @@ impl Demo {
                 (0..THREADS).map(|thread| scope.spawn(move || record_share(trail, thread))).collect();
             threads
                 .into_iter()
-                .map(|thread| thread.join().expect("it reports errors, and does not panic"))
+                .map(|thread| thread.join().expect("it returns errors and does not panic"))
                 .collect()
         });
         recorded?;
@@ -183,7 +183,7 @@ impl Demo {
     }
 
     fn verify(&self) -> Result<Verdict, Failure> {
-        self.step("Anyone can check all of it, from the bytes up")?;
+        self.step("Anyone can verify all of it, from the bytes up")?;
         self.command("graven verify trail")?;
         let report = self.check(&self.trail())?;
         if !self.ui.json() {
@@ -193,7 +193,7 @@ impl Demo {
     }
 
     fn prove(&self, index: u64) -> Result<Verdict, Failure> {
-        self.step("One entry can be proved to somebody who has nothing but the key")?;
+        self.step("One entry can be proved to somebody who only has the key")?;
         self.command(format_args!("graven prove trail --index {index} --out entry.tlog-proof"))?;
         let reader = Reader::open(self.trail())?;
         let (_, note) = reader.checkpoint()?;
@@ -221,14 +221,14 @@ impl Demo {
         }
     }
 
-    /// Each act of tampering on a fresh copy, and what verify says of it.
+    /// Does each act of tampering on a fresh copy, and verifies the copy.
     fn tamper(&self, old: &Path) -> Result<Vec<Told>, Failure> {
-        self.step("And when somebody tampers with it? On a copy, then `graven verify copy`:")?;
+        self.step("What if somebody tampers with it? On a copy, then `graven verify copy`:")?;
         let copy = self.folder.join("copy");
         let mut all = Vec::new();
         for tampering in Tampering::ALL {
             files::copy_dir(&self.trail(), &copy)?;
-            // The verifier has seen this copy before, as it would have seen a trail that it checks every day.
+            // The verifier remembers this copy, like a trail that it verifies every day.
             let before = self.check(&copy)?.verdict;
             let expected = tampering.apply(&copy, old)?;
             let report = self.check(&copy)?;
@@ -262,7 +262,7 @@ impl Demo {
         if keep {
             return self.say(format_args!("the folder is kept: {}", self.folder.display()));
         }
-        self.say("Begin your own: graven init DIR, then graven record --help; or embed the library.")
+        self.say("Start your own: graven init DIR, then graven record --help; or embed the library.")
     }
 
     fn check(&self, trail: &Path) -> Result<fsck::Report, Failure> {
@@ -279,7 +279,7 @@ impl Demo {
         self.say(self.ui.paint(Look::Name, command.trim_end()))
     }
 
-    /// For the person who watches; a program gets the one answer at the end.
+    /// Prints a line for a person. With `--json` there is only one answer, at the end.
     fn say(&self, line: impl std::fmt::Display) -> Result<(), Failure> {
         if self.ui.json() { Ok(()) } else { self.ui.line(line) }
     }
@@ -295,7 +295,7 @@ fn record_share(trail: &Trail, thread: usize) -> Result<(), graven::Error> {
     Ok(())
 }
 
-/// What an agent server might record.
+/// An entry like those of an agent server.
 fn generated(thread: usize, number: usize) -> Entry {
     let (category, action, detail) = match number % 4 {
         0 => (Category::Api, "POST /api/session", json!({"status": 200, "bytes": number})),

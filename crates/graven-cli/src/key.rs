@@ -1,4 +1,4 @@
-//! `graven key`: the verifier key, nothing else.
+//! `graven key`: prints the verifier key and nothing else.
 
 use serde_json::json;
 

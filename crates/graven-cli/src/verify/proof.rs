@@ -1,4 +1,4 @@
-//! `graven verify --proof`: one entry, its proof and a key; no trail and no network.
+//! `graven verify --proof`: checks one entry with its proof and a key, without the trail and without a network.
 
 use std::error::Error;
 use std::path::Path;
@@ -15,12 +15,12 @@ use crate::shared::files;
 use crate::shared::text::{count, counted};
 use crate::shared::ui::{Look, Ui};
 
-/// The answer in JSON: the words are those of the verification of a trail.
+/// The answer in JSON, with the same names as the verification of a trail.
 #[derive(Debug, Serialize)]
 struct Answer {
     verdict: Verdict,
     index: Option<u64>,
-    /// How many entries the checkpoint covers.
+    /// The number of entries under the checkpoint.
     entries: Option<u64>,
     origin: Option<String>,
     root: Option<String>,
@@ -81,7 +81,10 @@ impl Answer {
 
     fn show(&self, ui: Ui, proof: &str) -> Result<(), Failure> {
         for finding in &self.findings {
-            ui.line(format_args!("{} {proof} does not show it", ui.paint(Look::Bad, "✗ not proved:")))?;
+            ui.line(format_args!(
+                "{} {proof} does not prove this entry",
+                ui.paint(Look::Bad, "✗ not proved:")
+            ))?;
             ui.fact("verdict", self.verdict)?;
             ui.fact("because", &finding.message)?;
         }
