@@ -9,8 +9,8 @@ use std::panic;
 use std::pin::Pin;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, JoinHandle, Thread};
+use std::task::{Context, Poll, Waker};
+use std::thread::{self, JoinHandle};
 
 use graven::{Entry, Error, Receipt, Trail};
 
@@ -57,7 +57,7 @@ impl<T: Send + 'static> Submitter<T> {
         let freed = Arc::clone(&window);
         let answering = thread::Builder::new().name("answers".into()).spawn(move || {
             for Submitted { recording, bytes, tag } in in_flight {
-                let recorded = block_on(recording);
+                let recorded = graven::block_on(recording);
                 freed.give_back(bytes);
                 answer(tag, recorded);
             }
@@ -117,24 +117,5 @@ impl Window {
 
     fn taken(&self) -> MutexGuard<'_, usize> {
         self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-fn block_on<T>(mut future: Pin<Box<dyn Future<Output = T> + Send>>) -> T {
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut context = Context::from_waker(&waker);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
     }
 }
