@@ -15,8 +15,8 @@ pub(crate) struct Args {
     /// The directory to create, or the live file when the path ends in `.jsonl`
     #[command(flatten)]
     target: Target,
-    /// Set the name of the log in its checkpoints and key, such as example.com/audit [default: graven.local/ and a random
-    /// part]
+    /// Set the name of the log in its checkpoints and key, such as example.com/audit [default: graven.local/ and a
+    /// random part]
     #[arg(long, value_name = "NAME")]
     origin: Option<String>,
     /// Close a segment after this number of bytes [default: 256 MiB]

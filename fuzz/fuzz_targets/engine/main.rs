@@ -1,4 +1,4 @@
-//! The whole engine on a simulated disk and clock, driven by operations from the input, and compared with a simple model.
+//! The whole engine on a simulated disk and clock, driven by operations from the input, beside a simple model.
 //!
 //! The first byte chooses the settings of the trail; each two bytes after it are an [`Operation`]. The engine takes its
 //! steps one by one, without threads and without real time, so an input always does the same.

@@ -128,7 +128,7 @@ pub(crate) fn outcome(ui: Ui, outcome: Outcome) -> String {
     format!("{} {}", mark(ui, outcome), ui.paint(look, outcome))
 }
 
-/// Indents compact JSON: one value on a line, two spaces a level. It works on the text, so no digit of a number changes.
+/// Indents compact JSON: one value on a line, two spaces a level. It works on the text, so numbers keep every digit.
 fn indented(json: &str) -> String {
     let mut text = String::with_capacity(json.len() * 2);
     let mut depth = 0;

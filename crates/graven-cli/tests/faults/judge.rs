@@ -1,5 +1,5 @@
-//! Judges a trail after a fault: no acknowledged entry is lost, none is there twice, no verdict accuses, and every answer
-//! was true.
+//! Judges a trail after a fault: no acknowledged entry is lost, none is there twice, no verdict accuses, and every
+//! answer was true.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};

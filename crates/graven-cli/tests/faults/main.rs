@@ -1,8 +1,8 @@
 //! The shipped binary under faults of the real system: calls that fail, kills at each call, power cuts.
 //!
-//! This needs strace, so plain `cargo test` leaves it out. `cargo xtask test faults` finds or fetches strace and runs it
-//! on the release build. Every call fails once. Of the images of power cuts, a fixed sample is opened, and all of them
-//! with `GRAVEN_FAULTS=full`.
+//! This needs strace, so plain `cargo test` leaves it out. `cargo xtask test faults` finds or fetches strace and runs
+//! it on the release build. Every call fails once. Of the images of power cuts, a fixed sample is opened, or all
+//! of them with `GRAVEN_FAULTS=full`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "the tables are for the person who runs it")]

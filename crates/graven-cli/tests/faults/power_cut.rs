@@ -1,10 +1,10 @@
 //! Power cuts: the calls of a real run are replayed on a simulated disk that may lose everything not synced, and the
 //! binary opens what is left.
 //!
-//! The calls, with every written byte, come from strace. After each call the simulated disk lists what a power cut could
-//! leave (see its module `crash`): each file keeps nothing, everything, a prefix or some blocks of what was not synced,
-//! and each name that was not synced with its directory exists or not. Each such image is written as real files, and
-//! must have every entry that was acknowledged before that moment.
+//! The calls, with every written byte, come from strace. After each call the simulated disk lists what a power cut
+//! could leave (see its module `crash`): each file keeps nothing, everything, a prefix or some blocks of what was not
+//! synced, and each name that was not synced with its directory exists or not. Each such image is written as real files,
+//! and must have every entry that was acknowledged before that moment.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
