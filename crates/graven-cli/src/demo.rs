@@ -24,7 +24,7 @@ use crate::shared::ui::{Look, Ui};
 use crate::shared::{describe, files};
 use crate::{tail, verify};
 
-use tamper::{Tampering, Told};
+use tamper::{Tampering, Verified};
 
 /// How many entries are generated, by how many threads, and how many in one batch.
 const ENTRIES: usize = 100_000;
@@ -46,7 +46,7 @@ struct Answer {
     entries_per_second: u64,
     verdict: Verdict,
     proof: Verdict,
-    tampering: Vec<Told>,
+    tampering: Vec<Verified>,
     all_named: bool,
     seconds: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,7 +84,7 @@ impl Demo {
         let verdict = self.verify()?;
         let proof = self.prove(entries / 2)?;
         let tampering = self.tamper(&old)?;
-        let named = tampering.iter().filter(|told| told.named).count();
+        let named = tampering.iter().filter(|verified| verified.named).count();
         let all_named = verdict == Verdict::Intact && proof == Verdict::Intact && named == tampering.len();
         self.conclude(named, &tampering, all_named, keep)?;
         let seconds = self.clock.elapsed().as_secs_f64();
@@ -222,7 +222,7 @@ impl Demo {
     }
 
     /// Does each act of tampering on a fresh copy, and verifies the copy.
-    fn tamper(&self, old: &Path) -> Result<Vec<Told>, Failure> {
+    fn tamper(&self, old: &Path) -> Result<Vec<Verified>, Failure> {
         self.step("What if somebody tampers with it? On a copy, then `graven verify copy`:")?;
         let copy = self.folder.join("copy");
         let mut all = Vec::new();
@@ -233,32 +233,32 @@ impl Demo {
             let expected = tampering.apply(&copy, old)?;
             let report = self.check(&copy)?;
             files::remove_dir(&copy)?;
-            let told = Told::of(tampering, before, &expected, &report);
-            self.show_told(&told)?;
-            all.push(told);
+            let verified = Verified::of(tampering, before, &expected, &report);
+            self.show_verified(&verified)?;
+            all.push(verified);
         }
         Ok(all)
     }
 
-    fn show_told(&self, told: &Told) -> Result<(), Failure> {
+    fn show_verified(&self, verified: &Verified) -> Result<(), Failure> {
         let ui = self.ui;
-        let (look, mark) = if told.named { (Look::Good, "✓") } else { (Look::Bad, "✗ NOT NAMED:") };
-        self.say(format_args!("  {} {}", ui.paint(look, mark), ui.paint(Look::Strong, &told.what)))?;
-        let place = match (told.index, &told.file, told.offset) {
+        let (look, mark) = if verified.named { (Look::Good, "✓") } else { (Look::Bad, "✗ NOT NAMED:") };
+        self.say(format_args!("  {} {}", ui.paint(look, mark), ui.paint(Look::Strong, &verified.what)))?;
+        let place = match (verified.index, &verified.file, verified.offset) {
             (Some(index), Some(file), Some(offset)) => {
                 format!("entry {}, {file} at byte {}", count(index), count(offset))
             }
             (Some(index), _, _) => format!("entry {}", count(index)),
             _ => String::new(),
         };
-        self.say(format_args!("      {}  {place}", ui.paint(Look::Bad, told.verdict)))?;
-        self.say(format_args!("      {}", ui.paint(Look::Faint, &told.message)))
+        self.say(format_args!("      {}  {place}", ui.paint(Look::Bad, verified.verdict)))?;
+        self.say(format_args!("      {}", ui.paint(Look::Faint, &verified.message)))
     }
 
-    fn conclude(&self, named: usize, all: &[Told], well: bool, keep: bool) -> Result<(), Failure> {
+    fn conclude(&self, named: usize, all: &[Verified], well: bool, keep: bool) -> Result<(), Failure> {
         let look = if well { Look::Good } else { Look::Bad };
-        let told = format!("{named} of {} acts of tampering named", all.len());
-        self.say(format_args!("\n{} in {}", self.ui.paint(look, told), duration(self.clock.elapsed())))?;
+        let summary = format!("{named} of {} acts of tampering named", all.len());
+        self.say(format_args!("\n{} in {}", self.ui.paint(look, summary), duration(self.clock.elapsed())))?;
         if keep {
             return self.say(format_args!("the folder is kept: {}", self.folder.display()));
         }

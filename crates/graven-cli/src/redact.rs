@@ -124,7 +124,7 @@ struct Output {
 
 /// A secret in the JSON of `--explain`.
 #[derive(Serialize)]
-struct Told<'a> {
+struct Shown<'a> {
     /// From 1.
     line: u64,
     /// From 1, in bytes. Absent when a whole JSON value is replaced.
@@ -151,7 +151,7 @@ impl Output {
             });
             let (line, column, bytes) =
                 place.map_or((first, None, None), |(line, column, bytes)| (line, Some(column), Some(bytes)));
-            self.tell(line, column, bytes, &finding)?;
+            self.show(line, column, bytes, &finding)?;
         }
         Ok(())
     }
@@ -163,12 +163,12 @@ impl Output {
         }
         for finding in self.redactor.explain_json(line).unwrap_or_default() {
             // The place is inside a string, and the field says in which one.
-            self.tell(number, None, finding.place.map(|(_, bytes)| bytes), &finding)?;
+            self.show(number, None, finding.place.map(|(_, bytes)| bytes), &finding)?;
         }
         Ok(())
     }
 
-    fn tell(
+    fn show(
         &mut self,
         line: u64,
         column: Option<usize>,
@@ -178,7 +178,7 @@ impl Output {
         self.found += 1;
         let Finding { rule, field, replacement, .. } = finding;
         if self.ui.json() {
-            return self.ui.object(&Told { line, column, bytes, field, rule, replacement });
+            return self.ui.object(&Shown { line, column, bytes, field, rule, replacement });
         }
         let column = column.map(|column| format!(":{column}")).unwrap_or_default();
         let field = if field.is_empty() { String::new() } else { format!(" {}", safe(field)) };

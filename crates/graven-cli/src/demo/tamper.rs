@@ -30,7 +30,7 @@ pub(super) struct Expected {
 
 /// The verdict that verify gave.
 #[derive(Debug, Serialize)]
-pub(super) struct Told {
+pub(super) struct Verified {
     pub(super) what: String,
     pub(super) verdict: Verdict,
     pub(super) index: Option<u64>,
@@ -88,13 +88,18 @@ impl Tampering {
     }
 }
 
-impl Told {
+impl Verified {
     /// `before` is the verdict on the copy before the tampering.
-    pub(super) fn of(tampering: Tampering, before: Verdict, expected: &Expected, report: &Report) -> Told {
+    pub(super) fn of(
+        tampering: Tampering,
+        before: Verdict,
+        expected: &Expected,
+        report: &Report,
+    ) -> Verified {
         let worst = report.findings.iter().find(|finding| finding.verdict == report.verdict);
         let index = worst.and_then(|finding| finding.index);
         let right_place = expected.index.is_none() || index == expected.index;
-        Told {
+        Verified {
             what: tampering.what().into(),
             verdict: report.verdict,
             index,

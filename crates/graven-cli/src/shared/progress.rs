@@ -51,13 +51,13 @@ impl Progress {
                 return;
             }
             // The first drawing needs the numbers.
-            self.tell(done, total);
+            self.update(done, total);
             self.show(total > 0);
         }
-        self.tell(done, total);
+        self.update(done, total);
     }
 
-    fn tell(&self, done: u64, total: u64) {
+    fn update(&self, done: u64, total: u64) {
         if total > 0 {
             self.bar.set_length(total);
         }

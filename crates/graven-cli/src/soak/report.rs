@@ -12,7 +12,7 @@ use crate::shared::text::{count, counted, duration};
 use crate::shared::ui::{Look, Ui};
 
 /// The most errors that are kept in full.
-const TOLD_MAX: usize = 20;
+const WRONG_MAX: usize = 20;
 
 /// Everything that was counted.
 #[derive(Debug, Default, Serialize)]
@@ -53,7 +53,7 @@ impl Report {
     /// Notes something that went wrong.
     pub(super) fn wrong(&mut self, what: impl Into<String>) {
         self.all_well = false;
-        if self.wrong.len() < TOLD_MAX {
+        if self.wrong.len() < WRONG_MAX {
             self.wrong.push(format!("round {}: {}", self.rounds, what.into()));
         }
     }
