@@ -125,7 +125,11 @@ fn is_included(path: &str, all: &[File]) -> bool {
     ];
     let names_it = |line: &str| {
         let line = line.trim_start();
-        let line = line.strip_prefix("pub(crate) ").or_else(|| line.strip_prefix("pub ")).unwrap_or(line);
+        let line = line
+            .strip_prefix("pub(crate) ")
+            .or_else(|| line.strip_prefix("pub(super) "))
+            .or_else(|| line.strip_prefix("pub "))
+            .unwrap_or(line);
         line.strip_prefix("mod ").is_some_and(|rest| rest.trim_end_matches([';', ' ', '{']) == module)
     };
     all.iter().filter(|file| parents.contains(&file.path)).any(|file| file.text.lines().any(names_it))
