@@ -14,26 +14,26 @@ use graven_core::hash::sha256;
 use graven_core::note::SigningKey;
 
 use crate::canary::Canary;
+use crate::fault_plan::{Fate, FaultPlan};
 use crate::head::{Head, is_new_note};
 use crate::trace::Trace;
-use crate::weather::{Fate, Weather};
 
 /// One machine's disk, from its start to its stop.
 #[derive(Clone)]
 pub(crate) struct FaultyDisk {
     /// Without faults: what checks look at.
     pub(crate) inner: SimDisk,
-    pub(crate) sky: Sky,
+    pub(crate) shared: Shared,
     /// Whether this is the disk of a second process, which with a canary is not kept out by the lock.
     pub(crate) second: bool,
 }
 
 /// What all machines of a run share.
 #[derive(Clone)]
-pub(crate) struct Sky(Arc<Mutex<Above>>);
+pub(crate) struct Shared(Arc<Mutex<State>>);
 
-pub(crate) struct Above {
-    pub(crate) weather: Weather,
+pub(crate) struct State {
+    pub(crate) faults: FaultPlan,
     pub(crate) trace: Trace,
     /// What was signed since somebody last looked.
     pub(crate) heads: Vec<Head>,
@@ -46,10 +46,10 @@ pub(crate) struct Above {
     layout: Layout,
 }
 
-impl Sky {
-    pub(crate) fn new(seed: u64, layout: Layout, canary: Option<Canary>, steps_kept: usize) -> Sky {
-        Sky(Arc::new(Mutex::new(Above {
-            weather: Weather::default(),
+impl Shared {
+    pub(crate) fn new(seed: u64, layout: Layout, canary: Option<Canary>, steps_kept: usize) -> Shared {
+        Shared(Arc::new(Mutex::new(State {
+            faults: FaultPlan::default(),
             trace: Trace::new(steps_kept),
             heads: Vec::new(),
             stopped: false,
@@ -60,23 +60,23 @@ impl Sky {
         })))
     }
 
-    pub(crate) fn above(&self) -> MutexGuard<'_, Above> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells the trace what the driver does.
     pub(crate) fn did(&self, what: impl Into<String>) {
-        self.above().trace.did(what.into());
+        self.lock().trace.did(what.into());
     }
 
     /// A machine on this disk.
     pub(crate) fn disk(&self, inner: SimDisk) -> FaultyDisk {
-        FaultyDisk { inner, sky: self.clone(), second: false }
+        FaultyDisk { inner, shared: self.clone(), second: false }
     }
 }
 
 /// What a canary makes of a call.
-enum Sung {
+enum CanaryEffect {
     Fate(Fate),
     /// A write of at most so many bytes counts as whole.
     ShortTakenForWhole(u64),
@@ -84,12 +84,12 @@ enum Sung {
     Untold(FailBut),
 }
 
-impl Above {
+impl State {
     /// What the canary makes of a call, if it has to do with it.
-    fn sung(&mut self, op: Op, path: &Path, bytes: u64) -> Option<Sung> {
+    fn canary_effect(&mut self, op: Op, path: &Path, bytes: u64) -> Option<CanaryEffect> {
         let canary = self.canary?;
         let live = path == self.layout.live();
-        let lie = Some(Sung::Fate(Fate::Lie));
+        let lie = Some(CanaryEffect::Fate(Fate::Lie));
         let in_dir = |dir: PathBuf| path.starts_with(dir);
         let is_new = || path.extension().is_some_and(|extension| extension == "tmp");
         match (canary, op) {
@@ -101,16 +101,16 @@ impl Above {
             (Canary::PublishBeforeHashes, Op::SyncData) if in_dir(self.layout.tiles()) => lie,
             (Canary::DropTornTail, Op::Rename) if in_dir(self.layout.torn()) => lie,
             (Canary::IgnoreShortWrite, Op::Write) if live && bytes > 1 && self.chance.u8(..8) == 0 => {
-                Some(Sung::ShortTakenForWhole(self.chance.u64(1..bytes)))
+                Some(CanaryEffect::ShortTakenForWhole(self.chance.u64(1..bytes)))
             }
             (Canary::IgnoreFailedWrite, Op::Write) if live && self.chance.u8(..8) == 0 => {
-                Some(Sung::Untold(FailBut::NotDone))
+                Some(CanaryEffect::Untold(FailBut::NotDone))
             }
             (Canary::ForgetPoisoned, Op::SyncData) if live && self.chance.u8(..8) == 0 => {
-                Some(Sung::Untold(FailBut::Forgotten))
+                Some(CanaryEffect::Untold(FailBut::Forgotten))
             }
             (Canary::MisdirectWrite, Op::Write) if self.chance.u8(..16) == 0 => {
-                Some(Sung::Fate(Fate::Misdirect))
+                Some(CanaryEffect::Fate(Fate::Misdirect))
             }
             _ => None,
         }
@@ -128,14 +128,14 @@ impl FaultyDisk {
         count: impl Fn(&T) -> u64,
     ) -> io::Result<T> {
         let (sung, fate) = {
-            let above = &mut *self.sky.above();
-            if above.stopped {
+            let state = &mut *self.shared.lock();
+            if state.stopped {
                 return Err(off());
             }
-            let fate = above.weather.fate(op, path, offset, bytes, &mut above.chance);
+            let fate = state.faults.fate(op, path, offset, bytes, &mut state.chance);
             // A machine that stops does so whatever the canary sings.
             let stops = matches!(fate, Fate::StopBefore | Fate::StopAfter | Fate::StopAt(_));
-            (if stops { None } else { above.sung(op, path, bytes) }, fate)
+            (if stops { None } else { state.canary_effect(op, path, bytes) }, fate)
         };
         let with = |effect| {
             self.inner.inject(Fault::on(op).effect(effect));
@@ -144,14 +144,14 @@ impl FaultyDisk {
             result
         };
         let fate = match sung {
-            Some(Sung::Fate(sung)) => sung,
+            Some(CanaryEffect::Fate(sung)) => sung,
             _ => fate,
         };
         let result = match (sung, fate) {
-            (Some(Sung::ShortTakenForWhole(most)), _) => {
+            (Some(CanaryEffect::ShortTakenForWhole(most)), _) => {
                 with(Effect::Short(most)).and_then(|_| claimed.ok_or_else(off))
             }
-            (Some(Sung::Untold(but)), _) => {
+            (Some(CanaryEffect::Untold(but)), _) => {
                 drop(with(Effect::Fail(io::ErrorKind::Other, but)));
                 claimed.ok_or_else(off)
             }
@@ -172,14 +172,14 @@ impl FaultyDisk {
             (_, Fate::StopAt(most)) => with(Effect::Short(most)).and(Err(off())),
             (_, Fate::Done) => act(),
         };
-        let above = &mut *self.sky.above();
+        let state = &mut *self.shared.lock();
         if matches!(fate, Fate::StopBefore | Fate::StopAfter | Fate::StopAt(_)) {
-            above.stopped = true;
+            state.stopped = true;
         }
         let outcome = result.as_ref().map(count).map_err(io::Error::kind);
         // Its length is that of a process id, which differs from run to run.
-        let bytes = if path == above.layout.lock() { 0 } else { bytes };
-        above.trace.call((op, path), (offset, bytes), outcome, fate.name());
+        let bytes = if path == state.layout.lock() { 0 } else { bytes };
+        state.trace.call((op, path), (offset, bytes), outcome, fate.name());
         result
     }
 
@@ -187,15 +187,15 @@ impl FaultyDisk {
     fn misdirect(&self, path: &Path, bytes: u64) {
         let mut files = self.inner.files();
         files.retain(|file| file.file_name() != Some("LOCK".as_ref()));
-        let above = &mut *self.sky.above();
-        let honest = above.canary == Some(Canary::MisdirectWrite);
-        let file = match files.get(above.chance.usize(..files.len().max(1))) {
+        let state = &mut *self.shared.lock();
+        let honest = state.canary == Some(Canary::MisdirectWrite);
+        let file = match files.get(state.chance.usize(..files.len().max(1))) {
             Some(file) if !honest => file.clone(),
             _ => path.to_owned(),
         };
         let there = self.inner.contents(&file).map_or(0, |bytes| bytes.len());
-        let offset = above.chance.usize(..=there) as u64;
-        let wrong: Vec<u8> = (0..bytes.min(600)).map(|_| above.chance.u8(..)).collect();
+        let offset = state.chance.usize(..=there) as u64;
+        let wrong: Vec<u8> = (0..bytes.min(600)).map(|_| state.chance.u8(..)).collect();
         if let Ok(file) = self.inner.open(&file, Open::Write) {
             // Where it lands nobody asked for it, so nobody is told.
             let _ = file.write_at(&wrong, offset);
@@ -205,12 +205,12 @@ impl FaultyDisk {
     /// Flips a stored bit of some file.
     fn rot(&self) {
         let files = self.inner.files();
-        let above = &mut *self.sky.above();
-        let Some(file) = files.get(above.chance.usize(..files.len().max(1))) else { return };
+        let state = &mut *self.shared.lock();
+        let Some(file) = files.get(state.chance.usize(..files.len().max(1))) else { return };
         let _ = self.inner.tamper(file, |bytes| {
             if !bytes.is_empty() {
-                let place = above.chance.usize(..bytes.len());
-                bytes[place] ^= 1 << above.chance.u32(..8);
+                let place = state.chance.usize(..bytes.len());
+                bytes[place] ^= 1 << state.chance.u32(..8);
             }
         });
     }
@@ -218,20 +218,20 @@ impl FaultyDisk {
     /// The bytes of a write as they go to the disk: what is signed is looked at, and what differs from run to run is
     /// not.
     fn outgoing(&self, path: &Path, bytes: &[u8], offset: u64) -> Option<Vec<u8>> {
-        let above = &mut *self.sky.above();
-        if above.stopped {
+        let state = &mut *self.shared.lock();
+        if state.stopped {
             return None;
         }
-        if path == above.layout.lock() {
+        if path == state.layout.lock() {
             return Some(vec![b'1'; bytes.len().min(10)]);
         }
         if offset > 0 || !is_new_note(path) {
             return None;
         }
-        let forged = (above.canary == Some(Canary::SignWithoutChecking) && above.chance.u8(..8) == 0)
-            .then(|| self.forge(&above.layout, bytes))
+        let forged = (state.canary == Some(Canary::SignWithoutChecking) && state.chance.u8(..8) == 0)
+            .then(|| self.forge(&state.layout, bytes))
             .flatten();
-        above.heads.extend(Head::read(forged.as_deref().unwrap_or(bytes)));
+        state.heads.extend(Head::read(forged.as_deref().unwrap_or(bytes)));
         forged
     }
 
@@ -292,7 +292,7 @@ impl Disk for FaultyDisk {
     }
 
     fn try_lock(&self, path: &Path) -> io::Result<Option<LockGuard>> {
-        let excluded = self.second && self.sky.above().canary == Some(Canary::ReuseIndex);
+        let excluded = self.second && self.shared.lock().canary == Some(Canary::ReuseIndex);
         let name = if excluded { path.with_extension("2") } else { path.to_owned() };
         let count = |guard: &Option<LockGuard>| u64::from(guard.is_some());
         self.call((Op::Lock, path), (0, 0), || self.inner.try_lock(&name), None, count)
@@ -338,8 +338,8 @@ impl File for FaultyFile {
         let other = self.disk.outgoing(&self.path, bytes, offset);
         let out = other.as_deref().unwrap_or(bytes);
         let twice = {
-            let above = self.disk.sky.above();
-            above.canary == Some(Canary::AppendTwice) && self.path == above.layout.live()
+            let state = self.disk.shared.lock();
+            state.canary == Some(Canary::AppendTwice) && self.path == state.layout.live()
         };
         let act = || {
             let written = self.inner.write_at(out, offset)?;

@@ -93,7 +93,7 @@ fn write_report(out: &mut impl Write, report: &Report, canary: Option<Canary>) -
          {} entries acknowledged, {} calls; trace {:016x}; {:.1} s",
         tally.lives,
         report.runs,
-        tally.lives_on_liars,
+        tally.lives_on_lying_disks,
         tally.crashes,
         tally.poisoned,
         tally.closed,

@@ -8,7 +8,7 @@ use graven::WhenFull;
 use graven::layout::Layout;
 
 use crate::entries::{BLOB_BYTES_MAX, HASTY};
-use crate::weather::Weather;
+use crate::fault_plan::FaultPlan;
 
 /// Where the trail of a run lies. Only `/srv` is there before.
 const DIR: &str = "/srv/data/trail";
@@ -79,32 +79,32 @@ impl Plan {
         Plan { lives, honest, tall, layout, settings, foreign }
     }
 
-    /// The weather of one life.
-    pub(crate) fn weather(&self, chance: &mut Rng) -> Weather {
-        let mut weather = Weather::default();
+    /// The faults of one life.
+    pub(crate) fn faults(&self, chance: &mut Rng) -> FaultPlan {
+        let mut faults = FaultPlan::default();
         match chance.u8(..10) {
-            0..3 => weather.fail_in = Some(chance.u64(..40) * chance.u64(1..6)),
-            3 => weather.failures = chance.u32(..3_000),
-            4 => (weather.interruptions, weather.short) = (chance.u32(..20_000), chance.u32(..20_000)),
-            5..7 => weather.unreadable = Some(UNREADABLE[chance.usize(..UNREADABLE.len())]),
+            0..3 => faults.fail_in = Some(chance.u64(..40) * chance.u64(1..6)),
+            3 => faults.failures = chance.u32(..3_000),
+            4 => (faults.interruptions, faults.short) = (chance.u32(..20_000), chance.u32(..20_000)),
+            5..7 => faults.unreadable = Some(UNREADABLE[chance.usize(..UNREADABLE.len())]),
             _ => {}
         }
         if !self.honest {
             match chance.u8(..5) {
-                0 => weather.lies = chance.u32(..40_000),
-                1 => weather.misdirections = chance.u32(..4_000),
-                2 => weather.rotten_reads = chance.u32(..2_000),
-                3 => weather.rot = chance.u32(..300),
+                0 => faults.lies = chance.u32(..40_000),
+                1 => faults.misdirections = chance.u32(..4_000),
+                2 => faults.rotten_reads = chance.u32(..2_000),
+                3 => faults.rot = chance.u32(..300),
                 _ => {}
             }
         }
         // Early ones fall into the opening.
         match chance.u8(..4) {
-            0 => weather.crash_in = Some(chance.u64(..40) * chance.u64(1..8)),
-            1 => weather.crash_at_name_in = Some(chance.u64(..12) * chance.u64(1..4)),
+            0 => faults.crash_in = Some(chance.u64(..40) * chance.u64(1..8)),
+            1 => faults.crash_at_name_in = Some(chance.u64(..12) * chance.u64(1..4)),
             _ => {}
         }
-        weather
+        faults
     }
 
     /// How many bytes more the disk takes in this life; `None` for any number.

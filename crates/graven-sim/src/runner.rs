@@ -9,7 +9,8 @@ use graven::clock::{Clock, OsClock};
 use crate::canary::Canary;
 use crate::plan;
 use crate::rule::Rule;
-use crate::run::{Tally, run};
+use crate::run::run;
+use crate::tally::Tally;
 
 /// How much is simulated.
 #[derive(Debug, Clone, Copy)]
@@ -134,21 +135,6 @@ impl Report {
             trace: self.trace.wrapping_add(other.trace),
             took: self.took.max(other.took),
             failure,
-        }
-    }
-}
-
-impl Tally {
-    fn and(self, other: Tally) -> Tally {
-        Tally {
-            lives: self.lives + other.lives,
-            lives_on_liars: self.lives_on_liars + other.lives_on_liars,
-            acknowledged: self.acknowledged + other.acknowledged,
-            calls: self.calls + other.calls,
-            crashes: self.crashes + other.crashes,
-            poisoned: self.poisoned + other.poisoned,
-            closed: self.closed + other.closed,
-            segments: self.segments + other.segments,
         }
     }
 }

@@ -11,7 +11,7 @@ const OF: u32 = 65_536;
 
 /// The chances of one life. The default is a disk that works.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Weather {
+pub(crate) struct FaultPlan {
     /// After so many more calls that change something, the machine stops in the next.
     pub(crate) crash_in: Option<u64>,
     /// The same, but counted are only calls that make, change or sync names: where most of the rules are.
@@ -78,7 +78,7 @@ impl Fate {
     }
 }
 
-impl Weather {
+impl FaultPlan {
     /// What becomes of a call of `bytes` bytes.
     pub(crate) fn fate(&mut self, op: Op, path: &Path, offset: u64, bytes: u64, chance: &mut Rng) -> Fate {
         let of_names = matches!(op, Op::Create | Op::Rename | Op::RemoveFile | Op::SyncDir);
