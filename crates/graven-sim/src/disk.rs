@@ -1,4 +1,4 @@
-//! The disk that the engine sees: the simulated one, with the weather of a life, or a canary, between.
+//! The disk that the engine sees: the simulated disk behind the faults of a life, or behind a canary.
 
 use std::fmt;
 use std::io;
@@ -21,25 +21,26 @@ use crate::trace::Trace;
 /// One machine's disk, from its start to its stop.
 #[derive(Clone)]
 pub(crate) struct FaultyDisk {
-    /// Without faults: what checks look at.
+    /// The disk without faults, which the checks read.
     pub(crate) inner: SimDisk,
     pub(crate) shared: Shared,
-    /// Whether this is the disk of a second process, which with a canary is not kept out by the lock.
+    /// Whether this is the disk of a second process, which the lock does not exclude under a canary.
     pub(crate) second: bool,
 }
 
-/// What all machines of a run share.
+/// What all disks and machines of a run share.
 #[derive(Clone)]
 pub(crate) struct Shared(Arc<Mutex<State>>);
 
+/// The shared state: the faults to come, and what has happened.
 pub(crate) struct State {
     pub(crate) faults: FaultPlan,
     pub(crate) trace: Trace,
-    /// What was signed since somebody last looked.
+    /// The heads that were signed and not yet collected.
     pub(crate) heads: Vec<Head>,
-    /// Whether the machine stopped in a call.
+    /// Whether the machine has stopped in a call.
     pub(crate) stopped: bool,
-    /// Whether the engine is closing the trail, as far as the driver knows.
+    /// Whether the driver is closing the trail.
     pub(crate) closing: bool,
     canary: Option<Canary>,
     chance: Rng,
@@ -64,28 +65,28 @@ impl Shared {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the trace what the driver does.
+    /// Notes in the trace what the driver does.
     pub(crate) fn did(&self, what: impl Into<String>) {
         self.lock().trace.did(what.into());
     }
 
-    /// A machine on this disk.
+    /// This disk with the faults of the run.
     pub(crate) fn disk(&self, inner: SimDisk) -> FaultyDisk {
         FaultyDisk { inner, shared: self.clone(), second: false }
     }
 }
 
-/// What a canary makes of a call.
+/// What a canary does to a call.
 enum CanaryEffect {
     Fate(Fate),
-    /// A write of at most so many bytes counts as whole.
+    /// A write of at most this number of bytes counts as complete.
     ShortTakenForWhole(u64),
-    /// The call fails, and its failure is not told.
+    /// The call fails and reports success.
     Untold(FailBut),
 }
 
 impl State {
-    /// What the canary makes of a call, if it has to do with it.
+    /// What the canary does to a call, if it concerns the call.
     fn canary_effect(&mut self, op: Op, path: &Path, bytes: u64) -> Option<CanaryEffect> {
         let canary = self.canary?;
         let live = path == self.layout.live();
@@ -118,7 +119,8 @@ impl State {
 }
 
 impl FaultyDisk {
-    /// One call: what becomes of it is drawn, it is done or not, and it is put into the trace.
+    /// Makes one call: draws its fate, does it or not, and adds it to the trace. `claimed` is the answer of a call that
+    /// only claims to be done.
     fn call<T>(
         &self,
         (op, path): (Op, &Path),
@@ -127,13 +129,13 @@ impl FaultyDisk {
         claimed: Option<T>,
         count: impl Fn(&T) -> u64,
     ) -> io::Result<T> {
-        let (sung, fate) = {
+        let (canary, fate) = {
             let state = &mut *self.shared.lock();
             if state.stopped {
                 return Err(off());
             }
             let fate = state.faults.fate(op, path, offset, bytes, &mut state.chance);
-            // A machine that stops does so whatever the canary sings.
+            // A stop of the machine comes before the canary.
             let stops = matches!(fate, Fate::StopBefore | Fate::StopAfter | Fate::StopAt(_));
             (if stops { None } else { state.canary_effect(op, path, bytes) }, fate)
         };
@@ -143,11 +145,11 @@ impl FaultyDisk {
             self.inner.heal();
             result
         };
-        let fate = match sung {
-            Some(CanaryEffect::Fate(sung)) => sung,
+        let fate = match canary {
+            Some(CanaryEffect::Fate(fate)) => fate,
             _ => fate,
         };
-        let result = match (sung, fate) {
+        let result = match (canary, fate) {
             (Some(CanaryEffect::ShortTakenForWhole(most)), _) => {
                 with(Effect::Short(most)).and_then(|_| claimed.ok_or_else(off))
             }
@@ -177,13 +179,13 @@ impl FaultyDisk {
             state.stopped = true;
         }
         let outcome = result.as_ref().map(count).map_err(io::Error::kind);
-        // Its length is that of a process id, which differs from run to run.
+        // The length is that of a process id, which differs from run to run.
         let bytes = if path == state.layout.lock() { 0 } else { bytes };
         state.trace.call((op, path), (offset, bytes), outcome, fate.name());
         result
     }
 
-    /// Writes as many bytes somewhere else. On a disk that lies into any file; for a canary too.
+    /// Writes random bytes to a wrong place: on a disk that lies in any file, for the canary in the same file.
     fn misdirect(&self, path: &Path, bytes: u64) {
         let mut files = self.inner.files();
         files.retain(|file| file.file_name() != Some("LOCK".as_ref()));
@@ -197,7 +199,7 @@ impl FaultyDisk {
         let offset = state.chance.usize(..=there) as u64;
         let wrong: Vec<u8> = (0..bytes.min(600)).map(|_| state.chance.u8(..)).collect();
         if let Ok(file) = self.inner.open(&file, Open::Write) {
-            // Where it lands nobody asked for it, so nobody is told.
+            // No caller asked for this write, so no caller is told of a failure.
             let _ = file.write_at(&wrong, offset);
         }
     }
@@ -215,8 +217,8 @@ impl FaultyDisk {
         });
     }
 
-    /// The bytes of a write as they go to the disk: what is signed is looked at, and what differs from run to run is
-    /// not.
+    /// The bytes that replace those of a write, if any. Notes the heads that are signed, and replaces the process id in
+    /// the lock file, which differs from run to run.
     fn outgoing(&self, path: &Path, bytes: &[u8], offset: u64) -> Option<Vec<u8>> {
         let state = &mut *self.shared.lock();
         if state.stopped {
@@ -235,7 +237,7 @@ impl FaultyDisk {
         forged
     }
 
-    /// The same checkpoint over another root, signed all the same.
+    /// The same checkpoint with another root and a valid signature.
     fn forge(&self, layout: &Layout, note: &[u8]) -> Option<Vec<u8>> {
         let head = Head::read(note).filter(|head| head.size > 0)?;
         let key = self.inner.contents(layout.signing_key()).ok()?;
@@ -305,7 +307,7 @@ impl fmt::Debug for FaultyDisk {
     }
 }
 
-/// An open file of such a disk.
+/// An open file of a faulty disk.
 #[derive(Debug)]
 struct FaultyFile {
     disk: FaultyDisk,
@@ -346,7 +348,7 @@ impl File for FaultyFile {
             if twice {
                 self.inner.write_at(&out[..written], offset + written as u64)?;
             }
-            // A line in the lock file that is shorter than ours counts as whole.
+            // The replaced line of the lock file may be shorter: it counts as complete.
             Ok(if written == out.len() { bytes.len() } else { written })
         };
         let place = (offset, bytes.len() as u64);

@@ -192,7 +192,7 @@ impl<'a> Life<'a> {
 
     /// Emits an invalid entry: it is counted as lost, and the engine continues.
     fn emit_invalid(&mut self) -> Checked {
-        self.world.did("emit what is reserved");
+        self.world.did("emit an invalid entry");
         let dropped = self.dropped();
         self.stepped.trail().emit(Entry::new(Category::Trail, "trail.recovered", Outcome::Success));
         let counted = self.dropped() - dropped;
@@ -226,7 +226,7 @@ impl<'a> Life<'a> {
         let counters = self.stepped.trail().counters();
         let poisoned = self.stepped.trail().poisoned().is_some();
         Rule::Poisoned.unless(poisoned || counters.sealed == counters.durable, || {
-            format!("{} of {} entries were sealed, and nobody says why", counters.sealed, counters.durable)
+            format!("{} of {} entries were sealed, without an error", counters.sealed, counters.durable)
         })
     }
 
@@ -243,7 +243,7 @@ impl<'a> Life<'a> {
                         && (!self.world.plan.honest || self.world.model.has_signed(head.size, &head.root))
                 });
                 Rule::Heads.unless(known || !self.world.plan.honest, || {
-                    format!("this checkpoint was given out: {note}")
+                    format!("this checkpoint was returned: {note}")
                 })
             }
             Err(error) => self.world.check_error(&error),
@@ -260,21 +260,21 @@ impl<'a> Life<'a> {
     fn jump(&mut self) -> Checked {
         let by = TimeDelta::days(self.world.chance.i64(-36_500..36_500));
         let start = SimClock::new(0).now();
-        self.world.did(format!("the clock jumps to {by} from its beginning"));
+        self.world.did(format!("the clock jumps to its start plus {by}"));
         self.world.clock.inner.set_now(start + by);
         Ok(())
     }
 
     /// Lets more time pass than a caller waits.
     fn time_out(&mut self) -> Checked {
-        self.world.did("nobody waits any longer");
+        self.world.did("time out");
         self.world.clock.inner.advance(Duration::from_secs(6));
         self.collect_answers()
     }
 
     /// Lets a caller stop waiting.
     fn give_up(&mut self) -> Checked {
-        self.world.did("somebody stops waiting");
+        self.world.did("a caller stops waiting");
         for number in self.waiting.pop().into_iter().flat_map(|waiting| waiting.attempts) {
             self.world.model.give_up(number);
         }
@@ -290,7 +290,9 @@ impl<'a> Life<'a> {
             Err(error) => return self.world.check_error(&error),
             Ok(second) => second,
         };
-        Rule::Locked.unless(self.world.canary == Some(Canary::ReuseIndex), || "it could".into())?;
+        Rule::Locked.unless(self.world.canary == Some(Canary::ReuseIndex), || {
+            "a second process could open the trail".into()
+        })?;
         // With the canary it opens. Both record until they give one index twice.
         for _ in 0..3 {
             for first in [false, true] {
@@ -355,7 +357,7 @@ impl<'a> Life<'a> {
             let answer = match waiting.answer.poll() {
                 Poll::Ready(answer) => answer,
                 Poll::Pending => {
-                    return Rule::Answers.broken("the trail was closed, and somebody still waits");
+                    return Rule::Answers.broken("the trail is closed, and a caller still waits");
                 }
             };
             match answer {

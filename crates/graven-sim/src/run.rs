@@ -163,7 +163,7 @@ impl Run {
                 Err(_) if world.stopped() => return Ok(Opened::Stopped),
                 Err(error) => error,
             };
-            world.did(format!("it does not open: {}", error.chain()));
+            world.did(format!("opening failed: {}", error.chain()));
             world.check_error(&error)?;
             if error.kind() == ErrorKind::Data {
                 if repair {
@@ -201,7 +201,7 @@ impl Run {
                 snapshot.crash(&choice)
             }
             Ending::Kill | Ending::Close => {
-                world.did("the process is gone");
+                world.did("the process ends");
                 world.disk.inner.restart()
             }
         };
@@ -216,7 +216,7 @@ impl Run {
     /// Removes the files that can be rebuilt, as an operator may.
     fn remove_tiles(&mut self) {
         let world = &mut self.world;
-        world.did("tiles/ is emptied");
+        world.did("empty tiles/");
         world.tiles_emptied = true;
         let tiles = world.plan.layout.tiles();
         let disk = &world.disk.inner;
@@ -236,18 +236,18 @@ impl Run {
     /// Ends a run on an honest disk: without faults the trail opens, takes entries and closes.
     fn last_close(&mut self) -> Checked {
         let world = &mut self.world;
-        world.did("the last close");
+        world.did("last close");
         world.shared.lock().faults = FaultPlan::default();
         world.disk.inner.set_space(None);
         world.clock.inner.advance(Duration::from_secs(60));
         let Opened::Ready(stepped) = self.open()? else {
-            return Rule::Opens.broken("not at the end of the run");
+            return Rule::Opens.broken("the trail does not open at the end of the run");
         };
         let world = &mut self.world;
         let mut life = Life::new(world, *stepped);
         life.live(3)?;
         let clean = life.close()?;
-        Rule::Opens.unless(clean, || "it does not close at the end of the run".into())?;
+        Rule::Opens.unless(clean, || "the trail does not close at the end of the run".into())?;
         let disk = &world.disk.inner;
         let stored = Stored::look(disk, &world.plan.layout);
         let segments = world.plan.layout.segments();
@@ -260,6 +260,7 @@ impl Run {
         let holds = |foreign: &[u8]| {
             disk.files().iter().any(|file| disk.contents(file).is_ok_and(|bytes| bytes == foreign))
         };
-        Rule::Kept.unless(world.plan.foreign.is_none_or(holds), || "what somebody else wrote is lost".into())
+        Rule::Kept
+            .unless(world.plan.foreign.is_none_or(holds), || "what another program wrote is lost".into())
     }
 }

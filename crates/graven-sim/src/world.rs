@@ -74,7 +74,7 @@ impl World {
 
     /// Continues with a new disk and a new trail.
     pub(crate) fn start_over(&mut self) {
-        self.did("another disk");
+        self.did("start over on a new disk");
         self.disk = self.shared.disk(new_disk(&self.plan));
         self.shared.lock().stopped = false;
         self.model = Model::new();

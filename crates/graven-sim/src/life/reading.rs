@@ -32,14 +32,14 @@ impl Life<'_> {
         }
         let known = self.world.model.known_line(index);
         Rule::Proof.unless(proof.index == index && known.is_none_or(|line| line == proof.line), || {
-            format!("of entry {index} was asked, entry {} was proved", proof.index)
+            format!("the proof of entry {index} was requested, and entry {} was proved", proof.index)
         })?;
         let file = proof.tlog_proof.to_string();
         match fsck::verify_proof(file.as_bytes(), &proof.line, &trail.verifier_key()) {
             Ok(head) => Rule::Proof.unless(self.world.model.has_signed(head.size, &head.root), || {
                 format!("entry {index} is proved under a head that was never signed")
             }),
-            Err(error) => Rule::Proof.broken(format!("the proof of entry {index} does not hold: {error}")),
+            Err(error) => Rule::Proof.broken(format!("the proof of entry {index} is not valid: {error}")),
         }
     }
 
@@ -80,8 +80,9 @@ impl Life<'_> {
             Ok(receipt) => {
                 let known = self.world.model.known_line(index).map(leaf_hash);
                 let right = receipt.index == index && known.is_none_or(|hash| hash == receipt.leaf_hash);
-                Rule::LeafHash
-                    .unless(right || !self.world.plan.honest, || format!("the receipt of entry {index}"))
+                Rule::LeafHash.unless(right || !self.world.plan.honest, || {
+                    format!("the receipt of entry {index} is wrong")
+                })
             }
         }
     }
@@ -104,7 +105,8 @@ impl Life<'_> {
         let newest = (0..trail.len() as usize).rev().take(5.min(trail.count()));
         let newest: Vec<Entry> =
             newest.filter_map(|index| Entry::from_line(stored.line(index)?).ok()).collect();
-        Rule::Ring.unless(newest == recent, || format!("the ring says {recent:?}, the files {newest:?}"))
+        Rule::Ring
+            .unless(newest == recent, || format!("the ring holds {recent:?}, the files hold {newest:?}"))
     }
 
     /// Verifies the trail while it is open.

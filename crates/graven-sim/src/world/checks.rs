@@ -58,7 +58,7 @@ impl World {
     pub(crate) fn check_closed(&mut self, stored: &Stored) -> Checked {
         self.tally.closed += 1;
         if let Some(number) = self.model.unanswered() {
-            return Rule::Answers.broken(format!("nothing was said of attempt {number}"));
+            return Rule::Answers.broken(format!("attempt {number} was never answered"));
         }
         self.model.settle(stored, &self.disk.inner, &self.plan.layout)?;
         self.model.check_losses()?;
@@ -108,11 +108,11 @@ impl World {
         };
         let there = below(sealed);
         if there.is_none() || there != root {
-            return wrong(format!("{sealed} entries are said to be sealed, and their root is another"));
+            return wrong(format!("{sealed} entries are reported as sealed, and their root differs"));
         }
         let signed = |root: &Hash| self.signed.contains(&(sealed, *root.as_bytes()));
         if !there.as_ref().is_some_and(signed) {
-            return wrong(format!("a root over {sealed} entries that was never signed"));
+            return wrong(format!("the root over {sealed} entries was never signed"));
         }
         if let Some(accepted) = &self.accepted
             && below(accepted.size) != Some(accepted.root)
