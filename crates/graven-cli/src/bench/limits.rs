@@ -31,9 +31,9 @@ pub(crate) fn measure(bench: &Bench, report: &mut Report) -> Result<(), Failure>
 }
 
 /// How many bytes per second a plain append + fdatasync writes in one turn, with this number of bytes per sync.
-pub(crate) fn raw_bytes_per_second(bench: &Bench, bytes_a_sync: usize) -> Result<f64, Failure> {
+pub(crate) fn raw_bytes_per_second(bench: &Bench, bytes_per_sync: usize) -> Result<f64, Failure> {
     let mut file = Appender::open(bench, "raw-groups")?;
-    let group = vec![b'x'; bytes_a_sync.max(1)];
+    let group = vec![b'x'; bytes_per_sync.max(1)];
     let watch = Stopwatch::start();
     while watch.elapsed() < bench.turn() {
         file.append(&group).map_err(|error| failed(&error))?;

@@ -34,20 +34,20 @@ pub(crate) fn measure(bench: &Bench, report: &mut Report) -> Result<(), Failure>
         .build()
         .map_err(|error| Failure::cannot(format_args!("cannot start an executor: {error}")))?;
     for (tasks, names) in [
-        (1_024, ["durable entries, 1,024 tasks", "or CPU an entry, 1,024 tasks"]),
-        (256, ["durable entries, 256 tasks", "or CPU an entry, 256 tasks"]),
+        (1_024, ["durable entries, 1,024 tasks", "or CPU time per entry, 1,024 tasks"]),
+        (256, ["durable entries, 256 tasks", "or CPU time per entry, 256 tasks"]),
     ] {
         bench.note(&format!("{tasks} tasks on two workers"));
         let measured = take_turns(
             bench,
             |trail| record_from_tasks(&executor, trail, tasks, bench.turn()),
-            |time| waking::cpu_seconds_a_task(&executor, tasks, time),
+            |time| waking::cpu_seconds_per_task(&executor, tasks, time),
         )?;
         measured.report(names, "line, redaction, leaf hash, node hash, waking a task", report);
     }
     bench.note("batches of 1,000 from two threads");
     let measured = take_turns(bench, |trail| record_batches(trail, bench.turn()), |_| Ok(0.0))?;
-    let names = ["durable entries, batches of 1,000, 2 threads", "or CPU an entry, batches"];
+    let names = ["durable entries, batches of 1,000, 2 threads", "or CPU time per entry, batches"];
     measured.report(names, "line, redaction, leaf hash, node hash", report);
     let rate = stdin(bench)?;
     let basis = "a million lines, from start to exit";
@@ -60,14 +60,14 @@ pub(crate) fn measure(bench: &Bench, report: &mut Report) -> Result<(), Failure>
 struct Measured {
     /// Entries per second, beside those that plain writes and syncs of the same size would carry.
     rates: Pairs,
-    /// CPU time an entry in microseconds, beside that of the work which no trail can avoid.
+    /// CPU time per entry in microseconds, beside that of the work which no trail can avoid.
     cpu: Pairs,
-    bytes_a_sync: Vec<f64>,
+    bytes_per_sync: Vec<f64>,
 }
 
 impl Measured {
     fn report(&self, [rate, cpu]: [&'static str; 2], work: &str, report: &mut Report) {
-        let raw = format!("plain write + fdatasync of {:.0} bytes", median(&self.bytes_a_sync));
+        let raw = format!("plain write + fdatasync of {:.0} bytes", median(&self.bytes_per_sync));
         report.add_either([
             Figure::beside(rate, &self.rates, "1/s", raw).goal(Bound::AtLeast(RATE_MIN)),
             Figure::beside(cpu, &self.cpu, "µs", work).goal(Bound::AtMost(CPU_MAX)),
@@ -88,14 +88,14 @@ fn take_turns(
     let mut measured = Measured::default();
     for _ in 0..PAIRS {
         let turn = Turn::measure(&trail, &record)?;
-        let raw = limits::raw_bytes_per_second(bench, turn.bytes_a_sync())?;
-        measured.rates.add(turn.rate(), raw / turn.bytes_an_entry());
-        measured.bytes_a_sync.push(turn.bytes_a_sync() as f64);
+        let raw = limits::raw_bytes_per_second(bench, turn.bytes_per_sync())?;
+        measured.rates.add(turn.rate(), raw / turn.bytes_per_entry());
+        measured.bytes_per_sync.push(turn.bytes_per_sync() as f64);
         // CPU time varies less than a disk does: a part of a turn is enough for each.
         let part = bench.turn() / 4;
         let caller = work::cpu_seconds_of_the_caller(part);
-        let unavoidable = work.cpu_seconds_an_entry(part) + waking(part)?;
-        measured.cpu.add((turn.cpu_seconds_an_entry() - caller) * 1e6, unavoidable * 1e6);
+        let unavoidable = work.cpu_seconds_per_entry(part) + waking(part)?;
+        measured.cpu.add((turn.cpu_seconds_per_entry() - caller) * 1e6, unavoidable * 1e6);
     }
     trail.close_blocking()?;
     drop(trail);
@@ -137,15 +137,15 @@ impl Turn {
         self.entries as f64 / self.seconds
     }
 
-    fn bytes_an_entry(&self) -> f64 {
+    fn bytes_per_entry(&self) -> f64 {
         self.bytes as f64 / self.entries as f64
     }
 
-    fn bytes_a_sync(&self) -> usize {
+    fn bytes_per_sync(&self) -> usize {
         usize::try_from(self.bytes / self.groups).unwrap_or(usize::MAX)
     }
 
-    fn cpu_seconds_an_entry(&self) -> f64 {
+    fn cpu_seconds_per_entry(&self) -> f64 {
         self.cpu_seconds / self.entries as f64
     }
 }

@@ -47,7 +47,7 @@ impl Sleeper {
 
 /// The CPU time of waking one task and running it once, in seconds: all of them, round after round, from a thread
 /// outside the executor, as the writer of a trail wakes those that await a group.
-pub(crate) fn cpu_seconds_a_task(executor: &Runtime, tasks: usize, time: Duration) -> Result<f64, Failure> {
+pub(crate) fn cpu_seconds_per_task(executor: &Runtime, tasks: usize, time: Duration) -> Result<f64, Failure> {
     let round = Arc::new(Round {
         left: AtomicUsize::new(0),
         over: AtomicBool::new(false),
@@ -91,4 +91,23 @@ pub(crate) fn cpu_seconds_a_task(executor: &Runtime, tasks: usize, time: Duratio
         joined.map_err(|error| Failure::cannot(format_args!("a sleeping task failed: {error}")))?;
     }
     Ok(used / woken as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn every_task_is_woken_in_every_round() {
+        let (done, measured) = mpsc::channel();
+        std::thread::spawn(move || {
+            let executor = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build();
+            let used = cpu_seconds_per_task(&executor.expect("threads start"), 64, Duration::from_millis(20));
+            done.send(used.expect("the tasks end"))
+        });
+        let used = measured.recv_timeout(Duration::from_secs(60)).expect("no task is forgotten");
+        assert!(used > 0.0);
+    }
 }

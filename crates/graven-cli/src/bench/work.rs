@@ -37,8 +37,8 @@ impl Work {
         leaf_hash(&self.line)
     }
 
-    /// The CPU time of the leaf and of one node an entry, in seconds. A tree has one node less than leaves.
-    pub(crate) fn cpu_seconds_an_entry(&mut self, time: Duration) -> f64 {
+    /// The CPU time of one leaf and one node per entry, in seconds. A tree has one node fewer than leaves.
+    pub(crate) fn cpu_seconds_per_entry(&mut self, time: Duration) -> f64 {
         let template = entries::with_id_and_time(entries::template());
         let mut used = 0.0;
         let mut count = 0;
@@ -74,4 +74,16 @@ pub(crate) fn cpu_seconds_of_the_caller(time: Duration) -> f64 {
         black_box(&batch);
     }
     used / count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_work_ends_in_the_leaf_of_the_stored_line() {
+        let entry = entries::entry(&entries::with_id_and_time(entries::template()), 12_345);
+        let mut work = Work::new().expect("the default redaction is valid");
+        assert_eq!(work.leaf(entry), leaf_hash(&entries::stored_line()));
+    }
 }
