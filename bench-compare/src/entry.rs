@@ -1,14 +1,14 @@
-//! The entry that everyone records: about 380 bytes as one line of JSON.
+//! The entry that every log records: about 380 bytes as one line of JSON.
 
 pub(crate) const ACTION: &str = "tool:bash";
 pub(crate) const PRINCIPAL: &str = "agent-7@build.example.com";
 pub(crate) const SESSION: &str = "01995f3e-8a31-7c04-9d1c-3f6f0c1b2a44";
 pub(crate) const DETAIL: &str =
     r#"{"command":"cargo test --workspace","cwd":"/srv/agents/build-17","exit_code":0,"stdout_bytes":48211}"#;
-/// Durations go round below this.
+/// Durations start again from zero at this value.
 pub(crate) const DURATIONS: u64 = 5_000;
 
-/// What an entry holds beside its id, time, actor and action, as JSON.
+/// The content of an entry besides its id, time, actor and action, as JSON.
 pub(crate) fn rest(n: u64) -> String {
     format!(
         r#"{{"category":"tool_execution","outcome":"success","detail":{DETAIL},"duration_ms":{},"session_id":"{SESSION}"}}"#,
@@ -16,7 +16,7 @@ pub(crate) fn rest(n: u64) -> String {
     )
 }
 
-/// A finished line, for logs that take bytes: they need not serialise anything, only the number in the id changes.
+/// A finished line, for logs that take bytes. They serialise nothing: only the number in the id changes.
 pub(crate) struct ReadyLine {
     bytes: Vec<u8>,
     n: u64,
@@ -42,7 +42,7 @@ impl ReadyLine {
     }
 }
 
-/// Where the last group of the id stands: behind `{"id":"01995f3e-8a31-7c04-9d1c-`.
+/// The place of the last group of the id: after `{"id":"01995f3e-8a31-7c04-9d1c-`.
 const NUMBER_AT: usize = 31;
 const NUMBER_DIGITS: usize = 12;
 

@@ -15,7 +15,7 @@ pub(crate) fn bytes_below(dir: &Path) -> io::Result<u64> {
     Ok(bytes)
 }
 
-/// Removes a log and has the file system finish with it, so that the next peer does not pay for this one.
+/// Removes a log and syncs the file system, so that the next peer does not pay for this one.
 pub(crate) fn remove(dir: &Path, parent: &Path) -> io::Result<()> {
     match fs::remove_dir_all(dir) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -24,7 +24,7 @@ pub(crate) fn remove(dir: &Path, parent: &Path) -> io::Result<()> {
     File::open(parent)?.sync_all()
 }
 
-/// The processor's name, where the system tells it.
+/// The name of the processor, if the system tells it.
 pub(crate) fn processor() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));

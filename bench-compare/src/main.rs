@@ -1,4 +1,4 @@
-//! Measures Graven and its peers, in one run on one machine, taking turns. See the README beside it.
+//! Measures Graven and its peers in turn, in one run on one machine. See the README.
 
 mod entry;
 mod files;
@@ -62,7 +62,7 @@ fn run(options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-/// One turn of one peer. What fails is noted in its row, and the others go on.
+/// One turn of one peer. A failure is noted in its row, and the other peers continue.
 fn measure(options: &Options, folder: &Path, peer: &Peer, row: &mut Row) {
     let slice = Slice { dir: folder.join("log"), time: options.slice_time() };
     match (peer.run)(&slice) {

@@ -1,16 +1,16 @@
-//! The few options.
+//! The options of the command line.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) const HELP: &str = "\
-Measures durable entries a second of Graven and of its peers.
+Measure durable entries per second of Graven and of its peers.
 
-  --dir DIR      where the logs are written, on the disk to be measured; removed afterwards (default: .)
-  --seconds N    how long each peer records in all (default: 5)
-  --slices N     in how many turns; the median of them is shown (default: 5)
-  --json FILE    where the results are written as JSON (default: compare.json)
-  --only WORDS   only what has these words in its name or way of calling";
+  --dir DIR      Write the logs in this directory, on the disk to be measured. They are removed afterwards. Default: .
+  --seconds N    Measure each peer for this number of seconds. Default: 5
+  --slices N     Divide the seconds into this number of turns, and show their median. Default: 5
+  --json FILE    Write the results as JSON to this file. Default: compare.json
+  --only WORDS   Measure only peers with these words in their name or way of calling. Default: all";
 
 pub(crate) struct Options {
     pub(crate) dir: PathBuf,
@@ -21,7 +21,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// The options, or none if help is wanted.
+    /// The options, or `None` if help is requested.
     pub(crate) fn from_arguments() -> Result<Option<Options>, String> {
         let mut options =
             Options { dir: ".".into(), seconds: 5.0, slices: 5, json: "compare.json".into(), only: None };
@@ -41,7 +41,7 @@ impl Options {
             }
         }
         if options.slices == 0 || !options.seconds.is_finite() || options.seconds <= 0.0 {
-            return Err("--seconds and --slices must be more than nothing".into());
+            return Err("--seconds and --slices must be greater than 0".into());
         }
         Ok(Some(options))
     }
@@ -53,5 +53,5 @@ impl Options {
 }
 
 fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T, String> {
-    value.parse().map_err(|_| format!("{name}: {value:?} is no number"))
+    value.parse().map_err(|_| format!("{name}: {value:?} is not a number"))
 }

@@ -1,4 +1,4 @@
-//! What is measured: a peer, one slice of its time, and what came of it.
+//! What is measured: a peer, one slice of its time, and the result.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ pub(crate) struct Peer {
     pub(crate) version: &'static str,
     /// Who calls it, and how.
     pub(crate) way: String,
-    /// Whether an entry that counts here would survive a power cut.
+    /// Whether an entry that counts would survive a power cut.
     pub(crate) is_durable: bool,
     /// What the peer does to the disk before an entry counts, from its source.
     pub(crate) durable: &'static str,
@@ -23,13 +23,13 @@ pub(crate) struct Peer {
 /// Records for one slice.
 pub(crate) type Run = Box<dyn Fn(&Slice) -> Result<Sample, Failure>>;
 
-/// A turn of one peer: an empty folder of its own, and how long it may record.
+/// A turn of one peer: its own empty folder, and how long it may record.
 pub(crate) struct Slice {
     pub(crate) dir: PathBuf,
     pub(crate) time: Duration,
 }
 
-/// What one slice brought.
+/// The result of one slice.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sample {
     /// Entries whose durability (or, without sync, writing) was reported to the caller.
@@ -38,7 +38,7 @@ pub(crate) struct Sample {
 }
 
 impl Slice {
-    /// Calls until the time is up; each call says how many entries it got acknowledged.
+    /// Calls until the time is over. Each call returns how many entries were acknowledged.
     pub(crate) fn measure<E: Into<Failure>>(
         &self,
         mut call: impl FnMut() -> Result<u64, E>,

@@ -8,7 +8,7 @@ mod witness;
 
 use crate::peer::Peer;
 
-/// Every peer, and what cannot be measured here with the reason.
+/// Every peer, and each that cannot be measured here with the reason.
 pub(crate) fn all() -> (Vec<Peer>, Vec<String>) {
     let mut peers = graven::peers();
     peers.extend(quipu::peers());

@@ -8,7 +8,7 @@ use crate::files;
 use crate::options::Options;
 use crate::peer::{Failure, Peer, Sample};
 
-/// What the turns of one peer brought.
+/// The results of the turns of one peer.
 #[derive(Default)]
 pub(crate) struct Row {
     rates: Vec<f64>,
@@ -41,14 +41,14 @@ struct Machine {
     os: &'static str,
 }
 
-/// One peer's results.
+/// The results of one peer.
 #[derive(Serialize)]
 struct Line {
     peer: &'static str,
     version: &'static str,
     way: String,
     is_durable: bool,
-    /// What durable means for it.
+    /// What durable means for this peer.
     durable: &'static str,
     /// The median of the slices; none if no slice succeeded.
     entries_per_second: Option<f64>,
@@ -136,7 +136,7 @@ impl Line {
     }
 }
 
-/// The middle of sorted values; the mean of the two in the middle if there are two.
+/// The median of sorted values: the middle one, or the mean of the two in the middle.
 fn median(sorted: &[f64]) -> Option<f64> {
     let (low, high) = (sorted.get(sorted.len().checked_sub(1)? / 2)?, sorted.get(sorted.len() / 2)?);
     Some(f64::midpoint(*low, *high))

@@ -101,7 +101,7 @@ fn template() -> Entry {
         .detail_json(entry::DETAIL)
 }
 
-/// The next entry: its id and time are made, and its line written and hashed, when it is recorded.
+/// The next entry. Graven makes its id, time, line and hash when it is recorded.
 fn next(template: &Entry, n: u64) -> Entry {
     template.clone().duration_ms(n % entry::DURATIONS)
 }

@@ -1,4 +1,4 @@
-//! What programs do today: a line of JSON appended to a file. It proves nothing, but it is quick to write.
+//! What programs do today: append a line of JSON to a file. It proves nothing, but is quickly written.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
@@ -47,7 +47,7 @@ pub(super) fn peers() -> Vec<Peer> {
 /// How many lines a block holds.
 const BATCH: u64 = 1_000;
 
-/// An entry as a program without an audit library has it.
+/// An entry of a program without an audit library.
 #[derive(Serialize)]
 struct Line<'a> {
     id: String,

@@ -25,7 +25,7 @@ pub(super) fn peers() -> Vec<Peer> {
     ]
 }
 
-const GROUPED: &str = "after so many appends fdatasync of the segment and the hash file of each table (actors, logs, \
+const GROUPED: &str = "after this number of appends fdatasync of the segment and the hash file of each table (actors, logs, \
                        relations, meta), and then all of them count; the directory entries of new files are never synced";
 const EACH: &str = "after each append fdatasync of the segment and the hash file of each table (actors, logs, \
                     relations); the directory entries of new files are never synced";

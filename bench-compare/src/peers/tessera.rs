@@ -10,7 +10,7 @@ use crate::peer::{Failure, Peer, Sample, Slice};
 /// Entries a batch with many callers: the fastest of 256, 512 and 1,024 with 1,024 callers.
 const BATCH: &str = "1024";
 
-/// Builds the Go program, or says why it cannot.
+/// Builds the Go program, or returns why it cannot be built.
 pub(super) fn peers() -> Result<Vec<Peer>, String> {
     let program = build()?;
     let peer = |way: &str, callers: &'static str, batch: &'static str| {
@@ -31,7 +31,7 @@ pub(super) fn peers() -> Result<Vec<Peer>, String> {
     ])
 }
 
-/// The program's folder of sources, beside this one.
+/// The folder with the sources of the program.
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tessera");
 
 fn build() -> Result<PathBuf, String> {

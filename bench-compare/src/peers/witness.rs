@@ -22,7 +22,7 @@ pub(super) fn peers() -> Vec<Peer> {
     ]
 }
 
-const GROUPED: &str = "after so many appends fsync of the journal and of the salt file, and then all of them count; \
+const GROUPED: &str = "after this number of appends fsync of the journal and of the salt file, and then all of them count; \
                        the directory is not synced; the entry itself is not stored";
 const EACH: &str = "after each append fsync of the journal and of the salt file; the directory is not synced; the \
                     entry itself is not stored";

@@ -1,18 +1,22 @@
 //! `graven bench`: measures the machine, and Graven on it, in one run.
 //!
-//! Every figure stands beside what the same machine can do at best with the same bytes, measured in the same run,
-//! because machines differ and a rate alone says little.
+//! Machines differ, so a rate alone says little. Graven is compared with a peer that does the same work in the plainest
+//! way: both are measured in turn, in pairs, and the goal is for the median of the ratios. Figures without a peer are
+//! shown and not judged. The exit code does not depend on the goals: a busy machine is no failure.
 
 mod disk;
 mod entries;
 mod latency;
 mod limits;
+mod pairs;
 mod recorder;
 mod redaction;
 mod report;
 mod stopwatch;
 mod throughput;
 mod verifying;
+mod waking;
+mod work;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,16 +28,16 @@ use report::Report;
 /// The arguments of `graven bench`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Where to write the trails that are measured; removed afterwards
+    /// Write the trails to be measured in this directory. They are removed afterwards
     #[arg(long, value_name = "DIR", default_value = ".")]
     dir: PathBuf,
-    /// How long to measure each rate, in seconds
+    /// Measure each rate for this number of seconds, in five turns
     #[arg(long, value_name = "N", default_value_t = 5)]
     seconds: u64,
-    /// How many entries the large trail has: it is opened after kill -9 and verified
+    /// Record this number of entries in the large trail, which is opened after kill -9 and verified
     #[arg(long, value_name = "N", default_value_t = 10_000_000)]
     entries: u64,
-    /// Be the recorder that is killed (used by the bench itself)
+    /// Run as the recorder that the bench kills. Used by the bench itself
     #[arg(long, hide = true, value_name = "DIR")]
     recorder: Option<PathBuf>,
 }
@@ -62,17 +66,23 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
 #[derive(Debug)]
 struct Bench {
     folder: PathBuf,
+    /// For how long each rate is measured, in all its turns together.
     time: Duration,
     ui: Ui,
 }
 
 impl Bench {
-    /// A name in the bench's folder.
+    /// For how long each side of a pair is measured.
+    fn turn(&self) -> Duration {
+        self.time / pairs::PAIRS
+    }
+
+    /// The path of a file in the bench's folder.
     fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
-    /// Says what is being measured now.
+    /// Prints what is being measured now.
     fn note(&self, what: &str) {
         if !self.ui.json() {
             self.ui.note(format_args!("measuring {what} …"));

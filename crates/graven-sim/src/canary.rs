@@ -1,25 +1,25 @@
 //! Canaries: rules broken on purpose, in the simulator's disk, clock or driver, to show that the simulator can fail.
 //!
-//! None is in the engine, so none can be in what is shipped.
+//! No canary is in the engine, so none can be shipped with it.
 
 use crate::rule::Rule;
 
-/// One rule of the engine, or one promise of the medium, that is broken.
+/// One broken rule of the engine, or one broken promise of the disk or clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Canary {
-    /// The live file's sync says that it is done, and does nothing.
+    /// The sync of the live file reports success and does nothing.
     AcknowledgeBeforeSync,
     /// Syncs of directories do nothing.
     SkipDirectorySync,
-    /// A short write to the live file is taken for a whole one.
+    /// A short write to the live file is treated as a complete one.
     IgnoreShortWrite,
-    /// A failed write to the live file is taken for a good one.
+    /// A failed write to the live file is treated as a successful one.
     IgnoreFailedWrite,
-    /// Now and then a head is signed that is not that of the log.
+    /// Sometimes a head is signed that is not a head of the log.
     SignWithoutChecking,
-    /// The lock excludes nobody, and a second process records too.
+    /// The lock excludes no process, and a second process records too.
     ReuseIndex,
-    /// A failed sync of the live file is not told to the engine, which goes on as if nothing had been.
+    /// The engine is not told of a failed sync of the live file, and continues.
     ForgetPoisoned,
     /// A blob is renamed to its place without a sync of its bytes.
     SkipBlobSync,
@@ -27,25 +27,25 @@ pub enum Canary {
     RenameWithoutSync,
     /// A checkpoint is published before its hashes are durable.
     PublishBeforeHashes,
-    /// What is cut from a torn tail is not kept.
+    /// The bytes cut from a torn tail are not kept.
     DropTornTail,
     /// At a close, the note `closed` is written before the last sync.
     CloseBeforeSync,
-    /// What is written to the live file is written once more behind it.
+    /// Each write to the live file is repeated after its end.
     AppendTwice,
-    /// A write lands elsewhere in the same file.
+    /// A write goes to another place in the same file.
     MisdirectWrite,
     /// A restart finds the disk as it was before the last life.
     RollBack,
-    /// The ring answers with what it held the last time.
+    /// The ring answers with what it held at the last question.
     StaleRing,
-    /// Who asks for a proof is given that of the entry before.
+    /// A request for a proof gets the proof of the entry before.
     ProveAnother,
     /// Losses are forgotten when a poisoned trail is opened again.
     ForgetLosses,
-    /// The clock's random numbers are always the same.
+    /// The random numbers of the clock are always the same.
     RepeatChance,
-    /// The verifier's findings on a disk that lies are not looked at.
+    /// The findings of the verifier on a disk that lies are ignored.
     BlindVerifier,
 }
 
@@ -105,7 +105,7 @@ impl Canary {
         Canary::ALL.into_iter().find(|canary| canary.name() == name)
     }
 
-    /// The rules by which a life may find it out: which of them it is depends on where the crash falls.
+    /// The rules that may detect this canary: which one does depends on where the crash falls.
     pub fn breaks(self) -> &'static [Rule] {
         match self {
             Canary::AcknowledgeBeforeSync | Canary::ForgetPoisoned => {

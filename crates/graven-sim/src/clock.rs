@@ -1,4 +1,4 @@
-//! The simulated clock, whose chance a canary can stop.
+//! The simulated clock, whose random numbers a canary can make constant.
 
 use std::io;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use graven::clock::Clock;
 use graven::clock::sim::SimClock;
 
-/// A simulated clock.
+/// The clock of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct FaultyClock {
     pub(crate) inner: SimClock,

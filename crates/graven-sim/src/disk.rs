@@ -1,4 +1,4 @@
-//! The disk that the engine sees: the simulated one, with the weather of a life, or a canary, between.
+//! The disk that the engine sees: the simulated disk behind the faults of a life, or behind a canary.
 
 use std::fmt;
 use std::io;
@@ -14,42 +14,43 @@ use graven_core::hash::sha256;
 use graven_core::note::SigningKey;
 
 use crate::canary::Canary;
+use crate::fault_plan::{Fate, FaultPlan};
 use crate::head::{Head, is_new_note};
 use crate::trace::Trace;
-use crate::weather::{Fate, Weather};
 
 /// One machine's disk, from its start to its stop.
 #[derive(Clone)]
 pub(crate) struct FaultyDisk {
-    /// Without faults: what checks look at.
+    /// The disk without faults, which the checks read.
     pub(crate) inner: SimDisk,
-    pub(crate) sky: Sky,
-    /// Whether this is the disk of a second process, which with a canary is not kept out by the lock.
+    pub(crate) shared: Shared,
+    /// Whether this is the disk of a second process, which the lock does not exclude under a canary.
     pub(crate) second: bool,
 }
 
-/// What all machines of a run share.
+/// What all disks and machines of a run share.
 #[derive(Clone)]
-pub(crate) struct Sky(Arc<Mutex<Above>>);
+pub(crate) struct Shared(Arc<Mutex<State>>);
 
-pub(crate) struct Above {
-    pub(crate) weather: Weather,
+/// The shared state: the faults to come, and what has happened.
+pub(crate) struct State {
+    pub(crate) faults: FaultPlan,
     pub(crate) trace: Trace,
-    /// What was signed since somebody last looked.
+    /// The heads that were signed and not yet collected.
     pub(crate) heads: Vec<Head>,
-    /// Whether the machine stopped in a call.
+    /// Whether the machine has stopped in a call.
     pub(crate) stopped: bool,
-    /// Whether the engine is closing the trail, as far as the driver knows.
+    /// Whether the driver is closing the trail.
     pub(crate) closing: bool,
     canary: Option<Canary>,
     chance: Rng,
     layout: Layout,
 }
 
-impl Sky {
-    pub(crate) fn new(seed: u64, layout: Layout, canary: Option<Canary>, steps_kept: usize) -> Sky {
-        Sky(Arc::new(Mutex::new(Above {
-            weather: Weather::default(),
+impl Shared {
+    pub(crate) fn new(seed: u64, layout: Layout, canary: Option<Canary>, steps_kept: usize) -> Shared {
+        Shared(Arc::new(Mutex::new(State {
+            faults: FaultPlan::default(),
             trace: Trace::new(steps_kept),
             heads: Vec::new(),
             stopped: false,
@@ -60,36 +61,36 @@ impl Sky {
         })))
     }
 
-    pub(crate) fn above(&self) -> MutexGuard<'_, Above> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the trace what the driver does.
+    /// Notes in the trace what the driver does.
     pub(crate) fn did(&self, what: impl Into<String>) {
-        self.above().trace.did(what.into());
+        self.lock().trace.did(what.into());
     }
 
-    /// A machine on this disk.
+    /// This disk with the faults of the run.
     pub(crate) fn disk(&self, inner: SimDisk) -> FaultyDisk {
-        FaultyDisk { inner, sky: self.clone(), second: false }
+        FaultyDisk { inner, shared: self.clone(), second: false }
     }
 }
 
-/// What a canary makes of a call.
-enum Sung {
+/// What a canary does to a call.
+enum CanaryEffect {
     Fate(Fate),
-    /// A write of at most so many bytes counts as whole.
+    /// A write of at most this number of bytes counts as complete.
     ShortTakenForWhole(u64),
-    /// The call fails, and its failure is not told.
+    /// The call fails and reports success.
     Untold(FailBut),
 }
 
-impl Above {
-    /// What the canary makes of a call, if it has to do with it.
-    fn sung(&mut self, op: Op, path: &Path, bytes: u64) -> Option<Sung> {
+impl State {
+    /// What the canary does to a call, if it concerns the call.
+    fn canary_effect(&mut self, op: Op, path: &Path, bytes: u64) -> Option<CanaryEffect> {
         let canary = self.canary?;
         let live = path == self.layout.live();
-        let lie = Some(Sung::Fate(Fate::Lie));
+        let lie = Some(CanaryEffect::Fate(Fate::Lie));
         let in_dir = |dir: PathBuf| path.starts_with(dir);
         let is_new = || path.extension().is_some_and(|extension| extension == "tmp");
         match (canary, op) {
@@ -101,16 +102,16 @@ impl Above {
             (Canary::PublishBeforeHashes, Op::SyncData) if in_dir(self.layout.tiles()) => lie,
             (Canary::DropTornTail, Op::Rename) if in_dir(self.layout.torn()) => lie,
             (Canary::IgnoreShortWrite, Op::Write) if live && bytes > 1 && self.chance.u8(..8) == 0 => {
-                Some(Sung::ShortTakenForWhole(self.chance.u64(1..bytes)))
+                Some(CanaryEffect::ShortTakenForWhole(self.chance.u64(1..bytes)))
             }
             (Canary::IgnoreFailedWrite, Op::Write) if live && self.chance.u8(..8) == 0 => {
-                Some(Sung::Untold(FailBut::NotDone))
+                Some(CanaryEffect::Untold(FailBut::NotDone))
             }
             (Canary::ForgetPoisoned, Op::SyncData) if live && self.chance.u8(..8) == 0 => {
-                Some(Sung::Untold(FailBut::Forgotten))
+                Some(CanaryEffect::Untold(FailBut::Forgotten))
             }
             (Canary::MisdirectWrite, Op::Write) if self.chance.u8(..16) == 0 => {
-                Some(Sung::Fate(Fate::Misdirect))
+                Some(CanaryEffect::Fate(Fate::Misdirect))
             }
             _ => None,
         }
@@ -118,7 +119,8 @@ impl Above {
 }
 
 impl FaultyDisk {
-    /// One call: what becomes of it is drawn, it is done or not, and it is put into the trace.
+    /// Makes one call: draws its fate, does it or not, and adds it to the trace. `claimed` is the answer of a call that
+    /// only claims to be done.
     fn call<T>(
         &self,
         (op, path): (Op, &Path),
@@ -127,15 +129,15 @@ impl FaultyDisk {
         claimed: Option<T>,
         count: impl Fn(&T) -> u64,
     ) -> io::Result<T> {
-        let (sung, fate) = {
-            let above = &mut *self.sky.above();
-            if above.stopped {
+        let (canary, fate) = {
+            let state = &mut *self.shared.lock();
+            if state.stopped {
                 return Err(off());
             }
-            let fate = above.weather.fate(op, path, offset, bytes, &mut above.chance);
-            // A machine that stops does so whatever the canary sings.
+            let fate = state.faults.fate(op, path, offset, bytes, &mut state.chance);
+            // A stop of the machine comes before the canary.
             let stops = matches!(fate, Fate::StopBefore | Fate::StopAfter | Fate::StopAt(_));
-            (if stops { None } else { above.sung(op, path, bytes) }, fate)
+            (if stops { None } else { state.canary_effect(op, path, bytes) }, fate)
         };
         let with = |effect| {
             self.inner.inject(Fault::on(op).effect(effect));
@@ -143,15 +145,15 @@ impl FaultyDisk {
             self.inner.heal();
             result
         };
-        let fate = match sung {
-            Some(Sung::Fate(sung)) => sung,
+        let fate = match canary {
+            Some(CanaryEffect::Fate(fate)) => fate,
             _ => fate,
         };
-        let result = match (sung, fate) {
-            (Some(Sung::ShortTakenForWhole(most)), _) => {
+        let result = match (canary, fate) {
+            (Some(CanaryEffect::ShortTakenForWhole(most)), _) => {
                 with(Effect::Short(most)).and_then(|_| claimed.ok_or_else(off))
             }
-            (Some(Sung::Untold(but)), _) => {
+            (Some(CanaryEffect::Untold(but)), _) => {
                 drop(with(Effect::Fail(io::ErrorKind::Other, but)));
                 claimed.ok_or_else(off)
             }
@@ -172,32 +174,32 @@ impl FaultyDisk {
             (_, Fate::StopAt(most)) => with(Effect::Short(most)).and(Err(off())),
             (_, Fate::Done) => act(),
         };
-        let above = &mut *self.sky.above();
+        let state = &mut *self.shared.lock();
         if matches!(fate, Fate::StopBefore | Fate::StopAfter | Fate::StopAt(_)) {
-            above.stopped = true;
+            state.stopped = true;
         }
         let outcome = result.as_ref().map(count).map_err(io::Error::kind);
-        // Its length is that of a process id, which differs from run to run.
-        let bytes = if path == above.layout.lock() { 0 } else { bytes };
-        above.trace.call((op, path), (offset, bytes), outcome, fate.name());
+        // The length is that of a process id, which differs from run to run.
+        let bytes = if path == state.layout.lock() { 0 } else { bytes };
+        state.trace.call((op, path), (offset, bytes), outcome, fate.name());
         result
     }
 
-    /// Writes as many bytes somewhere else. On a disk that lies into any file; for a canary too.
+    /// Writes random bytes to a wrong place: on a disk that lies in any file, for the canary in the same file.
     fn misdirect(&self, path: &Path, bytes: u64) {
         let mut files = self.inner.files();
         files.retain(|file| file.file_name() != Some("LOCK".as_ref()));
-        let above = &mut *self.sky.above();
-        let honest = above.canary == Some(Canary::MisdirectWrite);
-        let file = match files.get(above.chance.usize(..files.len().max(1))) {
+        let state = &mut *self.shared.lock();
+        let honest = state.canary == Some(Canary::MisdirectWrite);
+        let file = match files.get(state.chance.usize(..files.len().max(1))) {
             Some(file) if !honest => file.clone(),
             _ => path.to_owned(),
         };
         let there = self.inner.contents(&file).map_or(0, |bytes| bytes.len());
-        let offset = above.chance.usize(..=there) as u64;
-        let wrong: Vec<u8> = (0..bytes.min(600)).map(|_| above.chance.u8(..)).collect();
+        let offset = state.chance.usize(..=there) as u64;
+        let wrong: Vec<u8> = (0..bytes.min(600)).map(|_| state.chance.u8(..)).collect();
         if let Ok(file) = self.inner.open(&file, Open::Write) {
-            // Where it lands nobody asked for it, so nobody is told.
+            // No caller asked for this write, so no caller is told of a failure.
             let _ = file.write_at(&wrong, offset);
         }
     }
@@ -205,37 +207,37 @@ impl FaultyDisk {
     /// Flips a stored bit of some file.
     fn rot(&self) {
         let files = self.inner.files();
-        let above = &mut *self.sky.above();
-        let Some(file) = files.get(above.chance.usize(..files.len().max(1))) else { return };
+        let state = &mut *self.shared.lock();
+        let Some(file) = files.get(state.chance.usize(..files.len().max(1))) else { return };
         let _ = self.inner.tamper(file, |bytes| {
             if !bytes.is_empty() {
-                let place = above.chance.usize(..bytes.len());
-                bytes[place] ^= 1 << above.chance.u32(..8);
+                let place = state.chance.usize(..bytes.len());
+                bytes[place] ^= 1 << state.chance.u32(..8);
             }
         });
     }
 
-    /// The bytes of a write as they go to the disk: what is signed is looked at, and what differs from run to run is
-    /// not.
+    /// The bytes that replace those of a write, if any. Notes the heads that are signed, and replaces the process id in
+    /// the lock file, which differs from run to run.
     fn outgoing(&self, path: &Path, bytes: &[u8], offset: u64) -> Option<Vec<u8>> {
-        let above = &mut *self.sky.above();
-        if above.stopped {
+        let state = &mut *self.shared.lock();
+        if state.stopped {
             return None;
         }
-        if path == above.layout.lock() {
+        if path == state.layout.lock() {
             return Some(vec![b'1'; bytes.len().min(10)]);
         }
         if offset > 0 || !is_new_note(path) {
             return None;
         }
-        let forged = (above.canary == Some(Canary::SignWithoutChecking) && above.chance.u8(..8) == 0)
-            .then(|| self.forge(&above.layout, bytes))
+        let forged = (state.canary == Some(Canary::SignWithoutChecking) && state.chance.u8(..8) == 0)
+            .then(|| self.forge(&state.layout, bytes))
             .flatten();
-        above.heads.extend(Head::read(forged.as_deref().unwrap_or(bytes)));
+        state.heads.extend(Head::read(forged.as_deref().unwrap_or(bytes)));
         forged
     }
 
-    /// The same checkpoint over another root, signed all the same.
+    /// The same checkpoint with another root and a valid signature.
     fn forge(&self, layout: &Layout, note: &[u8]) -> Option<Vec<u8>> {
         let head = Head::read(note).filter(|head| head.size > 0)?;
         let key = self.inner.contents(layout.signing_key()).ok()?;
@@ -292,7 +294,7 @@ impl Disk for FaultyDisk {
     }
 
     fn try_lock(&self, path: &Path) -> io::Result<Option<LockGuard>> {
-        let excluded = self.second && self.sky.above().canary == Some(Canary::ReuseIndex);
+        let excluded = self.second && self.shared.lock().canary == Some(Canary::ReuseIndex);
         let name = if excluded { path.with_extension("2") } else { path.to_owned() };
         let count = |guard: &Option<LockGuard>| u64::from(guard.is_some());
         self.call((Op::Lock, path), (0, 0), || self.inner.try_lock(&name), None, count)
@@ -305,7 +307,7 @@ impl fmt::Debug for FaultyDisk {
     }
 }
 
-/// An open file of such a disk.
+/// An open file of a faulty disk.
 #[derive(Debug)]
 struct FaultyFile {
     disk: FaultyDisk,
@@ -338,15 +340,15 @@ impl File for FaultyFile {
         let other = self.disk.outgoing(&self.path, bytes, offset);
         let out = other.as_deref().unwrap_or(bytes);
         let twice = {
-            let above = self.disk.sky.above();
-            above.canary == Some(Canary::AppendTwice) && self.path == above.layout.live()
+            let state = self.disk.shared.lock();
+            state.canary == Some(Canary::AppendTwice) && self.path == state.layout.live()
         };
         let act = || {
             let written = self.inner.write_at(out, offset)?;
             if twice {
                 self.inner.write_at(&out[..written], offset + written as u64)?;
             }
-            // A line in the lock file that is shorter than ours counts as whole.
+            // The replaced line of the lock file may be shorter: it counts as complete.
             Ok(if written == out.len() { bytes.len() } else { written })
         };
         let place = (offset, bytes.len() as u64);

@@ -1,17 +1,17 @@
-//! The entries that a run records: each known by its action, so that it is found whatever its id.
+//! The entries that a run records. Each is identified by its action, because its id may be made by the engine.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fastrand::Rng;
 use graven::{Category, Entry, Outcome};
 use serde_json::json;
 
-/// The category whose entries do not wait for room.
+/// The category whose entries are dropped when the queue is full.
 pub(crate) const HASTY: Category = Category::Swarm;
 
-/// The largest detail beside the log, as in the settings.
+/// The size limit of a detail beside the log, as in the settings.
 pub(crate) const BLOB_BYTES_MAX: u64 = 1 << 20;
 
-/// How large the details are that need a file of their own for their size.
+/// The size of details that are too large for a line.
 const LARGE_BYTES: usize = 66_000;
 
 /// The n-th entry of a run.
@@ -29,7 +29,7 @@ pub(crate) fn entry(n: usize, chance: &mut Rng, now: DateTime<Utc>) -> Entry {
         entry = entry.principal(["alice@example.com", "\u{202e}eve\n\"", ""][chance.usize(..3)]);
     }
     entry = match chance.u8(..100) {
-        // One that would pass for a marker is kept beside the log whatever its size.
+        // A detail that looks like a marker is kept beside the log, whatever its size.
         0..6 => entry.detail(json!({"$blob": n})),
         6..12 => entry.detail(json!({"$blob": "one of two".repeat(n % 2)})),
         12 => entry.detail(json!({"large": letter(n).repeat(LARGE_BYTES)})),
@@ -46,12 +46,12 @@ pub(crate) fn entry(n: usize, chance: &mut Rng, now: DateTime<Utc>) -> Entry {
     entry
 }
 
-/// What the n-th entry is known by.
+/// The action that identifies the n-th entry.
 fn action(n: usize) -> String {
     format!("sim:{n}")
 }
 
-/// Which entry this is, if it is one of ours.
+/// The number of an entry, if the simulator made it.
 pub(crate) fn number_of(entry: &Entry) -> Option<usize> {
     let number = entry.action.strip_prefix("sim:")?.parse().ok()?;
     (action(number) == entry.action).then_some(number)

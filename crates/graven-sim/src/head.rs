@@ -1,4 +1,4 @@
-//! Signed notes as they pass by on their way to the disk: whatever was signed may have been seen by somebody.
+//! Signed notes on their way to the disk: each head that was signed may have been seen by another program.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// The head in a checkpoint or in the note `closed`; `None` in anything else.
+    /// The head in a checkpoint or in the note `closed`. `None` for other text.
     pub(crate) fn read(note: &[u8]) -> Option<Head> {
         let text = std::str::from_utf8(note).ok()?;
         let mut lines = text.lines().skip(if text.starts_with("graven/closed/") { 2 } else { 1 });
@@ -22,7 +22,7 @@ impl Head {
     }
 }
 
-/// Whether a file of this name is a signed note on its way to its place.
+/// Whether this is the temporary file of a signed note.
 pub(crate) fn is_new_note(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let in_boundaries = || path.parent().and_then(Path::file_name).is_some_and(|dir| dir == "checkpoints");

@@ -1,17 +1,20 @@
 //! A seeded, deterministic simulator of the real engine.
 //!
-//! One run is one trail on one simulated disk, over several lives: each life opens the trail (creation, recovery or
-//! repair), does some twenty random things with it, and ends in a close, a kill, a power cut or a failed write. A plain
-//! model beside it decides after every life whether it was right. Nothing depends on anything but the seed: the
-//! engine's steps are taken one by one on one thread, see `graven::sim`.
+//! One run is one trail on one simulated disk, over several lives. Each life opens the trail (creation, recovery or
+//! repair), takes some twenty random actions, and ends in a close, a kill, a power cut or a failed write. After every
+//! life, a plain model decides whether the engine was right. A run depends on nothing but its seed: the driver takes
+//! the engine's steps one by one on one thread, see `graven::sim`.
 //!
-//! A [`Canary`] breaks one rule on purpose, in the disk, the clock or the driver; then the simulator must fail.
+//! A [`Canary`] breaks one rule on purpose, in the disk, the clock or the driver. Then the simulator must fail.
+//!
+//! The files build on each other in this order, lowest first: `rule canary head trace fault_plan disk clock entries
+//! look model plan verifier tally world life run runner`.
 
 mod canary;
 mod clock;
 mod disk;
 mod entries;
-mod fleet;
+mod fault_plan;
 mod head;
 mod life;
 mod look;
@@ -19,11 +22,14 @@ mod model;
 mod plan;
 mod rule;
 mod run;
+mod runner;
+mod tally;
 mod trace;
 mod verifier;
-mod weather;
+mod world;
 
 pub use canary::Canary;
-pub use fleet::{Budget, Failure, Report, simulate};
 pub use rule::Rule;
-pub use run::{Ended, Tally, run};
+pub use run::{Ended, run};
+pub use runner::{Budget, Failure, Report, simulate};
+pub use tally::Tally;

@@ -1,4 +1,4 @@
-//! A look at a trail's files by other code than the engine's: all bytes, split at the newlines, and the notes.
+//! Reads the files of a trail without the code of the engine: all bytes, split at newlines, and the notes.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use graven::layout::Layout;
 
 use crate::head::Head;
 
-/// What stands on the disk.
+/// What is on the disk.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Stored {
     /// Whether there is a trail.
@@ -21,7 +21,7 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    /// Looks at what a program sees now.
+    /// Reads what a program sees now.
     pub(crate) fn look(disk: &SimDisk, layout: &Layout) -> Stored {
         let snapshot = disk.snapshot();
         let mut bytes = Vec::new();
@@ -40,7 +40,7 @@ impl Stored {
         }
     }
 
-    /// How many complete lines there are.
+    /// The number of complete lines.
     pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
@@ -52,7 +52,7 @@ impl Stored {
         Some(&self.bytes[start..end - 1])
     }
 
-    /// The lines from an index on.
+    /// The lines from this index on.
     pub(crate) fn lines_from(&self, first: usize) -> impl Iterator<Item = &[u8]> {
         (first..self.len()).map(|index| self.line(index).unwrap_or_default())
     }

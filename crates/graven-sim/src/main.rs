@@ -1,4 +1,4 @@
-//! The command `graven-sim`: lives until the budget is used up, and exit code 0 only when every one was right.
+//! The command `graven-sim`: simulates lives until the budget is used up. The exit code is 0 only when all were right.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -8,29 +8,29 @@ use std::time::Duration;
 use clap::Parser;
 use graven_sim::{Budget, Canary, Report, simulate};
 
-/// Runs the real engine on a simulated disk and clock, and holds it against a model after every life.
+/// Run the real engine on a simulated disk and clock, and compare it with a model after every life
 #[derive(Debug, Parser)]
 #[command(name = "graven-sim", version)]
 struct Options {
-    /// Which runs: this seed and those after it. A fresh one when not given.
+    /// Start with the run of this seed, and continue with the seeds after it. Default: a random seed
     #[arg(long)]
     seed: Option<u64>,
-    /// How many lives; 10,000 unless a time is given.
+    /// Stop after this number of lives. Default: 10,000, or no limit with --seconds
     #[arg(long)]
     lives: Option<u64>,
-    /// For how long, at most.
+    /// Stop after this number of seconds, at the end of a run. Default: no limit
     #[arg(long, value_name = "S")]
     seconds: Option<u64>,
-    /// On how many threads; one for each core unless given. Does not change what happens.
+    /// Use this number of threads, which does not change the results. Default: one for each core
     #[arg(long)]
     threads: Option<usize>,
-    /// How many of the last steps are shown when a life was wrong.
+    /// Print this number of the last steps when a life was wrong
     #[arg(long, default_value_t = 60)]
     steps: usize,
-    /// Breaks one rule: then the simulator must fail.
+    /// Break one rule on purpose: then the simulator must fail
     #[arg(long, value_name = "NAME", value_parser = canary)]
     canary: Option<Canary>,
-    /// Names the canaries, one a line.
+    /// List the canaries, one per line
     #[arg(long)]
     list_canaries: bool,
 }
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     match act(&options) {
         Ok(code) => code,
         Err(error) => {
-            // Nobody listens.
+            // Nothing can be done if standard error is closed.
             drop(writeln!(io::stderr(), "graven-sim: {error}"));
             ExitCode::from(2)
         }
@@ -93,7 +93,7 @@ fn write_report(out: &mut impl Write, report: &Report, canary: Option<Canary>) -
          {} entries acknowledged, {} calls; trace {:016x}; {:.1} s",
         tally.lives,
         report.runs,
-        tally.lives_on_liars,
+        tally.lives_on_lying_disks,
         tally.crashes,
         tally.poisoned,
         tally.closed,
@@ -105,7 +105,7 @@ fn write_report(out: &mut impl Write, report: &Report, canary: Option<Canary>) -
     )?;
     match (&report.failure, canary) {
         (None, None) => writeln!(out, "every life was right"),
-        (None, Some(canary)) => writeln!(out, "the canary {} was not found out", canary.name()),
+        (None, Some(canary)) => writeln!(out, "the canary {} was not detected", canary.name()),
         (Some(_), _) => Ok(()),
     }
 }

@@ -1,5 +1,5 @@
-//! A plain model beside the engine: what was recorded, what the caller was told, what was signed; and what must be
-//! true of the files because of it.
+//! A plain model beside the engine: what was recorded, what the caller was told and what was signed. From this follows
+//! what must be in the files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -16,46 +16,46 @@ use crate::head::Head;
 use crate::look::Stored;
 use crate::rule::{Checked, Rule};
 
-/// Everything that was asked of one trail, and what is known of it.
+/// Everything that was requested from one trail, and what is known of it.
 #[derive(Debug)]
 pub(crate) struct Model {
     attempts: Vec<Attempt>,
-    /// Those whose outcome is not known.
+    /// The attempts whose outcome is not known.
     unknown: BTreeSet<usize>,
     /// The attempts that were acknowledged, by their index.
     acknowledged: BTreeMap<u64, usize>,
-    /// The lines that an opening or a close has settled: they stay for ever.
+    /// The lines that an opening or a close has settled. They never change again.
     log: Vec<u8>,
     ends: Vec<usize>,
     tree: Tree,
-    /// The root at each size up to that of `log`.
+    /// The root for each size up to the size of `log`.
     roots: Vec<Hash>,
     /// Every head that was signed.
     heads: BTreeMap<u64, Hash>,
-    /// The details beside the log that settled lines name.
+    /// The details beside the log that settled lines refer to.
     blobs: BTreeMap<PathBuf, String>,
     /// The ids that the engine made.
     ids: BTreeSet<String>,
-    /// The latest moment at which an entry of the log was begun.
+    /// The latest moment at which an attempt of the log began.
     begun_max: u64,
-    /// Moments are counted by what happens.
+    /// A count of events, which serves as time.
     moment: u64,
     losses: Losses,
 }
 
-/// An entry that somebody wanted recorded.
+/// An entry that a caller wanted to record.
 #[derive(Debug)]
 struct Attempt {
-    /// As it was given.
+    /// The entry as given.
     entry: Entry,
-    /// When its line was made.
+    /// When the line was made.
     made: DateTime<Utc>,
-    /// When it was begun, and when its place in the order was settled.
+    /// When the attempt began, and when its place in the order was settled.
     begun: u64,
     settled: u64,
     told: Told,
     emitted: bool,
-    /// Whether nobody waits for the answer any more.
+    /// Whether the caller no longer waits for the answer.
     given_up: bool,
     /// The stored line, once its id is known.
     line: Vec<u8>,
@@ -66,22 +66,22 @@ struct Attempt {
 enum Told {
     /// It may be recorded.
     Unknown,
-    /// It is, at this index: the caller was told so, or an opening found it.
+    /// It is recorded at this index: the caller was told so, or an opening found it.
     There(u64),
-    /// It is not: the caller was told so, or an opening did not find it.
+    /// It is not recorded: the caller was told so, or an opening did not find it.
     NotThere,
 }
 
-/// What one process has lost, and what the trail says of it.
+/// What one process has lost, and how many losses the trail counts.
 #[derive(Debug, Default)]
 struct Losses {
-    /// Since this index the trail is written by this process.
+    /// The first index that this process writes.
     first: u64,
     /// Entries that were refused and counted.
     refused: u64,
-    /// Those that nobody waits for.
+    /// Emitted attempts, for which no caller waits.
     emitted: Vec<usize>,
-    /// What the trail says of it.
+    /// The losses that the trail counts.
     told: u64,
 }
 
@@ -109,7 +109,7 @@ impl Model {
         self.attempts.len()
     }
 
-    /// Somebody wants this recorded. `at_once`: there is room in the queue, so its place is settled now.
+    /// A caller wants to record this entry. `at_once`: the queue has room, so its place is settled now.
     pub(crate) fn attempt(
         &mut self,
         entry: Entry,
@@ -138,7 +138,7 @@ impl Model {
         number
     }
 
-    /// The caller was told that it is recorded.
+    /// The caller got a receipt.
     pub(crate) fn acknowledge(&mut self, number: usize, receipt: &Receipt) -> Checked {
         let moment = self.tick();
         let attempt = &mut self.attempts[number];
@@ -162,7 +162,7 @@ impl Model {
         }
     }
 
-    /// The caller was told that it is not recorded; `counted` when it is counted as lost.
+    /// The caller was told that the entry is not recorded. `counted`: it is counted as lost.
     pub(crate) fn refuse(&mut self, number: usize, counted: bool) {
         self.attempts[number].told = Told::NotThere;
         self.unknown.remove(&number);
@@ -172,12 +172,12 @@ impl Model {
         self.losses.emitted.retain(|emitted| *emitted != number);
     }
 
-    /// Entries that were never attempts, such as invalid ones, were counted as lost.
+    /// Entries that were never attempts, such as invalid ones, are counted as lost.
     pub(crate) fn lost(&mut self, count: u64) {
         self.losses.refused += count;
     }
 
-    /// Nobody waits for it any more, and nobody knows.
+    /// The caller no longer waits, and the outcome is not known.
     pub(crate) fn give_up(&mut self, number: usize) {
         let moment = self.tick();
         let attempt = &mut self.attempts[number];
@@ -200,12 +200,12 @@ impl Model {
         self.heads.get(&size) == Some(root)
     }
 
-    /// How many entries were acknowledged.
+    /// The number of acknowledged entries.
     pub(crate) fn acknowledged(&self) -> u64 {
         self.acknowledged.len() as u64
     }
 
-    /// How many entries are settled.
+    /// The number of settled entries.
     pub(crate) fn settled(&self) -> u64 {
         self.ends.len() as u64
     }
@@ -225,14 +225,14 @@ impl Model {
         self.losses = Losses { first: self.good_lines(stored) as u64, ..Losses::default() };
     }
 
-    /// How many lines at the front are settled or can be entries: what an opening keeps.
+    /// The number of lines at the front that are settled or can be entries: an opening keeps these.
     pub(crate) fn good_lines(&self, stored: &Stored) -> usize {
         let good =
             stored.lines_from(self.ends.len()).take_while(|line| Entry::from_line(line).is_ok()).count();
         (self.ends.len() + good).min(stored.len())
     }
 
-    /// What was settled and what was acknowledged is there.
+    /// Checks that settled and acknowledged entries are there.
     pub(crate) fn check_kept(&self, stored: &Stored, disk: &SimDisk) -> Checked {
         if !stored.bytes.starts_with(&self.log) {
             let differs = |at: &usize| stored.line(*at) != self.known_line(*at as u64);
@@ -260,7 +260,7 @@ impl Model {
         })
     }
 
-    /// Nobody writes now, and whatever stands there stays. Everything else will never be there.
+    /// Settles what is there while no process writes: it stays, and everything else will never be there.
     pub(crate) fn settle(&mut self, stored: &Stored, disk: &SimDisk, layout: &Layout) -> Checked {
         self.check_kept(stored, disk)?;
         for line in stored.lines_from(self.ends.len()) {
@@ -272,7 +272,7 @@ impl Model {
                 }
             };
             if entry.category == Category::Trail {
-                self.settle_own(index, &entry, disk, layout)?;
+                self.settle_system_entry(index, &entry, disk, layout)?;
             } else {
                 self.settle_line(index, &entry, line, layout)?;
             }
@@ -287,7 +287,7 @@ impl Model {
         }
         Rule::Torn.unless(stored.bytes.len() == self.log.len(), || {
             let past = stored.bytes.len() - self.log.len();
-            format!("{past} bytes that are no line stand past the last entry of an open trail")
+            format!("{past} bytes without a newline follow the last entry of an open trail")
         })?;
         for (size, root) in &self.heads {
             let there = usize::try_from(*size).ok().and_then(|size| self.roots.get(size));
@@ -308,7 +308,7 @@ impl Model {
             Told::There(place) if place == index => {}
             Told::There(place) => return invented(&format!("is also at index {place}")),
             Told::NotThere => {
-                return invented("was said not to be recorded, or was not there at an earlier opening");
+                return invented("was reported as not recorded, or was missing at an earlier opening");
             }
             Told::Unknown => {
                 let id = entry.id.clone().unwrap_or_default();
@@ -324,7 +324,7 @@ impl Model {
         }
         attempt.told = Told::There(index);
         Rule::Order.unless(attempt.settled >= self.begun_max, || {
-            format!("entry {index} was settled before one that stands before it was begun")
+            format!("entry {index} was settled before an earlier entry of the log began")
         })?;
         self.begun_max = self.begun_max.max(attempt.begun);
         if let Some(blob) = entry.detail.as_ref().and_then(|detail| detail.blob()) {
@@ -336,8 +336,8 @@ impl Model {
         Ok(())
     }
 
-    /// An entry of the engine's own: what it says must be so.
-    fn settle_own(&mut self, index: u64, entry: &Entry, disk: &SimDisk, layout: &Layout) -> Checked {
+    /// Settles an entry that the engine made by itself, and checks what it says.
+    fn settle_system_entry(&mut self, index: u64, entry: &Entry, disk: &SimDisk, layout: &Layout) -> Checked {
         let detail = entry.detail.as_ref().map_or("null", |detail| detail.as_str());
         let detail: serde_json::Value = serde_json::from_str(detail).unwrap_or_default();
         let number = |name: &str| detail[name].as_u64().unwrap_or_default();
@@ -361,7 +361,7 @@ impl Model {
                     .unless(right, || format!("{cut} bytes were cut, and {file:?} holds {}", kept.len()))
             }
             "trail.adopted" | "trail.settings" | "trail.opened" | "trail.closed" => Ok(()),
-            other => Rule::Invented.broken(format!("entry {index} is the engine's own {other}")),
+            other => Rule::Invented.broken(format!("entry {index} is an unknown system entry: {other}")),
         }
     }
 
@@ -375,16 +375,16 @@ impl Model {
         Ok(())
     }
 
-    /// After a clean close: every entry that this process lost is counted in the trail.
+    /// Checks, after a clean close, that every entry that this process lost is counted in the trail.
     pub(crate) fn check_losses(&self) -> Checked {
         let gone = |number: &&usize| self.attempts[**number].told == Told::NotThere;
         let lost = self.losses.refused + self.losses.emitted.iter().filter(gone).count() as u64;
         Rule::Losses.unless(lost == self.losses.told, || {
-            format!("{lost} entries were lost in this process, and the trail says {}", self.losses.told)
+            format!("{lost} entries were lost in this process, and the trail counts {}", self.losses.told)
         })
     }
 
-    /// After a clean close: nothing is unknown of what somebody waited for.
+    /// An attempt whose caller still waits. There is none after a clean close.
     pub(crate) fn unanswered(&self) -> Option<usize> {
         self.unknown.iter().copied().find(|number| {
             let attempt = &self.attempts[*number];
@@ -399,19 +399,19 @@ impl Model {
 }
 
 impl Attempt {
-    /// The stored line, given the id that was made if none was given.
+    /// The stored line. An entry without an id gets this one.
     fn line_with(&self, id: &str) -> Vec<u8> {
         let mut entry = self.entry.clone();
         entry.id.get_or_insert_with(|| id.to_owned());
         entry.timestamp.get_or_insert(self.made);
         let mut line = Vec::new();
-        // Nothing else is recorded than what can be.
+        // The simulator makes only valid entries.
         let _blob = entry.append_line(BLOB_BYTES_MAX, &mut line).expect("an entry of the simulator fits");
         line
     }
 }
 
-/// A line for a person, cut where it is long.
+/// A line for people to read, cut if it is long.
 fn shown(line: &[u8]) -> String {
     String::from_utf8_lossy(&line[..line.len().min(200)]).into_owned()
 }

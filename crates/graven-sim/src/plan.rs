@@ -1,4 +1,4 @@
-//! What the seed decides of a run and of each of its lives.
+//! What the seed decides for a run and for each of its lives.
 
 use std::time::Duration;
 
@@ -8,35 +8,35 @@ use graven::WhenFull;
 use graven::layout::Layout;
 
 use crate::entries::{BLOB_BYTES_MAX, HASTY};
-use crate::weather::Weather;
+use crate::fault_plan::FaultPlan;
 
-/// Where the trail of a run lies. Only `/srv` is there before.
+/// The directory of the trail. Before the first life only `/srv` exists.
 const DIR: &str = "/srv/data/trail";
 
-/// The live file of a trail that has one of its own name.
+/// The live file of a trail with a live file elsewhere.
 const LIVE: &str = "/srv/data/audit.log";
 
-/// A key that does not lie in the trail.
+/// A signing key outside the trail.
 const KEY: &str = "/srv/audit.key";
 
-/// At most so many lives has one trail.
+/// The most lives of one trail.
 const LIVES_MAX: u64 = 8;
 
 /// What is the same in all lives of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) lives: u64,
-    /// Whether the disk keeps its promises: then nothing acknowledged may be lost.
+    /// Whether the disk keeps its promises. Then nothing acknowledged may be lost.
     pub(crate) honest: bool,
     /// Whether there are enough entries for segments to be closed.
     pub(crate) tall: bool,
     pub(crate) layout: Layout,
     pub(crate) settings: Settings,
-    /// What somebody else has written where the live file will be.
+    /// What another program wrote where the live file will be.
     pub(crate) foreign: Option<&'static [u8]>,
 }
 
-/// How a life is to end, if nothing else ends it before.
+/// How a life ends, if nothing ends it earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
     Close,
@@ -44,7 +44,7 @@ pub(crate) enum Ending {
     PowerCut,
 }
 
-/// How many lives the run of this seed has.
+/// The number of lives in the run of this seed.
 pub(crate) fn lives(seed: u64) -> u64 {
     Rng::with_seed(seed).u64(1..=LIVES_MAX)
 }
@@ -79,45 +79,46 @@ impl Plan {
         Plan { lives, honest, tall, layout, settings, foreign }
     }
 
-    /// The weather of one life.
-    pub(crate) fn weather(&self, chance: &mut Rng) -> Weather {
-        let mut weather = Weather::default();
+    /// Draws the faults of one life.
+    pub(crate) fn faults(&self, chance: &mut Rng) -> FaultPlan {
+        let mut faults = FaultPlan::default();
         match chance.u8(..10) {
-            0..3 => weather.fail_in = Some(chance.u64(..40) * chance.u64(1..6)),
-            3 => weather.failures = chance.u32(..3_000),
-            4 => (weather.interruptions, weather.short) = (chance.u32(..20_000), chance.u32(..20_000)),
-            5..7 => weather.unreadable = Some(UNREADABLE[chance.usize(..UNREADABLE.len())]),
+            0..3 => faults.fail_in = Some(chance.u64(..40) * chance.u64(1..6)),
+            3 => faults.failures = chance.u32(..3_000),
+            4 => (faults.interruptions, faults.short) = (chance.u32(..20_000), chance.u32(..20_000)),
+            5..7 => faults.unreadable = Some(UNREADABLE[chance.usize(..UNREADABLE.len())]),
             _ => {}
         }
         if !self.honest {
             match chance.u8(..5) {
-                0 => weather.lies = chance.u32(..40_000),
-                1 => weather.misdirections = chance.u32(..4_000),
-                2 => weather.rotten_reads = chance.u32(..2_000),
-                3 => weather.rot = chance.u32(..300),
+                0 => faults.lies = chance.u32(..40_000),
+                1 => faults.misdirections = chance.u32(..4_000),
+                2 => faults.rotten_reads = chance.u32(..2_000),
+                3 => faults.rot = chance.u32(..300),
                 _ => {}
             }
         }
-        // Early ones fall into the opening.
+        // An early crash falls into the opening.
         match chance.u8(..4) {
-            0 => weather.crash_in = Some(chance.u64(..40) * chance.u64(1..8)),
-            1 => weather.crash_at_name_in = Some(chance.u64(..12) * chance.u64(1..4)),
+            0 => faults.crash_in = Some(chance.u64(..40) * chance.u64(1..8)),
+            1 => faults.crash_at_name_in = Some(chance.u64(..12) * chance.u64(1..4)),
             _ => {}
         }
-        weather
+        faults
     }
 
-    /// How many bytes more the disk takes in this life; `None` for any number.
+    /// How many more bytes the disk takes in this life. `None`: no limit.
     pub(crate) fn space(&self, chance: &mut Rng) -> Option<u64> {
         (chance.u8(..12) == 0).then(|| chance.u64(..20_000))
     }
 
+    /// Draws how a life ends.
     pub(crate) fn ending(&self, chance: &mut Rng) -> Ending {
         [Ending::Close, Ending::Close, Ending::Kill, Ending::PowerCut][chance.usize(..4)]
     }
 }
 
-/// What may be unreadable for a whole life.
+/// Parts of paths: files with one of them may be unreadable for a whole life.
 const UNREADABLE: &[&str] = &[
     "audit",
     "segments",

@@ -1,47 +1,47 @@
-//! The rules that every life is held against.
+//! The rules that every life must keep.
 
 use std::fmt;
 
 /// What must be true after every life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
-    /// An acknowledged entry stands at its receipt's index, byte for byte, with its detail.
+    /// An acknowledged entry is at the index of its receipt, byte for byte, with its detail.
     Acknowledged,
-    /// No index is given to two entries.
+    /// No index is given twice.
     Index,
-    /// A receipt's leaf hash is that of the stored line.
+    /// The leaf hash of a receipt is that of the stored line.
     LeafHash,
-    /// An entry that was refused, or that nobody recorded, is not there; none is there twice.
+    /// No entry is there that was refused or never recorded, and none is there twice.
     Invented,
-    /// Entries stand in the order in which they were recorded.
+    /// Entries are in the order in which they were recorded.
     Order,
-    /// What one opening found, all later ones find, and what it did not find never comes back.
+    /// Later openings find what one opening found, and never what it did not find.
     Kept,
-    /// No two heads that were signed contradict each other, and all are heads of the log.
+    /// Signed heads do not contradict each other, and all are heads of the log.
     Heads,
-    /// On an honest disk the verifier accuses nobody, and neither does an opening or a reader.
+    /// On an honest disk no verifier, opening or reader reports tampering or damage.
     Accused,
-    /// A trail on a disk that works again opens, takes entries and closes.
+    /// Once the disk works again, the trail opens, takes entries and closes.
     Opens,
-    /// What an opening cuts is kept in `torn/`, and the trail says so.
+    /// The bytes that an opening cuts are kept in `torn/`, and the trail records it.
     Torn,
-    /// The note of a clean close says where the trail ends, and the verifier calls it intact.
+    /// The note of a clean close names the end of the trail, and the verifier calls the trail intact.
     Closed,
-    /// A proof holds offline, for the entry that was asked for, under a head that was signed.
+    /// A proof is valid offline, for the requested entry, under a signed head.
     Proof,
     /// The entries in memory are the newest durable ones.
     Ring,
-    /// Every entry that was lost before it got an index is counted in the trail, once.
+    /// Every entry that was lost before it got an index is counted once in the trail.
     Losses,
-    /// After a failed write or sync nothing is taken until the trail is opened again.
+    /// After a failed write or sync the trail takes no entry until it is opened again.
     Poisoned,
-    /// A second process cannot write a trail that is open.
+    /// A second process cannot open a trail for writing.
     Locked,
-    /// No two ids that were made are the same.
+    /// The engine never makes the same id twice.
     Ids,
-    /// Every question is answered, by an error of a kind that fits.
+    /// Every call is answered, and an error has a fitting kind.
     Answers,
-    /// On a disk that lies: no loss below a checkpoint is called intact.
+    /// On a disk that lies, a trail with a loss below a checkpoint is never called intact.
     CalledIntact,
     /// Nothing panics.
     Panic,
@@ -74,12 +74,12 @@ impl Rule {
         }
     }
 
-    /// A life that broke the rule, and how.
+    /// The rule is broken like this.
     pub(crate) fn broken<T>(self, how: impl Into<String>) -> Checked<T> {
         Err(Broken { rule: self, how: how.into() })
     }
 
-    /// Broken unless `holds`.
+    /// The rule is broken unless `holds`.
     pub(crate) fn unless(self, holds: bool, how: impl FnOnce() -> String) -> Checked {
         if holds { Ok(()) } else { self.broken(how()) }
     }
@@ -98,5 +98,5 @@ pub(crate) struct Broken {
     pub(crate) how: String,
 }
 
-/// What a check says.
+/// The result of a check.
 pub(crate) type Checked<T = ()> = Result<T, Broken>;

@@ -1,4 +1,4 @@
-//! What happened in a run: a number that two equal runs share, and the last steps for a person to read.
+//! The trace of a run: a number that two equal runs share, and the last steps for people to read.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use graven::disk::sim::Op;
 
-/// What happened so far.
+/// What has happened so far.
 #[derive(Debug)]
 pub(crate) struct Trace {
     hash: u64,
@@ -19,7 +19,7 @@ pub(crate) struct Trace {
 /// One thing that happened.
 #[derive(Debug, Clone)]
 enum Step {
-    /// The driver's doing.
+    /// An action of the driver.
     Did(String),
     /// A call that reached the disk.
     Call {
@@ -33,18 +33,18 @@ enum Step {
 }
 
 impl Trace {
-    /// Nothing happened yet; so many of the last steps are kept.
+    /// An empty trace that keeps the last `steps_kept` steps.
     pub(crate) fn new(steps_kept: usize) -> Trace {
         Trace { hash: 0xcbf2_9ce4_8422_2325, calls: 0, steps: VecDeque::new(), steps_kept }
     }
 
-    /// The driver did something.
+    /// Adds an action of the driver.
     pub(crate) fn did(&mut self, what: String) {
         self.add(what.as_bytes());
         self.keep(Step::Did(what));
     }
 
-    /// The engine made a call; `fate` says what the simulator made of it, empty when nothing.
+    /// Adds a call of the engine. `fate` says what the simulator did to it, and is empty for an ordinary call.
     pub(crate) fn call(
         &mut self,
         (op, path): (Op, &Path),
@@ -61,12 +61,12 @@ impl Trace {
         self.keep(Step::Call { op, path: path.to_owned(), offset, bytes, result, fate });
     }
 
-    /// What two equal runs share.
+    /// The number that two equal runs share.
     pub(crate) fn hash(&self) -> u64 {
         self.hash
     }
 
-    /// How many calls there were.
+    /// The number of calls.
     pub(crate) fn calls(&self) -> u64 {
         self.calls
     }
@@ -83,7 +83,7 @@ impl Trace {
         self.steps.push_back(step);
     }
 
-    /// FNV-1a: it need not withstand anybody.
+    /// FNV-1a, because nobody attacks this hash.
     fn add(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.hash = (self.hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);

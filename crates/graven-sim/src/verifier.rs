@@ -1,4 +1,4 @@
-//! The verifier, on a machine of its own: it sees the trail's disk as it is, and its memory lies elsewhere.
+//! The verifier, on its own machine: it sees the disk of the trail without faults, and has its memory on another disk.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use graven::{Error, Machine};
 
 use crate::clock::FaultyClock;
 
-/// Where the memory lies.
+/// Where the memory is.
 const MEMORY: &str = "/memory-of-the-verifier";
 
-/// A verifier that remembers.
+/// A verifier with a memory.
 #[derive(Debug)]
 pub(crate) struct Verifier {
     memory: SimDisk,
@@ -27,7 +27,7 @@ impl Verifier {
         Verifier { memory: SimDisk::new(), clock }
     }
 
-    /// Verifies a trail, and remembers what it accepts.
+    /// Verifies a trail, and remembers what was accepted.
     pub(crate) fn verify(&self, disk: &SimDisk, layout: &Layout) -> Result<Report, Error> {
         let disk = TwoDisks { trail: disk.clone(), memory: self.memory.clone() };
         let machine = Machine { disk: Arc::new(disk), clock: Arc::new(self.clock.clone()) };
@@ -36,7 +36,7 @@ impl Verifier {
     }
 }
 
-/// The trail's disk, with the memory's mounted in it.
+/// The disk of the trail, with the disk of the memory mounted in it.
 #[derive(Debug)]
 struct TwoDisks {
     trail: SimDisk,

@@ -1,13 +1,15 @@
-//! The files that the bench reads and writes itself, beside the trails.
-#![expect(clippy::disallowed_methods, reason = "these files are the bench's own")]
+//! The files that the bench itself reads and writes.
+#![expect(clippy::disallowed_methods, reason = "these files are not part of a trail, or are only read")]
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
+
+use graven_core::hash::sha256;
 
 use crate::shared::failure::Failure;
 
-/// The processor's name, where the system tells it.
+/// The name of the processor, if the system tells it.
 pub(crate) fn processor() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model =
@@ -15,7 +17,7 @@ pub(crate) fn processor() -> String {
     model.unwrap_or("unknown processor").to_owned()
 }
 
-/// The resident memory of a process in bytes, where the system tells it.
+/// The resident memory of a process in bytes, if the system tells it.
 pub(crate) fn resident_bytes(process: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -40,6 +42,33 @@ pub(crate) fn write_ndjson(path: &Path, entries: u64) -> Result<(), Failure> {
 /// Opens a file for a child's standard input.
 pub(crate) fn open(path: &Path) -> Result<File, Failure> {
     File::open(path).map_err(|error| Failure::file("open", path, &error))
+}
+
+/// Reads a file and hashes each MiB of it, on one core.
+pub(crate) fn hash(path: &Path) -> Result<(), Failure> {
+    let hash = || {
+        let mut file = File::open(path)?;
+        let mut block = vec![0; 1 << 20];
+        loop {
+            match file.read(&mut block)? {
+                0 => return Ok(()),
+                read => std::hint::black_box(sha256(&block[..read])),
+            };
+        }
+    };
+    hash().map_err(|error: std::io::Error| Failure::file("read", path, &error))
+}
+
+/// The files of JSON Lines below a directory, with their lengths.
+pub(crate) fn files_of_lines(dir: &Path) -> Result<Vec<(PathBuf, u64)>, Failure> {
+    let mut files = files(dir)?;
+    files.retain(|(path, _)| path.extension().is_some_and(|ending| ending == "jsonl"));
+    Ok(files)
+}
+
+/// How many bytes of JSON Lines there are below a directory.
+pub(crate) fn bytes_of_lines(dir: &Path) -> Result<u64, Failure> {
+    Ok(files_of_lines(dir)?.iter().map(|(_, bytes)| bytes).sum())
 }
 
 /// The files below a directory, with their lengths.

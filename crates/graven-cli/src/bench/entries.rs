@@ -2,8 +2,7 @@
 
 use graven::{Category, Entry, Outcome};
 
-/// An entry, to be copied for each that is recorded. What a caller pays to build its detail is the caller's own, and
-/// is measured by itself.
+/// An entry to be copied for each that is recorded. Building the detail is the caller's cost, so it is not measured.
 pub(crate) fn template() -> Entry {
     Entry::new(Category::ToolExecution, "tool:bash", Outcome::Success)
         .principal("agent-7@build.example.com")
@@ -11,9 +10,24 @@ pub(crate) fn template() -> Entry {
         .detail_json(DETAIL)
 }
 
+/// The same entry with an id and a time, as it is stored.
+pub(crate) fn with_id_and_time(mut template: Entry) -> Entry {
+    template.id = Some("01995f3e-8a31-7c04-9d1c-3f6f0c1b2a44".to_owned());
+    template.timestamp = Some("2026-11-24T03:00:00.123456789Z".parse().expect("a time"));
+    template
+}
+
 /// The next entry of a template.
 pub(crate) fn entry(template: &Entry, n: u64) -> Entry {
     template.clone().duration_ms(n % 5_000)
+}
+
+/// A line as it is stored, without its newline.
+pub(crate) fn stored_line() -> Vec<u8> {
+    let mut line = Vec::new();
+    let entry = entry(&with_id_and_time(template()), 12_345);
+    let _blob = entry.append_line(u64::MAX, &mut line).expect("a valid entry");
+    line
 }
 
 const DETAIL: &str =

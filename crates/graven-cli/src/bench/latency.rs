@@ -1,83 +1,98 @@
-//! How long one caller waits: for durability, and for nothing (`emit`).
+//! How long one caller waits: for durability, and with `emit` only for its own work.
+
+use std::hint::black_box;
 
 use graven::{Settings, Trail};
 
-use super::limits::Appender;
-use super::report::Report;
+use super::limits::{self, Appender};
+use super::pairs::{PAIRS, Pairs};
+use super::report::{Bound, Figure, Report};
 use super::stopwatch::{Stopwatch, Times};
+use super::work::Work;
 use super::{Bench, disk, entries};
 use crate::shared::failure::Failure;
 
-/// Measures one awaiting caller against a plain append + fdatasync, and `emit` by itself.
+/// How many entries are emitted before a flush. The queue never fills: what is measured is the caller's cost, not the
+/// disk's.
+const EMITTED_AT_ONCE: u64 = 4_096;
+
+/// Measures one awaiting caller beside a plain append + fdatasync, and `emit` beside the work in it.
 pub(crate) fn measure(bench: &Bench, report: &mut Report) -> Result<(), Failure> {
     durable(bench, report)?;
     emit(bench, report)
 }
 
-/// The two take turns, so that whatever the disk does, it does to both.
+/// The two take turns call by call, so that noise of the disk reaches both.
 fn durable(bench: &Bench, report: &mut Report) -> Result<(), Failure> {
     bench.note("the latency of one awaiting caller");
     let dir = bench.path("latency");
     let trail = Trail::open(Settings::new(&dir))?;
     let mut raw = Appender::open(bench, "raw-latency")?;
-    let line = vec![b'x'; 360];
+    let mut line = entries::stored_line();
+    line.push(b'\n');
     let executor = tokio::runtime::Builder::new_current_thread()
         .build()
         .map_err(|error| Failure::cannot(format_args!("cannot start an executor: {error}")))?;
-    let (mut plain, mut recorded) = (Times::default(), Times::default());
     let template = entries::template();
-    let watch = Stopwatch::start();
-    for n in 0.. {
-        if watch.elapsed() >= bench.time * 2 {
-            break;
+    let (mut halves, mut tails) = (Pairs::default(), Pairs::default());
+    for _ in 0..PAIRS {
+        let (mut plain, mut recorded) = (Times::default(), Times::default());
+        let watch = Stopwatch::start();
+        for n in 0.. {
+            if watch.elapsed() >= bench.turn() * 2 {
+                break;
+            }
+            let entry = entries::entry(&template, n);
+            plain.time(|| raw.append(&line)).map_err(|error| limits::failed(&error))?;
+            recorded.time(|| executor.block_on(trail.record(entry)))?;
         }
-        let entry = entries::entry(&template, n);
-        let appended = plain.time(|| raw.append(&line));
-        appended.map_err(|error| Failure::cannot(format_args!("cannot measure the disk: {error}")))?;
-        recorded.time(|| executor.block_on(trail.record(entry)))?;
+        halves.add(recorded.percentile_us(0.5), plain.percentile_us(0.5));
+        tails.add(recorded.percentile_us(0.99), plain.percentile_us(0.99));
     }
     trail.close_blocking()?;
     drop(trail);
     disk::remove(&dir)?;
-    for (name, share, factor) in [
-        ("durable latency, one awaiting caller, p50", 0.5, 1.4),
-        ("durable latency, one awaiting caller, p99", 0.99, 2.0),
-    ] {
-        let (raw, ours) = (plain.percentile_us(share), recorded.percentile_us(share));
-        report.at_most(
-            name,
-            ours,
-            "µs",
-            raw * factor,
-            format!("{factor} × plain append + fdatasync in turn, {raw:.0} µs"),
-        );
-    }
+    let peer = "plain append + fdatasync of the same line, in turn";
+    let figure = Figure::beside("durable latency, one caller, p50", &halves, "µs", peer);
+    report.add(figure.goal(Bound::AtMost(1.25)));
+    let figure = Figure::beside("durable latency, one caller, p99", &tails, "µs", peer);
+    report.add(figure.goal(Bound::AtMost(2.0)));
     Ok(())
 }
 
+/// Each call is timed by itself, on both sides: so both have the cost of reading the clock.
 fn emit(bench: &Bench, report: &mut Report) -> Result<(), Failure> {
     bench.note("emit");
     let dir = bench.path("emit");
     let trail = Trail::open(Settings::new(&dir))?;
-    let mut times = Times::default();
+    let mut work = Work::new()?;
     let template = entries::template();
-    let watch = Stopwatch::start();
-    for n in 0.. {
-        if watch.elapsed() >= bench.time {
-            break;
-        }
-        let entry = entries::entry(&template, n);
-        times.time(|| trail.emit(entry));
-        // The queue never fills: what is measured is the caller's cost, not the disk's.
-        if n % 4_096 == 4_095 {
+    let complete = entries::with_id_and_time(entries::template());
+    let mut pairs = Pairs::default();
+    for _ in 0..PAIRS {
+        let (mut emitted, mut worked) = (Times::default(), Times::default());
+        let watch = Stopwatch::start();
+        while watch.elapsed() < bench.turn() {
+            for n in 0..EMITTED_AT_ONCE {
+                let entry = entries::entry(&template, n);
+                emitted.time(|| trail.emit(entry));
+            }
             trail.flush_blocking()?;
         }
+        let watch = Stopwatch::start();
+        while watch.elapsed() < bench.turn() {
+            for n in 0..EMITTED_AT_ONCE {
+                let entry = entries::entry(&complete, n);
+                black_box(worked.time(|| work.leaf(entry)));
+            }
+        }
+        pairs.add(emitted.percentile_us(0.5), worked.percentile_us(0.5));
     }
     let dropped = trail.counters().dropped;
     trail.close_blocking()?;
     drop(trail);
     disk::remove(&dir)?;
-    let basis = format!("the caller's cost; {dropped} were dropped");
-    report.at_most("emit on the caller, p50", times.percentile_us(0.5), "µs", 1.5, basis);
+    let peer = format!("line, redaction, leaf hash of the same entry; {dropped} were dropped");
+    report.add(Figure::beside("emit on the caller, p50", &pairs, "µs", peer).goal(Bound::AtMost(1.4)));
     Ok(())
 }

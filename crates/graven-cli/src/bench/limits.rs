@@ -14,16 +14,15 @@ use crate::shared::failure::Failure;
 /// Measures the machine.
 pub(crate) fn measure(bench: &Bench, report: &mut Report) -> Result<(), Failure> {
     bench.note("the machine");
-    let mut line = Vec::new();
-    let line = stored_line(&mut line);
+    let line = entries::stored_line();
     report.limit("entry, bytes with its newline", line.len() as f64 + 1.0);
-    report.limit("SHA-256 of such a leaf, one core, 1/s", leaves_per_second(bench, line));
+    report.limit("SHA-256 of such a leaf, one core, 1/s", leaves_per_second(bench, &line));
     let mut single = Appender::open(bench, "raw-single")?;
     let one = vec![b'x'; line.len() + 1];
     let mut times = Times::default();
     let watch = Stopwatch::start();
     while watch.elapsed() < bench.time {
-        times.time(|| single.append(&one)).map_err(failed)?;
+        times.time(|| single.append(&one)).map_err(|error| failed(&error))?;
     }
     report.limit("append + fdatasync of one entry, p50, µs", times.percentile_us(0.5));
     report.limit("append + fdatasync of one entry, p99, µs", times.percentile_us(0.99));
@@ -31,18 +30,18 @@ pub(crate) fn measure(bench: &Bench, report: &mut Report) -> Result<(), Failure>
     Ok(())
 }
 
-/// How many bytes a second a plain append + fdatasync moves, with so many bytes a sync.
-pub(crate) fn raw_bytes_per_second(bench: &Bench, bytes_a_sync: usize) -> Result<f64, Failure> {
+/// How many bytes per second a plain append + fdatasync writes in one turn, with this number of bytes per sync.
+pub(crate) fn raw_bytes_per_second(bench: &Bench, bytes_per_sync: usize) -> Result<f64, Failure> {
     let mut file = Appender::open(bench, "raw-groups")?;
-    let group = vec![b'x'; bytes_a_sync.max(1)];
+    let group = vec![b'x'; bytes_per_sync.max(1)];
     let watch = Stopwatch::start();
-    while watch.elapsed() < bench.time {
-        file.append(&group).map_err(failed)?;
+    while watch.elapsed() < bench.turn() {
+        file.append(&group).map_err(|error| failed(&error))?;
     }
     Ok(file.bytes as f64 / watch.elapsed().as_secs_f64())
 }
 
-/// A file that is appended to and synced, as plainly as can be.
+/// A file that is appended to and synced, as plainly as possible.
 #[derive(Debug)]
 pub(crate) struct Appender {
     file: std::sync::Arc<dyn File>,
@@ -70,10 +69,10 @@ fn sequential(bench: &Bench) -> Result<f64, Failure> {
     let block = vec![b'x'; 1 << 20];
     let watch = Stopwatch::start();
     while watch.elapsed() < bench.time && file.bytes < 1 << 30 {
-        durable::write_all_at(&*file.file, &block, file.bytes).map_err(failed)?;
+        durable::write_all_at(&*file.file, &block, file.bytes).map_err(|error| failed(&error))?;
         file.bytes += block.len() as u64;
     }
-    file.file.sync_data().map_err(failed)?;
+    file.file.sync_data().map_err(|error| failed(&error))?;
     Ok(file.bytes as f64 / watch.elapsed().as_secs_f64())
 }
 
@@ -84,7 +83,7 @@ fn leaves_per_second(bench: &Bench, line: &[u8]) -> f64 {
     let watch = Stopwatch::start();
     while watch.elapsed() < bench.time {
         for _ in 0..1_000 {
-            // Each hash depends on the one before, so that none can be left out.
+            // Each hash depends on the one before, so that the compiler can leave out none.
             line[0] = last.as_bytes()[0];
             last = leaf_hash(&line);
         }
@@ -93,15 +92,7 @@ fn leaves_per_second(bench: &Bench, line: &[u8]) -> f64 {
     count as f64 / watch.elapsed().as_secs_f64()
 }
 
-/// A line as it is stored.
-fn stored_line(line: &mut Vec<u8>) -> &[u8] {
-    let mut entry = entries::entry(&entries::template(), 12_345);
-    entry.id = Some("01995f3e-8a31-7c04-9d1c-3f6f0c1b2a44".to_owned());
-    entry.timestamp = Some("2026-11-24T03:00:00.123456789Z".parse().expect("a time"));
-    entry.append_line(0, line).expect("a valid entry");
-    line
-}
-
-fn failed(error: io::Error) -> Failure {
+/// The disk failed in a measurement.
+pub(crate) fn failed(error: &io::Error) -> Failure {
     Failure::cannot(format_args!("cannot measure the disk: {error}"))
 }

@@ -1,4 +1,4 @@
-//! A large trail: how much memory its recorder holds, how long it takes to open after kill -9, and its files.
+//! A large trail: the memory of its recorder, how long it takes to open after kill -9, and the size of its files.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -6,46 +6,42 @@ use std::process::{Command, Stdio};
 
 use graven::{Settings, Trail};
 
-use super::report::Report;
+use super::pairs::Pairs;
+use super::report::{Bound, Figure, Report};
 use super::stopwatch::Stopwatch;
 use super::{Bench, disk, entries, verifying};
 use crate::shared::failure::{Ending, Failure, OK};
 
-/// How many entries the recorder sends at a time.
+/// How many entries the recorder records at a time.
 const BATCH: u64 = 1_000;
 
-/// The ring of a recorder: the default number of entries of about 370 bytes.
+/// The size of the ring of a recorder: by default 10,000 entries, here of about 370 bytes.
 const RING_BYTES: u64 = 10_000 * 370;
 
-/// Measures a recorder of so many entries, kills it, and looks at what it leaves.
+/// The most bytes of hashes, checkpoints and all else, as a share of the JSON Lines.
+const OTHER_FILES_MAX: f64 = 0.12;
+
+/// Runs a recorder up to this number of entries, kills it, and measures what it leaves.
 pub(crate) fn measure(bench: &Bench, entries: u64, report: &mut Report) -> Result<(), Failure> {
     bench.note(&format!("a recorder of {entries} entries"));
     let dir = bench.path("large");
     let resident = record_and_kill(&dir, entries)?;
     let beside_ring = resident.saturating_sub(RING_BYTES) as f64 / 1e6;
-    report.at_most(
-        "memory of a recorder, beside the ring",
-        beside_ring,
-        "MB",
-        100.0,
-        format!("after {entries} entries"),
-    );
+    let basis = format!("without the ring, after {entries} entries");
+    report.add(Figure::absolute("memory of a recorder", beside_ring, "MB", basis));
     let watch = Stopwatch::start();
     let trail = Trail::open(Settings::new(&dir))?;
     let seconds = watch.elapsed().as_secs_f64();
-    report.at_most("open after kill -9", seconds, "s", 1.0, format!("{} entries", trail.len()));
+    let basis = format!("{} entries", trail.len());
+    report.add(Figure::absolute("open after kill -9", seconds, "s", basis));
     trail.close_blocking()?;
     drop(trail);
-    let (mut lines, mut others) = (0, 0);
-    for (path, bytes) in disk::files(&dir)? {
-        if path.extension().is_some_and(|ending| ending == "jsonl") {
-            lines += bytes
-        } else {
-            others += bytes
-        }
-    }
-    let share = others as f64 / lines as f64 * 100.0;
-    report.at_most("files beside the JSON Lines", share, "%", 12.0, format!("of {lines} bytes"));
+    let lines = disk::bytes_of_lines(&dir)?;
+    let all: u64 = disk::files(&dir)?.iter().map(|(_, bytes)| bytes).sum();
+    let mut sizes = Pairs::default();
+    sizes.add((all - lines) as f64 / 1e6, lines as f64 / 1e6);
+    let figure = Figure::beside("all other files of a trail", &sizes, "MB", "its JSON Lines");
+    report.add(figure.goal(Bound::AtMost(OTHER_FILES_MAX)));
     verifying::measure(bench, &dir, report)?;
     disk::remove(&dir)
 }
@@ -75,7 +71,7 @@ fn record_and_kill(dir: &Path, entries: u64) -> Result<u64, Failure> {
     }
 }
 
-/// The recorder: says `ready` after so many entries, and goes on until it is killed.
+/// The recorder: prints `ready` after this number of entries, and continues until it is killed.
 pub(crate) fn record_until_killed(dir: &Path, entries: u64) -> Ending {
     let trail = Trail::open(Settings::new(dir))?;
     let template = entries::template();
@@ -87,7 +83,7 @@ pub(crate) fn record_until_killed(dir: &Path, entries: u64) -> Ending {
             let said = writeln!(std::io::stdout(), "ready");
             said.map_err(|error| Failure::output(&error))?;
         }
-        // Nobody killed it: end all the same.
+        // It was not killed: end anyway.
         if n >= entries * 2 + 100_000_000 {
             return Ok(OK);
         }

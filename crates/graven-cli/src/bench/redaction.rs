@@ -1,19 +1,18 @@
-//! What redaction costs: a clean entry by itself, and the throughput of a trail with it and without.
+//! What redaction costs: for an entry without secrets by itself, and in the throughput of a trail.
 
 use std::hint::black_box;
-use std::time::Duration;
 
 use graven::{Redaction, Redactor, Settings, Trail};
 
-use super::report::Report;
+use super::pairs::{PAIRS, Pairs};
+use super::report::{Bound, Figure, Report};
 use super::stopwatch::{Stopwatch, Times};
+use super::throughput::record_batches;
 use super::{Bench, disk, entries};
 use crate::shared::failure::Failure;
 
-/// How many entries are timed at once: one takes little more than to ask the clock.
+/// How many entries are timed at once: one takes little longer than reading the clock.
 const AT_ONCE: u64 = 256;
-/// How often the two trails take turns, so that whatever the disk does, it does to both.
-const TURNS: u32 = 8;
 
 /// Measures both.
 pub(crate) fn measure(bench: &Bench, report: &mut Report) -> Result<(), Failure> {
@@ -21,9 +20,9 @@ pub(crate) fn measure(bench: &Bench, report: &mut Report) -> Result<(), Failure>
     throughput(bench, report)
 }
 
-/// The step between checking an entry and making its line, for one in which there is no secret.
+/// The step between checking an entry and making its line, for an entry without a secret.
 fn clean_entry(bench: &Bench, report: &mut Report) -> Result<(), Failure> {
-    bench.note("the redaction of a clean entry");
+    bench.note("the redaction of an entry without secrets");
     let redactor = Redactor::new(Redaction::default())?;
     let template = entries::template();
     let mut times = Times::default();
@@ -34,13 +33,8 @@ fn clean_entry(bench: &Bench, report: &mut Report) -> Result<(), Failure> {
         black_box(&batch);
     }
     let p50 = times.percentile_us(0.5) / AT_ONCE as f64;
-    report.at_most(
-        "redaction_clean_entry_p50_us",
-        p50,
-        "µs",
-        0.5,
-        "the caller's cost, 256 entries at a time",
-    );
+    let basis = "the caller's cost, 256 entries at a time";
+    report.add(Figure::absolute("redaction of an entry without secrets, p50", p50, "µs", basis));
     Ok(())
 }
 
@@ -49,39 +43,24 @@ fn throughput(bench: &Bench, report: &mut Report) -> Result<(), Failure> {
     let (with, without) = (bench.path("redacting"), bench.path("not-redacting"));
     let redacting = Trail::open(Settings::new(&with))?;
     let plain = Trail::open(Settings::new(&without).redaction(Redaction::off()))?;
-    let turn = (bench.time / TURNS).max(Duration::from_millis(100));
-    let (mut redacted, mut untouched) = (0.0, 0.0);
-    for _ in 0..TURNS {
-        redacted += rate(&redacting, turn)?;
-        untouched += rate(&plain, turn)?;
+    let mut pairs = Pairs::default();
+    for _ in 0..PAIRS {
+        pairs.add(rate(bench, &redacting)?, rate(bench, &plain)?);
     }
     for (trail, dir) in [(redacting, with), (plain, without)] {
         trail.close_blocking()?;
         drop(trail);
         disk::remove(&dir)?;
     }
-    let turns = f64::from(TURNS);
-    let basis =
-        format!("{:.0}/s with redaction, {:.0}/s without, in turn", redacted / turns, untouched / turns);
-    report.at_least("throughput_with_redaction / without", redacted / untouched, "", 0.85, basis);
+    let figure =
+        Figure::beside("durable entries with redaction, batches", &pairs, "1/s", "without redaction");
+    report.add(figure.goal(Bound::AtLeast(0.8)));
     Ok(())
 }
 
-/// How many entries a second two threads record in batches of a thousand.
-fn rate(trail: &Trail, time: Duration) -> Result<f64, Failure> {
-    let before = trail.len();
+/// How many entries per second are recorded in one turn.
+fn rate(bench: &Bench, trail: &Trail) -> Result<f64, Failure> {
     let watch = Stopwatch::start();
-    std::thread::scope(|scope| {
-        let record = || {
-            let template = entries::template();
-            while watch.elapsed() < time {
-                let batch = (0..1_000).map(|n| entries::entry(&template, n)).collect();
-                trail.record_batch_blocking(batch)?;
-            }
-            Ok::<(), graven::Error>(())
-        };
-        let threads = [scope.spawn(record), scope.spawn(record)];
-        threads.into_iter().try_for_each(|thread| thread.join().expect("the thread does not panic"))
-    })?;
-    Ok((trail.len() - before) as f64 / watch.elapsed().as_secs_f64())
+    let recorded = record_batches(trail, bench.turn())?;
+    Ok(recorded as f64 / watch.elapsed().as_secs_f64())
 }

@@ -1,9 +1,12 @@
-//! What the bench prints: the machine's limits, and each figure beside what it must reach.
+//! What the bench prints: the limits of the machine, and each figure of Graven beside that of its peer.
+//!
+//! Only ratios have goals. A figure without a peer is shown and not judged: machines differ more than programs do.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::pairs::Pairs;
 use crate::shared::failure::Failure;
 use crate::shared::ui::{Look, Ui};
 
@@ -14,6 +17,8 @@ pub(crate) struct Report {
     /// What this machine can do, by name.
     limits: BTreeMap<&'static str, f64>,
     figures: Vec<Figure>,
+    /// The goals in the order of their figures: the name of each, and whether it is met.
+    goals: Vec<Goal>,
 }
 
 #[derive(Debug, Serialize)]
@@ -25,18 +30,75 @@ struct Machine {
     version: &'static str,
 }
 
-/// One measured figure.
+/// One measured figure: one row of the table.
 #[derive(Debug, Serialize)]
 pub(crate) struct Figure {
-    pub(crate) name: &'static str,
-    pub(crate) value: f64,
-    pub(crate) unit: &'static str,
-    /// What it must reach, or stay below.
-    pub(crate) must: f64,
-    pub(crate) at_least: bool,
-    /// Where `must` comes from.
-    pub(crate) basis: String,
-    pub(crate) met: bool,
+    name: &'static str,
+    graven: f64,
+    unit: &'static str,
+    /// The same of the peer, in the same unit.
+    peer: Option<f64>,
+    /// Graven's figure divided by the peer's: the median of the ratios of all pairs.
+    ratio: Option<f64>,
+    /// What the ratio has to be.
+    goal: Option<Bound>,
+    /// Whether the ratio is within the bound.
+    reached: Option<bool>,
+    /// Whether the goal is met: it may be by the other of two figures.
+    met: Option<bool>,
+    /// What the peer is, or what was measured.
+    basis: String,
+}
+
+/// What a ratio has to be.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Bound {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+/// A goal, which one figure has, or two of which one is enough.
+#[derive(Debug, Serialize)]
+struct Goal {
+    name: &'static str,
+    met: bool,
+}
+
+impl Figure {
+    /// A figure without a peer.
+    pub(crate) fn absolute(
+        name: &'static str,
+        value: f64,
+        unit: &'static str,
+        basis: impl Into<String>,
+    ) -> Figure {
+        let (graven, basis) = (round(value), basis.into());
+        Figure { name, graven, unit, peer: None, ratio: None, goal: None, reached: None, met: None, basis }
+    }
+
+    /// A figure beside that of its peer.
+    pub(crate) fn beside(
+        name: &'static str,
+        pairs: &Pairs,
+        unit: &'static str,
+        peer: impl Into<String>,
+    ) -> Figure {
+        Figure {
+            peer: Some(round(pairs.peer())),
+            ratio: Some(pairs.ratio()),
+            ..Figure::absolute(name, pairs.graven(), unit, peer)
+        }
+    }
+
+    /// The same figure with a goal for its ratio.
+    pub(crate) fn goal(self, bound: Bound) -> Figure {
+        let reached = self.ratio.map(|ratio| match bound {
+            Bound::AtLeast(least) => ratio >= least,
+            Bound::AtMost(most) => ratio <= most,
+        });
+        Figure { goal: Some(bound), reached, met: reached, ..self }
+    }
 }
 
 impl Report {
@@ -49,54 +111,27 @@ impl Report {
             arch: std::env::consts::ARCH,
             version: env!("CARGO_PKG_VERSION"),
         };
-        Report { machine, limits: BTreeMap::new(), figures: Vec::new() }
+        Report { machine, limits: BTreeMap::new(), figures: Vec::new(), goals: Vec::new() }
     }
 
-    /// A limit of this machine.
+    /// Adds a limit of this machine.
     pub(crate) fn limit(&mut self, name: &'static str, value: f64) {
         self.limits.insert(name, round(value));
     }
 
-    /// A figure that must be at least so much.
-    pub(crate) fn at_least(
-        &mut self,
-        name: &'static str,
-        value: f64,
-        unit: &'static str,
-        must: f64,
-        basis: impl Into<String>,
-    ) {
-        let figure = Figure {
-            name,
-            value: round(value),
-            unit,
-            must: round(must),
-            at_least: true,
-            basis: basis.into(),
-            met: value >= must,
-        };
+    /// Adds a figure.
+    pub(crate) fn add(&mut self, figure: Figure) {
+        if let Some(met) = figure.met {
+            self.goals.push(Goal { name: figure.name, met });
+        }
         self.figures.push(figure);
     }
 
-    /// A figure that must be at most so much.
-    pub(crate) fn at_most(
-        &mut self,
-        name: &'static str,
-        value: f64,
-        unit: &'static str,
-        must: f64,
-        basis: impl Into<String>,
-    ) {
-        let figure = Figure {
-            name,
-            value: round(value),
-            unit,
-            must: round(must),
-            at_least: false,
-            basis: basis.into(),
-            met: value <= must,
-        };
-        self.figures.push(figure);
+    /// Adds two figures with one goal, which is met when one of them reaches its bound.
+    pub(crate) fn add_either(&mut self, figures: [Figure; 2]) {
+        let met = figures.iter().any(|figure| figure.reached == Some(true));
+        self.goals.push(Goal { name: figures[0].name, met });
+        self.figures.extend(figures.map(|figure| Figure { met: Some(met), ..figure }));
     }
 
     pub(crate) fn print(&self, ui: Ui) -> Result<(), Failure> {
@@ -107,27 +142,88 @@ impl Report {
             ui.paint(Look::Strong, format_args!("{} · {} cores", self.machine.processor, self.machine.cores)),
         )?;
         for (name, value) in &self.limits {
-            ui.line(format_args!("  {name:<48} {value:>14}"))?;
+            ui.line(format_args!("  {name:<44} {value:>12}"))?;
         }
         ui.line("")?;
+        let head =
+            format!("  {:<44} {:>12} {:>12} {:<4} {:>7}  goal", "figure", "Graven", "peer", "", "ratio");
+        ui.line(ui.paint(Look::Strong, head))?;
         for figure in &self.figures {
-            let (look, sign) = if figure.met { (Look::Good, "✓") } else { (Look::Bad, "✗") };
-            let bound = if figure.at_least { "≥" } else { "≤" };
-            ui.line(format_args!(
-                "{} {:<46} {:>14} {:<10} {bound} {} ({})",
-                ui.paint(look, sign),
-                figure.name,
-                figure.value,
-                figure.unit,
-                figure.must,
-                ui.paint(Look::Faint, &figure.basis),
-            ))?;
+            ui.line(figure.row(ui))?;
         }
-        Ok(())
+        ui.line("")?;
+        let missed: Vec<&str> = self.goals.iter().filter(|goal| !goal.met).map(|goal| goal.name).collect();
+        let (met, all) = (self.goals.len() - missed.len(), self.goals.len());
+        if missed.is_empty() {
+            return ui.line(format_args!("all {all} goals are met"));
+        }
+        ui.line(format_args!("{met} of {all} goals are met; missed: {}", missed.join("; ")))
     }
 }
 
-/// Three significant digits behind the point are enough for a person, and for a machine.
+impl Figure {
+    /// A row of the table: `✓` for a bound that is reached, `✗` for a goal that is missed, `·` for a bound that is
+    /// not reached while the other figure of the same goal reaches its own.
+    fn row(&self, ui: Ui) -> String {
+        let sign = match (self.reached, self.met) {
+            (Some(true), _) => ui.paint(Look::Good, "✓"),
+            (Some(false), Some(true)) => "·".to_owned(),
+            (Some(false), _) => ui.paint(Look::Bad, "✗"),
+            (None, _) => " ".to_owned(),
+        };
+        let peer = self.peer.map_or_else(String::new, |peer| peer.to_string());
+        let ratio = self.ratio.map_or_else(String::new, |ratio| format!("{ratio:.3}"));
+        let goal = match self.goal {
+            Some(Bound::AtLeast(least)) => format!("≥ {least:.2}"),
+            Some(Bound::AtMost(most)) => format!("≤ {most:.2}"),
+            None => String::new(),
+        };
+        let (name, graven, unit) = (self.name, self.graven, self.unit);
+        let basis = ui.paint(Look::Faint, &self.basis);
+        format!("{sign} {name:<44} {graven:>12} {peer:>12} {unit:<4} {ratio:>7}  {goal:<6}  {basis}")
+    }
+}
+
+/// Three digits after the point are enough for a person, and for a program.
 fn round(value: f64) -> f64 {
     if value.abs() >= 1000.0 { value.round() } else { (value * 1000.0).round() / 1000.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figure(name: &'static str, graven: f64, bound: Bound) -> Figure {
+        let mut pairs = Pairs::default();
+        pairs.add(graven, 100.0);
+        Figure::beside(name, &pairs, "1/s", "a peer").goal(bound)
+    }
+
+    #[test]
+    fn a_bound_is_reached_at_its_edge_and_missed_beyond_it() {
+        assert_eq!(figure("rate", 60.0, Bound::AtLeast(0.6)).reached, Some(true));
+        assert_eq!(figure("rate", 59.0, Bound::AtLeast(0.6)).reached, Some(false));
+        assert_eq!(figure("time", 140.0, Bound::AtMost(1.4)).reached, Some(true));
+        assert_eq!(figure("time", 141.0, Bound::AtMost(1.4)).reached, Some(false));
+    }
+
+    #[test]
+    fn one_of_two_figures_is_enough_for_their_goal() {
+        let slow = || figure("rate", 30.0, Bound::AtLeast(0.6));
+        for (cpu, met) in [(150.0, true), (250.0, false)] {
+            let mut report = Report::new();
+            report.add_either([slow(), figure("CPU", cpu, Bound::AtMost(2.0))]);
+            assert!(report.goals.iter().all(|goal| goal.met == met) && report.goals.len() == 1);
+            assert!(report.figures.iter().all(|figure| figure.met == Some(met)));
+            assert_eq!(report.figures[0].reached, Some(false));
+        }
+    }
+
+    #[test]
+    fn a_figure_without_a_peer_is_not_judged() {
+        let mut report = Report::new();
+        report.add(Figure::absolute("memory", 24.0, "MB", "of a recorder"));
+        assert!(report.goals.is_empty());
+        assert_eq!((report.figures[0].ratio, report.figures[0].met), (None, None));
+    }
 }

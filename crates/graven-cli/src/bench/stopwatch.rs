@@ -1,8 +1,10 @@
-//! Time for the bench: elapsed times, and the percentiles of many.
+//! Time for the bench: elapsed time, CPU time, and the percentiles of measured times.
 
 use std::time::{Duration, Instant};
 
-/// Runs since it was made.
+use rustix::time::{ClockId, clock_gettime};
+
+/// Measures elapsed time from its creation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stopwatch(Instant);
 
@@ -17,7 +19,13 @@ impl Stopwatch {
     }
 }
 
-/// Many measured times.
+/// The CPU time that all threads of this process have used, in seconds.
+pub(crate) fn cpu_seconds() -> f64 {
+    let used = clock_gettime(ClockId::ProcessCPUTime);
+    used.tv_sec as f64 + used.tv_nsec as f64 / 1e9
+}
+
+/// The times of many calls.
 #[derive(Debug, Default)]
 pub(crate) struct Times(Vec<Duration>);
 
@@ -30,7 +38,7 @@ impl Times {
         result
     }
 
-    /// The time, in microseconds, which this share of the calls did not exceed.
+    /// The time, in microseconds, that this share of the calls did not exceed.
     pub(crate) fn percentile_us(&mut self, share: f64) -> f64 {
         self.0.sort_unstable();
         let last = self.0.len().saturating_sub(1);

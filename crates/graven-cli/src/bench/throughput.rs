@@ -1,73 +1,165 @@
-//! Durable entries a second: from many tasks, in batches, and through standard input.
+//! Durable entries per second: from many tasks, in batches, and through standard input.
+//!
+//! A slow disk and a slow processor limit a trail in different ways. So two figures are taken of each way to record:
+//! the rate beside plain writes and syncs, and the CPU time beside that of the work which no trail can avoid.
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use graven::{Settings, Trail};
+use tokio::runtime::Runtime;
 
-use super::report::Report;
-use super::stopwatch::Stopwatch;
-use super::{Bench, disk, entries, limits};
+use super::pairs::{PAIRS, Pairs, median};
+use super::report::{Bound, Figure, Report};
+use super::stopwatch::{Stopwatch, cpu_seconds};
+use super::work::{self, Work};
+use super::{Bench, disk, entries, limits, waking};
 use crate::shared::failure::Failure;
+
+/// The least share of the rate of plain writes and syncs.
+const RATE_MIN: f64 = 0.6;
+
+/// The most CPU time, as a multiple of that of the work which no trail can avoid.
+const CPU_MAX: f64 = 2.0;
 
 /// How many lines go through standard input.
 const STDIN_ENTRIES: u64 = 1_000_000;
 
-/// Measures every way in.
+/// Measures every way to record.
 pub(crate) fn measure(bench: &Bench, report: &mut Report) -> Result<(), Failure> {
-    let (rate, ceiling) = tasks(bench, 1_024)?;
-    let must = 500_000_f64.min(ceiling / 2.0);
-    let basis = format!(
-        "500,000, or half of the {ceiling:.0}/s that plain write + fdatasync moves with the same bytes a sync"
-    );
-    report.at_least("durable entries, 1,024 tasks", rate, "1/s", must, basis);
-    let (rate, ceiling) = tasks(bench, 256)?;
-    let basis = format!("plain write + fdatasync with the same bytes a sync moves {ceiling:.0}/s");
-    report.at_least("durable entries, 256 tasks", rate, "1/s", 400_000.0, basis);
-    let (rate, ceiling) = batches(bench)?;
-    let basis = format!("plain write + fdatasync with the same bytes a sync moves {ceiling:.0}/s");
-    report.at_least("durable entries, batches of 1,000, 2 threads", rate, "1/s", 700_000.0, basis);
-    let rate = stdin(bench)?;
-    report.at_least(
-        "durable entries, record --stdin",
-        rate,
-        "1/s",
-        300_000.0,
-        "a million lines, from start to exit",
-    );
-    Ok(())
-}
-
-/// What a trail recorded in a while, and what the disk could have taken.
-fn rates(bench: &Bench, trail: Trail, entries: u64, seconds: f64) -> Result<(f64, f64), Failure> {
-    let groups = trail.counters().groups.max(1);
-    let dir = trail.layout().dir().to_owned();
-    trail.close_blocking()?;
-    drop(trail);
-    let bytes: u64 = disk::files(&dir)?
-        .iter()
-        .filter(|(path, _)| path.extension().is_some_and(|ending| ending == "jsonl"))
-        .map(|(_, bytes)| bytes)
-        .sum();
-    disk::remove(&dir)?;
-    let bytes_a_sync = usize::try_from(bytes / groups).unwrap_or(usize::MAX);
-    let raw = limits::raw_bytes_per_second(bench, bytes_a_sync)?;
-    Ok((entries as f64 / seconds, raw / (bytes as f64 / entries as f64)))
-}
-
-/// Tasks on an executor of two workers, each with one outstanding record.
-fn tasks(bench: &Bench, tasks: u64) -> Result<(f64, f64), Failure> {
-    bench.note(&format!("{tasks} tasks on two workers"));
-    let trail = Trail::open(Settings::new(bench.path("tasks")))?;
     let executor = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .build()
         .map_err(|error| Failure::cannot(format_args!("cannot start an executor: {error}")))?;
+    for (tasks, names) in [
+        (1_024, ["durable entries, 1,024 tasks", "or CPU time per entry, 1,024 tasks"]),
+        (256, ["durable entries, 256 tasks", "or CPU time per entry, 256 tasks"]),
+    ] {
+        bench.note(&format!("{tasks} tasks on two workers"));
+        let measured = take_turns(
+            bench,
+            |trail| record_from_tasks(&executor, trail, tasks, bench.turn()),
+            |time| waking::cpu_seconds_per_task(&executor, tasks, time),
+        )?;
+        measured.report(names, "line, redaction, leaf hash, node hash, waking a task", report);
+    }
+    bench.note("batches of 1,000 from two threads");
+    let measured = take_turns(bench, |trail| record_batches(trail, bench.turn()), |_| Ok(0.0))?;
+    let names = ["durable entries, batches of 1,000, 2 threads", "or CPU time per entry, batches"];
+    measured.report(names, "line, redaction, leaf hash, node hash", report);
+    let rate = stdin(bench)?;
+    let basis = "a million lines, from start to exit";
+    report.add(Figure::absolute("durable entries, record --stdin", rate, "1/s", basis));
+    Ok(())
+}
+
+/// What all turns of one way to record gave.
+#[derive(Debug, Default)]
+struct Measured {
+    /// Entries per second, beside those that plain writes and syncs of the same size would carry.
+    rates: Pairs,
+    /// CPU time per entry in microseconds, beside that of the work which no trail can avoid.
+    cpu: Pairs,
+    bytes_per_sync: Vec<f64>,
+}
+
+impl Measured {
+    fn report(&self, [rate, cpu]: [&'static str; 2], work: &str, report: &mut Report) {
+        let raw = format!("plain write + fdatasync of {:.0} bytes", median(&self.bytes_per_sync));
+        report.add_either([
+            Figure::beside(rate, &self.rates, "1/s", raw).goal(Bound::AtLeast(RATE_MIN)),
+            Figure::beside(cpu, &self.cpu, "µs", work).goal(Bound::AtMost(CPU_MAX)),
+        ]);
+    }
+}
+
+/// Lets the trail, plain writes and syncs, and the unavoidable work take turns. `waking` measures the CPU time of
+/// waking what waits for one entry.
+fn take_turns(
+    bench: &Bench,
+    record: impl Fn(&Trail) -> Result<u64, Failure>,
+    waking: impl Fn(Duration) -> Result<f64, Failure>,
+) -> Result<Measured, Failure> {
+    let dir = bench.path("throughput");
+    let trail = Trail::open(Settings::new(&dir))?;
+    let mut work = Work::new()?;
+    let mut measured = Measured::default();
+    for _ in 0..PAIRS {
+        let turn = Turn::measure(&trail, &record)?;
+        let raw = limits::raw_bytes_per_second(bench, turn.bytes_per_sync())?;
+        measured.rates.add(turn.rate(), raw / turn.bytes_per_entry());
+        measured.bytes_per_sync.push(turn.bytes_per_sync() as f64);
+        // CPU time varies less than a disk does: a part of a turn is enough for each.
+        let part = bench.turn() / 4;
+        let caller = work::cpu_seconds_of_the_caller(part);
+        let unavoidable = work.cpu_seconds_per_entry(part) + waking(part)?;
+        measured.cpu.add((turn.cpu_seconds_per_entry() - caller) * 1e6, unavoidable * 1e6);
+    }
+    trail.close_blocking()?;
+    drop(trail);
+    disk::remove(&dir)?;
+    Ok(measured)
+}
+
+/// What the trail did in one turn.
+#[derive(Debug)]
+struct Turn {
+    entries: u64,
+    seconds: f64,
+    cpu_seconds: f64,
+    /// How many groups were synced, and their bytes.
+    groups: u64,
+    bytes: u64,
+}
+
+impl Turn {
+    /// `record` returns how many entries it recorded.
+    fn measure(trail: &Trail, record: impl Fn(&Trail) -> Result<u64, Failure>) -> Result<Turn, Failure> {
+        let dir = trail.layout().dir();
+        let (bytes, groups) = (disk::bytes_of_lines(dir)?, trail.counters().groups);
+        let (watch, used) = (Stopwatch::start(), cpu_seconds());
+        let entries = record(trail)?.max(1);
+        let seconds = watch.elapsed().as_secs_f64();
+        // What the trail does afterwards belongs to these entries too.
+        trail.checkpoint_blocking()?;
+        Ok(Turn {
+            entries,
+            seconds,
+            cpu_seconds: cpu_seconds() - used,
+            groups: (trail.counters().groups - groups).max(1),
+            bytes: disk::bytes_of_lines(dir)? - bytes,
+        })
+    }
+
+    fn rate(&self) -> f64 {
+        self.entries as f64 / self.seconds
+    }
+
+    fn bytes_per_entry(&self) -> f64 {
+        self.bytes as f64 / self.entries as f64
+    }
+
+    fn bytes_per_sync(&self) -> usize {
+        usize::try_from(self.bytes / self.groups).unwrap_or(usize::MAX)
+    }
+
+    fn cpu_seconds_per_entry(&self) -> f64 {
+        self.cpu_seconds / self.entries as f64
+    }
+}
+
+/// Tasks on an executor, each with one outstanding record.
+fn record_from_tasks(
+    executor: &Runtime,
+    trail: &Trail,
+    tasks: usize,
+    time: Duration,
+) -> Result<u64, Failure> {
     let recorded = Arc::new(AtomicU64::new(0));
     let watch = Stopwatch::start();
-    let time = bench.time;
-    let running: Vec<_> = (0..tasks)
+    let running: Vec<_> = (0..tasks as u64)
         .map(|task| {
             let (trail, recorded) = (trail.clone(), Arc::clone(&recorded));
             executor.spawn(async move {
@@ -86,38 +178,27 @@ fn tasks(bench: &Bench, tasks: u64) -> Result<(f64, f64), Failure> {
         let joined = executor.block_on(task);
         joined.map_err(|error| Failure::cannot(format_args!("a recording task failed: {error}")))??;
     }
-    let seconds = watch.elapsed().as_secs_f64();
-    rates(bench, trail, recorded.load(Ordering::Relaxed), seconds)
+    Ok(recorded.load(Ordering::Relaxed))
 }
 
 /// Two threads with batches of a thousand.
-fn batches(bench: &Bench) -> Result<(f64, f64), Failure> {
-    bench.note("batches of 1,000 from two threads");
-    let trail = Trail::open(Settings::new(bench.path("batches")))?;
+pub(crate) fn record_batches(trail: &Trail, time: Duration) -> Result<u64, Failure> {
     let recorded = AtomicU64::new(0);
     let watch = Stopwatch::start();
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..2)
-            .map(|thread| {
-                let (trail, recorded) = (&trail, &recorded);
-                scope.spawn(move || {
-                    let template = entries::template();
-                    let mut n = thread << 32;
-                    while watch.elapsed() < bench.time {
-                        let receipts = trail.record_batch_blocking(
-                            (n..n + 1_000).map(|n| entries::entry(&template, n)).collect(),
-                        )?;
-                        n += 1_000;
-                        recorded.fetch_add(receipts.len() as u64, Ordering::Relaxed);
-                    }
-                    Ok::<(), graven::Error>(())
-                })
-            })
-            .collect();
+        let record = || {
+            let template = entries::template();
+            while watch.elapsed() < time {
+                let batch = (0..1_000).map(|n| entries::entry(&template, n)).collect();
+                let receipts = trail.record_batch_blocking(batch)?;
+                recorded.fetch_add(receipts.len() as u64, Ordering::Relaxed);
+            }
+            Ok::<(), graven::Error>(())
+        };
+        let threads = [scope.spawn(record), scope.spawn(record)];
         threads.into_iter().try_for_each(|thread| thread.join().expect("the thread does not panic"))
     })?;
-    let seconds = watch.elapsed().as_secs_f64();
-    rates(bench, trail, recorded.load(Ordering::Relaxed), seconds)
+    Ok(recorded.into_inner())
 }
 
 /// A million lines through `graven record --stdin`, with every receipt written.

@@ -9,7 +9,7 @@ fn some_hundred_lives_are_right() {
     assert_eq!(tally.lives, 700);
     // They are lives in which something happens.
     assert!(tally.acknowledged > 2_000 && tally.crashes > 300 && tally.closed > 200, "{tally:?}");
-    assert!(tally.poisoned > 20 && tally.segments > 5 && tally.lives_on_liars > 80, "{tally:?}");
+    assert!(tally.poisoned > 20 && tally.segments > 5 && tally.lives_on_lying_disks > 80, "{tally:?}");
 }
 
 /// A bit flips in the version of `graven.json`: the verifier cannot tell, which is not to say that all is intact.

@@ -1,4 +1,4 @@
-//! Many runs: a seed stands for itself and the seeds after it, each a run of its own, shared out to threads.
+//! Many runs: one for the first seed and one for each seed after it, distributed to threads.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -9,27 +9,28 @@ use graven::clock::{Clock, OsClock};
 use crate::canary::Canary;
 use crate::plan;
 use crate::rule::Rule;
-use crate::run::{Tally, run};
+use crate::run::run;
+use crate::tally::Tally;
 
 /// How much is simulated.
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
-    /// At most so many lives.
+    /// The most lives.
     pub lives: u64,
-    /// At most for so long, to the end of a run.
+    /// The most time. A run that has begun is finished.
     pub time: Option<Duration>,
-    /// On so many threads. Each run is on one.
+    /// The number of threads. Each run is on one thread.
     pub threads: usize,
-    /// So many of the last steps are kept for a report.
+    /// How many of the last steps are kept for a report.
     pub steps: usize,
 }
 
-/// What came of it.
+/// The result of a simulation.
 #[derive(Debug)]
 pub struct Report {
     /// The sums of all runs.
     pub tally: Tally,
-    /// How many runs there were.
+    /// The number of runs.
     pub runs: u64,
     /// A number that two equal simulations share.
     pub trace: u64,
@@ -39,16 +40,16 @@ pub struct Report {
     pub failure: Option<Failure>,
 }
 
-/// A life that was wrong.
+/// The life that was wrong.
 #[derive(Debug)]
 pub struct Failure {
-    /// With this seed and so many lives the same happens again.
+    /// The seed of its run. With this seed and `life` lives the same happens again.
     pub seed: u64,
-    /// In which life of it, counted from 1.
+    /// The number of the life in its run, counted from 1.
     pub life: u64,
     /// The rule that was broken.
     pub rule: Rule,
-    /// How.
+    /// How it was broken.
     pub how: String,
     /// The last steps, oldest first.
     pub steps: Vec<String>,
@@ -71,7 +72,7 @@ pub fn simulate(seed: u64, budget: Budget, canary: Option<Canary>) -> Report {
         let mut sum =
             Report { tally: Tally::default(), runs: 0, trace: 0, took: Duration::ZERO, failure: None };
         for task in tasks(seed, budget.lives) {
-            // Whoever comes first takes it: what a run does is the same on any thread.
+            // The first thread takes the task: a run does the same on any thread.
             if next.load(Ordering::Relaxed) > task.number {
                 continue;
             }
@@ -104,7 +105,7 @@ pub fn simulate(seed: u64, budget: Budget, canary: Option<Canary>) -> Report {
     report
 }
 
-/// The runs of a seed, until there are so many lives.
+/// The runs from this seed on, until they have this number of lives.
 fn tasks(seed: u64, lives: u64) -> impl Iterator<Item = Task> {
     let mut left = lives;
     (0..).map_while(move |number| {
@@ -134,21 +135,6 @@ impl Report {
             trace: self.trace.wrapping_add(other.trace),
             took: self.took.max(other.took),
             failure,
-        }
-    }
-}
-
-impl Tally {
-    fn and(self, other: Tally) -> Tally {
-        Tally {
-            lives: self.lives + other.lives,
-            lives_on_liars: self.lives_on_liars + other.lives_on_liars,
-            acknowledged: self.acknowledged + other.acknowledged,
-            calls: self.calls + other.calls,
-            crashes: self.crashes + other.crashes,
-            poisoned: self.poisoned + other.poisoned,
-            closed: self.closed + other.closed,
-            segments: self.segments + other.segments,
         }
     }
 }

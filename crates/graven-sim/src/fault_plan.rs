@@ -1,4 +1,4 @@
-//! What a life's disk does to the engine's calls, drawn call by call.
+//! The faults of one life: what the disk does to the engine's calls, drawn call by call.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -6,50 +6,50 @@ use std::path::Path;
 use fastrand::Rng;
 use graven::disk::sim::{FailBut, Op};
 
-/// Chances are given as so many calls of this many.
+/// A chance is given as a number of calls among this many.
 const OF: u32 = 65_536;
 
-/// The chances of one life. The default is a disk that works.
+/// The faults of one life. Default: a disk that works.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Weather {
-    /// After so many more calls that change something, the machine stops in the next.
+pub(crate) struct FaultPlan {
+    /// After this number of calls that change something, the machine stops in the next one.
     pub(crate) crash_in: Option<u64>,
-    /// The same, but counted are only calls that make, change or sync names: where most of the rules are.
+    /// The same, but only calls that create, change or sync names are counted: most rules depend on these.
     pub(crate) crash_at_name_in: Option<u64>,
-    /// After so many more calls, the next one fails.
+    /// After this number of calls, the next one fails.
     pub(crate) fail_in: Option<u64>,
-    /// How often a call fails, is interrupted, or does less than it was asked for.
+    /// The chance that a call fails, is interrupted, or does less than requested.
     pub(crate) failures: u32,
     pub(crate) interruptions: u32,
     pub(crate) short: u32,
-    /// Files whose path has this in it cannot be read.
+    /// Files whose path contains this cannot be read.
     pub(crate) unreadable: Option<&'static str>,
-    /// Of a disk that lies: how often a sync is only claimed, a write lands elsewhere, a read shows a flipped bit, and
-    /// a stored bit flips.
+    /// On a disk that lies: the chance that a sync is only claimed, a write goes elsewhere, a read shows a flipped bit,
+    /// or a stored bit flips.
     pub(crate) lies: u32,
     pub(crate) misdirections: u32,
     pub(crate) rotten_reads: u32,
     pub(crate) rot: u32,
-    /// After how many more syncs a sync that was only claimed fails for good.
+    /// After this number of further syncs, a sync that was only claimed fails.
     pub(crate) fails_after_lies: Option<u64>,
 }
 
-/// What becomes of one call.
+/// What happens to one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// What was asked for.
+    /// It does what was requested.
     Done,
     /// It fails.
     Fail(ErrorKind, FailBut),
-    /// It does at most so many bytes.
+    /// It does at most this number of bytes.
     Short(u64),
-    /// It says that it is done, and is not.
+    /// It reports success and does nothing.
     Lie,
     /// The machine stops before it, after it, or in the middle of it.
     StopBefore,
     StopAfter,
     StopAt(u64),
-    /// A write lands somewhere else.
+    /// A write goes somewhere else.
     Misdirect,
     /// A read shows this bit of the file flipped.
     RottenRead(u64, u8),
@@ -58,7 +58,7 @@ pub(crate) enum Fate {
 }
 
 impl Fate {
-    /// For the trace.
+    /// The words for the trace.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Fate::Done => "",
@@ -71,27 +71,27 @@ impl Fate {
             Fate::StopBefore => "the machine stops before it",
             Fate::StopAfter => "the machine stops after it",
             Fate::StopAt(_) => "the machine stops in it",
-            Fate::Misdirect => "lands elsewhere",
+            Fate::Misdirect => "goes elsewhere",
             Fate::RottenRead(..) => "a bit flips on its way",
             Fate::Rot => "a stored bit flips",
         }
     }
 }
 
-impl Weather {
-    /// What becomes of a call of `bytes` bytes.
+impl FaultPlan {
+    /// Draws what happens to a call of `bytes` bytes.
     pub(crate) fn fate(&mut self, op: Op, path: &Path, offset: u64, bytes: u64, chance: &mut Rng) -> Fate {
         let of_names = matches!(op, Op::Create | Op::Rename | Op::RemoveFile | Op::SyncDir);
-        if op.changes() && struck(&mut self.crash_in) || of_names && struck(&mut self.crash_at_name_in) {
+        if op.changes() && is_due(&mut self.crash_in) || of_names && is_due(&mut self.crash_at_name_in) {
             return stop(op, bytes, chance);
         }
-        if struck(&mut self.fail_in) {
+        if is_due(&mut self.fail_in) {
             return failure(op, bytes, chance);
         }
         if self.unreadable.is_some_and(|part| path.to_string_lossy().contains(part)) && reads(op) {
             return Fate::Fail(ErrorKind::Other, FailBut::NotDone);
         }
-        if op.syncs() && struck(&mut self.fails_after_lies) {
+        if op.syncs() && is_due(&mut self.fails_after_lies) {
             return Fate::Fail(ErrorKind::Other, FailBut::Forgotten);
         }
         let mut happens = |of: u32| of > 0 && chance.u32(..OF) < of;
@@ -120,8 +120,8 @@ impl Weather {
     }
 }
 
-/// Counts down; true once it has come to its end.
-fn struck(left: &mut Option<u64>) -> bool {
+/// Counts down. Returns true at the end of the count.
+fn is_due(left: &mut Option<u64>) -> bool {
     match left {
         Some(0) => {
             *left = None;
@@ -160,7 +160,7 @@ fn reads(op: Op) -> bool {
     matches!(op, Op::Open | Op::Read | Op::Bytes | Op::ReadDir | Op::Metadata)
 }
 
-/// The calls that a signal interrupts. For `open` the standard library tries again by itself.
+/// Whether a signal can interrupt this call. For `open` the standard library tries again by itself.
 fn may_be_interrupted(op: Op) -> bool {
     matches!(op, Op::Read | Op::Write | Op::SyncData | Op::SyncAll | Op::SyncDir | Op::SetBytes | Op::Rename)
 }

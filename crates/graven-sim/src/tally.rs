@@ -1,0 +1,37 @@
+//! What a simulation counts.
+
+/// The counts of one run or of many.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Simulated lives.
+    pub lives: u64,
+    /// Those of them on a disk that lies.
+    pub lives_on_lying_disks: u64,
+    /// Acknowledged entries.
+    pub acknowledged: u64,
+    /// Calls of the engine that reached the disk.
+    pub calls: u64,
+    /// Power cuts and kills.
+    pub crashes: u64,
+    /// Trails that were poisoned by a failed write or sync.
+    pub poisoned: u64,
+    /// Clean closes.
+    pub closed: u64,
+    /// Closed segments.
+    pub segments: u64,
+}
+
+impl Tally {
+    pub(crate) fn and(self, other: Tally) -> Tally {
+        Tally {
+            lives: self.lives + other.lives,
+            lives_on_lying_disks: self.lives_on_lying_disks + other.lives_on_lying_disks,
+            acknowledged: self.acknowledged + other.acknowledged,
+            calls: self.calls + other.calls,
+            crashes: self.crashes + other.crashes,
+            poisoned: self.poisoned + other.poisoned,
+            closed: self.closed + other.closed,
+            segments: self.segments + other.segments,
+        }
+    }
+}
