@@ -7,6 +7,7 @@ mod actor;
 mod category;
 mod detail;
 mod outcome;
+pub mod system_actions;
 
 use std::time::Duration;
 

@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 
 pub(crate) mod cursor;
+pub mod scan;
 pub(crate) mod string;
 mod value;
 

@@ -3,6 +3,8 @@
 //! An entry with only the contract's eight fields is written as serde would write the contract's struct, byte for byte. A line is
 //! hashed as it stands and never written again, so reading refuses all that writing would not give back the same.
 
+pub mod glance;
+
 use crate::entry::{Agent, Blob, Detail, Entry, EntryError, Source};
 use crate::field::Field;
 use crate::input::{InputError, each_member, read_object, require};

@@ -135,17 +135,19 @@ impl BlobRef {
     }
 
     /// Reads what [`marker`](BlobRef::marker) writes, and nothing else.
-    fn read(marker: &str) -> Option<BlobRef> {
+    pub(crate) fn read(marker: &str) -> Option<BlobRef> {
         let inner = marker.strip_prefix(r#"{"$blob":{"sha256":""#)?.strip_suffix("}}")?;
-        let (hex, bytes) = inner.split_once(r#"","bytes":"#)?;
-        let blob = BlobRef { sha256: hash_from_hex(hex)?, bytes: bytes.parse().ok()? };
-        (blob.marker() == marker).then_some(blob)
+        let (hex, digits) = inner.split_once(r#"","bytes":"#)?;
+        let bytes = digits.parse().ok()?;
+        // Not `+5` or `05`.
+        let as_written = itoa::Buffer::new().format(bytes) == digits;
+        as_written.then_some(BlobRef { sha256: hash_from_hex(hex)?, bytes })
     }
 }
 
 fn hash_from_hex(hex: &str) -> Option<Hash> {
     let mut bytes = [0; 32];
-    if hex.len() != 64 || !hex.is_ascii() {
+    if hex.len() != 64 || !hex.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
         return None;
     }
     for (place, byte) in bytes.iter_mut().enumerate() {
