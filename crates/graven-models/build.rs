@@ -1,21 +1,21 @@
 //! Lays out the engine's own files for the models: once as they are, and once with each bug that a model must find.
 //!
-//! Nothing in the engine knows of this. In the copies `std::sync` is loom's, and what cannot be modelled (the tests at a
-//! file's foot, the half of a file that writes to disk) is cut off.
+//! Nothing in the engine knows of this. In the copies `std::sync` is loom's, and the tests at a file's foot are cut off.
 
 #![expect(clippy::disallowed_methods, reason = "a build script reads the sources that it copies")]
 
 use std::path::Path;
 use std::{env, fs};
 
-/// The engine's files, and the line before which each is cut off, if it is.
-const FILES: &[(&str, Option<&str>)] = &[
-    ("completion", None),
-    ("counters", None),
-    ("error", None),
-    ("publish", Some("/// Appends hashes and signs checkpoints.")),
-    ("queue", None),
-    ("ring", None),
+/// The engine's files, from `crates/graven/src`. A copy is named by the last part of its path.
+const FILES: &[&str] = &[
+    "engine/completion",
+    "engine/counters",
+    "error",
+    "files/bounds",
+    "engine/queue",
+    "engine/ring",
+    "engine/seal",
 ];
 
 /// The models, which are laid out beside each copy.
@@ -28,17 +28,11 @@ const WITH_STD: &[&str] = &["error", "park", "ring"];
 /// What differs in every copy: (file, from, to).
 const EVERYWHERE: &[(&str, &str, &str)] = &[
     // So that the second entry already meets the bound.
-    ("publish", "UNSEALED_ENTRIES_MAX: u64 = 262_144", "UNSEALED_ENTRIES_MAX: u64 = 1"),
+    ("bounds", "UNSEALED_ENTRIES_MAX: u64 = 262_144", "UNSEALED_ENTRIES_MAX: u64 = 1"),
     // What the publisher's loop in the model calls.
-    ("publish", "    fn wait_for_work(", "    pub(crate) fn wait_for_work("),
-    ("publish", "    fn take(", "    pub(crate) fn take("),
-    ("publish", "    fn set_sealed(", "    pub(crate) fn set_sealed("),
-    // What only the half that is cut off needs.
-    ("publish", "use std::panic::{AssertUnwindSafe, catch_unwind};\n", ""),
-    ("publish", "use graven_core::checkpoint::Checkpoint;\n", ""),
-    ("publish", "use graven_core::note::{Note, SigningKey};\n", ""),
-    ("publish", "use crate::durable;\nuse crate::engine::Engine;\n", ""),
-    ("publish", "use crate::levels::Levels;\n", ""),
+    ("seal", "    pub(super) fn wait_for_work(", "    pub(crate) fn wait_for_work("),
+    ("seal", "    pub(super) fn take(", "    pub(crate) fn take("),
+    ("seal", "    pub(super) fn set_sealed(", "    pub(crate) fn set_sealed("),
 ];
 
 /// Bugs: (name, file, from, to). Each was possible, and is one that tests by themselves hardly find.
@@ -93,10 +87,10 @@ const BUGS: &[(&str, &str, &str, &str)] = &[
         "if let Some(error) = &self.ended {",
         "if let Some(error) = &None::<Error> {",
     ),
-    ("the_publisher_sleeps_on", "publish", "let sleeps = state.publisher_sleeps;", "let sleeps = false;"),
+    ("the_publisher_sleeps_on", "seal", "let sleeps = state.publisher_sleeps;", "let sleeps = false;"),
     (
         "sealed_in_silence",
-        "publish",
+        "seal",
         "self.sealed.store(size, Ordering::Release);\n        drop(state);\n        self.changed.notify_all();",
         "self.sealed.store(size, Ordering::Release);\n        drop(state);",
     ),
@@ -112,16 +106,14 @@ fn main() {
     for (name, wrong, from, to) in [sound].iter().chain(BUGS) {
         let folder = Path::new(&out).join(name);
         fs::create_dir_all(&folder).expect("the output folder can be written");
-        for (file, end) in FILES {
-            let mut text = read(&engine, file);
-            if let Some(end) = end {
-                text = cut(&text, end, file);
-            }
-            text = text.split("\n#[cfg(test)]").next().unwrap_or_default().to_owned();
-            for (_, from, to) in EVERYWHERE.iter().filter(|(of, ..)| of == file) {
+        for path in FILES {
+            let file = path.rsplit('/').next().unwrap_or(path);
+            let text = read(&engine, path);
+            let mut text = text.split("\n#[cfg(test)]").next().unwrap_or_default().to_owned();
+            for (_, from, to) in EVERYWHERE.iter().filter(|(of, ..)| *of == file) {
                 text = replaced(&text, from, to, file);
             }
-            if file == wrong {
+            if file == *wrong {
                 text = replaced(&text, from, to, file);
             }
             write(&folder, file, name, &text);
@@ -141,18 +133,14 @@ fn read(folder: &Path, file: &str) -> String {
 /// Writes a copy: within a module named `variant`, over loom, and without the page at its head.
 fn write(folder: &Path, file: &str, variant: &str, text: &str) {
     let body: Vec<&str> = text.lines().filter(|line| !line.starts_with("//!")).collect();
-    let text = body.join("\n").replace("crate::", &format!("crate::{variant}::"));
+    // The copies lie side by side, whatever folders the engine's files are in.
+    let text = body.join("\n").replace("crate::files::", "crate::").replace("crate::engine::", "crate::");
+    let text = text.replace("crate::", &format!("crate::{variant}::"));
     let text = match WITH_STD.contains(&file) {
         true => text,
         false => text.replace("std::sync::", &format!("crate::{variant}::sync::")),
     };
     fs::write(folder.join(format!("{file}.rs")), text).expect("the output folder can be written");
-}
-
-fn cut(text: &str, end: &str, file: &str) -> String {
-    let (before, _) =
-        text.split_once(end).unwrap_or_else(|| panic!("{file}.rs has no more {end:?}: see build.rs"));
-    before.to_owned()
 }
 
 fn replaced(text: &str, from: &str, to: &str, file: &str) -> String {

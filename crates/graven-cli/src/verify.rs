@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use graven::disk::OsDisk;
+use graven::fsck::user_folder;
 use graven::fsck::{self, KeySource, Report, VerifyOptions};
 use graven::layout::Layout;
-use graven::state::user_folder;
 use graven::{Machine, VerifierKey};
 use graven_core::verdict::{Finding, Verdict};
 

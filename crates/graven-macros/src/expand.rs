@@ -18,7 +18,7 @@ pub(crate) fn expand(arguments: &Arguments, function: Function) -> Result<TokenS
     let here = Span::mixed_site();
     let trail = match &arguments.trail {
         Some(trail) => quote_spanned! { here => #trail },
-        None => quote_spanned! { here => ::graven::expanded::TheDefault },
+        None => quote_spanned! { here => ::graven::macro_support::TheDefault },
     };
     let is_async = signature.asyncness.is_some();
     let wait = is_async.then(|| quote_spanned! { here => .await });
@@ -39,39 +39,39 @@ pub(crate) fn expand(arguments: &Arguments, function: Function) -> Result<TokenS
         }
     } else {
         quote_spanned! { here =>
-            ::graven::expanded::once(move || -> #returned #body)
+            ::graven::macro_support::once(move || -> #returned #body)
         }
     };
     let verdict = quote_spanned! { here => {
         #[allow(unused_imports)]
-        use ::graven::expanded::{ErrorIsMute as _, ErrorSpeaks as _, NoError as _};
+        use ::graven::macro_support::{ErrorIsMute as _, ErrorSpeaks as _, NoError as _};
         #[allow(clippy::needless_borrow)]
-        (&&&::graven::expanded::Returned(&output)).verdict()
+        (&&&::graven::macro_support::Returned(&output)).verdict()
     }};
     let around = if arguments.intent {
         let (begin, finish) = (named("begin"), named("finish"));
         let begun = if is_async {
-            quote_spanned! { here => match ::graven::expanded::#begin(#trail, entry) {
+            quote_spanned! { here => match ::graven::macro_support::#begin(#trail, entry) {
                 ::std::result::Result::Ok(beginning) => beginning.await,
                 ::std::result::Result::Err(error) => ::std::result::Result::Err(error),
             }}
         } else {
-            quote_spanned! { here => ::graven::expanded::#begin(#trail, entry) }
+            quote_spanned! { here => ::graven::macro_support::#begin(#trail, entry) }
         };
         quote_spanned! { here =>
             let act = match #begun {
                 ::std::result::Result::Ok(act) => act,
-                ::std::result::Result::Err(error) => return ::graven::expanded::refuse(error),
+                ::std::result::Result::Err(error) => return ::graven::macro_support::refuse(error),
             };
             let output = #output;
             let verdict = #verdict;
-            ::graven::expanded::#finish(act, verdict) #wait;
+            ::graven::macro_support::#finish(act, verdict) #wait;
             output
         }
     } else {
         let end = named("end");
         quote_spanned! { here =>
-            let call = ::graven::expanded::Call::begin(#trail, entry);
+            let call = ::graven::macro_support::Call::begin(#trail, entry);
             let output = #output;
             let verdict = #verdict;
             call.#end(verdict) #wait;
@@ -100,11 +100,11 @@ fn entry(arguments: &Arguments, function: &Function) -> Result<TokenStream> {
     };
     let principal = arguments.principal.as_ref().map(|principal| {
         let principal = text(principal);
-        quote_spanned! { here => ::graven::expanded::set_principal(&mut entry, #principal); }
+        quote_spanned! { here => ::graven::macro_support::set_principal(&mut entry, #principal); }
     });
     let resource = arguments.resource.as_ref().map(|resource| {
         let resource = text(resource);
-        quote_spanned! { here => ::graven::expanded::set_resource(&mut entry, #resource); }
+        quote_spanned! { here => ::graven::macro_support::set_resource(&mut entry, #resource); }
     });
     let names = function.argument_names();
     if let Some(unknown) = arguments.recorded.iter().find(|name| !names.contains(name)) {
@@ -114,14 +114,14 @@ fn entry(arguments: &Arguments, function: &Function) -> Result<TokenStream> {
     let recorded = (!arguments.recorded.is_empty()).then(|| {
         let (values, names) = (&arguments.recorded, arguments.recorded.iter().map(ToString::to_string));
         quote_spanned! { here =>
-            let mut recorded = ::graven::expanded::Arguments::default();
+            let mut recorded = ::graven::macro_support::Arguments::default();
             #(recorded.add(#names, &#values);)*
             let entry = recorded.put_into(entry);
         }
     });
     Ok(quote_spanned! { here => {
         #[allow(unused_mut)]
-        let mut entry = ::graven::expanded::entry(#category, #action);
+        let mut entry = ::graven::macro_support::entry(#category, #action);
         #principal
         #resource
         #recorded

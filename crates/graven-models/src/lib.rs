@@ -27,6 +27,9 @@ macro_rules! copies {
 
                 pub(crate) use crate::condvar::Condvar;
             }
+            pub(crate) mod bounds {
+                include!(concat!(env!("OUT_DIR"), "/", stringify!($name), "/bounds.rs"));
+            }
             pub(crate) mod completion {
                 include!(concat!(env!("OUT_DIR"), "/", stringify!($name), "/completion.rs"));
             }
@@ -36,14 +39,14 @@ macro_rules! copies {
             pub(crate) mod error {
                 include!(concat!(env!("OUT_DIR"), "/", stringify!($name), "/error.rs"));
             }
-            pub(crate) mod publish {
-                include!(concat!(env!("OUT_DIR"), "/", stringify!($name), "/publish.rs"));
-            }
             pub(crate) mod queue {
                 include!(concat!(env!("OUT_DIR"), "/", stringify!($name), "/queue.rs"));
             }
             pub(crate) mod ring {
                 include!(concat!(env!("OUT_DIR"), "/", stringify!($name), "/ring.rs"));
+            }
+            pub(crate) mod seal {
+                include!(concat!(env!("OUT_DIR"), "/", stringify!($name), "/seal.rs"));
             }
             pub(crate) mod flood {
                 /// How many repeats a line stands for: here no line has any.

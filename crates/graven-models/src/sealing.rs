@@ -8,7 +8,7 @@ use loom::thread;
 
 use crate::error::{Error, ErrorKind};
 use crate::park::model;
-use crate::publish::Seal;
+use crate::seal::Seal;
 
 /// A deadline, which in a model never comes.
 const FOREVER: Duration = Duration::from_secs(3600);

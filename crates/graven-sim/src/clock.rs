@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use graven::clock::Clock;
-use graven::clock_sim::SimClock;
+use graven::clock::sim::SimClock;
 
 /// A simulated clock.
 #[derive(Debug, Clone)]

@@ -354,7 +354,7 @@ impl<'a> Life<'a> {
     /// The time of day jumps, also backwards and before 1970.
     fn jump(&mut self) -> Checked {
         let by = TimeDelta::days(self.run.chance.i64(-36_500..36_500));
-        let start = graven::clock_sim::SimClock::new(0).now();
+        let start = graven::clock::sim::SimClock::new(0).now();
         self.run.sky.did(format!("the clock jumps to {by} from its beginning"));
         self.run.clock.inner.set_now(start + by);
         Ok(())

@@ -15,10 +15,11 @@ use std::time::Duration;
 use graven_core::entry::{Entry, Outcome, Phase};
 use serde_json::Value;
 
-use crate::block_on::block_on;
 use crate::error::Error;
-use crate::recording::{self, Receipt};
-use crate::trail::{Handle, Trail};
+use crate::record::block_on::block_on;
+use crate::record::handle::Handle;
+use crate::record::recording::{self, Receipt};
+use crate::trail::Trail;
 
 pub use begin::Beginning;
 pub use finish::Finishing;

@@ -33,8 +33,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::Error;
-use crate::recording::Receipt;
-use crate::settings::Machine;
+use crate::record::recording::Receipt;
+use crate::seam::machine::Machine;
 use crate::trail::Trail;
 use native::Correlation;
 use shared::{Shared, Told};

@@ -15,10 +15,10 @@ use graven_core::tile::{Bundle, TILE_WIDTH, Tile};
 use graven_core::tree::Tree;
 use serde::Serialize;
 
-use crate::disk::{Disk, Kind, Open};
-use crate::durable;
 use crate::error::{Error, ErrorKind};
+use crate::files::durable;
 use crate::reader::{Entries, Hashes, Reader, cannot};
+use crate::seam::disk::{Disk, Kind, Open};
 
 /// What was exported.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

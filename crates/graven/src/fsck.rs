@@ -9,6 +9,7 @@ mod diff;
 mod examine;
 mod heads;
 mod locate;
+mod memory;
 mod piece;
 mod recorded;
 mod scan;
@@ -17,6 +18,8 @@ mod spine;
 mod survey;
 mod tail;
 mod tiles;
+
+pub use memory::user_folder;
 
 use std::path::PathBuf;
 
@@ -28,9 +31,9 @@ use graven_core::verdict::{Finding, Verdict};
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::layout::Layout;
-use crate::settings::Machine;
-use crate::state::{Memory, State};
+use crate::files::layout::Layout;
+use crate::seam::machine::Machine;
+use memory::{Memory, State};
 
 use examine::{Examination, Examiner};
 
@@ -40,7 +43,7 @@ pub struct VerifyOptions {
     /// The key that its checkpoints must be signed with. Without it: the one that the verifier remembers, else the one
     /// that the trail names itself.
     pub key: Option<VerifierKey>,
-    /// The folder of the verifier's memory, see [`user_folder`](crate::state::user_folder); `None` to do without.
+    /// The folder of the verifier's memory, see [`user_folder`]; `None` to do without.
     pub state: Option<PathBuf>,
 }
 

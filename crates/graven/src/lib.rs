@@ -23,74 +23,51 @@
 //! Where to start reading: [`Trail::record`], then `docs/LIFE_OF_AN_ENTRY.md`.
 
 pub mod audit;
-pub mod clock;
-#[cfg(feature = "sim")]
-pub mod clock_sim;
-pub mod disk;
-pub mod durable;
-#[cfg(feature = "macros")]
-#[doc(hidden)]
-pub mod expanded;
 pub mod export;
 pub mod fsck;
-pub mod layout;
-pub mod meta;
+#[cfg(feature = "macros")]
+#[doc(hidden)]
+pub mod macro_support;
 pub mod prove;
 pub mod reader;
 pub mod redact;
 #[cfg(feature = "sim")]
 pub mod sim;
-pub mod state;
 
 mod act;
 mod actor;
-mod batch;
-mod blob;
-mod block_on;
-mod commit;
-mod completion;
-mod counters;
-mod create;
 mod default_trail;
 mod engine;
 mod error;
-mod event;
-mod flood;
-mod levels;
-mod life;
-mod lookup;
-mod offload;
-mod own;
-mod publish;
-mod queue;
-mod rebuild;
-mod recording;
-mod recovery;
-mod registry;
-mod ring;
-mod rotation;
+mod files;
+mod open;
+mod record;
+mod seam;
 mod settings;
-mod tail;
-mod terms;
 mod trail;
-mod watchdog;
 
 pub use act::{ABANDONED, Act, Beginning, Finishing};
 pub use actor::{Actor, ActorFields, Scoped};
-pub use batch::RecordingBatch;
-pub use counters::Counters;
 pub use default_trail::{default_trail, init_trail};
+pub use engine::counters::Counters;
+pub use engine::threads::on_a_trails_thread;
 pub use error::{Error, ErrorKind};
-pub use event::without_events;
-pub use flood::Flood;
+pub use files::{durable, layout, meta};
 pub use graven_core::entry::{Agent, Category, Detail, Entry, Outcome, Phase, Source};
 pub use graven_core::hash::Hash;
 pub use graven_core::note::VerifierKey;
 #[cfg(feature = "macros")]
 pub use graven_macros::audited;
-pub use recording::{Receipt, Recording};
+pub use record::batch::RecordingBatch;
+#[doc(hidden)]
+pub use record::block_on::block_on;
+pub use record::event::without_events;
+pub use record::recording::{Receipt, Recording};
 pub use redact::{Redaction, Redactor};
-pub use settings::{Machine, Settings, WhenFull};
+pub use seam::machine::Machine;
+pub use seam::{clock, disk};
+pub use settings::flood::Flood;
+pub use settings::{Settings, WhenFull};
 pub use trail::{Key, Trail};
 
 /// The examples of the README, so that they compile.

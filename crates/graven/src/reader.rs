@@ -25,12 +25,12 @@ use graven_core::checkpoint::Checkpoint;
 use graven_core::entry::{BlobRef, Entry};
 use graven_core::hash::{Hash, leaf_hash, sha256};
 
-use crate::disk::{Disk, File, Kind, Open};
-use crate::durable;
 use crate::error::{Error, ErrorKind};
-use crate::layout::Layout;
-use crate::meta::Meta;
-use crate::settings::Machine;
+use crate::files::durable;
+use crate::files::layout::Layout;
+use crate::files::meta::Meta;
+use crate::seam::disk::{Disk, File, Kind, Open};
+use crate::seam::machine::Machine;
 
 pub use entries::Entries;
 pub use follow::Follow;

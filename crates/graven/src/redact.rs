@@ -11,7 +11,7 @@
 //! | `gram.rs`, `scan.rs` | the filter that ordinary text passes in a moment, and the way over what it holds up |
 //! | `tokens.rs`, `shapes.rs`, `card.rs`, `command.rs` | secrets by their looks |
 //! | `names.rs`, `assign.rs`, `value.rs` | names of secrets, and what is assigned to them in a text |
-//! | `mark.rs`, `keep.rs` | what stands in their place, and the key of it |
+//! | `mark.rs` | what stands in their place |
 //!
 //! `docs/REDACTION.md` says what is found and what is not.
 
@@ -21,7 +21,6 @@ mod command;
 mod entry;
 mod gram;
 mod json;
-mod keep;
 mod mark;
 mod names;
 mod own;
@@ -32,7 +31,6 @@ mod shapes;
 mod tokens;
 mod value;
 
-pub(crate) use keep::open;
 pub use redactor::{Finding, Redactor};
 pub use settings::Redaction;
 

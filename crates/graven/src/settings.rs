@@ -1,17 +1,21 @@
 //! How a trail is to be kept: plain data, given when it is opened.
 
+pub(crate) mod flood;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use graven_core::entry::Category;
 
-use crate::clock::{Clock, OsClock};
-use crate::disk::{Disk, OsDisk};
-use crate::flood::Flood;
-use crate::life::HEARTBEAT_MIN;
 use crate::redact::Redaction;
+use flood::Flood;
+
+/// The shortest heartbeat: more often is noise.
+const HEARTBEAT_MIN: Duration = Duration::from_millis(10);
+
+/// How long a caller waits for storage when its policy does not say: 5 seconds.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
 
 /// What to do with an entry when storage is slow or the queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +61,7 @@ impl Settings {
             ring_entries: 10_000,
             queue_bytes: 8 << 20,
             blob_bytes_max: 16 << 20,
-            when_full: WhenFull::Wait(Duration::from_secs(5)),
+            when_full: WhenFull::Wait(DEADLINE),
             when_full_by_category: HashMap::new(),
             signing_key: None,
             life_signs: false,
@@ -196,21 +200,5 @@ impl Settings {
     pub fn signing_key(mut self, file: impl Into<PathBuf>) -> Settings {
         self.signing_key = Some(file.into());
         self
-    }
-}
-
-/// What a trail runs on: a disk and a clock. The system's, unless a simulator passes in others.
-#[derive(Debug, Clone)]
-pub struct Machine {
-    /// Where files live.
-    pub disk: Arc<dyn Disk>,
-    /// Where time and chance come from.
-    pub clock: Arc<dyn Clock>,
-}
-
-impl Machine {
-    /// The operating system's disk and clock.
-    pub fn os() -> Machine {
-        Machine { disk: Arc::new(OsDisk), clock: Arc::new(OsClock::new()) }
     }
 }

@@ -9,14 +9,18 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use crate::commit::Writer;
-use crate::engine::{Engine, Parts};
+use crate::engine::commit::Writer;
+use crate::engine::held::Held;
+use crate::engine::publish::Publisher;
+use crate::engine::shared::Engine;
+use crate::engine::threads::Parts;
 use crate::error::{Error, ErrorKind};
-use crate::publish::Publisher;
-use crate::recovery::Mode;
-use crate::registry::{self, Held, Slot};
-use crate::settings::{Machine, Settings};
-use crate::trail::{Handle, Trail};
+use crate::open::recovery::Mode;
+use crate::open::registry::{self, Slot};
+use crate::record::handle::Handle;
+use crate::seam::machine::Machine;
+use crate::settings::Settings;
+use crate::trail::Trail;
 
 /// What outlives an engine in one process: the losses that are still to be written down, and who holds the lock.
 /// For one trail. A new process is a new one of these.

@@ -1,33 +1,31 @@
 //! Step 1 of 8: the trail in a program's hands. Next: `graven_core::entry` and `graven_core::line`, then
-//! [`queue`](crate::queue).
+//! [`queue`](crate::engine::queue).
 //!
 //! [`Trail::record`] returns `Ok` only when the entry's bytes are durable and its place in the log is fixed.
 //! [`Trail::emit`] never waits, and promises less: the entry is queued, or counted as dropped.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+mod lookup;
+
+use std::sync::Arc;
 
 use graven_core::entry::{Category, Entry};
 use graven_core::note::VerifierKey;
 
 use crate::actor;
-use crate::batch::RecordingBatch;
-use crate::block_on::block_on;
-use crate::completion::Completion;
-use crate::counters::{Counters, Losses};
-use crate::engine::{Engine, Threads, on_an_engines_thread};
-use crate::error::{Error, ErrorKind};
-use crate::layout::Layout;
-use crate::offload::offload;
+use crate::engine::counters::{Counters, Losses};
+use crate::engine::ring::Snapshot;
+use crate::error::Error;
+use crate::files::layout::Layout;
+use crate::open::registry;
 use crate::reader::Reader;
-use crate::recording::{self, Receipt, Recording};
+use crate::record::batch::RecordingBatch;
+use crate::record::block_on::block_on;
+use crate::record::blocking::blocking;
+use crate::record::handle::Handle;
+use crate::record::recording::{self, Receipt, Recording};
 use crate::redact::Redactor;
-use crate::registry;
-use crate::ring::Snapshot;
-use crate::settings::{Machine, Settings, WhenFull};
-
-/// How long a caller waits for a checkpoint or a flush, when no deadline was set: as for an entry.
-const DEADLINE: Duration = Duration::from_secs(5);
+use crate::seam::machine::Machine;
+use crate::settings::Settings;
 
 /// An open trail. Cheap to clone; clones, and other handles of the same path in this process, share one log.
 ///
@@ -157,7 +155,7 @@ impl Trail {
     /// Seals everything recorded so far; returns the signed checkpoint (C2SP tlog-checkpoint).
     pub fn checkpoint(&self) -> impl Future<Output = Result<String, Error>> + Send + 'static {
         let trail = self.clone();
-        offload(move || trail.checkpoint_blocking())
+        blocking(move || trail.checkpoint_blocking())
     }
 
     /// [`checkpoint`](Trail::checkpoint) for a thread that may wait.
@@ -242,7 +240,7 @@ impl Trail {
     /// trail closes by itself as soon as storage answers.
     pub fn close(&self) -> impl Future<Output = Result<(), Error>> + Send + 'static {
         let trail = self.clone();
-        offload(move || trail.close_blocking())
+        blocking(move || trail.close_blocking())
     }
 
     /// [`close`](Trail::close) for a thread that may wait.
@@ -268,124 +266,5 @@ impl Trail {
             (0..count).for_each(|_| self.0.engine.lost.add(&category));
         }
         self.0.engine.announce_losses();
-    }
-}
-
-/// One open trail, shared by its handles. Dropping it closes the trail.
-#[derive(Debug)]
-pub(crate) struct Handle {
-    pub(crate) engine: Arc<Engine>,
-    threads: Mutex<Option<Threads>>,
-}
-
-impl Handle {
-    /// Without threads somebody else takes the engine's steps.
-    pub(crate) fn new(engine: Arc<Engine>, threads: Option<Threads>) -> Handle {
-        Handle { engine, threads: Mutex::new(threads) }
-    }
-
-    /// Waits for a group on this thread.
-    pub(crate) fn wait(&self, completion: &Completion) -> Result<(), Error> {
-        let until = self.deadline_from_now();
-        let mut slot = None;
-        self.engine.watchdog.watch();
-        block_on(std::future::poll_fn(|context| match completion.poll(context, &mut slot) {
-            std::task::Poll::Pending => match self.check_until(until) {
-                Ok(()) => std::task::Poll::Pending,
-                Err(error) => std::task::Poll::Ready(Err(error)),
-            },
-            ready => ready,
-        }))
-    }
-
-    async fn flush(&self) -> Result<(), Error> {
-        let until = self.deadline_from_now();
-        loop {
-            let all_queued = self.engine.write_repeats();
-            self.engine.announce_losses();
-            self.flush_queued(until).await?;
-            if all_queued {
-                break;
-            }
-            // Counts for which there was no room: now there is.
-            self.check_for_room(until)?;
-        }
-        match self.engine.poisoned() {
-            Some(error) => Err(error.clone()),
-            None => Ok(()),
-        }
-    }
-
-    /// Waits until everything that is queued is durable.
-    async fn flush_queued(&self, until: Duration) -> Result<(), Error> {
-        let Some(youngest) = self.engine.queue.youngest() else {
-            return Ok(());
-        };
-        let mut slot = None;
-        self.engine.watchdog.watch();
-        std::future::poll_fn(|context| match youngest.poll(context, &mut slot) {
-            std::task::Poll::Pending => match self.check_until(until) {
-                Ok(()) => std::task::Poll::Pending,
-                Err(error) => std::task::Poll::Ready(Err(error)),
-            },
-            ready => ready,
-        })
-        .await
-        // Of no single entry, so the trail's own error, whichever is seen first.
-        .map_err(|error| self.engine.poisoned().cloned().unwrap_or(error))
-    }
-
-    /// Waits until `size` entries are sealed.
-    pub(crate) fn seal(&self, size: u64) -> Result<(), Error> {
-        self.engine.seal.wait_for_sealed(size, self.deadline())
-    }
-
-    /// How long a caller waits who has no entry whose category could say so.
-    fn deadline(&self) -> Duration {
-        match self.engine.settings.when_full {
-            WhenFull::Wait(deadline) => deadline,
-            WhenFull::Drop => DEADLINE,
-        }
-    }
-
-    /// Ends the queue, waits for the threads, and says whether all is sealed.
-    fn close(&self) -> Result<(), Error> {
-        self.engine.end_queue();
-        if !self.join(self.deadline()) {
-            let message = format!(
-                "{} is not closed yet, as storage is slow or hangs, or this is a thread of its own: it closes by itself",
-                self.engine.layout.dir().display()
-            );
-            return Err(Error::new(ErrorKind::TimedOut, message));
-        }
-        match self.engine.poisoned() {
-            Some(error) => Err(error.clone()),
-            None => Ok(()),
-        }
-    }
-
-    /// Waits until the threads of an ended engine are gone; `false` when there was no progress for as long as
-    /// `patience`. On a thread of an engine (an executor may drop the last handle while it is woken) nobody can wait.
-    /// They end by themselves then.
-    pub(crate) fn join(&self, patience: Duration) -> bool {
-        if on_an_engines_thread() || !self.engine.wait_for_end(patience) {
-            return false;
-        }
-        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(threads) = threads.take() {
-            threads.join();
-        }
-        true
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.engine.end_queue();
-        // Nobody is told of a failure here, so with more patience than a caller may ask for.
-        if !self.join(self.deadline().max(DEADLINE)) && !on_an_engines_thread() {
-            let dir = self.engine.layout.dir().display();
-            tracing::error!(trail = %dir, "storage hangs: the trail is not closed, and what is queued is not written yet");
-        }
     }
 }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use graven::clock::Clock;
-use graven::clock_sim::SimClock;
+use graven::clock::sim::SimClock;
 use graven::disk::Disk;
 use graven::disk::sim::{Effect, FailBut, Fault, SimDisk};
 use graven::fsck::{VerifyOptions, verify, verify_proof};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use graven::clock_sim::SimClock;
+use graven::clock::sim::SimClock;
 use graven::disk::sim::{FailBut, Fault, Op, SimDisk};
 use graven::layout::Layout;
 use graven::reader::Reader;

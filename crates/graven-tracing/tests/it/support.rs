@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use graven::clock_sim::SimClock;
+use graven::clock::sim::SimClock;
 use graven::disk::sim::SimDisk;
 use graven::{Category, Entry, Machine, Settings, Trail};
 use graven_tracing::{AuditLayer, AuditOnly, Counters};

@@ -10,8 +10,8 @@ use graven_core::entry::{Entry, Outcome, Phase};
 use super::{ABANDONED, Act, emit, result_of, shared_with_result};
 use crate::actor;
 use crate::error::{Error, ErrorKind};
-use crate::recording::Recording;
-use crate::trail::Handle;
+use crate::record::handle::Handle;
+use crate::record::recording::Recording;
 
 /// An intent on its way: the future of [`Trail::begin`](crate::Trail::begin).
 #[must_use = "nothing is recorded before the future is polled"]

@@ -10,8 +10,8 @@ use graven_core::entry::Entry;
 
 use super::emit;
 use crate::error::{Error, ErrorKind};
-use crate::recording::{Receipt, Recording};
-use crate::trail::Handle;
+use crate::record::handle::Handle;
+use crate::record::recording::{Receipt, Recording};
 
 /// A result on its way: the future of [`Act::finish`](super::Act::finish).
 #[must_use = "await it: only its answer says that the result is durable"]

@@ -10,11 +10,11 @@ use graven_core::entry::{BlobRef, Entry};
 use super::native::{audit_category, audit_entry, audit_outcome};
 use super::shared::Told;
 use super::{AuditCategory, AuditEntry};
+use crate::engine::ring::{Snapshot, category_of};
 use crate::error::Error;
-use crate::layout::Layout;
+use crate::files::layout::Layout;
 use crate::reader::Reader;
-use crate::ring::{Snapshot, category_of};
-use crate::settings::Machine;
+use crate::seam::machine::Machine;
 use crate::trail::Trail;
 
 /// The newest entries that were not recorded in a trail, or perhaps not.

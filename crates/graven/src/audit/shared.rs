@@ -10,12 +10,12 @@ use super::ring::{Found, Kept};
 use super::sink::Sink;
 use super::{AuditCategory, AuditEntry, AuditOutcome};
 use crate::error::{Error, ErrorKind};
-use crate::offload::offload;
-use crate::own::uuid_v7;
 use crate::reader::Reader;
-use crate::recording::Receipt;
+use crate::record::blocking::blocking;
+use crate::record::recording::Receipt;
 use crate::redact::Redactor;
-use crate::settings::Machine;
+use crate::seam::clock::id_at;
+use crate::seam::machine::Machine;
 use crate::trail::Trail;
 
 /// What the clones of a log share.
@@ -54,7 +54,7 @@ impl Shared {
         detail: Option<Value>,
     ) -> AuditEntry {
         let timestamp = self.machine.clock.now();
-        let id = uuid_v7(timestamp, &*self.machine.clock);
+        let id = id_at(timestamp, &*self.machine.clock);
         AuditEntry { id, timestamp, category, action, principal, outcome, detail, duration_ms: None }
     }
 
@@ -140,7 +140,7 @@ impl Shared {
         }
         if !wanted.is_empty() {
             let (machine, layout) = (self.machine.clone(), trail.layout().clone());
-            let fetched = offload(move || {
+            let fetched = blocking(move || {
                 let reader = Reader::open_on(&machine, layout)?;
                 Ok(wanted
                     .into_iter()
@@ -205,5 +205,11 @@ impl Drop for Waiting<'_> {
 
 /// The event of an entry that the trail did not take.
 pub(super) fn say(entry: &AuditEntry) {
-    crate::event::emit(&entry.id, &entry.category, &entry.action, &entry.outcome, entry.principal.as_deref());
+    crate::record::event::emit(
+        &entry.id,
+        &entry.category,
+        &entry.action,
+        &entry.outcome,
+        entry.principal.as_deref(),
+    );
 }

@@ -15,12 +15,13 @@ use std::time::Duration;
 use super::ring::Kept;
 use super::shared::{Told, Unwritten, say};
 use super::{AuditCategory, native};
-use crate::block_on::block_on;
-use crate::completion::Completion;
-use crate::counters::Losses;
+use crate::engine::completion::Completion;
+use crate::engine::counters::Losses;
 use crate::error::{Error, ErrorKind};
-use crate::offload::offload;
-use crate::settings::{Machine, Settings};
+use crate::record::block_on::block_on;
+use crate::record::blocking::blocking;
+use crate::seam::machine::Machine;
+use crate::settings::Settings;
 use crate::trail::Trail;
 
 /// How long to leave storage alone after the second failure in a row; after each further one twice as long. After
@@ -247,7 +248,7 @@ impl Sink {
             let (sink, layout) = (Arc::clone(self), trail.layout().clone());
             drop(trail);
             // What came before this entry is written by now, or never will be.
-            let settled = offload(move || {
+            let settled = blocking(move || {
                 let lost = sink.kept.settle(&sink.machine, &layout)?;
                 let mut state = sink.state();
                 lost.into_iter().for_each(|category| state.lose(category));

@@ -10,9 +10,9 @@ use graven_core::verdict::Verdict;
 use memchr::memmem::Finder;
 use sha2::{Digest, Sha256};
 
-use crate::disk::{Disk, Open};
-use crate::durable;
-use crate::layout::Layout;
+use crate::files::durable;
+use crate::files::layout::Layout;
+use crate::seam::disk::{Disk, Open};
 
 /// What a line that names a blob contains. A line may contain it and name none; so each is parsed.
 const MARKER: &[u8] = br#""detail":{"$blob":"#;

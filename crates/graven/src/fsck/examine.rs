@@ -18,10 +18,10 @@ use super::tail::{Tail, count};
 use super::tiles::Tiles;
 use super::{FINDINGS_MAX, KeySource, Report};
 use crate::error::{Error, ErrorKind};
-use crate::layout::Layout;
-use crate::meta::{Meta, VERSION};
-use crate::settings::Machine;
-use crate::state::Memory;
+use crate::files::layout::Layout;
+use crate::files::meta::{Meta, VERSION};
+use crate::fsck::memory::Memory;
+use crate::seam::machine::Machine;
 
 /// What a look needs.
 pub(super) struct Examiner<'a> {

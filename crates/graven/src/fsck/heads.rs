@@ -8,10 +8,10 @@ use graven_core::note::{Note, VerifierKey};
 use graven_core::verdict::{Finding, Verdict};
 
 use super::snapshot::{Snapshot, read_if_there};
-use crate::disk::Disk;
-use crate::layout::Layout;
-use crate::publish::closed_text;
-use crate::state::Memory;
+use crate::files::layout::Layout;
+use crate::files::notes::closed_text;
+use crate::fsck::memory::Memory;
+use crate::seam::disk::Disk;
 
 /// A size and the root that belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq)]

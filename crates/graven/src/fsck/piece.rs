@@ -8,8 +8,8 @@ use graven_core::hash::{Hash, leaf_hash};
 use graven_core::tile::ENTRY_BYTES_MAX;
 use memchr::{memchr, memchr_iter};
 
-use crate::disk::{Disk, File, Open};
-use crate::durable;
+use crate::files::durable;
+use crate::seam::disk::{Disk, File, Open};
 
 /// A segment: closed, or the live one.
 #[derive(Debug, Clone)]

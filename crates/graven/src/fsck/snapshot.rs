@@ -8,9 +8,9 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::disk::{Disk, File, Open};
-use crate::durable;
-use crate::layout::{Layout, segment_first};
+use crate::files::durable;
+use crate::files::layout::{Layout, segment_first};
+use crate::seam::disk::{Disk, File, Open};
 
 /// What was seen.
 #[derive(Debug)]

@@ -14,8 +14,8 @@ use super::heads::Heads;
 use super::piece::{HashedLines, Piece, Source, count_lines};
 use super::snapshot::Snapshot;
 use super::tiles::Tiles;
-use crate::disk::Disk;
-use crate::layout::Layout;
+use crate::files::layout::Layout;
+use crate::seam::disk::Disk;
 
 /// The files in the order of the log.
 #[derive(Debug, Default)]

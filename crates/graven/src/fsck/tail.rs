@@ -7,10 +7,10 @@ use graven_core::tile::ENTRY_BYTES_MAX;
 use graven_core::verdict::{Finding, Verdict};
 
 use super::piece::{Chunk, Piece};
-use crate::publish::{UNSEALED_BYTES_MAX, UNSEALED_ENTRIES_MAX};
+use crate::files::bounds::{GROUP_BYTES_MAX, UNSEALED_BYTES_MAX, UNSEALED_ENTRIES_MAX};
 
 /// What a crash can leave unfinished at the end of the live file: at most one group.
-const TORN_BYTES_MAX: u64 = crate::queue::GROUP_BYTES_MAX as u64;
+const TORN_BYTES_MAX: u64 = GROUP_BYTES_MAX as u64;
 
 /// How many bytes are read at a time.
 const READ_BYTES: u64 = 256 << 10;

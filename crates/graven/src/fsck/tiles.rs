@@ -7,9 +7,9 @@ use std::sync::Arc;
 use graven_core::hash::Hash;
 use graven_core::tile::{HASH_BYTES, level_hashes};
 
-use crate::disk::{Disk, File, Open};
-use crate::durable;
-use crate::layout::Layout;
+use crate::files::durable;
+use crate::files::layout::Layout;
+use crate::seam::disk::{Disk, File, Open};
 
 /// The files of `tiles/`, opened for the tree of some size. A file that is absent counts as empty.
 #[derive(Debug)]

@@ -12,9 +12,9 @@ use memchr::memrchr;
 use super::lines::Lines;
 use super::segments::Part;
 use super::{Reader, Record, cannot};
-use crate::disk::File;
-use crate::durable;
 use crate::error::Error;
+use crate::files::durable;
+use crate::seam::disk::File;
 
 /// How much is searched at a time.
 const CHUNK_BYTES: u64 = 1 << 20;

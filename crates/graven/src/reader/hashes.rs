@@ -8,9 +8,9 @@ use graven_core::hash::Hash;
 use graven_core::tile::{level_hashes, node_hashes};
 use graven_core::tree::{Node, Tree};
 
-use crate::disk::{Disk, File, Open};
-use crate::layout::Layout;
-use crate::levels::read_hashes;
+use crate::files::layout::Layout;
+use crate::files::levels::read_hashes;
+use crate::seam::disk::{Disk, File, Open};
 
 /// The hashes of the tree of a certain size, as `tiles/` has them. Nothing here says that they are right: whoever
 /// uses them recomputes a signed root from them.

@@ -9,9 +9,9 @@ use graven_core::tile::ENTRY_BYTES_MAX;
 use memchr::memchr;
 
 use super::cannot;
-use crate::disk::File;
-use crate::durable;
 use crate::error::{Error, ErrorKind};
+use crate::files::durable;
+use crate::seam::disk::File;
 
 /// How much is read at a time.
 const BUFFER_BYTES: usize = 1 << 20;

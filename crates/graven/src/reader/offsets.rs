@@ -6,8 +6,8 @@ use std::io;
 
 use memchr::memchr_iter;
 
-use crate::disk::File;
-use crate::durable;
+use crate::files::durable;
+use crate::seam::disk::File;
 
 /// How many bytes are counted, and read again to find a line.
 pub(super) const BLOCK_BYTES: u64 = 256 << 10;
@@ -99,7 +99,7 @@ fn to_usize(number: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::{Disk, Open, OsDisk};
+    use crate::seam::disk::{Disk, Open, OsDisk};
 
     /// Lines of many lengths, over several blocks, and where each begins.
     fn lines() -> (Vec<u8>, Vec<u64>) {

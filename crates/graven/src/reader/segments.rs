@@ -10,15 +10,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::cannot;
-use crate::disk::{Disk, File, Open};
 use crate::error::{Error, ErrorKind};
-use crate::layout::{Layout, segment_first};
+use crate::files::bounds::GROUP_BYTES_MAX;
+use crate::files::layout::{Layout, segment_first};
+use crate::seam::disk::{Disk, File, Open};
 
 /// How often we look again before we say that the trail never stands still.
 const LOOKS_MAX: u32 = 1_000;
 
-/// The last bytes of a live file that may still change: what one group can hold (1 MiB and a line), and as much again.
-const UNSETTLED_BYTES: u64 = 2 << 20;
+/// The last bytes of a live file that may still change: what one group can hold, and as much again.
+const UNSETTLED_BYTES: u64 = 2 * GROUP_BYTES_MAX as u64;
 
 /// The segments of a trail at one moment, in order; the last is the live one.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use memchr::memmem::Finder;
 use serde::{Deserialize, Serialize};
 
 use super::stats::value_after;
-use crate::own;
+use crate::engine::system_entries;
 
 /// So many silences are named; the others are counted.
 const SILENCES_NAMED: usize = 100;
@@ -140,7 +140,7 @@ impl Listener {
         let detail: Detail = serde_json::from_str(detail).unwrap_or_default();
         let signs = &mut self.signs;
         match entry.action.as_str() {
-            own::OPENED => {
+            system_entries::OPENED => {
                 signs.opened += 1;
                 signs.unfinished += u64::from(self.open);
                 signs.heartbeat_ms = detail.settings.heartbeat_ms;
@@ -151,14 +151,14 @@ impl Listener {
                 });
                 self.latest = entry.timestamp;
             }
-            own::CLOSED => {
+            system_entries::CLOSED => {
                 signs.closed += 1;
                 (self.open, self.quiet_max) = (false, None);
             }
-            own::RECOVERED => signs.recovered += 1,
-            own::SETTINGS => signs.settings_changed += 1,
-            own::HEARTBEAT => signs.heartbeats += 1,
-            own::GAP => {
+            system_entries::RECOVERED => signs.recovered += 1,
+            system_entries::SETTINGS => signs.settings_changed += 1,
+            system_entries::HEARTBEAT => signs.heartbeats += 1,
+            system_entries::GAP => {
                 signs.gaps += 1;
                 for (category, count) in detail.categories {
                     *signs.dropped.entry(category).or_default() += count;

@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use super::signs::{LifeSigns, Listener};
 use super::{Reader, cannot};
-use crate::disk::Kind;
 use crate::error::Error;
+use crate::seam::disk::Kind;
 
 /// Sizes of a trail, from the names and lengths of its files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

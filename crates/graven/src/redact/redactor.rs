@@ -1,20 +1,18 @@
 //! The redactor of one trail: its rules, its key, and the ways in which a text, JSON or an entry goes through them.
 
 use std::borrow::Cow;
-use std::path::Path;
 use std::sync::Arc;
 
 use graven_core::entry::Detail;
 use serde::Serialize;
 
+use super::Redaction;
 use super::json::Walk;
 use super::mark::{Key, WHOLE};
 use super::scan::Rules;
-use super::{Redaction, keep};
-use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
-use crate::layout::Layout;
-use crate::settings::Machine;
+use crate::seam::clock::Clock;
+use crate::seam::machine::Machine;
 
 /// How often something is taken out of a text: what stood beside a secret may have hidden the next one. Nearly always
 /// the second look finds nothing; a text that is still not clean after so many goes as a whole.
@@ -74,23 +72,6 @@ impl Redactor {
     /// `Unavailable` when the system has no randomness.
     pub fn new(redaction: Redaction) -> Result<Redactor, Error> {
         Redactor::in_memory(redaction, &*Machine::os().clock)
-    }
-
-    /// With the key of a trail, which is only read: its marks are those of the trail.
-    ///
-    /// # Errors
-    /// `NotFound` when there is no trail; `Unavailable` when its key cannot be read; `Data` when that is damaged.
-    pub fn of_trail(path: impl AsRef<Path>, redaction: Redaction) -> Result<Redactor, Error> {
-        let machine = Machine::os();
-        let layout = Layout::find(&*machine.disk, path.as_ref());
-        let key = layout.redaction_key();
-        match keep::read(&*machine.disk, &key)? {
-            Some(secret) => Ok(Redactor::with_key(redaction, &secret)),
-            None => {
-                let message = format!("there is no redaction key at {}", key.display());
-                Err(Error::new(ErrorKind::NotFound, message))
-            }
-        }
     }
 
     pub(crate) fn in_memory(redaction: Redaction, clock: &dyn Clock) -> Result<Redactor, Error> {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use graven::audit::{AuditCategory, AuditEntry, AuditLog, AuditOutcome};
 use graven::clock::Clock;
-use graven::clock_sim::SimClock;
+use graven::clock::sim::SimClock;
 use graven::disk::Disk;
 use graven::disk::sim::{FailBut, Fault, Op, SimDisk, Step};
 use graven::layout::Layout;

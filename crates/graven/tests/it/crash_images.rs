@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use graven::clock_sim::SimClock;
+use graven::clock::sim::SimClock;
 use graven::disk::sim::{Effect, Fault, Op, SimDisk, Snapshot};
 use graven::{Error, Trail};
 use serde_json::json;

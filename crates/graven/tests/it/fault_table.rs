@@ -5,7 +5,7 @@ use std::io::ErrorKind as IoErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use graven::clock_sim::SimClock;
+use graven::clock::sim::SimClock;
 use graven::disk::sim::{Call, Effect, FailBut, Fault, Op, SimDisk, Step};
 use graven::{Error, ErrorKind, Trail};
 use serde_json::json;

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use graven::clock::Clock;
-use graven::clock_sim::SimClock;
+use graven::clock::sim::SimClock;
 use graven::disk::sim::{FailBut, Fault, Op, SimDisk, Step};
 use graven::layout::Layout;
 use graven::reader::Reader;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use graven::clock_sim::SimClock;
+use graven::clock::sim::SimClock;
 use graven::disk::sim::SimDisk;
 use graven::{Error, ErrorKind, Trail};
 use serde_json::json;

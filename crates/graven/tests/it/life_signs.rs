@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use graven::clock_sim::SimClock;
+use graven::clock::sim::SimClock;
 use graven::disk::sim::{Fault, SimDisk};
 use graven::layout::Layout;
 use graven::reader::{LifeSigns, Reader};

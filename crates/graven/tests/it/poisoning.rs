@@ -7,7 +7,7 @@ use std::sync::{Arc, Once};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
-use graven::clock_sim::SimClock;
+use graven::clock::sim::SimClock;
 use graven::disk::Disk;
 use graven::disk::sim::{FailBut, Fault, Gate, Op, SimDisk, Step};
 use graven::fsck::{self, VerifyOptions};

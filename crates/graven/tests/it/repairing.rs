@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 
-use graven::clock_sim::SimClock;
+use graven::clock::sim::SimClock;
 use graven::disk::Disk;
 use graven::disk::sim::{FailBut, Fault, Op, SimDisk};
 use graven::fsck::{self, VerifyOptions};

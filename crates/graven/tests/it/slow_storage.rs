@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use graven::clock_sim::SimClock;
+use graven::clock::sim::SimClock;
 use graven::disk::Disk;
 use graven::disk::sim::{FailBut, Fault, Gate, Op, SimDisk, Step};
 use graven::{Category, Entry, Error, ErrorKind, Machine, Outcome, Recording, Settings, Trail, WhenFull};

@@ -4,7 +4,7 @@
 use std::io::ErrorKind as IoErrorKind;
 use std::path::{Path, PathBuf};
 
-use graven::clock_sim::SimClock;
+use graven::clock::sim::SimClock;
 use graven::disk::Disk;
 use graven::disk::sim::{FailBut, Fault, Op, SimDisk, Step};
 use graven::fsck::{self, VerifyOptions};

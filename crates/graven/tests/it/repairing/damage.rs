@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Waker};
 
-use graven::clock_sim::SimClock;
+use graven::clock::sim::SimClock;
 use graven::disk::sim::{Op, SimDisk, Step};
 use graven::disk::{Disk, Open};
 use graven::{Entry, Settings, Trail, durable};

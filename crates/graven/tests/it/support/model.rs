@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use graven::clock::Clock;
-use graven::clock_sim::SimClock;
+use graven::clock::sim::SimClock;
 use graven::disk::sim::{SimDisk, Snapshot};
 use graven::disk::{Disk, Open};
 use graven::durable;

@@ -1,0 +1,40 @@
+//! When the engine last recorded anything: what a heartbeat is measured by.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::seam::clock::{Clock, milliseconds};
+use crate::settings::Settings;
+
+/// When the engine last put anything on record, in milliseconds of its clock. Kept only for a heartbeat.
+#[derive(Debug)]
+pub(crate) struct Pulse {
+    every: Option<Duration>,
+    last_ms: AtomicU64,
+}
+
+impl Pulse {
+    /// Nothing was recorded yet; an opening counts as a sign of life.
+    pub(crate) fn new(settings: &Settings, clock: &dyn Clock) -> Pulse {
+        Pulse { every: settings.heartbeat, last_ms: AtomicU64::new(milliseconds(clock.elapsed())) }
+    }
+
+    /// How often to look whether a heartbeat is due: often enough that it is late by a quarter at most.
+    pub(crate) fn look_every(&self) -> Option<Duration> {
+        self.every.map(|every| every / 4)
+    }
+
+    /// Something was recorded.
+    pub(crate) fn beat(&self, clock: &dyn Clock) {
+        if self.every.is_some() {
+            self.last_ms.store(milliseconds(clock.elapsed()), Ordering::Relaxed);
+        }
+    }
+
+    /// The interval, if nothing was recorded for that long.
+    pub(super) fn due(&self, clock: &dyn Clock) -> Option<Duration> {
+        let every = self.every?;
+        let quiet = milliseconds(clock.elapsed()).saturating_sub(self.last_ms.load(Ordering::Relaxed));
+        (quiet >= milliseconds(every)).then_some(every)
+    }
+}

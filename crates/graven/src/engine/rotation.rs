@@ -1,0 +1,76 @@
+//! Step 5 of 8: how a live file becomes a closed segment. Next: [`durable`], then
+//! [`levels`](crate::files::levels).
+//!
+//! A segment is closed only under a durable checkpoint, and its end is a multiple of 256, so that a C2SP bundle never
+//! spans two files. The order, with what a crash after each step leaves:
+//!
+//! | step | a crash after it leaves |
+//! |---|---|
+//! | the live file is synced and `checkpoint` covers all of it | an ordinary live file |
+//! | `checkpoints/<size>` | a boundary without its segment: the live file is that segment, and the next open renames it |
+//! | rename to `segments/<first>.jsonl`, both directories synced | no live file, and its first index known from the boundary |
+//! | a new empty live file, its directory synced | an ordinary live file, empty |
+//!
+//! The directories are synced between the rename and the creation, so that no order in which a file system makes
+//! the two durable can lose the closed segment.
+
+use std::sync::{MutexGuard, PoisonError};
+
+use graven_core::tile::TILE_WIDTH;
+
+use crate::engine::commit::Writer;
+use crate::engine::publish::Publisher;
+use crate::engine::queue::Group;
+use crate::error::{Error, ErrorKind};
+use crate::files::durable;
+use crate::files::live::{Live, close_live, create_live};
+
+impl Writer {
+    /// Closes the live file as a segment if it is large or old enough and `size` may be a boundary.
+    pub(crate) fn rotate_if_due(&mut self, size: u64) -> Result<(), Error> {
+        let boundary = size.is_multiple_of(TILE_WIDTH) && size > self.live.first;
+        if boundary && self.due(self.live.bytes) { self.rotate(size) } else { Ok(()) }
+    }
+
+    /// Where the piece of a group that begins at `done` ends: at the first boundary past which the live file is due.
+    pub(crate) fn piece_end(&self, group: &Group, done: usize) -> usize {
+        let written = if done == 0 { 0 } else { u64::from(group.ends[done - 1]) };
+        let first = group.first + done as u64;
+        let to_boundary = (TILE_WIDTH - first % TILE_WIDTH) as usize;
+        let boundaries = (done + to_boundary..group.len()).step_by(TILE_WIDTH as usize);
+        boundaries
+            .into_iter()
+            .find(|&end| self.due(self.live.bytes + u64::from(group.ends[end - 1]) - written))
+            .unwrap_or(group.len())
+    }
+
+    pub(crate) fn publisher(&self) -> MutexGuard<'_, Publisher> {
+        // A panic while it was held poisoned the trail, so nothing more is published.
+        self.publisher.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn due(&self, live_bytes: u64) -> bool {
+        let settings = &self.engine.settings;
+        let by_size = live_bytes >= settings.segment_bytes.unwrap_or(self.engine.meta.segment_bytes);
+        let age = self.engine.machine.clock.elapsed().saturating_sub(self.live.since);
+        by_size || settings.segment_age.is_some_and(|limit| age >= limit)
+    }
+
+    fn rotate(&mut self, size: u64) -> Result<(), Error> {
+        let disk = &*self.engine.machine.disk;
+        let layout = &self.engine.layout;
+        let checkpoint = self.publisher().publish()?.to_owned();
+        assert_eq!(self.engine.seal.sealed(), size, "nothing was synced past the boundary");
+        durable::replace(disk, &layout.boundary(size), checkpoint.as_bytes())
+            .and_then(|()| close_live(disk, layout, self.live.first))
+            .and_then(|()| create_live(disk, layout))
+            .map(|file| {
+                let since = self.engine.machine.clock.elapsed();
+                self.live = Live { file, first: size, bytes: 0, since };
+            })
+            .map_err(|source| {
+                let message = format!("cannot close the segment that begins at entry {}", self.live.first);
+                Error::with_source(ErrorKind::Unavailable, message, source)
+            })
+    }
+}

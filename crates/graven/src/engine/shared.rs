@@ -1,0 +1,125 @@
+//! What the threads of one open trail and its callers share.
+//!
+//! | field | written by | read by |
+//! |---|---|---|
+//! | `queue` | callers (push), writer (take) | watchdog |
+//! | `ring` | writer | callers |
+//! | `durable` | writer | callers |
+//! | `seal` | writer (adds), publisher (takes) | callers |
+//! | `poison` | the first that fails | all |
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use super::alive::Alive;
+use super::counters::{Counters, Lost};
+use super::flood::gate::Floodgate;
+use super::pulse::Pulse;
+use super::queue::{Line, Queue};
+use super::ring::Ring;
+use super::seal::Seal;
+use super::system_entries::{self, system_line};
+use super::watchdog::Watchdog;
+use crate::error::Error;
+use crate::files::layout::Layout;
+use crate::files::meta::Meta;
+use crate::redact::Redactor;
+use crate::seam::machine::Machine;
+use crate::settings::Settings;
+
+/// One open trail.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) machine: Machine,
+    pub(crate) layout: Layout,
+    pub(crate) meta: Meta,
+    pub(crate) settings: Settings,
+    pub(crate) redactor: Redactor,
+    pub(crate) queue: Queue,
+    pub(crate) seal: Seal,
+    pub(crate) watchdog: Watchdog,
+    pub(crate) pulse: Pulse,
+    /// Locked before the queue, never after it.
+    pub(crate) flood: Option<Floodgate>,
+    pub(crate) lost: Arc<Lost>,
+    pub(super) ring: Mutex<Ring>,
+    pub(super) durable: AtomicU64,
+    pub(super) groups: AtomicU64,
+    pub(super) poison: OnceLock<Error>,
+    pub(super) alive: Alive,
+}
+
+impl Engine {
+    /// After a failed write or sync nothing more is written: what the disk holds is unknown until it is read again.
+    pub(crate) fn poison(&self, error: Error) {
+        let error = self.poison.get_or_init(|| error).clone();
+        self.queue.fail(&error, &self.lost);
+        self.seal.end(error);
+    }
+
+    /// Why the trail takes nothing more, when a write or sync failed.
+    pub(crate) fn poisoned(&self) -> Option<&Error> {
+        self.poison.get()
+    }
+
+    /// Whether the trail still takes entries.
+    pub(crate) fn is_open(&self) -> bool {
+        self.queue.ended().is_none()
+    }
+
+    /// Waits until the threads have ended; `false` when there was no progress for as long as `patience`.
+    pub(crate) fn wait_for_end(&self, patience: Duration) -> bool {
+        loop {
+            let before = (self.durable(), self.seal.sealed());
+            if self.alive.wait_for_none(patience) {
+                return true;
+            }
+            if before == (self.durable(), self.seal.sealed()) {
+                return false;
+            }
+        }
+    }
+
+    /// The newest entries.
+    pub(crate) fn ring(&self) -> MutexGuard<'_, Ring> {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many entries are durable.
+    pub(crate) fn durable(&self) -> u64 {
+        self.durable.load(Ordering::Acquire)
+    }
+
+    /// The writer has synced `size` entries. The pulse comes first: a caller that sees the new size must not see a
+    /// heartbeat that was due before it.
+    pub(crate) fn set_durable(&self, size: u64) {
+        self.pulse.beat(&*self.machine.clock);
+        self.groups.fetch_add(1, Ordering::Relaxed);
+        self.durable.store(size, Ordering::Release);
+    }
+
+    /// Writes down what was dropped, if anything was.
+    pub(crate) fn announce_losses(&self) {
+        self.lost.announce(|losses| {
+            let total: u64 = losses.values().sum();
+            let detail = serde_json::json!({"dropped": total, "categories": losses});
+            let line = system_line(&*self.machine.clock, system_entries::GAP, &detail);
+            let place =
+                self.queue.push_system(&mut Line { bytes: &line.bytes, hash: line.hash, blob: None })?;
+            Ok::<u64, Error>(place.index)
+        });
+    }
+
+    /// How the trail is doing.
+    pub(crate) fn counters(&self) -> Counters {
+        let sealed = self.seal.sealed();
+        Counters {
+            // For a moment the publisher is ahead of what the writer has told: what is sealed is durable.
+            durable: self.durable().max(sealed),
+            groups: self.groups.load(Ordering::Relaxed),
+            sealed,
+            dropped: self.lost.total(),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The engine's own entries, of the reserved category `trail`: what happened to the trail itself.
+
+use graven_core::entry::{Category, Entry, Outcome};
+use graven_core::hash::{Hash, leaf_hash};
+use serde::Serialize;
+
+use super::queue::Line;
+use crate::seam::clock::{Clock, id_at};
+
+/// Entries were dropped: how many, by category.
+pub(crate) const GAP: &str = "trail.gap";
+/// The trail was opened after a crash: what was cut, and which entries had not been sealed.
+pub(crate) const RECOVERED: &str = "trail.recovered";
+/// A file that was not ours stood where the live file belongs, and was moved aside.
+pub(crate) const ADOPTED: &str = "trail.adopted";
+/// An operator had the trail repaired: what was wrong, and where the cut bytes are.
+pub(crate) const REPAIRED: &str = "trail.repaired";
+
+/// The trail is kept under other terms than when it was last opened.
+pub(crate) const SETTINGS: &str = "trail.settings";
+/// The trail was opened.
+pub(crate) const OPENED: &str = "trail.opened";
+/// The trail was closed.
+pub(crate) const CLOSED: &str = "trail.closed";
+/// Nothing was recorded for a while, and the trail lives.
+pub(crate) const HEARTBEAT: &str = "trail.heartbeat";
+
+/// A finished line of the engine's own.
+#[derive(Debug)]
+pub(crate) struct SystemLine {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) hash: Hash,
+}
+
+impl SystemLine {
+    /// The line, for the queue.
+    pub(crate) fn to_queue(&self) -> Line<'_> {
+        Line { bytes: &self.bytes, hash: self.hash, blob: None }
+    }
+}
+
+/// Makes an entry of the engine's own.
+pub(crate) fn system_line(clock: &dyn Clock, action: &str, detail: &impl Serialize) -> SystemLine {
+    let mut entry = Entry::new(Category::Trail, action, Outcome::Success).detail(detail);
+    complete(&mut entry, clock);
+    let mut bytes = Vec::with_capacity(512);
+    // Never a blob: our details are a few numbers and names.
+    let blob = entry.append_line(0, &mut bytes).expect("our own entries are well-formed");
+    assert!(blob.is_none(), "our own details fit a line");
+    let hash = leaf_hash(&bytes);
+    SystemLine { bytes, hash }
+}
+
+/// Fills in the id and the time where the caller gave none.
+pub(crate) fn complete(entry: &mut Entry, clock: &dyn Clock) {
+    let timestamp = *entry.timestamp.get_or_insert_with(|| clock.now());
+    if entry.id.is_none() {
+        entry.id = Some(id_at(timestamp, clock));
+    }
+}

@@ -1,0 +1,171 @@
+//! The threads of an open trail: how they are started, and how they end.
+//!
+//! There are three: the writer ([`commit`](super::commit)), the publisher ([`publish`](super::publish)) and the watchdog
+//! ([`watching`](super::watching)). Writer and publisher are loops around plain steps, so that the simulator can take
+//! the same steps one by one.
+
+use std::cell::Cell;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::{self, JoinHandle};
+
+use super::alive::Alive;
+use super::commit::Writer;
+use super::flood::gate::Floodgate;
+use super::held::Held;
+use super::publish::Publisher;
+use super::pulse::Pulse;
+use super::queue::Queue;
+use super::ready::Ready;
+use super::ring::Ring;
+use super::seal::Seal;
+use super::shared::Engine;
+use super::watchdog::Watchdog;
+use crate::error::{Error, ErrorKind};
+
+/// An engine, and what its threads work with.
+pub(crate) struct Parts {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) writer: Writer,
+    pub(crate) publisher: Arc<Mutex<Publisher>>,
+    pub(crate) lock: Arc<Held>,
+}
+
+/// What each thread of an engine holds until its end. The lock goes first, so that nobody who saw the thread end
+/// finds the trail locked.
+struct Running {
+    lock: Option<Arc<Held>>,
+    engine: Arc<Engine>,
+}
+
+thread_local! {
+    /// Whether this is a thread of some engine.
+    static OURS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The threads of an engine. Joined by [`Threads::join`].
+#[derive(Debug)]
+pub(crate) struct Threads {
+    writer: JoinHandle<()>,
+    publisher: JoinHandle<()>,
+    watchdog: JoinHandle<()>,
+}
+
+impl Engine {
+    /// Starts the engine of a trail that was just recovered.
+    pub(crate) fn start(ready: Ready) -> Result<(Arc<Engine>, Threads), Error> {
+        let Parts { engine, writer, publisher, lock } = Engine::assemble(ready);
+        let threads = engine.spawn(writer, publisher, lock)?;
+        Ok((engine, threads))
+    }
+
+    /// The engine of a trail that was just recovered, and what its threads work with.
+    pub(crate) fn assemble(ready: Ready) -> Parts {
+        let Ready { machine, layout, settings, recovered, lost, .. } = ready;
+        let size = recovered.levels.size() + recovered.unsealed.len() as u64;
+        lost.settle(size);
+        let mut ring = Ring::new(settings.ring_entries);
+        ring.push(recovered.newest_lines, recovered.newest_ends);
+        let engine = Arc::new(Engine {
+            queue: Queue::new(size, settings.queue_bytes),
+            seal: Seal::new(recovered.levels.size(), recovered.unsealed, recovered.unsealed_bytes),
+            watchdog: Watchdog::new(&settings),
+            pulse: Pulse::new(&settings, &*machine.clock),
+            flood: settings.flood.map(Floodgate::new),
+            lost,
+            ring: Mutex::new(ring),
+            durable: AtomicU64::new(size),
+            groups: AtomicU64::new(0),
+            poison: OnceLock::new(),
+            alive: Alive::default(),
+            machine,
+            layout,
+            meta: recovered.meta,
+            redactor: recovered.redactor,
+            settings,
+        });
+        let lock = Arc::new(recovered.lock);
+        let publisher = Publisher::new(
+            Arc::clone(&engine),
+            recovered.levels,
+            recovered.signing_key,
+            recovered.checkpoint,
+        );
+        let publisher = Arc::new(Mutex::new(publisher));
+        let writer = Writer::new(Arc::clone(&engine), recovered.live, Arc::clone(&publisher));
+        Parts { engine, writer, publisher, lock }
+    }
+
+    fn spawn(
+        self: &Arc<Engine>,
+        writer: Writer,
+        publisher: Arc<Mutex<Publisher>>,
+        lock: Arc<Held>,
+    ) -> Result<Threads, Error> {
+        let spawn = |name: &str, lock: Option<&Arc<Held>>, body: Box<dyn FnOnce(&Engine) + Send>| {
+            let running = Running::new(self, lock);
+            let body = move || {
+                OURS.set(true);
+                body(&running.engine);
+            };
+            thread::Builder::new().name(name.into()).spawn(body).map_err(|source| {
+                // Those already started end when they see this.
+                let error =
+                    Error::with_source(ErrorKind::Unavailable, "cannot start a thread for the trail", source);
+                self.poison(error.clone());
+                error
+            })
+        };
+        // The lock is let go when the last thread that may write is gone.
+        let publisher =
+            spawn("graven-publish", Some(&lock), Box::new(move |engine| engine.run_publisher(&publisher)))?;
+        let writer = spawn(
+            "graven-write",
+            Some(&lock),
+            Box::new(move |engine| {
+                writer.run();
+                // Not before: as long as the writer has a group in hand, somebody may wait for it.
+                engine.watchdog.end();
+            }),
+        )?;
+        let watchdog = spawn("graven-watch", None, Box::new(Engine::run_watchdog))?;
+        Ok(Threads { writer, publisher, watchdog })
+    }
+}
+
+/// Whether the calling thread belongs to the engine of an open trail, of this trail or of any other.
+///
+/// Such a thread must not wait for an entry to be recorded: the entry is written by this thread, or by one that may be
+/// waiting for it. Code that runs inside a waker or a `tracing` subscriber can be called there; it asks this first and
+/// then uses [`Trail::emit`](crate::Trail::emit).
+///
+/// ```
+/// assert!(!graven::on_a_trails_thread());
+/// ```
+pub fn on_a_trails_thread() -> bool {
+    OURS.get()
+}
+
+impl Running {
+    fn new(engine: &Arc<Engine>, lock: Option<&Arc<Held>>) -> Running {
+        engine.alive.enter();
+        Running { lock: lock.cloned(), engine: Arc::clone(engine) }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.lock = None;
+        self.engine.alive.leave();
+    }
+}
+
+impl Threads {
+    /// Waits until all have ended.
+    pub(crate) fn join(self) {
+        for handle in [self.writer, self.publisher, self.watchdog] {
+            // A panic there was reported where it happened, and poisoned the trail.
+            let _panicked = handle.join();
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Wakes those who wait too long: when storage hangs, writer and publisher hang with it, and somebody must still
+//! see to it that every caller gets an answer within its deadline.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::settings::{Settings, WhenFull};
+
+/// Looks from time to time whether the groups make way; sleeps without a timer while there is none.
+#[derive(Debug)]
+pub(crate) struct Watchdog {
+    /// Whether the thread looks from time to time. Read by every caller, so not under the lock.
+    pub(super) watching: AtomicBool,
+    ended: Mutex<bool>,
+    changed: Condvar,
+    pub(super) tick: Duration,
+}
+
+impl Watchdog {
+    /// Looks four times in the shortest deadline or window, but at least every second and at most every 5 ms.
+    pub(crate) fn new(settings: &Settings) -> Watchdog {
+        let policies = settings.when_full_by_category.values().chain([&settings.when_full]);
+        let deadlines = policies.filter_map(|policy| match *policy {
+            WhenFull::Wait(deadline) => Some(deadline),
+            WhenFull::Drop => None,
+        });
+        let windows = settings.flood.map(|flood| flood.window);
+        let shortest = deadlines.chain(windows).min().unwrap_or(Duration::from_secs(1));
+        let tick = (shortest / 4).clamp(Duration::from_millis(5), Duration::from_secs(1));
+        Watchdog { watching: AtomicBool::new(false), ended: Mutex::new(false), changed: Condvar::new(), tick }
+    }
+
+    /// Somebody waits now: called after the entry was pushed. Cheap while the watchdog is awake.
+    pub(crate) fn watch(&self) {
+        if !self.watching.load(Ordering::SeqCst) {
+            let _ended = self.ended();
+            self.watching.store(true, Ordering::SeqCst);
+            self.changed.notify_one();
+        }
+    }
+
+    /// Ends the watch.
+    pub(crate) fn end(&self) {
+        *self.ended() = true;
+        self.changed.notify_one();
+    }
+
+    /// Sleeps until it is woken.
+    pub(super) fn wait<'a>(&self, ended: MutexGuard<'a, bool>) -> MutexGuard<'a, bool> {
+        self.changed.wait(ended).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sleeps until it is woken, or for `time`.
+    pub(super) fn wait_for<'a>(&self, ended: MutexGuard<'a, bool>, time: Duration) -> MutexGuard<'a, bool> {
+        self.changed.wait_timeout(ended, time).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    pub(super) fn ended(&self) -> MutexGuard<'_, bool> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,131 @@
+//! Files that survive: whole reads and writes, and the one way in which a file is replaced.
+//!
+//! [`replace`] makes these calls, in this order, and nothing is true before the last:
+//!
+//! ```text
+//! open(path.tmp, create) → ftruncate(0) → pwrite… → fsync(path.tmp) → rename(path.tmp, path) → fsync(directory)
+//! ```
+//!
+//! A crash before the rename leaves the old file and a `.tmp` that the next [`replace`] overwrites.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::seam::disk::{Disk, File, Open};
+
+/// How often a call that was interrupted is tried again before the interruption is an error. A disk that never
+/// answers anything else must not hang the engine.
+const INTERRUPTIONS_MAX: u32 = 1_000;
+
+/// Reads a whole file.
+pub fn read_file(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
+    let file = disk.open(path, Open::Read)?;
+    let mut bytes = vec![0; usize::try_from(file.bytes()?).map_err(io::Error::other)?];
+    let read = read_full_at(&*file, &mut bytes, 0)?;
+    bytes.truncate(read);
+    Ok(bytes)
+}
+
+/// Whether a path names anything. Where that cannot be told, it is an error: who takes "cannot look" for "is not there"
+/// makes a trail anew over the one that is.
+pub fn exists(disk: &dyn Disk, path: &Path) -> io::Result<bool> {
+    match disk.metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if is_absent(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether an error says that there is nothing of that name.
+pub(crate) fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// Reads until the buffer is full or the file ends; how many bytes were read.
+pub fn read_full_at(file: &dyn File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut done = 0;
+    while done < buffer.len() {
+        match retried(|| file.read_at(&mut buffer[done..], offset + done as u64))? {
+            0 => break,
+            read => done += read,
+        }
+    }
+    Ok(done)
+}
+
+/// Writes all bytes at an offset.
+pub fn write_all_at(file: &dyn File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    let mut done = 0;
+    while done < bytes.len() {
+        match retried(|| file.write_at(&bytes[done..], offset + done as u64))? {
+            0 => return Err(io::Error::new(io::ErrorKind::WriteZero, "the disk took no byte")),
+            written => done += written,
+        }
+    }
+    Ok(())
+}
+
+/// Replaces a file as a whole, durably: see the module's page.
+pub fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let temporary = PathBuf::from(temporary);
+    write_whole(disk, &temporary, bytes)?;
+    retried(|| disk.rename(&temporary, path))?;
+    sync_dir(disk, parent(path))
+}
+
+/// Writes a file as a whole and syncs it, but not its directory.
+pub fn write_whole(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let file = retried(|| disk.open(path, Open::Create))?;
+    retried(|| file.set_bytes(0))?;
+    write_all_at(&*file, bytes, 0)?;
+    retried(|| file.sync_all())
+}
+
+/// Makes a directory and syncs its parent; nothing when it is there.
+pub fn create_dir(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    match retried(|| disk.create_dir(path)) {
+        Ok(()) => sync_dir(disk, parent(path)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes a directory with all directories above it.
+pub fn create_dir_all(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    match create_dir(disk, path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && parent(path) != path => {
+            create_dir_all(disk, parent(path))?;
+            create_dir(disk, path)
+        }
+        other => other,
+    }
+}
+
+/// Syncs a directory.
+pub fn sync_dir(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    retried(|| disk.sync_dir(path))
+}
+
+/// Calls again what was interrupted by a signal.
+pub fn retried<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    let mut interruptions = 0;
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted && interruptions < INTERRUPTIONS_MAX => {
+                interruptions += 1;
+            }
+            other => return other,
+        }
+    }
+}
+
+/// The directory that holds a path's name.
+pub fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) => Path::new("."),
+        None => path,
+    }
+}

@@ -1,0 +1,157 @@
+//! Where everything of a trail lies. The tree of names is in `docs/FORMAT.md`.
+
+use std::path::{Path, PathBuf};
+
+use super::durable;
+use crate::seam::disk::{Disk, Kind};
+
+/// The paths of one trail: its live file, and the directory that holds all the rest.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Layout {
+    live: PathBuf,
+    dir: PathBuf,
+}
+
+impl Layout {
+    /// A trail in a directory of its own: the live file is `dir/audit.jsonl`.
+    pub fn in_dir(dir: impl Into<PathBuf>) -> Layout {
+        let dir = dir.into();
+        Layout { live: dir.join("audit.jsonl"), dir }
+    }
+
+    /// A trail whose live file is `live`, whatever its ending; all the rest is in `<live>.d/`.
+    pub fn beside_live(live: impl Into<PathBuf>) -> Layout {
+        let live = live.into();
+        let mut dir = live.clone().into_os_string();
+        dir.push(".d");
+        Layout { live, dir: dir.into() }
+    }
+
+    /// What a path given by a person means: a trail's directory, or its live file.
+    ///
+    /// A directory is a directory; `d/audit.jsonl` beside a `d/graven.json` is that directory's trail; a file, or a
+    /// name with a `<name>.d/graven.json`, is a live file; anything else is a directory still to be made.
+    pub fn find(disk: &dyn Disk, path: &Path) -> Layout {
+        let kind = disk.metadata(path).map(|m| m.kind);
+        if matches!(kind, Ok(Kind::Dir)) {
+            return Layout::in_dir(path);
+        }
+        let found = Layout::of_live(disk, path);
+        if kind.is_ok() || disk.metadata(&found.meta()).is_ok() { found } else { Layout::in_dir(path) }
+    }
+
+    /// The trail whose live file is `live`: that of the directory it belongs to, or else one beside it. A link to the
+    /// file is as good.
+    pub fn of_live(disk: &dyn Disk, live: &Path) -> Layout {
+        let found = Layout::of_live_named(disk, live);
+        if durable::exists(disk, &found.meta()).ok() != Some(false) {
+            return found;
+        }
+        let resolved = disk.canonicalize(live).map(|live| Layout::of_live_named(disk, &live));
+        let there = |layout: &Layout| durable::exists(disk, &layout.meta()).ok() != Some(false);
+        resolved.ok().filter(there).unwrap_or(found)
+    }
+
+    fn of_live_named(disk: &dyn Disk, live: &Path) -> Layout {
+        let beside = Layout::beside_live(live);
+        let inside = Layout::in_dir(beside.live_parent());
+        let belongs = inside.live().file_name() == live.file_name();
+        let there = |layout: &Layout| durable::exists(disk, &layout.meta()).ok();
+        // One that cannot be looked at may be there: opening it says what is wrong, and makes none anew.
+        if belongs && there(&beside) != Some(true) && there(&inside) != Some(false) { inside } else { beside }
+    }
+
+    /// The live segment: JSON Lines, growing.
+    pub fn live(&self) -> &Path {
+        &self.live
+    }
+    /// The directory of everything else (and, for a trail in a directory, of the live file).
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+    /// The directory that holds the live file's name.
+    pub fn live_parent(&self) -> &Path {
+        match self.live.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        }
+    }
+    /// `graven.json`: what this trail is.
+    pub fn meta(&self) -> PathBuf {
+        self.dir.join("graven.json")
+    }
+    /// `settings.json`: the terms that the trail was last opened under.
+    pub fn settings(&self) -> PathBuf {
+        self.dir.join("settings.json")
+    }
+    /// `LOCK`: held by the one writing process, whose id it names.
+    pub fn lock(&self) -> PathBuf {
+        self.dir.join("LOCK")
+    }
+    /// `checkpoint`: the latest signed checkpoint.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.dir.join("checkpoint")
+    }
+    /// `checkpoints/`: the checkpoint at each segment boundary.
+    pub fn boundaries(&self) -> PathBuf {
+        self.dir.join("checkpoints")
+    }
+    /// `checkpoints/<size>`: the checkpoint under which a segment was closed.
+    pub fn boundary(&self, size: u64) -> PathBuf {
+        self.boundaries().join(size.to_string())
+    }
+    /// `segments/`: closed segments.
+    pub fn segments(&self) -> PathBuf {
+        self.dir.join("segments")
+    }
+    /// `segments/<first index, 20 digits>.jsonl`.
+    pub fn segment(&self, first: u64) -> PathBuf {
+        self.segments().join(format!("{first:020}.jsonl"))
+    }
+    /// `tiles/`: hashes, one append-only file a level.
+    pub fn tiles(&self) -> PathBuf {
+        self.dir.join("tiles")
+    }
+    /// `tiles/<level>`: 32 bytes a hash; the C2SP tile L/N is its bytes N·8192 and on.
+    pub fn level(&self, level: u8) -> PathBuf {
+        self.tiles().join(level.to_string())
+    }
+    /// `blobs/`: large details.
+    pub fn blobs(&self) -> PathBuf {
+        self.dir.join("blobs")
+    }
+    /// `blobs/<sha256 in hex>`.
+    pub fn blob(&self, sha256_hex: &str) -> PathBuf {
+        self.blobs().join(sha256_hex)
+    }
+    /// `keys/`: the signing key, unless a setting puts it elsewhere.
+    pub fn keys(&self) -> PathBuf {
+        self.dir.join("keys")
+    }
+    /// `keys/signing`: the signing key, one line, mode 0600.
+    pub fn signing_key(&self) -> PathBuf {
+        self.keys().join("signing")
+    }
+    /// `keys/redaction`: the key of the marks that stand in place of secrets, one line, mode 0600; unless the signing
+    /// key is kept elsewhere.
+    pub fn redaction_key(&self) -> PathBuf {
+        self.keys().join("redaction")
+    }
+    /// `torn/`: bytes cut from a torn tail.
+    pub fn torn(&self) -> PathBuf {
+        self.dir.join("torn")
+    }
+    /// `closed`: there after a clean close, gone while a writer runs and after a crash.
+    pub fn closed(&self) -> PathBuf {
+        self.dir.join("closed")
+    }
+}
+
+/// The first index in a segment's file name, `None` when the name is not a segment's.
+pub fn segment_first(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(".jsonl")?;
+    if digits.len() != 20 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse().ok()
+}

@@ -1,0 +1,181 @@
+//! Step 6 of 8: the tree's hashes on disk, one append-only file a level. Next: [`publish`](crate::engine::publish).
+//!
+//! File `tiles/L` holds, 32 bytes each, the roots of the complete subtrees of 256^L leaves; C2SP tile L/N is its
+//! bytes N·8192 and on. In memory stays only the right edge: for each level the tree of the hashes since the last
+//! full tile, at most 255 of them. Together these give the root of the whole: their peaks, from the widest level down.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use graven_core::hash::{Hash, node_hash};
+use graven_core::tile::{HASH_BYTES, TILE_WIDTH, level_hashes};
+use graven_core::tree::Tree;
+
+use super::durable;
+use super::layout::Layout;
+use crate::seam::disk::{Disk, File, Open};
+
+/// The hashes of a trail: the files, and the right edge of the tree in memory.
+#[derive(Debug)]
+pub(crate) struct Levels {
+    disk: Arc<dyn Disk>,
+    layout: Layout,
+    levels: Vec<Level>,
+    /// Whether new files are made under names of their own, until [`put_in_place`](Levels::put_in_place).
+    beside: bool,
+}
+
+#[derive(Debug)]
+struct Level {
+    file: Arc<dyn File>,
+    /// How many hashes the file holds, as far as we know.
+    hashes: u64,
+    /// The tree over the hashes since the last full tile; fewer than 256.
+    edge: Tree,
+}
+
+impl Levels {
+    /// The empty tree.
+    pub(crate) fn empty(disk: Arc<dyn Disk>, layout: Layout) -> Levels {
+        Levels { disk, layout, levels: Vec::new(), beside: false }
+    }
+
+    /// The empty tree, whose files take the place of others as a whole: until then those stay as they are.
+    pub(crate) fn beside(disk: Arc<dyn Disk>, layout: Layout) -> Levels {
+        Levels { beside: true, ..Levels::empty(disk, layout) }
+    }
+
+    /// Gives the files that were made beside others their names. They must be synced. A crash leaves some of the old
+    /// and some of the new.
+    pub(crate) fn put_in_place(&mut self) -> io::Result<()> {
+        for number in (0..).take(self.levels.len()) {
+            durable::retried(|| self.disk.rename(&self.path(number), &self.layout.level(number)))?;
+        }
+        self.beside = false;
+        durable::sync_dir(&*self.disk, &self.layout.tiles())
+    }
+
+    /// Where a new level's file is made.
+    fn path(&self, number: u8) -> PathBuf {
+        let path = self.layout.level(number);
+        if self.beside { path.with_extension("tmp") } else { path }
+    }
+
+    /// The right edge of the tree of `size` leaves as the files have it. The files are not written.
+    /// A file that is absent or too short is an error of kind `UnexpectedEof` or `NotFound`.
+    pub(crate) fn load(disk: Arc<dyn Disk>, layout: Layout, size: u64) -> io::Result<Levels> {
+        let mut levels = Levels::empty(disk, layout);
+        for number in 0.. {
+            let hashes = level_hashes(size, number);
+            if hashes == 0 {
+                break;
+            }
+            let file = levels.disk.open(&levels.layout.level(number), Open::Write)?;
+            let mut edge = Tree::new();
+            edge.extend(read_hashes(&*file, hashes - hashes % TILE_WIDTH, hashes)?);
+            levels.levels.push(Level { file, hashes, edge });
+        }
+        Ok(levels)
+    }
+
+    /// How many leaves there are.
+    pub(crate) fn size(&self) -> u64 {
+        self.levels.first().map_or(0, |level| level.hashes)
+    }
+
+    /// The root over all leaves.
+    pub(crate) fn root(&self) -> Hash {
+        let mut peaks = self.levels.iter().flat_map(|level| level.edge.peaks().iter().rev());
+        let Some(first) = peaks.next() else {
+            return Hash::EMPTY_TREE;
+        };
+        // From the narrowest peak to the widest: each is the left sibling of all that stands right of it.
+        peaks.fold(*first, |right, left| node_hash(left, &right))
+    }
+
+    /// The whole tree, of which `levels` holds the right edge.
+    pub(crate) fn tree(&self) -> Tree {
+        let narrow_to_wide = self.levels.iter().flat_map(|level| level.edge.peaks().iter().rev());
+        let mut peaks: Vec<Hash> = narrow_to_wide.copied().collect();
+        Tree::load(self.size(), |_| peaks.pop().ok_or(())).expect("a level's edge has its part of the peaks")
+    }
+
+    /// Appends leaves: extends the right edge and writes the new hashes, level by level. Nothing is synced.
+    pub(crate) fn append(&mut self, leaves: &[Hash]) -> io::Result<()> {
+        let mut hashes = leaves.to_vec();
+        let mut number = 0;
+        while !hashes.is_empty() {
+            if self.levels.len() == number as usize {
+                let file = durable::retried(|| self.disk.open(&self.path(number), Open::Create))?;
+                durable::retried(|| file.set_bytes(0))?;
+                self.levels.push(Level { file, hashes: 0, edge: Tree::new() });
+            }
+            hashes = self.levels[number as usize].append(&hashes)?;
+            number += 1;
+        }
+        Ok(())
+    }
+
+    /// Makes durable what [`append`](Levels::append) wrote for a tree that had `size` leaves before.
+    pub(crate) fn sync(&self, size: u64) -> io::Result<()> {
+        let mut new_files = false;
+        for (number, level) in (0..).zip(&self.levels) {
+            let before = level_hashes(size, number);
+            if before != level.hashes {
+                durable::retried(|| level.file.sync_data())?;
+            }
+            new_files |= before == 0;
+        }
+        if new_files { durable::sync_dir(&*self.disk, &self.layout.tiles()) } else { Ok(()) }
+    }
+
+    /// The leaf hashes since the last full tile, read back.
+    pub(crate) fn partial_leaves(&self) -> io::Result<Vec<Hash>> {
+        match self.levels.first() {
+            Some(level) => read_hashes(&*level.file, level.hashes - level.hashes % TILE_WIDTH, level.hashes),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The length in bytes of each level's file, as it should be.
+    pub(crate) fn trim(&self) -> io::Result<()> {
+        for level in &self.levels {
+            let bytes = level.hashes * HASH_BYTES as u64;
+            if level.file.bytes()? > bytes {
+                durable::retried(|| level.file.set_bytes(bytes))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Level {
+    /// Appends hashes; returns the roots of the tiles that are now full.
+    fn append(&mut self, hashes: &[Hash]) -> io::Result<Vec<Hash>> {
+        let mut bytes = Vec::with_capacity(hashes.len() * HASH_BYTES);
+        let mut full = Vec::with_capacity(hashes.len() / TILE_WIDTH as usize + 1);
+        for hash in hashes {
+            bytes.extend_from_slice(hash.as_bytes());
+            self.edge.push(*hash);
+            if self.edge.size() == TILE_WIDTH {
+                full.push(self.edge.root());
+                self.edge = Tree::new();
+            }
+        }
+        durable::write_all_at(&*self.file, &bytes, self.hashes * HASH_BYTES as u64)?;
+        self.hashes += hashes.len() as u64;
+        Ok(full)
+    }
+}
+
+/// The hashes `first..end` of a level's file.
+pub(crate) fn read_hashes(file: &dyn File, first: u64, end: u64) -> io::Result<Vec<Hash>> {
+    let count = usize::try_from(end - first).map_err(io::Error::other)?;
+    let mut bytes = vec![0; count * HASH_BYTES];
+    if durable::read_full_at(file, &mut bytes, first * HASH_BYTES as u64)? < bytes.len() {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file of hashes is too short"));
+    }
+    let (hashes, _) = bytes.as_chunks::<HASH_BYTES>();
+    Ok(hashes.iter().map(|hash| Hash::from_bytes(*hash)).collect())
+}

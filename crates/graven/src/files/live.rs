@@ -1,0 +1,36 @@
+//! The live file: how it is made, and how it becomes a closed segment.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::durable;
+use super::layout::Layout;
+use crate::seam::disk::{Disk, File, Open};
+
+/// The live file, as the writer knows it.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) file: Arc<dyn File>,
+    /// The index of its first entry.
+    pub(crate) first: u64,
+    /// Its length: where the next line goes.
+    pub(crate) bytes: u64,
+    /// When its first entry was written, or the file opened.
+    pub(crate) since: Duration,
+}
+
+/// Renames the live file, which begins at `first`, to its place among the segments.
+pub(crate) fn close_live(disk: &dyn Disk, layout: &Layout, first: u64) -> io::Result<()> {
+    durable::retried(|| disk.rename(layout.live(), &layout.segment(first)))?;
+    durable::sync_dir(disk, &layout.segments())?;
+    durable::sync_dir(disk, layout.live_parent())
+}
+
+/// Makes an empty live file.
+pub(crate) fn create_live(disk: &dyn Disk, layout: &Layout) -> io::Result<Arc<dyn File>> {
+    let file = durable::retried(|| disk.open(layout.live(), Open::CreateNew))?;
+    durable::retried(|| file.sync_all())?;
+    durable::sync_dir(disk, layout.live_parent())?;
+    Ok(file)
+}

@@ -1,0 +1,367 @@
+//! What the expansion of `#[audited]` calls. Not for use by hand: it may change with any version.
+
+use std::borrow::Cow;
+use std::fmt::{self, Display, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use graven_core::entry::{Category, Entry, Outcome};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::act::{ABANDONED, Act, Beginning};
+use crate::actor;
+use crate::default_trail::default_trail;
+use crate::error::{Error, ErrorKind};
+use crate::record::recording;
+use crate::trail::Trail;
+
+/// So much of an error's text becomes the reason: an error may hold a whole page.
+const REASON_BYTES_MAX: usize = 1_024;
+
+/// What can be said in a field of text: anything that is text, or perhaps text.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no text for an audit entry",
+    note = "give a string, or an `Option` of one"
+)]
+pub trait Text {
+    /// The text, if there is any.
+    fn text(self) -> Option<String>;
+}
+
+macro_rules! texts {
+    ($($type:ty),* $(,)?) => {
+        $(impl Text for $type {
+            fn text(self) -> Option<String> {
+                Some(self.to_string())
+            }
+        })*
+    };
+}
+
+texts!(&str, String, &String, &&str, Cow<'_, str>, Arc<str>, &Arc<str>, Box<str>, &Box<str>);
+
+impl<T: Text> Text for Option<T> {
+    fn text(self) -> Option<String> {
+        self.and_then(Text::text)
+    }
+}
+
+/// A trail to record in.
+#[diagnostic::on_unimplemented(message = "`{Self}` is no trail to record in")]
+pub trait IntoTrail {
+    /// The trail, if there is one.
+    fn into_trail(self) -> Option<Trail>;
+}
+
+impl IntoTrail for Trail {
+    fn into_trail(self) -> Option<Trail> {
+        Some(self)
+    }
+}
+
+impl IntoTrail for &Trail {
+    fn into_trail(self) -> Option<Trail> {
+        Some(self.clone())
+    }
+}
+
+impl IntoTrail for Option<Trail> {
+    fn into_trail(self) -> Option<Trail> {
+        self
+    }
+}
+
+/// Where nothing was said of a trail.
+#[derive(Debug)]
+pub struct TheDefault;
+
+impl IntoTrail for TheDefault {
+    fn into_trail(self) -> Option<Trail> {
+        default_trail()
+    }
+}
+
+/// The entry of a call, before the call.
+pub fn entry(category: Category, action: impl Text) -> Entry {
+    let mut entry = Entry::new(category, action.text().unwrap_or_default(), Outcome::Success);
+    actor::fill(&mut entry);
+    entry
+}
+
+/// Sets who acted, unless that is not known.
+pub fn set_principal(entry: &mut Entry, principal: impl Text) {
+    entry.principal = principal.text().or(entry.principal.take());
+}
+
+/// Sets what was touched.
+pub fn set_resource(entry: &mut Entry, resource: impl Text) {
+    entry.resource = resource.text();
+}
+
+/// The arguments of a call that are to be recorded.
+#[derive(Debug, Default)]
+pub struct Arguments(Map<String, Value>);
+
+impl Arguments {
+    /// Adds one. What cannot be written as JSON is said to be so: that is no reason not to call.
+    pub fn add(&mut self, name: &str, value: &(impl Serialize + ?Sized)) {
+        let value = serde_json::to_value(value)
+            .unwrap_or_else(|error| Value::String(format!("cannot be written as JSON: {error}")));
+        self.0.insert(name.to_owned(), value);
+    }
+
+    /// Puts them into the entry.
+    pub fn put_into(self, entry: Entry) -> Entry {
+        entry.detail(serde_json::json!({ "args": self.0 }))
+    }
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub struct Verdict {
+    outcome: Outcome,
+    reason: Option<String>,
+}
+
+impl Verdict {
+    fn success() -> Verdict {
+        Verdict { outcome: Outcome::Success, reason: None }
+    }
+
+    fn of_error(reason: Option<String>) -> Verdict {
+        let denied = reason.as_deref().is_some_and(says_denied);
+        Verdict { outcome: if denied { Outcome::Denied } else { Outcome::Failure }, reason }
+    }
+}
+
+/// Whether a text has the word `denied`, in any case.
+fn says_denied(text: &str) -> bool {
+    text.split(|c: char| !c.is_alphanumeric()).any(|word| word.eq_ignore_ascii_case("denied"))
+}
+
+/// What a call returned. Three traits can judge it, and the compiler takes the first that applies, from the one for the
+/// most references to the one for none: so it is called on `&&&Returned(…)`.
+#[derive(Debug)]
+pub struct Returned<'a, T>(pub &'a T);
+
+/// A result whose error can be told.
+pub trait ErrorSpeaks {
+    /// How the call ended.
+    fn verdict(&self) -> Verdict;
+}
+
+impl<T, E: Display> ErrorSpeaks for &&Returned<'_, Result<T, E>> {
+    fn verdict(&self) -> Verdict {
+        match self.0 {
+            Ok(_) => Verdict::success(),
+            Err(error) => {
+                let mut reason = Reason(String::new());
+                // With the causes behind it, where an error knows them. It stops where there is enough.
+                let _enough = write!(reason, "{error:#}");
+                Verdict::of_error(Some(reason.0))
+            }
+        }
+    }
+}
+
+/// A result whose error cannot be told.
+pub trait ErrorIsMute {
+    /// How the call ended.
+    fn verdict(&self) -> Verdict;
+}
+
+impl<T, E> ErrorIsMute for &Returned<'_, Result<T, E>> {
+    fn verdict(&self) -> Verdict {
+        if self.0.is_ok() { Verdict::success() } else { Verdict::of_error(None) }
+    }
+}
+
+/// Anything else: it returned, so it went well.
+pub trait NoError {
+    /// How the call ended.
+    fn verdict(&self) -> Verdict;
+}
+
+impl<T> NoError for Returned<'_, T> {
+    fn verdict(&self) -> Verdict {
+        Verdict::success()
+    }
+}
+
+/// The beginning of a text.
+struct Reason(String);
+
+impl Write for Reason {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = REASON_BYTES_MAX - self.0.len();
+        self.0.push_str(&text[..text.floor_char_boundary(room)]);
+        if text.len() <= room { Ok(()) } else { Err(fmt::Error) }
+    }
+}
+
+/// A call that is recorded when it ends. Dropped before, by a panic or with a cancelled future, it was abandoned.
+#[derive(Debug)]
+pub struct Call {
+    trail: Option<Trail>,
+    entry: Option<Box<Entry>>,
+    began: Duration,
+}
+
+impl Call {
+    /// The call begins now.
+    pub fn begin(trail: impl IntoTrail, entry: Entry) -> Call {
+        let trail = trail.into_trail();
+        if trail.is_none() {
+            tracing::error!(action = entry.action, "not recorded: {NO_TRAIL}");
+        }
+        let began = trail.as_ref().map_or(Duration::ZERO, elapsed);
+        Call { trail, entry: Some(Box::new(entry)), began }
+    }
+
+    /// Records how the call ended; returns once that is durable, or known not to be.
+    pub async fn end(mut self, verdict: Verdict) {
+        if let Some((trail, entry)) = self.take(verdict) {
+            let category = entry.category.clone();
+            let recorded = trail.record_filled(entry).await;
+            unrecorded(&trail, &category, recorded.err());
+        }
+    }
+
+    /// The same on a thread that may wait.
+    pub fn end_blocking(self, verdict: Verdict) {
+        crate::record::block_on::block_on(self.end(verdict));
+    }
+
+    fn take(&mut self, verdict: Verdict) -> Option<(Trail, Entry)> {
+        let (trail, entry) = (self.trail.take()?, *self.entry.take()?);
+        let mut entry = entry.duration(elapsed(&trail).saturating_sub(self.began));
+        (entry.outcome, entry.reason) = (verdict.outcome, verdict.reason);
+        Some((trail, entry))
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let verdict = Verdict { outcome: Outcome::Failure, reason: Some(ABANDONED.to_owned()) };
+        if let Some((trail, entry)) = self.take(verdict) {
+            crate::act::emit(&trail.0, entry);
+        }
+    }
+}
+
+/// Calls.
+pub fn once<R>(call: impl FnOnce() -> R) -> R {
+    call()
+}
+
+/// Begins a call whose intent must be durable first.
+pub fn begin(trail: impl IntoTrail, entry: Entry) -> Result<Beginning, Error> {
+    trail
+        .into_trail()
+        .map(|trail| trail.begin(entry))
+        .ok_or_else(|| Error::new(ErrorKind::Unavailable, NO_TRAIL))
+}
+
+/// The same on a thread that may wait.
+pub fn begin_blocking(trail: impl IntoTrail, entry: Entry) -> Result<Act, Error> {
+    crate::record::block_on::block_on(begin(trail, entry)?)
+}
+
+/// Ends such a call. Without a durable result the act stays pending, and what it returned is returned all the same:
+/// it was done.
+pub async fn finish(act: Act, verdict: Verdict) {
+    let id = act.id().to_owned();
+    let say = |mut result: Entry| {
+        result.reason = verdict.reason;
+        result
+    };
+    if let Err(error) = act.finish_with(verdict.outcome, say).await {
+        tracing::error!(
+            intent_id = id,
+            error = error.chain(),
+            "the result of an audited call was not recorded"
+        );
+    }
+}
+
+/// The same on a thread that may wait.
+pub fn finish_blocking(act: Act, verdict: Verdict) {
+    crate::record::block_on::block_on(finish(act, verdict));
+}
+
+/// What a function returns whose intent was not durable, and which was not run for that.
+#[diagnostic::on_unimplemented(
+    message = "`#[audited(intent)]` needs a function that can say that it was not run: its error must be made from \
+               `graven::Error`",
+    label = "cannot be made from a `graven::Error`",
+    note = "return a `Result<_, E>` where `E: From<graven::Error>`, or leave `intent` out: then the call is \
+            recorded when it ends"
+)]
+pub trait Refusal {
+    /// The error, as the function says it.
+    fn refusal(error: Error) -> Self;
+}
+
+impl<T, E: From<Error>> Refusal for Result<T, E> {
+    fn refusal(error: Error) -> Self {
+        Err(error.into())
+    }
+}
+
+/// The error, as the function says it.
+pub fn refuse<R: Refusal>(error: Error) -> R {
+    R::refusal(error)
+}
+
+const NO_TRAIL: &str =
+    "there is no trail: call graven::init_trail at startup, or name one with #[audited(trail = …)]";
+
+fn elapsed(trail: &Trail) -> Duration {
+    trail.0.engine.machine.clock.elapsed()
+}
+
+/// Says that a call that took place was not recorded, and counts it where the trail will say so.
+fn unrecorded(trail: &Trail, category: &Category, error: Option<Error>) {
+    if let Some(error) = error {
+        recording::lose(&trail.0, category);
+        tracing::error!(error = error.chain(), "an audited call was not recorded");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn denied_is_a_word() {
+        for text in ["denied", "Access DENIED.", "permission denied (os error 13)", "denied:policy"] {
+            assert!(says_denied(text), "{text}");
+        }
+        for text in ["undenied", "denieds", "PermissionDenied", "deny", ""] {
+            assert!(!says_denied(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_long_reason_is_cut_at_a_character() {
+        let error: Result<(), String> = Err("ä".repeat(5_000));
+        let verdict = (&&&Returned(&error)).verdict();
+        let reason = verdict.reason.unwrap();
+        assert!(reason.len() <= REASON_BYTES_MAX && reason.len() > REASON_BYTES_MAX - 2);
+        assert_eq!(verdict.outcome, Outcome::Failure);
+    }
+
+    #[test]
+    #[expect(clippy::needless_borrow, reason = "as the expansion has it, which does not know the type")]
+    fn the_verdict_is_that_of_the_type_that_knows_most() {
+        struct Mute;
+        let mute: Result<(), Mute> = Err(Mute);
+        let verdict = (&&&Returned(&mute)).verdict();
+        assert_eq!((verdict.outcome, verdict.reason), (Outcome::Failure, None));
+        let none: Option<u8> = None;
+        assert_eq!((&&&Returned(&none)).verdict().outcome, Outcome::Success);
+        let denied: Result<u8, &str> = Err("Denied");
+        assert_eq!((&&&Returned(&denied)).verdict().outcome, Outcome::Denied);
+    }
+}

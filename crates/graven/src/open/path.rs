@@ -1,0 +1,53 @@
+//! The paths of a trail that is being opened, so that every name of a trail leads to one trail.
+
+use std::io;
+use std::path::Path;
+
+use crate::error::{Error, ErrorKind};
+use crate::files::durable;
+use crate::files::layout::Layout;
+use crate::open::create;
+use crate::seam::machine::Machine;
+use crate::settings::Settings;
+
+/// The layout with links resolved, so that every name of a trail is one trail. Makes the directory if it may.
+pub(super) fn canonical_layout(settings: &Settings, machine: &Machine) -> Result<Layout, Error> {
+    let disk = &*machine.disk;
+    let found = if settings.live_file {
+        Layout::of_live(disk, &settings.path)
+    } else {
+        Layout::find(disk, &settings.path)
+    };
+    let there = || durable::exists(disk, &found.meta()).map_err(|source| unusable(found.dir(), source));
+    if !settings.create && !there()? {
+        let message = format!("no trail at {}; make one with `graven init`", settings.path.display());
+        return Err(Error::new(ErrorKind::NotFound, message));
+    }
+    if found == Layout::in_dir(found.dir()) {
+        durable::create_dir_all(disk, found.dir()).map_err(|source| unusable(found.dir(), source))?;
+        let dir = disk.canonicalize(found.dir()).map_err(|source| unusable(found.dir(), source))?;
+        return Ok(Layout::in_dir(dir));
+    }
+    create::refuse_special(disk, &found)?;
+    let parent = found.live_parent();
+    durable::create_dir_all(disk, parent).map_err(|source| unusable(parent, source))?;
+    let live = match disk.canonicalize(found.live()) {
+        Ok(live) => live,
+        Err(_absent) => {
+            let parent = disk.canonicalize(parent).map_err(|source| unusable(parent, source))?;
+            let name = found.live().file_name().ok_or_else(|| {
+                Error::new(ErrorKind::Invalid, format!("{} does not name a file", settings.path.display()))
+            })?;
+            parent.join(name)
+        }
+    };
+    // A link may have led to the live file of a directory's trail.
+    let layout = Layout::of_live(disk, &live);
+    durable::create_dir(disk, layout.dir()).map_err(|source| unusable(layout.dir(), source))?;
+    Ok(layout)
+}
+
+pub(super) fn unusable(path: &Path, source: io::Error) -> Error {
+    let message = format!("cannot use {} for a trail", path.display());
+    Error::with_source(ErrorKind::Unavailable, message, source)
+}

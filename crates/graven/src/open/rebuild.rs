@@ -1,0 +1,115 @@
+//! Makes `tiles/` again from the segments. The signed checkpoint is the judge.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use graven_core::checkpoint::Checkpoint;
+use graven_core::hash::{Hash, leaf_hash};
+
+use crate::error::{Error, ErrorKind};
+use crate::files::durable;
+use crate::files::layout::Layout;
+use crate::files::levels::Levels;
+use crate::seam::disk::{Disk, Open};
+
+/// How much of a segment is read at a time; a line is shorter.
+const BLOCK_BYTES: usize = 1 << 20;
+
+/// How many leaves are appended at a time.
+const LEAVES_AT_ONCE: usize = 4_096;
+
+/// Makes the level files again from the first `checkpoint.size` lines of these files. When these do not give the
+/// signed root, the segments were changed: an error of kind `Data`, and nothing is written.
+pub(crate) fn rebuild(
+    disk: &Arc<dyn Disk>,
+    layout: &Layout,
+    files: &[PathBuf],
+    checkpoint: &Checkpoint,
+) -> Result<Levels, Error> {
+    // A first pass without writing: tiles that contradict the signed root must never reach the disk.
+    let mut tree = graven_core::tree::Tree::new();
+    each_leaf(&**disk, files, checkpoint.size, |leaves| {
+        tree.extend(leaves.iter().copied());
+        Ok(())
+    })?;
+    if tree.size() != checkpoint.size || tree.root() != checkpoint.root {
+        let message = format!(
+            "the segments do not give the root that was signed for {} entries; look with `graven verify {}`",
+            checkpoint.size,
+            layout.dir().display()
+        );
+        return Err(Error::new(ErrorKind::Data, message));
+    }
+    let unwritable = |source| {
+        let message = format!("cannot write the hashes in {}", layout.tiles().display());
+        Error::with_source(ErrorKind::Unavailable, message, source)
+    };
+    durable::create_dir(&**disk, &layout.tiles()).map_err(unwritable)?;
+    // Beside the old ones: perhaps they could only not be read, and a crash must not leave less than there was.
+    let mut levels = Levels::beside(Arc::clone(disk), layout.clone());
+    each_leaf(&**disk, files, checkpoint.size, |leaves| levels.append(leaves).map_err(unwritable))?;
+    levels.sync(0).and_then(|()| levels.put_in_place()).map_err(unwritable)?;
+    Ok(levels)
+}
+
+/// Calls with the leaf hashes of the first `limit` lines of these files, some thousand at a time.
+fn each_leaf(
+    disk: &dyn Disk,
+    files: &[PathBuf],
+    limit: u64,
+    mut call: impl FnMut(&[Hash]) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut left = limit;
+    let mut leaves = Vec::with_capacity(LEAVES_AT_ONCE);
+    for path in files {
+        each_line(disk, path, |line| {
+            if left == 0 {
+                return Ok(false);
+            }
+            left -= 1;
+            leaves.push(leaf_hash(line));
+            if leaves.len() == LEAVES_AT_ONCE {
+                call(&leaves)?;
+                leaves.clear();
+            }
+            Ok(true)
+        })?;
+    }
+    call(&leaves)
+}
+
+/// Calls with each complete line of a file, until told to stop.
+fn each_line(
+    disk: &dyn Disk,
+    path: &Path,
+    mut call: impl FnMut(&[u8]) -> Result<bool, Error>,
+) -> Result<(), Error> {
+    let unreadable = |source| {
+        Error::with_source(ErrorKind::Unavailable, format!("cannot read {}", path.display()), source)
+    };
+    let file = disk.open(path, Open::Read).map_err(unreadable)?;
+    let mut buffer = vec![0; BLOCK_BYTES];
+    // `buffer[..kept]` is the beginning of a line whose end was not read yet.
+    let (mut offset, mut kept) = (0, 0);
+    loop {
+        if kept == buffer.len() {
+            // Longer than any line of ours: not a line, and what follows cannot be told apart.
+            return Ok(());
+        }
+        let read = durable::read_full_at(&*file, &mut buffer[kept..], offset).map_err(unreadable)?;
+        offset += read as u64;
+        let end = kept + read;
+        let mut start = 0;
+        for newline in memchr::memchr_iter(b'\n', &buffer[..end]) {
+            if !call(&buffer[start..newline])? {
+                return Ok(());
+            }
+            start = newline + 1;
+        }
+        if read == 0 {
+            return Ok(());
+        }
+        buffer.copy_within(start..end, 0);
+        kept = end - start;
+    }
+}

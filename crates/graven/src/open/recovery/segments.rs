@@ -1,0 +1,129 @@
+//! Which files hold which entries, and a rotation that a crash cut short.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use graven_core::checkpoint::Checkpoint;
+use graven_core::tile::TILE_WIDTH;
+
+use super::{boundaries, list, read_signed};
+use crate::error::{Error, ErrorKind};
+use crate::files::durable;
+use crate::files::layout::{Layout, segment_first};
+use crate::files::live::{close_live, create_live};
+use crate::files::meta::Meta;
+use crate::seam::disk::{Disk, File, Open};
+
+/// Which files hold which entries.
+#[derive(Debug)]
+pub(super) struct Segments {
+    /// The first index of each closed segment, in order.
+    pub(super) firsts: Vec<u64>,
+    /// The first index of the live file as found.
+    pub(super) live_first: u64,
+    /// The first index of the live file once an unfinished rotation is finished.
+    pub(super) live_first_after: u64,
+    /// Whether the live file is there.
+    pub(super) live_exists: bool,
+}
+
+impl Segments {
+    pub(super) fn read(
+        disk: &dyn Disk,
+        layout: &Layout,
+        meta: &Meta,
+        checkpoint: &Checkpoint,
+    ) -> Result<Segments, Error> {
+        let dir = layout.dir().display();
+        let damaged = |what: String| {
+            Error::new(ErrorKind::Data, format!("{dir}: {what}; look with `graven verify {dir}`"))
+        };
+        let boundaries = boundaries(disk, layout)?;
+        let newest = *boundaries.last().expect("0 is always there");
+        if newest > 0 {
+            let (boundary, _) = read_signed(disk, &layout.boundary(newest), meta)?;
+            if boundary.size != newest || newest % TILE_WIDTH != 0 || checkpoint.size < newest {
+                let size = checkpoint.size;
+                let message = format!(
+                    "{dir}: the checkpoint of {size} entries is older than the segment that was closed at {newest}; \
+                     look with `graven verify {dir}`, then perhaps `graven repair {dir}`"
+                );
+                return Err(Error::new(ErrorKind::Data, message));
+            }
+        }
+        let mut firsts: Vec<u64> = Vec::new();
+        for name in list(disk, &layout.segments())? {
+            if let Some(first) = segment_first(&name.name) {
+                if name.metadata.bytes == 0 {
+                    return Err(damaged(format!("the segment {} is empty", name.name)));
+                }
+                firsts.push(first);
+            }
+        }
+        firsts.sort_unstable();
+        let live_exists = durable::exists(disk, layout.live()).map_err(|source| {
+            let message = format!("cannot look for {}", layout.live().display());
+            Error::with_source(ErrorKind::Unavailable, message, source)
+        })?;
+        // Every boundary but the newest begins a segment. The last of these may still be called by the live file's
+        // name, as long as nothing was recorded after it.
+        let expected = &boundaries[..boundaries.len() - 1];
+        let unfinished = !expected.is_empty()
+            && firsts == expected[..expected.len() - 1]
+            && live_exists
+            && checkpoint.size == newest;
+        if firsts != expected && !unfinished {
+            let gap = expected.iter().find(|first| !firsts.contains(first));
+            return Err(damaged(match gap {
+                Some(first) => format!("the segment that begins at entry {first} is missing"),
+                None => "there is a segment that no checkpoint closed".to_owned(),
+            }));
+        }
+        if !live_exists && checkpoint.size > newest {
+            return Err(damaged("the live file is missing".to_owned()));
+        }
+        let live_first = if unfinished { expected[expected.len() - 1] } else { newest };
+        Ok(Segments { firsts, live_first, live_first_after: newest, live_exists })
+    }
+
+    /// Whether a crash fell between a boundary checkpoint and the rename of its segment.
+    pub(super) fn unfinished(&self) -> bool {
+        self.live_first != self.live_first_after
+    }
+
+    /// Finishes what a crash left of a rotation, and opens the live file. What is in the segment past `segment_end` is
+    /// cut first.
+    pub(super) fn finish_rotation(
+        &self,
+        disk: &dyn Disk,
+        layout: &Layout,
+        segment_end: Option<u64>,
+    ) -> io::Result<Arc<dyn File>> {
+        if self.unfinished() {
+            if let Some(end) = segment_end {
+                let segment = durable::retried(|| disk.open(layout.live(), Open::Write))?;
+                durable::retried(|| segment.set_bytes(end))?;
+                durable::retried(|| segment.sync_all())?;
+            }
+            close_live(disk, layout, self.live_first)?;
+        }
+        if self.unfinished() || !self.live_exists {
+            // The rename may have been seen but not synced.
+            durable::sync_dir(disk, &layout.segments())?;
+            return create_live(disk, layout);
+        }
+        durable::sync_dir(disk, layout.live_parent())?;
+        durable::retried(|| disk.open(layout.live(), Open::Write))
+    }
+
+    /// All files in the order of the log, once the rotation is finished.
+    pub(super) fn files(&self, layout: &Layout) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = self.firsts.iter().map(|first| layout.segment(*first)).collect();
+        if self.unfinished() {
+            files.push(layout.segment(self.live_first));
+        }
+        files.push(layout.live().to_owned());
+        files
+    }
+}

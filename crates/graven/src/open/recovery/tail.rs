@@ -1,0 +1,250 @@
+//! The end of the live file: what is under the checkpoint, what is past it and good, and what is torn.
+
+use std::io;
+
+use graven_core::entry::Entry;
+use graven_core::hash::{Hash, leaf_hash, sha256};
+use graven_core::tile::{ENTRY_BYTES_MAX, TILE_WIDTH};
+
+use super::{Mode, Segments, list};
+use crate::error::{Error, ErrorKind};
+use crate::files::bounds::GROUP_BYTES_MAX;
+use crate::files::bounds::{UNSEALED_BYTES_MAX, UNSEALED_ENTRIES_MAX};
+use crate::files::durable;
+use crate::files::layout::Layout;
+use crate::files::levels::Levels;
+use crate::seam::disk::{Disk, File, Open};
+
+/// The end of the live file, from the last full tile on.
+#[derive(Debug)]
+pub(super) struct Tail {
+    /// Where the lines under the checkpoint end.
+    pub(super) sealed_end: u64,
+    /// Where the last good line ends.
+    pub(super) good_end: u64,
+    /// The bytes from `sealed_end` on: first the good lines, then what is torn.
+    bytes: Vec<u8>,
+    /// The leaf hashes of the good lines past the checkpoint.
+    pub(super) unsealed: Vec<Hash>,
+    /// The index after the last good line.
+    next: u64,
+    /// Where the segment ends that the live file still is, when it goes on past its end.
+    pub(super) segment_end: Option<u64>,
+}
+
+impl Tail {
+    /// Reads and judges the end of the live file; in a repair at most `keep` entries are kept.
+    pub(super) fn read(
+        disk: &dyn Disk,
+        layout: &Layout,
+        segments: &Segments,
+        levels: &Levels,
+        mode: Mode,
+        keep: Option<u64>,
+    ) -> Result<Tail, Error> {
+        let path = layout.live();
+        if !segments.live_exists {
+            let next = segments.live_first_after;
+            return Ok(Tail {
+                sealed_end: 0,
+                good_end: 0,
+                bytes: Vec::new(),
+                unsealed: Vec::new(),
+                next,
+                segment_end: None,
+            });
+        }
+        let unreadable = |source: io::Error| {
+            Error::with_source(ErrorKind::Unavailable, format!("cannot read {}", path.display()), source)
+        };
+        let file = disk.open(path, Open::Read).map_err(unreadable)?;
+        let size = levels.size();
+        // The lines under the checkpoint since the last full tile are compared with their hashes.
+        let checked_from = segments.live_first.max(size - size % TILE_WIDTH);
+        let start = skip_lines(&*file, checked_from - segments.live_first).map_err(unreadable)?;
+        let mut bytes = vec![
+            0;
+            usize::try_from(file.bytes().map_err(unreadable)? - start.offset)
+                .map_err(|error| unreadable(io::Error::other(error)))?
+        ];
+        let read = durable::read_full_at(&*file, &mut bytes, start.offset).map_err(unreadable)?;
+        bytes.truncate(read);
+        let hashes = levels.partial_leaves().map_err(unreadable)?;
+        let hashes = &hashes[hashes.len() - usize::try_from(size - checked_from).expect("at most 255")..];
+        let sealed = check_sealed(layout, checked_from - start.missing, hashes, &bytes, start)?;
+        let bytes = bytes.split_off(sealed);
+        let tail = Tail::sort(start.offset + sealed as u64, size, bytes, keep);
+        tail.judge(layout, segments, mode)
+    }
+
+    /// Sorts what is past the checkpoint into good lines and a torn rest.
+    fn sort(sealed_end: u64, size: u64, bytes: Vec<u8>, keep: Option<u64>) -> Tail {
+        let mut unsealed = Vec::new();
+        let mut good = 0;
+        for end in memchr::memchr_iter(b'\n', &bytes) {
+            let line = &bytes[good..end];
+            let kept = keep.is_none_or(|keep| size + (unsealed.len() as u64) < keep);
+            if !kept || line.len() > ENTRY_BYTES_MAX || Entry::from_line(line).is_err() {
+                break;
+            }
+            unsealed.push(leaf_hash(line));
+            good = end + 1;
+        }
+        let next = size + unsealed.len() as u64;
+        Tail { sealed_end, good_end: sealed_end + good as u64, bytes, unsealed, next, segment_end: None }
+    }
+
+    /// Refuses what no crash explains.
+    fn judge(mut self, layout: &Layout, segments: &Segments, mode: Mode) -> Result<Tail, Error> {
+        let refuse = |what: String| {
+            let live = layout.live().display();
+            let dir = layout.dir().display();
+            let message = format!(
+                "{live}: {what}; look with `graven verify {dir}`, then perhaps `graven repair {dir}`"
+            );
+            Err(Error::new(ErrorKind::Data, message))
+        };
+        if mode == Mode::Open && self.torn_bytes() > GROUP_BYTES_MAX as u64 {
+            return refuse(format!(
+                "damaged from byte {} on, {} bytes before its end, which no crash explains",
+                self.good_end,
+                self.torn_bytes()
+            ));
+        }
+        let bytes = self.good_end - self.sealed_end;
+        let too_many = self.unsealed.len() as u64 > UNSEALED_ENTRIES_MAX || bytes > UNSEALED_BYTES_MAX;
+        if mode == Mode::Open && too_many {
+            return refuse(format!(
+                "{} entries of {bytes} bytes are past the checkpoint, which is more than there can be: the checkpoint \
+                 was rolled back",
+                self.unsealed.len()
+            ));
+        }
+        if segments.unfinished() {
+            if !self.bytes.is_empty() {
+                if mode == Mode::Open {
+                    let end = self.sealed_end;
+                    return refuse(format!("it goes on at byte {end} past the end of its segment"));
+                }
+                // No entry can be there, however good it looks.
+                self.segment_end = Some(self.sealed_end);
+                self.next -= self.unsealed.len() as u64;
+                self.unsealed.clear();
+            }
+            // The rotation will be finished: then the live file is a new, empty one.
+            (self.sealed_end, self.good_end) = (0, 0);
+        }
+        Ok(self)
+    }
+
+    pub(super) fn torn_bytes(&self) -> u64 {
+        self.bytes.len() as u64 - (self.good_end - self.sealed_end)
+    }
+
+    fn good_and_torn(&self) -> (&[u8], &[u8]) {
+        let good = usize::try_from(self.good_end - self.sealed_end).expect("the bytes are in memory");
+        self.bytes.split_at(good)
+    }
+
+    /// The name in `torn/` of what is torn.
+    fn torn_name(&self) -> Option<String> {
+        let (_, torn) = self.good_and_torn();
+        let hash = sha256(torn).to_hex();
+        (!torn.is_empty()).then(|| format!("{:020}-{}", self.next, &hash[..16]))
+    }
+
+    /// The files in `torn/` with bytes that were cut just here before, though no entry stands here that says so.
+    pub(super) fn cut_earlier(&self, disk: &dyn Disk, layout: &Layout) -> Result<Vec<String>, Error> {
+        let there = durable::exists(disk, &layout.torn()).map_err(|source| {
+            let message = format!("cannot look for {}", layout.torn().display());
+            Error::with_source(ErrorKind::Unavailable, message, source)
+        })?;
+        if !there {
+            return Ok(Vec::new());
+        }
+        let here = format!("{:020}-", self.next);
+        let now = self.torn_name();
+        let names = list(disk, &layout.torn())?.into_iter().map(|name| name.name);
+        let earlier = names
+            .filter(|name| name.starts_with(&here) && !name.ends_with(".tmp") && now.as_ref() != Some(name));
+        Ok(earlier.map(|name| format!("torn/{name}")).collect())
+    }
+
+    /// Keeps what is torn. Returns where it is.
+    pub(super) fn keep_torn(&self, disk: &dyn Disk, layout: &Layout) -> io::Result<Option<String>> {
+        let Some(name) = self.torn_name() else {
+            return Ok(None);
+        };
+        let (_, torn) = self.good_and_torn();
+        durable::create_dir(disk, &layout.torn())?;
+        durable::replace(disk, &layout.torn().join(&name), torn)?;
+        Ok(Some(format!("torn/{name}")))
+    }
+
+    /// Cuts what is torn, and writes again what is good.
+    pub(super) fn mend(&self, live: &dyn File) -> io::Result<()> {
+        let (good, torn) = self.good_and_torn();
+        if !torn.is_empty() {
+            durable::retried(|| live.set_bytes(self.good_end))?;
+        }
+        durable::write_all_at(live, good, self.sealed_end)?;
+        durable::retried(|| live.sync_all())
+    }
+}
+
+/// Where a line begins; how many lines fewer there were than asked for.
+#[derive(Debug, Clone, Copy)]
+struct Start {
+    offset: u64,
+    missing: u64,
+}
+
+/// The offset after `lines` complete lines.
+fn skip_lines(file: &dyn File, lines: u64) -> io::Result<Start> {
+    let mut buffer = vec![0; 1 << 20];
+    let (mut offset, mut after_line, mut left) = (0, 0, lines);
+    while left > 0 {
+        let read = durable::read_full_at(file, &mut buffer, offset)?;
+        if read == 0 {
+            break;
+        }
+        for at in memchr::memchr_iter(b'\n', &buffer[..read]) {
+            left -= 1;
+            after_line = offset + at as u64 + 1;
+            if left == 0 {
+                break;
+            }
+        }
+        offset += read as u64;
+    }
+    Ok(Start { offset: after_line, missing: left })
+}
+
+/// Compares the lines under the checkpoint with their hashes; where they end.
+fn check_sealed(
+    layout: &Layout,
+    first: u64,
+    hashes: &[Hash],
+    bytes: &[u8],
+    start: Start,
+) -> Result<usize, Error> {
+    let damaged = |what: String| {
+        let look = format!("look with `graven verify {}`", layout.dir().display());
+        Error::new(ErrorKind::Data, format!("{}: {what}; {look}", layout.live().display()))
+    };
+    let mut end = 0;
+    let mut ends = memchr::memchr_iter(b'\n', bytes);
+    for (index, hash) in (first..).zip(hashes) {
+        let Some(newline) = ends.next() else {
+            return Err(damaged(format!("entry {index} is missing, though a checkpoint covers it")));
+        };
+        if leaf_hash(&bytes[end..newline]) != *hash {
+            return Err(damaged(format!("entry {index} at byte {} was changed", start.offset + end as u64)));
+        }
+        end = newline + 1;
+    }
+    if start.missing > 0 {
+        return Err(damaged(format!("entry {first} is missing, though a checkpoint covers it")));
+    }
+    Ok(end)
+}

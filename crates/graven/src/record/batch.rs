@@ -1,0 +1,155 @@
+//! Many entries, recorded together: the future of `record_batch`.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use graven_core::entry::{Blob, Entry};
+
+use crate::engine::completion::{Completion, Slot};
+use crate::engine::queue::{Line, Refused};
+use crate::error::Error;
+use crate::record::handle::Handle;
+use crate::record::recording::{Receipt, Ticket, make};
+
+/// How many lines are queued under one hold of the queue's lock.
+const LINES_AT_ONCE: usize = 256;
+
+/// A batch on its way: the future of [`Trail::record_batch`](crate::Trail::record_batch).
+#[must_use = "nothing is recorded before the future is polled"]
+#[derive(Debug)]
+pub struct RecordingBatch {
+    handle: Arc<Handle>,
+    /// Not yet made into lines; all are, at the first poll.
+    entries: Vec<Entry>,
+    /// The lines, end to end.
+    lines: Vec<u8>,
+    made: Vec<Made>,
+    /// How many of `made` are queued.
+    queued: usize,
+    /// The groups that they are in, oldest first.
+    groups: Vec<Arc<Completion>>,
+    /// How many of the groups are durable, and where our waker stands in the next.
+    durable: usize,
+    slot: Option<Slot>,
+    /// Until when the next group must be durable.
+    until: Duration,
+}
+
+#[derive(Debug)]
+struct Made {
+    /// Where the line ends in `lines`.
+    end: usize,
+    blob: Option<Blob>,
+    ticket: Ticket,
+    /// Known once it is queued.
+    index: u64,
+}
+
+impl RecordingBatch {
+    pub(crate) fn new(handle: Arc<Handle>, entries: Vec<Entry>) -> RecordingBatch {
+        RecordingBatch {
+            handle,
+            entries,
+            lines: Vec::new(),
+            made: Vec::new(),
+            queued: 0,
+            groups: Vec::new(),
+            durable: 0,
+            slot: None,
+            until: Duration::ZERO,
+        }
+    }
+
+    /// Makes every line, or refuses the batch as a whole.
+    fn make_all(&mut self) -> Result<(), Error> {
+        let entries = std::mem::take(&mut self.entries);
+        self.made.reserve_exact(entries.len());
+        for (position, entry) in entries.into_iter().enumerate() {
+            let (ticket, blob) = make(&self.handle, entry, &mut self.lines)
+                .map_err(|error| error.prefixed(&format!("entry {position} of the batch")))?;
+            self.made.push(Made { end: self.lines.len(), blob, ticket, index: 0 });
+        }
+        Ok(())
+    }
+
+    /// Queues what there is room for.
+    fn push(&mut self, context: &Context<'_>) -> Result<(), Error> {
+        while self.queued < self.made.len() {
+            let mut start = if self.queued == 0 { 0 } else { self.made[self.queued - 1].end };
+            let end = self.made.len().min(self.queued + LINES_AT_ONCE);
+            let some = &mut self.made[self.queued..end];
+            let mut lines: Vec<Line<'_>> = some
+                .iter_mut()
+                .map(|made| {
+                    let bytes = &self.lines[start..made.end];
+                    start = made.end;
+                    Line { bytes, hash: made.ticket.leaf_hash, blob: made.blob.take() }
+                })
+                .collect();
+            let pushed = self.handle.engine.queue.push_many(&mut lines);
+            for (made, line) in some.iter_mut().zip(&mut lines) {
+                made.blob = line.blob.take();
+            }
+            match pushed {
+                Ok(places) => {
+                    self.queued += places.len();
+                    for (made, place) in some.iter_mut().zip(places) {
+                        made.index = place.index;
+                        if !self.groups.last().is_some_and(|group| Arc::ptr_eq(group, &place.completion)) {
+                            self.groups.push(place.completion);
+                        }
+                    }
+                }
+                Err(Refused::Full) => {
+                    if self.queued == 0 {
+                        self.handle.check_for_room(self.until)?;
+                    }
+                    self.handle.engine.queue.wait_for_room(context.waker());
+                    break;
+                }
+                // Those already queued may be recorded; these are not.
+                Err(Refused::Ended(error)) if self.queued == 0 => return Err(error),
+                Err(Refused::Ended(error)) => return Err(error.outcome_unknown()),
+            }
+        }
+        self.handle.engine.watchdog.watch();
+        Ok(())
+    }
+
+    /// Waits for the groups, in their order.
+    fn poll_groups(&mut self, context: &Context<'_>) -> Poll<Result<(), Error>> {
+        while let Some(group) = self.groups.get(self.durable) {
+            ready!(group.poll(context, &mut self.slot))?;
+            self.durable += 1;
+            self.slot = None;
+            self.until = self.handle.deadline_from_now();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Future for RecordingBatch {
+    type Output = Result<Vec<Receipt>, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let batch = &mut *self;
+        if !batch.entries.is_empty() {
+            batch.make_all()?;
+            batch.until = batch.handle.deadline_from_now();
+        }
+        batch.push(context)?;
+        let groups = batch.poll_groups(context).map_err(|error| {
+            // The groups before the one that failed are recorded.
+            if batch.durable > 0 { error.outcome_unknown() } else { error }
+        })?;
+        if groups.is_ready() && batch.queued == batch.made.len() {
+            let receipts = batch.made.drain(..).map(|made| made.ticket.receipt(made.index)).collect();
+            return Poll::Ready(Ok(receipts));
+        }
+        batch.handle.check_until(batch.until)?;
+        Poll::Pending
+    }
+}

@@ -1,0 +1,162 @@
+//! One open trail as its handles share it: waiting, flushing, closing.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use crate::engine::completion::Completion;
+use crate::engine::shared::Engine;
+use crate::engine::threads::{Threads, on_a_trails_thread};
+use crate::error::{Error, ErrorKind};
+use crate::record::block_on::block_on;
+use crate::settings::{DEADLINE, WhenFull};
+
+/// One open trail, shared by its handles. Dropping it closes the trail.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    pub(crate) engine: Arc<Engine>,
+    threads: Mutex<Option<Threads>>,
+}
+
+impl Handle {
+    /// Without threads somebody else takes the engine's steps.
+    pub(crate) fn new(engine: Arc<Engine>, threads: Option<Threads>) -> Handle {
+        Handle { engine, threads: Mutex::new(threads) }
+    }
+
+    /// Waits until a group is durable, at most until `until`.
+    async fn wait_until(&self, completion: &Completion, until: Duration) -> Result<(), Error> {
+        let mut slot = None;
+        self.engine.watchdog.watch();
+        poll_fn(|context| match completion.poll(context, &mut slot) {
+            Poll::Pending => {
+                self.check_until(until).map_or_else(|error| Poll::Ready(Err(error)), |()| Poll::Pending)
+            }
+            ready => ready,
+        })
+        .await
+    }
+
+    /// Waits for a group on this thread.
+    pub(crate) fn wait(&self, completion: &Completion) -> Result<(), Error> {
+        block_on(self.wait_until(completion, self.deadline_from_now()))
+    }
+
+    /// Waits until everything recorded or emitted so far is durable.
+    pub(crate) async fn flush(&self) -> Result<(), Error> {
+        let until = self.deadline_from_now();
+        loop {
+            let all_queued = self.engine.write_repeats();
+            self.engine.announce_losses();
+            self.flush_queued(until).await?;
+            if all_queued {
+                break;
+            }
+            // Counts for which there was no room: now there is.
+            self.check_for_room(until)?;
+        }
+        match self.engine.poisoned() {
+            Some(error) => Err(error.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until everything that is queued is durable.
+    async fn flush_queued(&self, until: Duration) -> Result<(), Error> {
+        let Some(youngest) = self.engine.queue.youngest() else {
+            return Ok(());
+        };
+        self.wait_until(&youngest, until)
+            .await
+            // Of no single entry, so the trail's own error, whichever is seen first.
+            .map_err(|error| self.engine.poisoned().cloned().unwrap_or(error))
+    }
+
+    /// Waits until `size` entries are sealed.
+    pub(crate) fn seal(&self, size: u64) -> Result<(), Error> {
+        self.engine.seal.wait_for_sealed(size, self.deadline())
+    }
+
+    /// How long to wait where no entry is concerned, and so no category.
+    fn deadline(&self) -> Duration {
+        patience(self.engine.settings.when_full)
+    }
+
+    /// Ends the queue, waits for the threads, and says whether all is sealed.
+    pub(crate) fn close(&self) -> Result<(), Error> {
+        self.engine.end_queue();
+        if !self.join(self.deadline()) {
+            let message = format!(
+                "{} is not closed yet, as storage is slow or hangs, or this is a thread of its own: it closes by itself",
+                self.engine.layout.dir().display()
+            );
+            return Err(Error::new(ErrorKind::TimedOut, message));
+        }
+        match self.engine.poisoned() {
+            Some(error) => Err(error.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until the threads of an ended engine are gone; `false` when there was no progress for as long as
+    /// `patience`. On a thread of an engine (an executor may drop the last handle while it is woken) nobody can wait.
+    /// They end by themselves then.
+    pub(crate) fn join(&self, patience: Duration) -> bool {
+        if on_a_trails_thread() || !self.engine.wait_for_end(patience) {
+            return false;
+        }
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(threads) = threads.take() {
+            threads.join();
+        }
+        true
+    }
+
+    /// The error when the deadline has passed: the entry is queued, and may still be recorded.
+    pub(crate) fn check_until(&self, until: Duration) -> Result<(), Error> {
+        if self.engine.machine.clock.elapsed() < until {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::TimedOut, "not durable within the deadline: storage is slow or hangs")
+            .outcome_unknown())
+    }
+
+    /// The error when the deadline has passed before anything was queued: nothing will be recorded.
+    pub(crate) fn check_for_room(&self, until: Duration) -> Result<(), Error> {
+        if self.engine.machine.clock.elapsed() < until {
+            return Ok(());
+        }
+        let message =
+            "no room in the queue within the deadline, so nothing was recorded: storage is slow or hangs";
+        Err(Error::new(ErrorKind::TimedOut, message))
+    }
+
+    /// Until when a caller waits for storage, from now.
+    pub(crate) fn deadline_from_now(&self) -> Duration {
+        self.until(self.engine.settings.when_full)
+    }
+
+    pub(super) fn until(&self, policy: WhenFull) -> Duration {
+        self.engine.machine.clock.elapsed().saturating_add(patience(policy))
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.engine.end_queue();
+        // Nobody is told of a failure here, so with more patience than a caller may ask for.
+        if !self.join(self.deadline().max(DEADLINE)) && !on_a_trails_thread() {
+            let dir = self.engine.layout.dir().display();
+            tracing::error!(trail = %dir, "storage hangs: the trail is not closed, and what is queued is not written yet");
+        }
+    }
+}
+
+/// How long a caller waits for storage. Also an entry that does not wait for room waits for the disk.
+fn patience(policy: WhenFull) -> Duration {
+    match policy {
+        WhenFull::Wait(deadline) => deadline,
+        WhenFull::Drop => DEADLINE,
+    }
+}

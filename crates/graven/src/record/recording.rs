@@ -1,0 +1,268 @@
+//! The futures of `record` and `record_batch`: from an entry to its receipt, on any executor.
+//!
+//! Nothing happens before the first poll. Once an entry is queued it is written whole, even if its future is dropped.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use graven_core::entry::{Blob, Category, Entry};
+use graven_core::hash::{Hash, leaf_hash};
+use serde::{Serialize, Serializer};
+
+use crate::engine::completion::{Completion, Slot};
+use crate::engine::flood;
+use crate::engine::queue::{Line, Refused};
+use crate::engine::system_entries::complete;
+use crate::error::{Error, ErrorKind};
+use crate::record::event::{self, Event};
+use crate::record::handle::Handle;
+use crate::settings::WhenFull;
+
+/// What an acknowledged entry is known by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Receipt {
+    /// Its position in the log, from 0.
+    pub index: u64,
+    /// Its id: the caller's, or the one that was made.
+    pub id: String,
+    /// The leaf hash of its stored line (RFC 6962 §2.1); base64 when serialised.
+    #[serde(serialize_with = "base64")]
+    pub leaf_hash: Hash,
+}
+
+fn base64<S: Serializer>(hash: &Hash, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(hash)
+}
+
+thread_local! {
+    /// Where lines are made; the queue copies them out.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lends this thread's buffer, empty. It is taken out meanwhile: a waker or a subscriber of `tracing`, which are
+/// foreign code, may record an entry in the middle of another, and so may a thread that is ending.
+fn with_scratch<T>(make: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    let mut buffer = SCRATCH.try_with(RefCell::take).unwrap_or_default();
+    buffer.clear();
+    let made = make(&mut buffer);
+    // A thread that is ending has no place for it any more.
+    let _kept = SCRATCH.try_with(|scratch| scratch.replace(buffer));
+    made
+}
+
+/// An entry on its way: the future of [`Trail::record`](crate::Trail::record).
+#[must_use = "nothing is recorded before the future is polled"]
+#[derive(Debug)]
+pub struct Recording {
+    handle: Arc<Handle>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    New(Entry),
+    /// Made, but there was no room yet.
+    Waiting {
+        line: Vec<u8>,
+        blob: Option<Blob>,
+        ticket: Ticket,
+    },
+    Queued {
+        completion: Arc<Completion>,
+        slot: Option<Slot>,
+        index: u64,
+        ticket: Ticket,
+    },
+    Done,
+}
+
+/// What the receipt and the event need, and until when the caller waits.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    id: String,
+    pub(crate) leaf_hash: Hash,
+    category: Category,
+    event: Option<Box<Event>>,
+    policy: WhenFull,
+    until: Duration,
+}
+
+impl Recording {
+    pub(crate) fn new(handle: Arc<Handle>, entry: Entry) -> Recording {
+        Recording { handle, state: State::New(entry) }
+    }
+
+    /// The id of an entry that is queued and whose answer nobody has had.
+    pub(crate) fn queued_id(&self) -> Option<&str> {
+        match &self.state {
+            State::Queued { ticket, .. } => Some(&ticket.id),
+            _ => None,
+        }
+    }
+
+    /// Queues what is not queued yet, for a caller who will not ask again: without waiting, as [`emit`] does.
+    pub(crate) fn let_go(&mut self) {
+        match std::mem::replace(&mut self.state, State::Done) {
+            State::New(entry) => emit(&self.handle, entry),
+            State::Waiting { line, blob, ticket } => {
+                if !emit_line(&self.handle, &line, blob, &ticket) {
+                    self.handle.engine.lost.add(ticket.category.as_str());
+                }
+            }
+            State::Queued { .. } | State::Done => {}
+        }
+    }
+
+    /// Makes the line and tries to queue it.
+    fn start(&mut self, entry: Entry, context: &Context<'_>) -> Result<State, Error> {
+        with_scratch(|line| {
+            let (mut ticket, blob) = make(&self.handle, entry, line)?;
+            ticket.until = self.handle.until(ticket.policy);
+            self.push(line, blob, ticket, context)
+        })
+    }
+
+    /// Queues a line, or waits for room.
+    fn push(
+        &self,
+        line: &[u8],
+        blob: Option<Blob>,
+        ticket: Ticket,
+        context: &Context<'_>,
+    ) -> Result<State, Error> {
+        let engine = &self.handle.engine;
+        let mut slot = None;
+        let mut line = Line { bytes: line, hash: ticket.leaf_hash, blob };
+        let pushed = engine.queue.push(&mut line, Some((context.waker(), &mut slot)));
+        match pushed {
+            Ok(place) => {
+                engine.watchdog.watch();
+                Ok(State::Queued { completion: place.completion, slot, index: place.index, ticket })
+            }
+            Err(Refused::Ended(error)) => Err(error.for_entry(&ticket.id)),
+            Err(Refused::Full) if ticket.policy == WhenFull::Drop => {
+                engine.lost.add(ticket.category.as_str());
+                let message =
+                    "no room in the queue: the entry was dropped and counted, as its category's policy says";
+                Err(Error::new(ErrorKind::Unavailable, message).for_entry(&ticket.id))
+            }
+            Err(Refused::Full) => {
+                self.handle.check_for_room(ticket.until).map_err(|error| error.for_entry(&ticket.id))?;
+                engine.queue.wait_for_room(context.waker());
+                engine.watchdog.watch();
+                Ok(State::Waiting { line: line.bytes.to_vec(), blob: line.blob, ticket })
+            }
+        }
+    }
+}
+
+impl Future for Recording {
+    type Output = Result<Receipt, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let next = match std::mem::replace(&mut self.state, State::Done) {
+            State::New(entry) => self.start(entry, context),
+            State::Waiting { line, blob, ticket } => self.push(&line, blob, ticket, context),
+            State::Queued { completion, mut slot, index, ticket } => {
+                match completion.poll(context, &mut slot) {
+                    Poll::Ready(Ok(())) => return Poll::Ready(Ok(ticket.receipt(index))),
+                    Poll::Ready(Err(error)) => Err(error.for_entry(&ticket.id)),
+                    Poll::Pending => match self.handle.check_until(ticket.until) {
+                        Ok(()) => Ok(State::Queued { completion, slot, index, ticket }),
+                        Err(error) => Err(error.for_entry(&ticket.id)),
+                    },
+                }
+            }
+            State::Done => panic!("a recording was polled after its end"),
+        };
+        match next {
+            Ok(state) => {
+                self.state = state;
+                Poll::Pending
+            }
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+}
+
+impl Ticket {
+    /// Says the event, and gives the receipt.
+    pub(crate) fn receipt(self, index: u64) -> Receipt {
+        if let Some(event) = self.event {
+            event.emit(&self.id);
+        }
+        Receipt { index, id: self.id, leaf_hash: self.leaf_hash }
+    }
+}
+
+/// Checks and completes an entry and makes its line.
+pub(crate) fn make(
+    handle: &Handle,
+    mut entry: Entry,
+    line: &mut Vec<u8>,
+) -> Result<(Ticket, Option<Blob>), Error> {
+    let engine = &handle.engine;
+    let refusal = |source| engine.redactor.refusal(source);
+    entry.check().map_err(refusal)?;
+    engine.redactor.entry(&mut entry);
+    complete(&mut entry, &*engine.machine.clock);
+    let start = line.len();
+    let blob = entry.append_line(engine.settings.blob_bytes_max, line).map_err(refusal)?;
+    let policies = &engine.settings.when_full_by_category;
+    let policy = *policies.get(&entry.category).unwrap_or(&engine.settings.when_full);
+    let ticket = Ticket {
+        leaf_hash: leaf_hash(&line[start..]),
+        event: Event::of(&entry),
+        policy,
+        until: Duration::ZERO,
+        id: entry.id.take().expect("completed above"),
+        category: entry.category,
+    };
+    Ok((ticket, blob))
+}
+
+/// Counts an entry that its caller does not learn to be lost.
+#[cfg(feature = "macros")]
+pub(crate) fn lose(handle: &Handle, category: &Category) {
+    handle.engine.lost.add(category.as_str());
+    handle.engine.announce_losses();
+}
+
+/// Queues an entry and waits for nothing: what there is no room for is counted.
+pub(crate) fn emit(handle: &Handle, entry: Entry) {
+    let engine = &handle.engine;
+    with_scratch(|line| {
+        let category = entry.category.clone();
+        let may_repeat = engine.flood.is_some() && flood::may_repeat(&entry);
+        let pushed = make(handle, entry, line).map(|(ticket, blob)| {
+            (may_repeat && engine.counts_repeat(line, blob.as_ref()))
+                || emit_line(handle, line, blob, &ticket)
+        });
+        match pushed {
+            Ok(true) => {}
+            Ok(false) => engine.lost.add(category.as_str()),
+            Err(error) => {
+                if event::are_wanted() {
+                    tracing::error!(error = error.chain(), "an emitted entry was refused");
+                }
+                engine.lost.add(category.as_str());
+                engine.announce_losses();
+            }
+        }
+    });
+}
+
+/// Queues a line for which nobody waits; whether there was room.
+fn emit_line(handle: &Handle, line: &[u8], blob: Option<Blob>, ticket: &Ticket) -> bool {
+    let mut line = Line { bytes: line, hash: ticket.leaf_hash, blob };
+    let taken = handle.engine.queue.push(&mut line, None).is_ok();
+    if let (true, Some(event)) = (taken, &ticket.event) {
+        event.emit(&ticket.id);
+    }
+    taken
+}

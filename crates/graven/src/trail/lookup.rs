@@ -1,0 +1,98 @@
+//! Questions to an open trail about what is stored: receipts, proofs, entries.
+
+use std::ops::{Bound, RangeBounds};
+
+use graven_core::entry::Entry;
+
+use crate::error::{Error, ErrorKind};
+use crate::prove::{Proof, prove};
+use crate::reader::{Entries, Reader, Record};
+use crate::record::blocking::blocking;
+use crate::record::recording::Receipt;
+use crate::trail::{Key, Trail};
+
+impl Trail {
+    /// The receipt of a durable entry, made again from its stored line.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such entry; `Unavailable` when the files cannot be read.
+    pub fn receipt(
+        &self,
+        key: impl Into<Key>,
+    ) -> impl Future<Output = Result<Receipt, Error>> + Send + 'static {
+        let (trail, key) = (self.clone(), key.into());
+        blocking(move || trail.receipt_blocking(key))
+    }
+
+    /// [`receipt`](Trail::receipt) for a thread that may wait.
+    pub fn receipt_blocking(&self, key: impl Into<Key>) -> Result<Receipt, Error> {
+        let record = self.look_up(&self.reader()?, &key.into())?;
+        let id = record.entry()?.id.unwrap_or_default();
+        Ok(Receipt { index: record.index, id, leaf_hash: record.leaf_hash() })
+    }
+
+    /// Proves that an entry is in the log, sealing it first if need be.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such entry; `Data` when what is stored does not give the signed root.
+    pub fn prove(&self, key: impl Into<Key>) -> impl Future<Output = Result<Proof, Error>> + Send + 'static {
+        let (trail, key) = (self.clone(), key.into());
+        blocking(move || trail.prove_blocking(key))
+    }
+
+    /// [`prove`](Trail::prove) for a thread that may wait.
+    pub fn prove_blocking(&self, key: impl Into<Key>) -> Result<Proof, Error> {
+        let reader = self.reader()?;
+        let record = self.look_up(&reader, &key.into())?;
+        self.seal_to(record.index + 1)?;
+        prove(&reader, record.index, &self.read_checkpoint()?)
+    }
+
+    /// The durable entries of a range, in order, read from the files as they are asked for. Reading blocks.
+    pub fn entries(&self, range: impl RangeBounds<u64>) -> Result<Entries, Error> {
+        let start = match range.start_bound() {
+            Bound::Included(start) => *start,
+            Bound::Excluded(before) => before.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let end = match range.end_bound() {
+            Bound::Included(last) => last.saturating_add(1),
+            Bound::Excluded(end) => *end,
+            Bound::Unbounded => u64::MAX,
+        };
+        // Lines past this are written but perhaps not yet synced.
+        let durable = self.len();
+        self.reader()?.entries(start.min(durable)..end.min(durable))
+    }
+
+    /// The detail of an entry as JSON text, also when it is kept beside the log.
+    pub fn detail(&self, entry: &Entry) -> Result<Option<String>, Error> {
+        self.reader()?.detail(entry)
+    }
+
+    fn look_up(&self, reader: &Reader, key: &Key) -> Result<Record, Error> {
+        let found = match key {
+            Key::Index(index) if *index >= self.len() => None,
+            Key::Index(index) => reader.record(*index)?,
+            Key::Id(id) => self.find(reader, id)?,
+        };
+        found.ok_or_else(|| {
+            let message = match key {
+                Key::Index(index) => format!("there is no entry {index}: the trail has {}", self.len()),
+                Key::Id(id) => format!("there is no entry with the id {:?}", self.redactor().text(id)),
+            };
+            Error::new(ErrorKind::NotFound, message)
+        })
+    }
+
+    /// The newest entry with an id. One in which there was a secret was stored with a mark in its place.
+    fn find(&self, reader: &Reader, id: &str) -> Result<Option<Record>, Error> {
+        let durable = |record: &Record| record.index < self.len();
+        let redactor = self.redactor();
+        let stored = redactor.text(id);
+        match reader.find(&stored)?.filter(durable) {
+            None if stored != id => Ok(reader.find(id)?.filter(durable)),
+            found => Ok(found),
+        }
+    }
+}
