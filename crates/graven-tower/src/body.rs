@@ -6,11 +6,11 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use graven::Actor;
+use graven_core::hash::hex;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use sha2::{Digest, Sha256};
 
-use crate::hashing::hex;
 use crate::in_flight::InFlight;
 
 pin_project! {
@@ -75,7 +75,7 @@ impl Watch {
 
     fn end(mut self) {
         if let Some(hash) = self.hash.take() {
-            self.request.audit.found("response_sha256", hex(hash).into());
+            self.request.audit.found("response_sha256", hex(&hash.finalize()).into());
             self.request.audit.found("response_bytes", self.bytes.into());
         }
         self.request.end();

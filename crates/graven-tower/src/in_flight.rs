@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use graven::clock::new_id;
 use graven::{ABANDONED, Actor, Category, Entry, Outcome, Phase, Source};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, header};
@@ -10,11 +11,11 @@ use serde_json::{Map, Value};
 
 use crate::ending;
 use crate::ids;
-use crate::layer::Plan;
+use crate::plan::Plan;
 use crate::request::RequestAudit;
 use crate::route::Params;
 use crate::text::{NAME_BYTES_MAX, PATH_BYTES_MAX, bounded};
-use crate::trace_context::TraceContext;
+use crate::trace_context;
 
 /// The reason of a request whose handler, or whose answer's body, panicked.
 const PANICKED: &str = "panicked";
@@ -102,7 +103,7 @@ impl InFlight {
 
     /// The entry before. From here on the one after names it.
     pub(crate) fn intent(&mut self) -> Entry {
-        let id = ids::new(&*self.plan.clock);
+        let id = new_id(&*self.plan.clock);
         self.intent_id = Some(id.clone());
         let mut detail = Map::new();
         let mut entry = Entry::intent(self.category(), self.action(self.route.as_deref())).id(id);
@@ -293,7 +294,7 @@ fn actor(plan: &Plan, parts: &Parts, request_id: &str) -> Actor {
     if let Some(principal) = plan.principal_of(parts) {
         actor = actor.principal(bounded(principal, NAME_BYTES_MAX));
     }
-    if let Some(context) = TraceContext::of(headers) {
+    if let Some(context) = trace_context::of(headers) {
         actor = actor.trace_id(context.trace_id).span_id(context.span_id);
     }
     let client = plan.peer_of(parts).map(|peer| match &plan.proxies {

@@ -5,18 +5,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use graven::Category;
-use graven::clock::{Clock, OsClock};
 use http::request::Parts;
 use tower_layer::Layer;
 
-use crate::client::{Peer, TrustedProxies};
+use crate::client::TrustedProxies;
 use crate::lasting::LastingTrail;
-use crate::route;
+use crate::plan::Plan;
 use crate::rule::Rule;
 use crate::service::AuditService;
-
-/// Something that is found out from the head of a request.
-type Extractor<T> = Arc<dyn Fn(&Parts) -> Option<T> + Send + Sync>;
 
 /// Records every request that goes through the services it makes. See the [crate] for what is promised.
 ///
@@ -29,23 +25,6 @@ type Extractor<T> = Arc<dyn Fn(&Parts) -> Option<T> + Send + Sync>;
 #[must_use = "a layer does nothing before it is put around a service"]
 pub struct AuditLayer(Arc<Plan>);
 
-/// What is to be recorded, and where.
-#[derive(Clone)]
-pub(crate) struct Plan {
-    pub(crate) trail: LastingTrail,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) category: Category,
-    pub(crate) service: Option<String>,
-    pub(crate) fail_closed: bool,
-    pub(crate) hash_responses: bool,
-    pub(crate) proxies: Option<TrustedProxies>,
-    pub(crate) rules: Vec<Rule>,
-    route: Option<Extractor<String>>,
-    templates: Vec<String>,
-    principal: Option<Extractor<String>>,
-    peer: Option<Extractor<SocketAddr>>,
-}
-
 impl fmt::Debug for AuditLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuditLayer").field("trail", &self.0.trail).finish_non_exhaustive()
@@ -55,20 +34,7 @@ impl fmt::Debug for AuditLayer {
 impl AuditLayer {
     /// Records in this trail, which is opened again when its storage has failed: see [`LastingTrail`].
     pub fn new(trail: impl Into<LastingTrail>) -> AuditLayer {
-        AuditLayer(Arc::new(Plan {
-            trail: trail.into(),
-            clock: Arc::new(OsClock::new()),
-            category: Category::Api,
-            service: None,
-            fail_closed: false,
-            hash_responses: false,
-            proxies: None,
-            rules: Vec::new(),
-            route: None,
-            templates: Vec::new(),
-            principal: None,
-            peer: None,
-        }))
+        AuditLayer(Arc::new(Plan::new(trail.into())))
     }
 
     /// Records an intent before every handler that no rule skips, and runs none without it: the answer is 503 then, in
@@ -104,7 +70,7 @@ impl AuditLayer {
     }
 
     /// Says who is at the other end of the connection, for a server that keeps it where this crate does not look: it
-    /// looks for [`Peer`], `SocketAddr` and, with the feature `axum`, `ConnectInfo<SocketAddr>` in the extensions.
+    /// looks for [`Peer`](crate::Peer), `SocketAddr` and, with the feature `axum`, `ConnectInfo<SocketAddr>` in the extensions.
     pub fn peer(self, peer: impl Fn(&Parts) -> Option<SocketAddr> + Send + Sync + 'static) -> AuditLayer {
         self.with(|plan| plan.peer = Some(Arc::new(peer)))
     }
@@ -146,39 +112,5 @@ impl<S> Layer<S> for AuditLayer {
 
     fn layer(&self, inner: S) -> AuditService<S> {
         AuditService::new(inner, Arc::clone(&self.0))
-    }
-}
-
-impl Plan {
-    pub(crate) fn route_of(&self, parts: &Parts) -> Option<String> {
-        if let Some(route) = &self.route {
-            return route(parts);
-        }
-        if let Some(template) = route::find(&self.templates, parts.uri.path()) {
-            return Some(template.to_owned());
-        }
-        #[cfg(feature = "axum")]
-        if let Some(matched) = parts.extensions.get::<axum::extract::MatchedPath>() {
-            return Some(matched.as_str().to_owned());
-        }
-        None
-    }
-
-    pub(crate) fn principal_of(&self, parts: &Parts) -> Option<String> {
-        self.principal.as_ref()?(parts)
-    }
-
-    pub(crate) fn peer_of(&self, parts: &Parts) -> Option<SocketAddr> {
-        if let Some(peer) = &self.peer {
-            return peer(parts);
-        }
-        if let Some(Peer(peer)) = parts.extensions.get() {
-            return Some(*peer);
-        }
-        #[cfg(feature = "axum")]
-        if let Some(axum::extract::ConnectInfo(peer)) = parts.extensions.get() {
-            return Some(*peer);
-        }
-        parts.extensions.get().copied()
     }
 }

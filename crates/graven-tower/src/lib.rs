@@ -38,6 +38,7 @@ mod ids;
 mod in_flight;
 mod lasting;
 mod layer;
+mod plan;
 mod request;
 mod response;
 mod route;

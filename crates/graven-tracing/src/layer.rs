@@ -1,10 +1,9 @@
 //! The layer: what it does when an event is said, and when a span opens, learns something and closes.
 
 use std::sync::Arc;
-use std::thread;
 
-use graven::clock::{Clock, OsClock};
-use graven::{Actor, Category, Entry, Outcome, Phase, Trail};
+use graven::clock::{Clock, OsClock, new_id};
+use graven::{Actor, Category, Entry, Outcome, Phase, Trail, on_a_trails_thread};
 use tracing::field::Visit;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -129,7 +128,8 @@ impl AuditLayer {
     fn write(&self, nested: &Nested, entry: Entry) {
         nested.write();
         graven::without_events(|| {
-            if !self.blocking || is_a_trails_own(&thread::current()) {
+            // A trail's own thread cannot wait for itself.
+            if !self.blocking || on_a_trails_thread() {
                 return self.trail.emit(entry);
             }
             if let Err(error) = self.trail.record_blocking(entry.clone()) {
@@ -152,7 +152,7 @@ impl AuditLayer {
             fields,
         };
         if open.fields.get("intent").is_some_and(|intent| intent.is("true")) {
-            let id = self.new_id();
+            let id = new_id(&*self.clock);
             let unsaid = Unsaid { outcome: Outcome::Pending, reason: None };
             let mut intent = self.maker.entry(span.metadata(), &open.fields, unsaid).id(&*id);
             intent.phase = Some(Phase::Intent);
@@ -163,15 +163,6 @@ impl AuditLayer {
             self.write(nested, intent);
         }
         span.extensions_mut().insert(open);
-    }
-
-    /// The id of an intent: a UUID of version 7, as all ids that Graven makes.
-    fn new_id(&self) -> String {
-        let milliseconds = u64::try_from(self.clock.now().timestamp_millis()).unwrap_or(0);
-        let mut random = [0; 10];
-        random[..8].copy_from_slice(&self.clock.random().to_le_bytes());
-        random[8..].copy_from_slice(&self.clock.random().to_le_bytes()[..2]);
-        uuid::Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid().to_string()
     }
 }
 
@@ -268,9 +259,4 @@ fn tell_span<'a, S: LookupSpan<'a>>(
     };
     open.learn(fields);
     None
-}
-
-/// Whether a thread is one of those that write a trail: they cannot wait for themselves.
-fn is_a_trails_own(thread: &thread::Thread) -> bool {
-    matches!(thread.name(), Some("graven-write" | "graven-publish" | "graven-watch"))
 }

@@ -1,6 +1,8 @@
 //! A trail on a simulated disk, and a subscriber that records in it.
 
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use graven::clock::sim::SimClock;
 use graven::disk::sim::SimDisk;
@@ -49,6 +51,17 @@ impl World {
         let entries = self.trail.entries(..).unwrap().map(|record| record.unwrap().entry().unwrap());
         entries.filter(|entry| entry.category != Category::Trail).collect()
     }
+}
+
+/// Looks again until it is so; a test that has waited for a minute has failed.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    for _ in 0..60_000 {
+        if is_so() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    panic!("it took more than a minute until {what}");
 }
 
 /// What a program says to a layer with every default; what is in the trail then.
