@@ -17,11 +17,13 @@
 use memchr::memchr2;
 
 /// Where the next byte stands that is not JSON whitespace.
+#[inline]
 pub fn skip_blanks(text: &[u8], at: usize) -> usize {
     at + rest(text, at).iter().take_while(|byte| is_blank(**byte)).count()
 }
 
 /// Where the string ends that starts at this quote: behind its closing quote.
+#[inline]
 pub fn string_end(text: &[u8], at: usize) -> usize {
     let mut end = at + 1;
     while let Some(next) = memchr2(b'"', b'\\', rest(text, end)) {
@@ -36,6 +38,7 @@ pub fn string_end(text: &[u8], at: usize) -> usize {
 }
 
 /// Where the number or word ends that starts here.
+#[inline]
 pub fn scalar_end(text: &[u8], at: usize) -> usize {
     let is_end = |byte: &u8| matches!(byte, b',' | b']' | b'}') || is_blank(*byte);
     let rest = rest(text, at);

@@ -53,11 +53,24 @@ use crate::entry::Entry;
 use crate::entry::{BlobRef, Outcome, Phase};
 use crate::json::cursor::Cursor;
 use crate::json::scan::{string_end, value_end};
+use crate::json::string::write_string;
 use crate::time::read_time;
 
 /// What each line contains that names a blob: for a search in many lines at once. A detail can contain it too, so ask
 /// [`Glance::blob`] about each line that is found.
 pub const BLOB_KEY: &[u8] = br#","detail":{"$blob":"#;
+
+/// How each line begins that has this id: for a search in many lines at once. Behind a newline, only such a line has
+/// these bytes.
+pub fn beginning_with_id(id: &str) -> Vec<u8> {
+    let mut beginning = ID_KEY.to_vec();
+    write_string(id, &mut beginning);
+    beginning.push(b',');
+    beginning
+}
+
+/// What every line begins with.
+const ID_KEY: &[u8] = br#"{"id":"#;
 
 /// A key that is searched for, with what opens its value.
 type Key = LazyLock<Finder<'static>>;
@@ -83,7 +96,7 @@ impl<'a> Glance<'a> {
     /// Looks at the beginning of a line, up to its action; `None` unless it is one of ours. The line comes without its
     /// newline.
     pub fn at(line: &'a [u8]) -> Option<Glance<'a>> {
-        let id = behind(line, 0, br#"{"id":"#)?;
+        let id = behind(line, 0, ID_KEY)?;
         let timestamp = behind(line, string_end(line, id), br#","timestamp":""#)?;
         let timestamp = (timestamp, name_end(line, timestamp));
         let category = behind(line, timestamp.1, br#"","category":""#)?;
@@ -99,7 +112,7 @@ impl<'a> Glance<'a> {
 
     /// The id.
     pub fn id(self) -> Option<Cow<'a, str>> {
-        text(self.line, br#"{"id":"#.len())
+        text(self.line, ID_KEY.len())
     }
 
     /// The time.

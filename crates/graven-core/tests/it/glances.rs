@@ -1,7 +1,7 @@
 //! What a glance at a line says is what the whole line says, whatever is in its texts and in its detail.
 
 use graven_core::entry::{Category, Entry, Outcome, Phase};
-use graven_core::line::glance::{BLOB_KEY, Glance};
+use graven_core::line::glance::{BLOB_KEY, Glance, beginning_with_id};
 use graven_core::tile::ENTRY_BYTES_MAX;
 use proptest::prelude::*;
 use serde_json::json;
@@ -23,6 +23,7 @@ fn check(line: &[u8]) {
     let entry = Entry::from_line(line).expect("a line of ours");
     let text = String::from_utf8_lossy(line);
     let glance = Glance::at(line).unwrap_or_else(|| panic!("{text}"));
+    assert!(line.starts_with(&beginning_with_id(entry.id.as_deref().unwrap_or_default())), "{text}");
     assert_eq!(glance.id(), entry.id.as_deref().map(Into::into), "{text}");
     assert_eq!(glance.timestamp(), entry.timestamp, "{text}");
     assert_eq!(glance.category(), entry.category.as_str(), "{text}");
