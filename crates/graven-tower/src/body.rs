@@ -41,7 +41,7 @@ struct Watch {
 }
 
 impl<B> AuditBody<B> {
-    /// An answer of the layer's own, recorded by whoever makes it.
+    /// An answer of the layer's own. Its caller records the request.
     pub(crate) fn own(text: String) -> AuditBody<B> {
         AuditBody { kind: Kind::Own { text: Some(text.into()) }, watch: None }
     }
@@ -52,7 +52,7 @@ impl<B: Body<Data = Bytes>> AuditBody<B> {
     pub(crate) fn watched(body: B, request: InFlight, hashed: bool) -> AuditBody<B> {
         let actor = request.audit.actor();
         let watch = Watch { request, actor, hash: hashed.then(Sha256::new), bytes: 0 };
-        // Nobody asks an empty body for its end.
+        // Servers do not poll an empty body.
         let watch = match body.is_end_stream() {
             true => {
                 watch.end();

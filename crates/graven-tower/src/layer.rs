@@ -37,19 +37,19 @@ impl AuditLayer {
         AuditLayer(Arc::new(Plan::new(trail.into())))
     }
 
-    /// Records an intent before every handler that no rule skips, and runs none without it: the answer is 503 then, in
-    /// a short JSON body with the request's id.
+    /// Records an intent before every handler that no rule skips. If the intent cannot be recorded, the handler does not
+    /// run, and the answer is 503 with a short JSON body that has the request's id. Default: no intents.
     pub fn fail_closed(self) -> AuditLayer {
         self.with(|plan| plan.fail_closed = true)
     }
 
-    /// Does otherwise for some routes; of several rules the first that fits a request holds.
+    /// Adds a rule for some routes. When several rules fit a request, the first one counts.
     pub fn rule(self, rule: Rule) -> AuditLayer {
         self.with(|plan| plan.rules.push(rule))
     }
 
-    /// Says who asks, from the head of a request, before the handler runs. It is believed as it is: check a token here,
-    /// or in middleware that calls [`RequestAudit::identify`](crate::RequestAudit::identify).
+    /// Sets how the principal is found in the head of a request, before the handler runs. The answer is taken as it is:
+    /// check a token here, or in middleware that calls [`RequestAudit::identify`](crate::RequestAudit::identify).
     pub fn principal(
         self,
         principal: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static,
@@ -57,8 +57,8 @@ impl AuditLayer {
         self.with(|plan| plan.principal = Some(Arc::new(principal)))
     }
 
-    /// Says which route a request has, as a template: `/v1/sessions/{id}`. Let there be few: an action is a name to
-    /// count by, and the path itself is in `resource`.
+    /// Sets how a request's route is found, as a template: `/v1/sessions/{id}`. The template becomes part of the action,
+    /// which is a name to count by, so there should be few of them. The path itself is in `resource`.
     pub fn route(self, route: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> AuditLayer {
         self.with(|plan| plan.route = Some(Arc::new(route)))
     }
@@ -69,29 +69,29 @@ impl AuditLayer {
         self.with(|plan| plan.templates.extend(templates.into_iter().map(Into::into)))
     }
 
-    /// Says who is at the other end of the connection, for a server that keeps it where this crate does not look: it
+    /// Sets how the peer's address is found, for a server that keeps it where this crate does not look. It
     /// looks for [`Peer`](crate::Peer), `SocketAddr` and, with the feature `axum`, `ConnectInfo<SocketAddr>` in the extensions.
     pub fn peer(self, peer: impl Fn(&Parts) -> Option<SocketAddr> + Send + Sync + 'static) -> AuditLayer {
         self.with(|plan| plan.peer = Some(Arc::new(peer)))
     }
 
-    /// Takes the word of these proxies on the client's address. Of nobody, unless set: then the address is the peer's.
+    /// Trusts these proxies to say the client's address. Default: none, so the address is the peer's.
     pub fn trusted_proxies(self, proxies: TrustedProxies) -> AuditLayer {
         self.with(|plan| plan.proxies = Some(proxies))
     }
 
-    /// The category of requests: `api`, unless set.
+    /// Sets the category of requests. Default: `api`.
     pub fn category(self, category: Category) -> AuditLayer {
         self.with(|plan| plan.category = category)
     }
 
-    /// What this service is called in `source.service`; nothing, unless set.
+    /// Sets the name of this service in `source.service`. Default: none.
     pub fn service_name(self, name: impl Into<String>) -> AuditLayer {
         self.with(|plan| plan.service = Some(name.into()))
     }
 
     /// Adds the SHA-256 and the size of each answer's body to the detail, as `response_sha256` and `response_bytes`,
-    /// once it was sent whole. For those of requests see [`HashRequestsLayer`](crate::HashRequestsLayer).
+    /// once it was sent whole. Default: off. For the bodies of requests see [`HashRequestsLayer`](crate::HashRequestsLayer).
     pub fn hash_responses(self) -> AuditLayer {
         self.with(|plan| plan.hash_responses = true)
     }

@@ -71,7 +71,7 @@ fn same(one: &[u8; 32], other: &[u8; 32]) -> bool {
 pub(crate) struct Seen(Mutex<HashSet<(Role, Option<IpAddr>)>>);
 
 impl Seen {
-    /// So many are remembered; then they are forgotten, and said anew.
+    /// The most pairs that are remembered. Then all are forgotten, and are recorded again when they come.
     const MOST: usize = 1_024;
 
     fn is_first(&self, role: Role, from: Option<IpAddr>) -> bool {

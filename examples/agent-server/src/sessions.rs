@@ -12,7 +12,7 @@ use crate::app::{App, Inner};
 use crate::auth::Role;
 use crate::failure::Failure;
 
-/// So many sessions there may be.
+/// The most sessions that exist at once.
 const SESSIONS_MAX: usize = 10_000;
 
 /// A session.

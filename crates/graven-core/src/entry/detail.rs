@@ -13,7 +13,7 @@ use super::EntryError;
 use crate::hash::{Hash, sha256};
 use crate::json::{self, Compact, JsonError};
 
-/// So many characters of a caller's own error are shown.
+/// The most characters that are shown of a caller's own error.
 const ERROR_SHOWN: usize = 200;
 
 /// Checked JSON text without whitespace outside its strings.
@@ -82,7 +82,8 @@ impl Detail {
         Detail { kind: Kind::own(compact.names_blob), text: compact.text.into_owned() }
     }
 
-    /// The detail of a line that was read: there, what names a blob is a marker, or it was not written by us.
+    /// The detail of a line that was read. What names a blob there is a marker in our form; otherwise it is `None`, since
+    /// we did not write that line.
     pub(crate) fn read_from_line(self) -> Option<Detail> {
         if self.kind != Kind::Lookalike {
             return Some(self);
@@ -114,7 +115,7 @@ impl Detail {
     }
 }
 
-/// What a caller's own code says of its failure, in one line that is not too long.
+/// The error of a caller's own code, in one line of bounded length.
 fn shown(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let shown =

@@ -68,7 +68,7 @@ fn what_a_blocking_layer_has_no_answer_for_is_counted() {
             tracing::subscriber::with_default(subscriber, || info!(target: "audit", "event"));
         });
         gate.reached();
-        until("the event is given up", || {
+        until(|| {
             world.clock.advance(Duration::from_millis(1));
             traced.is_finished()
         });
@@ -106,7 +106,7 @@ fn a_waker_that_speaks_on_a_trails_own_thread_is_not_held_up() {
     gate.reached();
     gate.open();
     let mut ours = None;
-    until("the waker has spoken", || {
+    until(|| {
         ours = waking.try_recv().ok();
         if ours.is_none() {
             // Were it to wait for its own thread, this would end that, and be counted.

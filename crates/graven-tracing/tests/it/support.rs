@@ -13,11 +13,14 @@ use tracing::Dispatch;
 use tracing_subscriber::Registry;
 use tracing_subscriber::prelude::*;
 
+use crate::deadline::Deadline;
+
 /// What a test works with.
 pub(crate) struct World {
     pub(crate) disk: SimDisk,
     pub(crate) clock: SimClock,
     pub(crate) trail: Trail,
+    _deadline: Deadline,
 }
 
 impl World {
@@ -29,7 +32,7 @@ impl World {
         let (disk, clock) = (SimDisk::new(), SimClock::new(2));
         let machine = Machine { disk: Arc::new(disk.clone()), clock: Arc::new(clock.clone()) };
         let trail = Trail::open_on(change(Settings::new("/t")), machine).unwrap();
-        World { disk, clock, trail }
+        World { disk, clock, trail, _deadline: Deadline::begin() }
     }
 
     /// A layer that measures with the trail's clock.
@@ -53,15 +56,11 @@ impl World {
     }
 }
 
-/// Looks again until it is so; a test that has waited for a minute has failed.
-pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    for _ in 0..60_000 {
-        if is_so() {
-            return;
-        }
+/// Looks again until it is so; the world's deadline ends that.
+pub(crate) fn until(mut is_so: impl FnMut() -> bool) {
+    while !is_so() {
         thread::sleep(Duration::from_millis(1));
     }
-    panic!("it took more than a minute until {what}");
 }
 
 /// What a program says to a layer with every default; what is in the trail then.

@@ -15,7 +15,7 @@ use crate::files::durable;
 use crate::files::layout::Layout;
 use crate::seam::disk::{Disk, Open};
 
-/// So many answers are remembered; past that a blob named again is read again.
+/// The most answers that are remembered. Past that, a blob that is named again is read again.
 const REMEMBERED_MAX: usize = 100_000;
 
 /// Checks blobs, each of them once.

@@ -7,7 +7,7 @@ use graven_core::entry::{Category, Entry, system_actions};
 use graven_core::line::glance::Glance;
 use serde::{Deserialize, Serialize};
 
-/// So many silences are named; the others are counted.
+/// The most silences that are named. The others are only counted.
 const SILENCES_NAMED: usize = 100;
 
 /// What the entries of the category `trail` say about how the trail was kept.
