@@ -21,6 +21,7 @@ mod native;
 mod ring;
 mod shared;
 mod sink;
+mod unwritten;
 
 use std::env;
 use std::ffi::OsString;
@@ -37,7 +38,8 @@ use crate::record::recording::Receipt;
 use crate::seam::machine::Machine;
 use crate::trail::Trail;
 use native::Correlation;
-use shared::{Shared, Told};
+use shared::Shared;
+use unwritten::Told;
 
 /// What an entry is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

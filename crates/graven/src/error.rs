@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 /// What the caller should do about an [`Error`].
@@ -68,6 +69,17 @@ impl Error {
         let source: Arc<dyn StdError + Send + Sync> = Arc::new(source);
         let message = message.into();
         Error(Arc::new(Inner { kind, message, entry_id: None, may_be_recorded: false, source: Some(source) }))
+    }
+
+    /// There is no trail at `path`.
+    pub(crate) fn no_trail(path: &Path) -> Error {
+        let message = format!("no trail at {}; make one with `graven init`", path.display());
+        Error::new(ErrorKind::NotFound, message)
+    }
+
+    /// The trail was closed.
+    pub(crate) fn closed() -> Error {
+        Error::new(ErrorKind::Closed, "the trail is closed: open it again")
     }
 
     /// The same error, about one entry.

@@ -9,6 +9,7 @@ pub mod durable;
 pub(crate) mod last_lines;
 pub mod layout;
 pub(crate) mod levels;
+pub(crate) mod lines;
 pub(crate) mod live;
 pub mod meta;
 pub(crate) mod notes;

@@ -40,6 +40,7 @@ mod default_trail;
 mod engine;
 mod error;
 mod files;
+mod lasting;
 mod open;
 mod record;
 mod seam;
@@ -58,6 +59,7 @@ pub use graven_core::hash::Hash;
 pub use graven_core::note::VerifierKey;
 #[cfg(feature = "macros")]
 pub use graven_macros::audited;
+pub use lasting::LastingTrail;
 pub use record::batch::RecordingBatch;
 #[doc(hidden)]
 pub use record::block_on::block_on;

@@ -17,7 +17,7 @@ mod stats;
 
 use std::collections::HashMap;
 use std::io;
-use std::ops::{Bound, RangeBounds};
+use std::ops::{Bound, Range, RangeBounds};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -127,16 +127,7 @@ impl Reader {
     ///
     /// What is there now is read whole; entries that are appended meanwhile may or may not be among it.
     pub fn entries(&self, range: impl RangeBounds<u64>) -> Result<Entries, Error> {
-        let start = match range.start_bound() {
-            Bound::Included(&start) => start,
-            Bound::Excluded(&before) => before.saturating_add(1),
-            Bound::Unbounded => 0,
-        };
-        let end = match range.end_bound() {
-            Bound::Included(&last) => last.saturating_add(1),
-            Bound::Excluded(&end) => end,
-            Bound::Unbounded => u64::MAX,
-        };
+        let Range { start, end } = indexes(range);
         Entries::new(self.clone(), start, end)
     }
 
@@ -291,4 +282,19 @@ impl Record {
 /// A file that could not be read just now.
 pub(crate) fn cannot(act: &str, path: &Path, source: io::Error) -> Error {
     Error::with_source(ErrorKind::Unavailable, format!("cannot {act} {}", path.display()), source)
+}
+
+/// The indexes of a range, from its first to behind its last.
+pub(crate) fn indexes(range: impl RangeBounds<u64>) -> Range<u64> {
+    let start = match range.start_bound() {
+        Bound::Included(&start) => start,
+        Bound::Excluded(&before) => before.saturating_add(1),
+        Bound::Unbounded => 0,
+    };
+    let end = match range.end_bound() {
+        Bound::Included(&last) => last.saturating_add(1),
+        Bound::Excluded(&end) => end,
+        Bound::Unbounded => u64::MAX,
+    };
+    start..end
 }

@@ -74,17 +74,17 @@ impl Process {
 
     fn start(&self, settings: Settings, machine: Machine, mode: Mode) -> Result<Stepped, Error> {
         let mut ready = registry::ready_in(&self.0, settings, machine, mode)?;
-        let own = std::mem::take(&mut ready.own);
+        let system_entries = std::mem::take(&mut ready.system_entries);
         let Parts { engine, writer, publisher, lock } = Engine::assemble(ready);
         let trail = Trail(Arc::new(Handle::new(Arc::clone(&engine), None)));
         let mut stepped = Stepped { trail, writer: Some(writer), publisher, lock: Some(lock) };
-        if let Some(place) = registry::put_on_record(&engine, own)? {
+        if let Some(place) = registry::queue_system_entries(&engine, system_entries)? {
             stepped.commit_all();
             place.completion.outcome().unwrap_or_else(|| Err(left_undone()))?;
             stepped.publish();
             stepped.trail.seal_to(place.index + 1)?;
         }
-        registry::remember_terms(&engine)?;
+        registry::remember_settings(&engine)?;
         Ok(stepped)
     }
 }

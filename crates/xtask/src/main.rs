@@ -12,6 +12,8 @@
 use std::env;
 use std::process::ExitCode;
 
+mod budget;
+mod cargo_test;
 mod deny;
 mod faults;
 mod fuzz;
@@ -26,18 +28,18 @@ mod tsan;
 
 const HELP: &str = "\
 cargo xtask test [SUITE…]   run every suite, or those named; the summary is at the end
-cargo xtask lint            tidy, fmt, deny, clippy and doc: everything but the tests
+cargo xtask lint            run tidy, fmt, deny, clippy, wasm and doc: everything but the tests
 cargo xtask fmt             format all code
 cargo xtask doc             build the documentation, private items included: target/doc/graven/index.html
-cargo xtask bench [ARG…]    graven bench, built for speed; try --json
-cargo xtask fuzz T [SECS]   one fuzz target, for a minute or so many seconds; the targets are in fuzz/fuzz_targets
-cargo xtask miri            graven-core's tests under Miri; needs a nightly compiler that has it
-cargo xtask tsan [TEST…]    graven's tests under ThreadSanitizer; needs the sources of the standard library
-cargo xtask help            this text
+cargo xtask bench [ARG…]    run graven bench, built for speed; try --json
+cargo xtask fuzz T [SECS]   run one fuzz target, for a minute or SECS seconds; the targets are in fuzz/fuzz_targets
+cargo xtask advisories      ask today's advisory database about all dependencies; needs the network, so once a week
+cargo xtask miri            run graven-core's tests under Miri; needs a nightly compiler that has it
+cargo xtask tsan [TEST…]    run graven's tests under ThreadSanitizer; needs the sources of the standard library
+cargo xtask help            print this text
 
 exit codes: 0 all passed, 1 something failed, 2 bad usage, 3 nothing failed but a suite could not run
 
-suites:
 ";
 
 fn main() -> ExitCode {
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
             only(shell::cargo(&[&command[..], rest].concat()))
         }
         Some((&"fuzz", rest)) => only(fuzz::command(rest)),
+        Some((&"advisories", [])) => only(deny::advisories()),
         Some((&"miri", [])) => only(miri::command()),
         Some((&"tsan", tests)) => only(tsan::command(tests)),
         None | Some((&("help" | "-h" | "--help"), _)) => {
@@ -102,6 +105,10 @@ fn usage(problem: &str) -> ExitCode {
 
 fn print_help() {
     print!("{HELP}");
+    let budget::Budget { usual, long } = budget::FUZZ;
+    println!("{}=1: fuzz runs each target for {long} s instead of {usual} s,", budget::LONG);
+    let budget::Budget { usual, long } = budget::SIM;
+    println!("               and sim runs for {long} s instead of {usual} s\n\nsuites:");
     for suite in suites::ALL {
         println!("  {:<8} {}", suite.name, suite.what);
     }

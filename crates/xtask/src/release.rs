@@ -1,16 +1,31 @@
-//! The binary as it is shipped.
+//! The binary as it is shipped, and the simulator beside it.
 
 use std::env::consts::EXE_SUFFIX;
 use std::path::PathBuf;
 use std::process::Command;
 
 use crate::report::Outcome;
-use crate::shell;
+use crate::{budget, shell};
 
 /// Builds the shipped binary; where it lies.
 pub(crate) fn build() -> Result<PathBuf, String> {
-    shell::cargo(&["build", "--release", "--package", "graven-cli"])?;
-    Ok(shell::target().join("release").join(format!("graven{EXE_SUFFIX}")))
+    shell::run(&mut shell::locked(&["build", "--release", "--package", "graven-cli"]))?;
+    Ok(program("graven"))
+}
+
+/// Looks for bugs of the engine on simulated disks, for a time.
+pub(crate) fn simulate() -> Outcome {
+    // The shipped package is named too: so dependencies have the same features, and those of `build` are taken.
+    let packages = ["--package", "graven-sim", "--package", "graven-cli", "--bin", "graven-sim"];
+    let mut build = shell::locked(&[&["build", "--release"][..], &packages].concat());
+    let mut run = Command::new(program("graven-sim"));
+    run.args(["--seconds", &budget::SIM.seconds().to_string()]).current_dir(shell::root());
+    shell::run(&mut build).and_then(|()| shell::run(&mut run)).into()
+}
+
+/// Where a release build puts a program.
+fn program(name: &str) -> PathBuf {
+    shell::target().join("release").join(format!("{name}{EXE_SUFFIX}"))
 }
 
 /// The build by itself: without the features that only tests use.

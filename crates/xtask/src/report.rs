@@ -48,7 +48,7 @@ impl Row {
     }
 }
 
-/// The table, and under it one line that says whether everything ran and passed.
+/// The table with the time of each suite and of all, and under it one line that says whether everything ran and passed.
 pub(crate) fn summary(rows: &[Row]) -> String {
     let mut text = format!("\n{:<10}{:<9}{:>9}  \n", "suite", "result", "time");
     for row in rows {
@@ -61,6 +61,8 @@ pub(crate) fn summary(rows: &[Row]) -> String {
         let line = format!("{:<10}{:<9}{:>7.1} s  {note}", row.name, result, row.took.as_secs_f64());
         writeln!(text, "{}", line.trim_end()).expect("a string takes every line");
     }
+    let total: Duration = rows.iter().map(|row| row.took).sum();
+    writeln!(text, "{:<19}{:>7.1} s", "total", total.as_secs_f64()).expect("a string takes every line");
     writeln!(text, "\n{}", verdict(rows)).expect("a string takes every line");
     text
 }
@@ -118,6 +120,7 @@ mod tests {
     fn all_passed_is_zero_and_says_how_many_tests_ran() {
         let rows = [row("fmt", Outcome::Passed { tests: None }), passed()];
         assert_eq!(exit_code(&rows), 0);
+        assert!(summary(&rows).contains("\ntotal                  3.0 s\n"), "{}", summary(&rows));
         assert!(summary(&rows).ends_with("\nPASSED: 2 of 2 suites passed, 12 tests ran in them\n"));
     }
 

@@ -27,6 +27,12 @@ pub(crate) fn cargo_command(arguments: &[&str]) -> Command {
     command
 }
 
+/// The same for a command that builds: a lock file that is out of step is an error, and not written anew.
+pub(crate) fn locked(arguments: &[&str]) -> Command {
+    let (subcommand, rest) = arguments.split_at(1);
+    cargo_command(&[subcommand, &["--locked"], rest].concat())
+}
+
 /// What the compiler builds for when not told otherwise, such as `x86_64-unknown-linux-gnu`.
 pub(crate) fn host() -> Result<String, String> {
     let version = output(Command::new("rustc").arg("-vV")).unwrap_or_default();
@@ -59,6 +65,18 @@ pub(crate) fn run_seen(command: &mut Command, mut seen: impl FnMut(&str)) -> Res
     }
     let status = child.wait().map_err(|error| not_started(command, &error))?;
     if status.success() { Ok(()) } else { Err(format!("`{}` ended with {status}", shown(command))) }
+}
+
+/// The same for one of several commands at a time: what it prints is shown when it has ended, in one piece.
+pub(crate) fn run_apart(command: &mut Command) -> Result<(), String> {
+    let output = command.output().map_err(|error| not_started(command, &error))?;
+    let said = [output.stdout, output.stderr].concat();
+    println!("$ {}\n{}", shown(command), String::from_utf8_lossy(&said).trim_end());
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(format!("`{}` ended with {}", shown(command), output.status))
+    }
 }
 
 /// What a command prints on standard output; `None` when it cannot run or does not succeed.

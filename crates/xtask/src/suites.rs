@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::report::Outcome;
 use crate::shell;
-use crate::{deny, faults, fuzz, interop, release, tidy};
+use crate::{cargo_test, deny, faults, fuzz, interop, release, tidy};
 
 /// A part of the tests that can be run by itself.
 pub(crate) struct Suite {
@@ -22,7 +22,7 @@ pub(crate) struct Suite {
 pub(crate) const ALL: &[Suite] = &[
     Suite {
         name: "tidy",
-        what: "what no lint can say: sizes, words, links, manifests",
+        what: "what no lint can say: sizes, words, links, layers, circles, manifests, lock files",
         lint: true,
         run: tidy::suite,
     },
@@ -34,6 +34,12 @@ pub(crate) const ALL: &[Suite] = &[
         run: deny::suite,
     },
     Suite { name: "clippy", what: "lints; a warning is an error", lint: true, run: clippy },
+    Suite {
+        name: "wasm",
+        what: "graven-core compiles where there are no files, clock or threads",
+        lint: true,
+        run: wasm,
+    },
     Suite { name: "doc", what: "the documentation builds, and no link in it is stale", lint: true, run: doc },
     Suite { name: "tests", what: "unit and integration tests of all crates", lint: false, run: tests },
     Suite {
@@ -56,7 +62,7 @@ pub(crate) const ALL: &[Suite] = &[
     },
     Suite {
         name: "fuzz",
-        what: "each parser and the whole engine, fed for a few seconds with what nobody would write",
+        what: "each parser and the whole engine, fed for a short time with what nobody would write",
         lint: false,
         run: fuzz::suite,
     },
@@ -68,22 +74,48 @@ pub(crate) const ALL: &[Suite] = &[
     },
     Suite {
         name: "sim",
-        what: "the real engine on a simulated disk that fails, for half a minute from a fresh seed",
+        what: "the real engine on a simulated disk that fails, for a short time from a fresh seed",
         lint: false,
-        run: sim,
+        run: release::simulate,
     },
     Suite { name: "demo", what: "graven demo names every tampering", lint: false, run: release::demo },
 ];
+
+// Every command below names the whole workspace, also where it needs one package. So each dependency has the same
+// features in all of them, and what one has built the next takes.
 
 fn fmt() -> Outcome {
     needs_component("fmt", "rustfmt", || shell::cargo(&["fmt", "--all", "--check"]).into())
 }
 
 fn clippy() -> Outcome {
-    let lint = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "--deny", "warnings"];
+    let common = ["clippy", "--workspace", "--all-features"];
     // A test that plain `cargo test` leaves out, `--all-targets` leaves out too.
-    let faults = ["clippy", "--package", "graven-cli", "--test", "faults", "--", "--deny", "warnings"];
-    needs_component("clippy", "clippy", || shell::cargo(&lint).and_then(|()| shell::cargo(&faults)).into())
+    let each = [&["--all-targets"][..], &["--test", "faults"]]
+        .map(|targets| shell::locked(&[&common[..], targets, &["--", "--deny", "warnings"]].concat()));
+    needs_component("clippy", "clippy", || {
+        each.into_iter().try_for_each(|mut command| shell::run(&mut command)).into()
+    })
+}
+
+fn wasm() -> Outcome {
+    const TARGET: &str = "wasm32-unknown-unknown";
+    let installed = || {
+        let list = shell::output(Command::new("rustup").args(["target", "list", "--installed"]));
+        list.is_some_and(|list| list.lines().any(|line| line == TARGET))
+    };
+    if !installed() {
+        // Whether this worked shows below.
+        let _ = shell::run(Command::new("rustup").args(["target", "add", TARGET]));
+    }
+    if installed() {
+        shell::run(&mut shell::locked(&["check", "--package", "graven-core", "--target", TARGET])).into()
+    } else {
+        Outcome::NotRun {
+            why: format!("the target {TARGET} is missing"),
+            install: format!("rustup target add {TARGET}"),
+        }
+    }
 }
 
 fn doc() -> Outcome {
@@ -92,72 +124,24 @@ fn doc() -> Outcome {
 
 /// Builds the documentation with private items, since the way of an entry leads through private modules.
 pub(crate) fn build_docs() -> Result<(), String> {
-    let common = ["doc", "--no-deps", "--all-features", "--document-private-items"];
+    // With the examples, which have the features of the tests as clippy has them.
+    let common =
+        ["doc", "--no-deps", "--workspace", "--all-features", "--document-private-items", "--examples"];
     // The binary first: it shares its name with the library, whose pages are to be those that stay.
-    for packages in [&["--package", "graven-cli"][..], &["--workspace", "--exclude", "graven-cli"]] {
-        let mut command = shell::cargo_command(&[&common[..], packages].concat());
+    for targets in [&["--bin", "graven"][..], &["--exclude", "graven-cli", "--lib", "--bins"]] {
+        let mut command = shell::locked(&[&common[..], targets].concat());
         shell::run(command.env("RUSTDOCFLAGS", "--deny warnings"))?;
     }
     Ok(())
 }
 
 fn tests() -> Outcome {
-    counted(&mut shell::cargo_command(&[
-        "test",
-        "--workspace",
-        "--lib",
-        "--bins",
-        "--tests",
-        "--examples",
-        "--no-fail-fast",
-    ]))
+    let targets = ["--lib", "--bins", "--tests", "--examples", "--no-fail-fast"];
+    cargo_test::counted(&mut shell::locked(&[&["test", "--workspace"][..], &targets].concat()))
 }
 
 fn doctests() -> Outcome {
-    counted(&mut shell::cargo_command(&["test", "--workspace", "--doc", "--no-fail-fast"]))
-}
-
-fn sim() -> Outcome {
-    shell::cargo(&["run", "--release", "--package", "graven-sim", "--", "--seconds", "30"]).into()
-}
-
-/// Runs `cargo test` and counts; a run in which no test took part has not passed.
-pub(crate) fn counted(command: &mut Command) -> Outcome {
-    let mut sum = Counts::default();
-    let result = shell::run_seen(command, |line| sum.add(line));
-    match result {
-        Err(problem) if sum.failed > 0 => Outcome::Failed(format!("{} tests failed: {problem}", sum.failed)),
-        Err(problem) => Outcome::Failed(problem),
-        Ok(()) if sum.ignored > 0 => {
-            Outcome::Failed(format!("{} tests are ignored, none may be", sum.ignored))
-        }
-        Ok(()) if sum.passed == 0 => Outcome::Failed("no test ran".to_owned()),
-        Ok(()) => Outcome::Passed { tests: Some(sum.passed) },
-    }
-}
-
-/// Adds up the `test result:` lines of the test binaries.
-#[derive(Debug, Default, PartialEq)]
-struct Counts {
-    passed: u64,
-    failed: u64,
-    ignored: u64,
-}
-
-impl Counts {
-    fn add(&mut self, line: &str) {
-        let Some(result) = line.strip_prefix("test result: ") else { return };
-        let words: Vec<&str> = result.split([' ', ';', '.']).filter(|word| !word.is_empty()).collect();
-        for pair in words.windows(2) {
-            let count = pair[0].parse().unwrap_or(0);
-            match pair[1] {
-                "passed" => self.passed += count,
-                "failed" => self.failed += count,
-                "ignored" => self.ignored += count,
-                _ => {}
-            }
-        }
-    }
+    cargo_test::counted(&mut shell::locked(&["test", "--workspace", "--doc", "--no-fail-fast"]))
 }
 
 /// Runs a suite that needs a component of the toolchain, which is installed if it can be.
@@ -180,19 +164,6 @@ fn needs_component(subcommand: &str, component: &str, run: impl FnOnce() -> Outc
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn results_of_several_binaries_add_up() {
-        let mut counts = Counts::default();
-        counts.add(
-            "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.20s",
-        );
-        counts.add("test tree::tests::roots ... ok");
-        counts.add(
-            "test result: FAILED. 4 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1s",
-        );
-        assert_eq!(counts, Counts { passed: 16, failed: 2, ignored: 1 });
-    }
 
     #[test]
     fn no_two_suites_share_a_name() {

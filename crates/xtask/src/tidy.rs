@@ -1,4 +1,4 @@
-//! What no lint can say about the repository: sizes, words, dead files, stale links, leaking dependencies.
+//! What no lint can say about the repository: sizes, words, dead files, stale links, layers, circles of files, dependencies that leak.
 //!
 //! Each rule is a plain function from a file's path and text to findings, so that its tests can show it a bad one.
 
@@ -9,9 +9,17 @@ use std::process::Command;
 use crate::report::Outcome;
 use crate::shell;
 
+mod circles;
+mod code;
 mod documents;
+mod layers;
+mod lock_files;
 mod manifests;
+mod modules;
+mod paths;
+mod sentences;
 mod sources;
+mod whereabouts;
 mod words;
 
 /// A file of the repository: its path from the root, with `/`, and its text.
@@ -59,9 +67,15 @@ fn check() -> Result<(usize, Vec<Finding>), String> {
         sources::check(file, &files, &mut findings);
         manifests::check(file, &mut findings);
         documents::check(file, &files, &mut findings);
+        sentences::check(file, &mut findings);
     }
+    whereabouts::check(&files, &mut findings);
+    let crates = modules::crates(&files);
+    layers::check(&crates, &mut findings);
+    circles::check(&crates, &mut findings);
     sources::check_steps(&files, &mut findings);
     manifests::check_trees(&mut findings);
+    lock_files::check(&mut findings);
     Ok((files.len(), findings))
 }
 

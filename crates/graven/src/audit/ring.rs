@@ -9,7 +9,7 @@ use graven_core::entry::{BlobRef, Entry};
 use graven_core::line::glance::Glance;
 
 use super::native::{audit_category, audit_entry, audit_outcome};
-use super::shared::Told;
+use super::unwritten::Told;
 use super::{AuditCategory, AuditEntry};
 use crate::engine::ring::Snapshot;
 use crate::error::Error;

@@ -8,8 +8,10 @@ use serde_json::Value;
 use super::native::{self, Correlation};
 use super::ring::{Found, Kept};
 use super::sink::Sink;
+use super::unwritten::{Told, Unwritten, say};
 use super::{AuditCategory, AuditEntry, AuditOutcome};
 use crate::error::{Error, ErrorKind};
+use crate::lasting::Attempts;
 use crate::reader::Reader;
 use crate::record::blocking::blocking;
 use crate::record::recording::Receipt;
@@ -27,13 +29,6 @@ pub(super) struct Shared {
     pub(super) kept: Arc<Kept>,
     /// The file, if there is to be one.
     pub(super) sink: Option<Arc<Sink>>,
-}
-
-/// Whether the caller learns what came of an entry. If not, one that is lost is counted in the trail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Told {
-    Yes,
-    No,
 }
 
 impl Shared {
@@ -96,7 +91,7 @@ impl Shared {
         correlation: &Correlation,
         told: Told,
     ) -> Result<Receipt, Unwritten> {
-        let mut again = true;
+        let mut attempts = Attempts::default();
         loop {
             let mut waiting = Waiting { redactor: &self.redactor, sink, told, entry: Some(entry) };
             let trail = sink.trail().await;
@@ -111,9 +106,7 @@ impl Shared {
             let from = trail.len();
             match trail.record_filled(native::entry(&entry, correlation)).await {
                 Ok(receipt) => return Ok(receipt),
-                Err(error) if again && !error.may_be_recorded() && trail.poisoned().is_some() => {
-                    again = false
-                }
+                Err(error) if attempts.once_more(&trail, &error) => {}
                 Err(error) => {
                     // As the trail has it, if it has it.
                     native::redact(&trail.redactor(), &mut entry);
@@ -177,14 +170,6 @@ impl Drop for Shared {
     }
 }
 
-/// An entry that was not recorded, or perhaps not.
-pub(super) struct Unwritten {
-    pub(super) entry: AuditEntry,
-    pub(super) error: Error,
-    /// If it is in the trail all the same, it is not before this index.
-    pub(super) from: u64,
-}
-
 /// An entry whose caller waits for the file to be opened, and may give up: then it is not recorded.
 struct Waiting<'a> {
     redactor: &'a Redactor,
@@ -201,15 +186,4 @@ impl Drop for Waiting<'_> {
             let _counted = self.sink.missed(Unwritten { entry, error, from: 0 }, self.told);
         }
     }
-}
-
-/// The event of an entry that the trail did not take.
-pub(super) fn say(entry: &AuditEntry) {
-    crate::record::event::emit(
-        &entry.id,
-        &entry.category,
-        &entry.action,
-        &entry.outcome,
-        entry.principal.as_deref(),
-    );
 }

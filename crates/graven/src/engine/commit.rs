@@ -118,10 +118,7 @@ impl Writer {
     fn close(&mut self) {
         let closed = self.publisher().write_closed();
         match closed {
-            Ok(()) => {
-                let error = Error::new(ErrorKind::Closed, "the trail is closed: open it again");
-                self.engine.seal.end(error);
-            }
+            Ok(()) => self.engine.seal.end(Error::closed()),
             Err(error) => self.engine.poison(error),
         }
     }

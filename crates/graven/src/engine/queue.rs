@@ -174,7 +174,7 @@ impl Queue {
         Ok(places)
     }
 
-    /// Takes one line of the engine's own, room or not, also while the trail is closing.
+    /// Takes the line of a system entry, room or not, also while the trail is closing.
     pub(crate) fn push_system(&self, line: &mut Line<'_>) -> Result<Place, Error> {
         self.push_regardless(line, false)
     }
@@ -251,7 +251,7 @@ impl Queue {
     /// Takes nothing more; what is there will still be written, and behind it the last line, unless this was closed
     /// before.
     pub(crate) fn close(&self, last: Option<&mut Line<'_>>) {
-        self.end(Error::new(ErrorKind::Closed, "the trail is closed: open it again"), last);
+        self.end(Error::closed(), last);
     }
 
     /// Takes nothing more, and answers all that is still here with the error: it was never written. What nobody waits
@@ -300,7 +300,7 @@ impl Queue {
         if let Some(last) = last.filter(|_| state.ended.is_none()) {
             state.append(last);
         }
-        // A failure outranks a close, under which our own lines are still taken.
+        // A failure outranks a close, under which system entries are still taken.
         if state.ended.as_ref().is_none_or(|ended| ended.kind() == ErrorKind::Closed) {
             state.ended = Some(error);
         }

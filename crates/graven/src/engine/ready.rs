@@ -25,7 +25,7 @@ pub(crate) struct Ready {
     pub(crate) recovered: Recovered,
     pub(crate) lost: Arc<Lost>,
     /// The entries that say what happened before this opening.
-    pub(crate) own: Vec<SystemLine>,
+    pub(crate) system_entries: Vec<SystemLine>,
 }
 
 /// A trail in order, ready for its engine.

@@ -1,4 +1,4 @@
-//! The engine's own entries, of the reserved category `trail`: what happened to the trail itself.
+//! System entries: what the engine records about the trail itself, in the reserved category `trail`.
 
 use graven_core::entry::{Category, Entry, Outcome};
 use graven_core::hash::{Hash, leaf_hash};
@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::queue::Line;
 use crate::seam::clock::{Clock, id_at};
 
-/// A finished line of the engine's own.
+/// The finished line of a system entry.
 #[derive(Debug)]
 pub(crate) struct SystemLine {
     pub(crate) bytes: Vec<u8>,
@@ -21,14 +21,14 @@ impl SystemLine {
     }
 }
 
-/// Makes an entry of the engine's own.
+/// Makes a system entry.
 pub(crate) fn system_line(clock: &dyn Clock, action: &str, detail: &impl Serialize) -> SystemLine {
     let mut entry = Entry::new(Category::Trail, action, Outcome::Success).detail(detail);
     complete(&mut entry, clock);
     let mut bytes = Vec::with_capacity(512);
     // Never a blob: our details are a few numbers and names.
-    let blob = entry.append_line(0, &mut bytes).expect("our own entries are well-formed");
-    assert!(blob.is_none(), "our own details fit a line");
+    let blob = entry.append_line(0, &mut bytes).expect("system entries are well-formed");
+    assert!(blob.is_none(), "details of system entries fit a line");
     let hash = leaf_hash(&bytes);
     SystemLine { bytes, hash }
 }

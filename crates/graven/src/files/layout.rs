@@ -80,7 +80,7 @@ impl Layout {
     pub fn meta(&self) -> PathBuf {
         self.dir.join("graven.json")
     }
-    /// `settings.json`: the terms that the trail was last opened under.
+    /// `settings.json`: the settings that the trail remembers from its last opening.
     pub fn settings(&self) -> PathBuf {
         self.dir.join("settings.json")
     }

@@ -47,17 +47,12 @@ impl Meta {
     /// Reads `graven.json`. An error of kind `NotFound` when there is none, `Data` when it cannot be read.
     pub fn read(disk: &dyn Disk, layout: &Layout) -> Result<Meta, Error> {
         let path = layout.meta();
-        let bytes = durable::read_file(disk, &path).map_err(|source| {
-            let kind = match source.kind() {
-                io::ErrorKind::NotFound => ErrorKind::NotFound,
-                _ => ErrorKind::Unavailable,
-            };
-            let hint = if kind == ErrorKind::NotFound { "; make a trail with `graven init`" } else { "" };
-            Error::with_source(
-                kind,
-                format!("no trail at {}: cannot read {}{hint}", layout.dir().display(), path.display()),
-                source,
-            )
+        let bytes = durable::read_file(disk, &path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => Error::no_trail(layout.dir()),
+            _ => {
+                let message = format!("cannot read {}", path.display());
+                Error::with_source(ErrorKind::Unavailable, message, source)
+            }
         })?;
         Meta::parse(&bytes)
             .map_err(|problem| Error::new(ErrorKind::Data, format!("{}: {problem}", path.display())))

@@ -5,6 +5,7 @@
 //! done again.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use graven_core::checkpoint::Checkpoint;
@@ -15,6 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, ErrorKind};
 use crate::files::durable;
 use crate::files::layout::Layout;
+use crate::files::lines::each_block;
 use crate::files::live::create_live;
 use crate::files::meta::{Meta, SEGMENT_BYTES, VERSION};
 use crate::files::notes::sign;
@@ -218,18 +220,14 @@ fn move_aside(disk: &dyn Disk, layout: &Layout) -> io::Result<Option<Adopted>> {
 fn summary(disk: &dyn Disk, path: &Path) -> io::Result<(String, u64, u64)> {
     let file = disk.open(path, Open::Read)?;
     let mut hasher = Sha256::new();
-    let mut block = vec![0; 1 << 20];
     let (mut bytes, mut lines) = (0, 0);
-    loop {
-        let read = durable::read_full_at(&*file, &mut block, bytes)?;
-        if read == 0 {
-            let hash = Hash::from_bytes(hasher.finalize().into());
-            return Ok((hash.to_hex(), bytes, lines));
-        }
-        hasher.update(&block[..read]);
-        bytes += read as u64;
-        lines += memchr::memchr_iter(b'\n', &block[..read]).count() as u64;
-    }
+    let _ended = each_block(&*file, |offset, block| {
+        hasher.update(block);
+        bytes = offset + block.len() as u64;
+        lines += memchr::memchr_iter(b'\n', block).count() as u64;
+        ControlFlow::<()>::Continue(())
+    })?;
+    Ok((Hash::from_bytes(hasher.finalize().into()).to_hex(), bytes, lines))
 }
 
 /// `<path>.before-graven`, or the first `<path>.before-graven-<n>` that nothing has.

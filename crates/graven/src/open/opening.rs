@@ -9,19 +9,19 @@ use crate::open::persisted_settings::PersistedSettings;
 use crate::seam::clock::Clock;
 use crate::settings::Settings;
 
-/// What an opening puts on record about itself: other terms than before, and that it took place.
-pub(crate) fn opening(
+/// The entries of an opening.
+pub(super) fn opening(
     clock: &dyn Clock,
     before: &PersistedSettings,
-    terms: &PersistedSettings,
+    now: &PersistedSettings,
     settings: &Settings,
     meta: &Meta,
 ) -> Vec<SystemLine> {
     let changed =
-        terms.changes_since(before).map(|changes| system_line(clock, system_actions::SETTINGS, &changes));
+        now.changes_since(before).map(|changes| system_line(clock, system_actions::SETTINGS, &changes));
     let opened = settings.life_signs.then(|| {
         let detail =
-            json!({"version": env!("CARGO_PKG_VERSION"), "key": meta.key.to_string(), "settings": terms});
+            json!({"version": env!("CARGO_PKG_VERSION"), "key": meta.key.to_string(), "settings": now});
         system_line(clock, system_actions::OPENED, &detail)
     });
     changed.into_iter().chain(opened).collect()

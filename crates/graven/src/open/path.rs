@@ -20,8 +20,7 @@ pub(super) fn canonical_layout(settings: &Settings, machine: &Machine) -> Result
     };
     let there = || durable::exists(disk, &found.meta()).map_err(|source| unusable(found.dir(), source));
     if !settings.create && !there()? {
-        let message = format!("no trail at {}; make one with `graven init`", settings.path.display());
-        return Err(Error::new(ErrorKind::NotFound, message));
+        return Err(Error::no_trail(&settings.path));
     }
     if found == Layout::in_dir(found.dir()) {
         durable::create_dir_all(disk, found.dir()).map_err(|source| unusable(found.dir(), source))?;

@@ -1,12 +1,12 @@
-//! The terms that a trail is kept under: the settings that decide what gets into it without its callers' knowledge.
+//! The settings that a trail remembers: those that decide what gets into it without its callers' knowledge.
 //!
-//! A trail remembers them in `settings.json`, and an opening under other terms than the last says so in an entry
-//! `trail.settings`. The file holds what is not the default, and a trail without it was kept under the defaults.
-//! The entry is durable before the file is replaced: a crash between the two has the next opening say it again.
+//! They stand in `settings.json`. An opening with different ones records the difference in an entry `trail.settings`.
+//! The file holds what is not the default; a trail without the file was kept with the defaults. The entry is durable
+//! before the file is replaced: after a crash between the two, the next opening records the difference again.
 //!
-//! Which key its marks are under is one of them: whoever puts another one there ends what equal marks say.
+//! The redaction key is one of them: after it is replaced, equal secrets no longer have equal marks.
 //!
-//! What a caller is told of is none of the terms: neither how long it waits, nor how large a detail may be.
+//! Settings whose effect a caller is told of are not among them: how long it waits, and how large a detail may be.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,8 +21,8 @@ use crate::seam::clock::milliseconds;
 use crate::seam::disk::Disk;
 use crate::settings::{Settings, WhenFull};
 
-/// The name of the key that the marks are under. There is no default to differ from: a trail that has remembered none
-/// is older than this, and the one that it has is no change.
+/// Which redaction key the trail has. It has no default: a trail that remembers none is older than this setting, and
+/// then the key is not reported as a change.
 const REDACTION_KEY: &str = "redaction_key";
 
 /// Settings by name; those that are the default are left out.
@@ -36,7 +36,7 @@ pub(crate) struct Changes {
     changed: BTreeMap<String, Change>,
 }
 
-/// A setting before and now; `null` is the default.
+/// A setting before and now; `null` stands for the default.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Change {
     from: Value,
@@ -44,7 +44,7 @@ struct Change {
 }
 
 impl PersistedSettings {
-    /// The terms of these settings.
+    /// The part of these settings that is remembered.
     pub(crate) fn of(settings: &Settings) -> PersistedSettings {
         let word = |policy: &WhenFull| if *policy == WhenFull::Drop { "drop" } else { "wait" };
         let general = word(&settings.when_full);
@@ -54,26 +54,26 @@ impl PersistedSettings {
             .map(|(category, policy)| (category.as_str(), word(policy)))
             .filter(|(_, policy)| *policy != general)
             .collect();
-        let mut terms = BTreeMap::new();
+        let mut values = BTreeMap::new();
         let mut set =
-            |name: &str, value: Option<Value>| terms.extend(value.map(|value| (name.into(), value)));
+            |name: &str, value: Option<Value>| values.extend(value.map(|value| (name.into(), value)));
         set("when_full", (general != "wait").then(|| general.into()));
         set("when_full_by_category", (!special.is_empty()).then(|| serde_json::json!(special)));
-        set("redaction", settings.redaction.terms());
+        set("redaction", settings.redaction.persisted());
         set("life_signs", settings.life_signs.then(|| true.into()));
-        set("flood_control", settings.flood.map(|flood| flood.terms()));
+        set("flood_control", settings.flood.map(|flood| flood.persisted()));
         set("heartbeat_ms", settings.heartbeat.map(|every| milliseconds(every).into()));
-        PersistedSettings(terms)
+        PersistedSettings(values)
     }
 
-    /// These, and the key that the marks are under.
+    /// With the redaction key.
     pub(crate) fn with_key_of(mut self, redactor: &Redactor) -> PersistedSettings {
         self.0.insert(REDACTION_KEY.to_owned(), redactor.key_id().into());
         self
     }
 
-    /// The terms that the trail was last opened under. A file that cannot be understood says nothing, so the terms of
-    /// now are put on record again.
+    /// The settings of the last opening. A file that cannot be parsed counts as empty, so that all settings are recorded
+    /// again.
     pub(crate) fn read(disk: &dyn Disk, layout: &Layout) -> Result<PersistedSettings, Error> {
         let path = layout.settings();
         match durable::read_file(disk, &path) {
@@ -86,7 +86,7 @@ impl PersistedSettings {
         }
     }
 
-    /// Has the trail remember these; a file that says so already is left alone.
+    /// Writes them to `settings.json`, unless the file holds them already.
     pub(crate) fn remember(&self, disk: &dyn Disk, layout: &Layout) -> Result<(), Error> {
         if PersistedSettings::read(disk, layout)? == *self {
             return Ok(());
@@ -99,11 +99,12 @@ impl PersistedSettings {
         })
     }
 
-    /// What is other than before, if anything is.
+    /// What has changed since `before`, if anything has.
     pub(crate) fn changes_since(&self, before: &PersistedSettings) -> Option<Changes> {
         let names: BTreeSet<&String> = before.0.keys().chain(self.0.keys()).collect();
-        let value =
-            |terms: &PersistedSettings, name: &String| terms.0.get(name).cloned().unwrap_or(Value::Null);
+        let value = |settings: &PersistedSettings, name: &String| {
+            settings.0.get(name).cloned().unwrap_or(Value::Null)
+        };
         let changed: BTreeMap<String, Change> = names
             .into_iter()
             .filter(|name| *name != REDACTION_KEY || before.0.contains_key(*name))
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn how_long_a_caller_waits_is_none_of_the_terms() {
+    fn how_long_a_caller_waits_is_not_remembered() {
         let patient = Settings::new("t").when_full(WhenFull::Wait(Duration::from_secs(60)));
         assert_eq!(PersistedSettings::of(&patient), PersistedSettings::default());
     }

@@ -1,6 +1,7 @@
 //! Makes `tiles/` again from the segments. The signed checkpoint is the judge.
 
-use std::path::{Path, PathBuf};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use graven_core::checkpoint::Checkpoint;
@@ -10,10 +11,8 @@ use crate::error::{Error, ErrorKind};
 use crate::files::durable;
 use crate::files::layout::Layout;
 use crate::files::levels::Levels;
+use crate::files::lines::each_line;
 use crate::seam::disk::{Disk, Open};
-
-/// How much of a segment is read at a time; a line is shorter.
-const BLOCK_BYTES: usize = 1 << 20;
 
 /// How many leaves are appended at a time.
 const LEAVES_AT_ONCE: usize = 4_096;
@@ -62,54 +61,26 @@ fn each_leaf(
     let mut left = limit;
     let mut leaves = Vec::with_capacity(LEAVES_AT_ONCE);
     for path in files {
-        each_line(disk, path, |line| {
+        let unreadable = |source| {
+            Error::with_source(ErrorKind::Unavailable, format!("cannot read {}", path.display()), source)
+        };
+        let file = disk.open(path, Open::Read).map_err(unreadable)?;
+        let ended = each_line(&*file, |line| {
             if left == 0 {
-                return Ok(false);
+                return ControlFlow::Break(Ok(()));
             }
             left -= 1;
             leaves.push(leaf_hash(line));
-            if leaves.len() == LEAVES_AT_ONCE {
-                call(&leaves)?;
-                leaves.clear();
+            if leaves.len() < LEAVES_AT_ONCE {
+                return ControlFlow::Continue(());
             }
-            Ok(true)
-        })?;
+            let called = call(&leaves);
+            leaves.clear();
+            if called.is_err() { ControlFlow::Break(called) } else { ControlFlow::Continue(()) }
+        });
+        if let ControlFlow::Break(stopped) = ended.map_err(unreadable)? {
+            stopped?;
+        }
     }
     call(&leaves)
-}
-
-/// Calls with each complete line of a file, until told to stop.
-fn each_line(
-    disk: &dyn Disk,
-    path: &Path,
-    mut call: impl FnMut(&[u8]) -> Result<bool, Error>,
-) -> Result<(), Error> {
-    let unreadable = |source| {
-        Error::with_source(ErrorKind::Unavailable, format!("cannot read {}", path.display()), source)
-    };
-    let file = disk.open(path, Open::Read).map_err(unreadable)?;
-    let mut buffer = vec![0; BLOCK_BYTES];
-    // `buffer[..kept]` is the beginning of a line whose end was not read yet.
-    let (mut offset, mut kept) = (0, 0);
-    loop {
-        if kept == buffer.len() {
-            // Longer than any line of ours: not a line, and what follows cannot be told apart.
-            return Ok(());
-        }
-        let read = durable::read_full_at(&*file, &mut buffer[kept..], offset).map_err(unreadable)?;
-        offset += read as u64;
-        let end = kept + read;
-        let mut start = 0;
-        for newline in memchr::memchr_iter(b'\n', &buffer[..end]) {
-            if !call(&buffer[start..newline])? {
-                return Ok(());
-            }
-            start = newline + 1;
-        }
-        if read == 0 {
-            return Ok(());
-        }
-        buffer.copy_within(start..end, 0);
-        kept = end - start;
-    }
 }

@@ -8,9 +8,8 @@ use graven_core::entry::system_actions;
 
 use crate::engine::counters::Lost;
 use crate::engine::held::Lock;
-use crate::engine::queue::{Line, Place};
-use crate::engine::ready::Ready;
-use crate::engine::ready::Recovered;
+use crate::engine::queue::Place;
+use crate::engine::ready::{Ready, Recovered};
 use crate::engine::shared::Engine;
 use crate::engine::system_entries::{SystemLine, system_line};
 use crate::error::{Error, ErrorKind};
@@ -41,31 +40,19 @@ pub(crate) struct Slot {
     lost: Arc<Lost>,
 }
 
-/// Opens a trail, or joins the handles that have it open.
-pub(crate) fn open(settings: Settings, machine: Machine) -> Result<Arc<Handle>, Error> {
+/// Opens a trail, or joins the handles that have it open. A repair joins none: it is refused while there are any.
+pub(crate) fn open(settings: Settings, machine: Machine, mode: Mode) -> Result<Arc<Handle>, Error> {
     let layout = canonical_layout(&settings, &machine)?;
     let slot = slot(&machine, &layout);
     let mut current = slot.handle.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(handle) = current.upgrade()
-        && handle.engine.is_open()
-    {
-        return Ok(handle);
-    }
-    let handle = Arc::new(start(machine, layout, settings, &slot, Mode::Open)?);
-    *current = Arc::downgrade(&handle);
-    Ok(handle)
-}
-
-/// Opens a trail that nobody has open, putting in order on an operator's word what opening refuses.
-pub(crate) fn repair(settings: Settings, machine: Machine) -> Result<Arc<Handle>, Error> {
-    let layout = canonical_layout(&settings, &machine)?;
-    let slot = slot(&machine, &layout);
-    let mut current = slot.handle.lock().unwrap_or_else(PoisonError::into_inner);
-    if current.upgrade().is_some_and(|handle| handle.engine.is_open()) {
+    if let Some(handle) = current.upgrade().filter(|handle| handle.engine.is_open()) {
+        if mode == Mode::Open {
+            return Ok(handle);
+        }
         let message = format!("{} is open in this process: close it first", layout.dir().display());
         return Err(Error::new(ErrorKind::Unavailable, message));
     }
-    let handle = Arc::new(start(machine, layout, settings, &slot, Mode::Repair)?);
+    let handle = Arc::new(start(machine, layout, settings, &slot, mode)?);
     *current = Arc::downgrade(&handle);
     Ok(handle)
 }
@@ -76,7 +63,8 @@ fn slot(machine: &Machine, layout: &Layout) -> Arc<Slot> {
     Arc::clone(trails.entry(name).or_default())
 }
 
-/// Makes a trail ready for one who takes the engine's steps himself; `slot` is what his process knows of it.
+/// Like [`open`], but starts no threads: the simulator drives the engine's steps. `slot` is its process's entry for this
+/// trail.
 #[cfg(feature = "sim")]
 pub(crate) fn ready_in(
     slot: &Arc<Slot>,
@@ -97,33 +85,32 @@ fn start(
     mode: Mode,
 ) -> Result<Handle, Error> {
     let mut ready = make_ready(machine, layout, settings, slot, mode)?;
-    let own = std::mem::take(&mut ready.own);
+    let system_entries = std::mem::take(&mut ready.system_entries);
     let (engine, threads) = Engine::start(ready)?;
     let handle = Handle::new(Arc::clone(&engine), Some(threads));
-    if let Some(place) = put_on_record(&engine, own)? {
+    if let Some(place) = queue_system_entries(&engine, system_entries)? {
         // What a crash left is on record, and sealed, before anybody uses the trail.
         handle.wait(&place.completion)?;
         handle.seal(place.index + 1)?;
     }
-    remember_terms(&engine)?;
+    remember_settings(&engine)?;
     Ok(handle)
 }
 
-/// Queues the entries that say what happened before this opening, and the losses; the place of the last of the first.
-pub(crate) fn put_on_record(engine: &Engine, own: Vec<SystemLine>) -> Result<Option<Place>, Error> {
+/// Queues the system entries of an opening, then the losses; the place of the last of the former.
+pub(crate) fn queue_system_entries(engine: &Engine, lines: Vec<SystemLine>) -> Result<Option<Place>, Error> {
     let mut last = None;
-    for line in own {
-        last =
-            Some(engine.queue.push_system(&mut Line { bytes: &line.bytes, hash: line.hash, blob: None })?);
+    for line in lines {
+        last = Some(engine.queue.push_system(&mut line.to_queue())?);
     }
     engine.announce_losses();
     Ok(last)
 }
 
-/// Has the trail remember the terms that it is kept under from now on. Not before what changed is on record.
-pub(crate) fn remember_terms(engine: &Engine) -> Result<(), Error> {
-    let terms = PersistedSettings::of(&engine.settings).with_key_of(&engine.redactor);
-    terms.remember(&*engine.machine.disk, &engine.layout)
+/// Writes `settings.json`. Called once the entry that names the changes is durable.
+pub(crate) fn remember_settings(engine: &Engine) -> Result<(), Error> {
+    let settings = PersistedSettings::of(&engine.settings).with_key_of(&engine.redactor);
+    settings.remember(&*engine.machine.disk, &engine.layout)
 }
 
 /// Locks, and creates or recovers.
@@ -141,22 +128,21 @@ fn make_ready(
         durable::exists(&*machine.disk, &layout.meta()).map_err(|source| unusable(layout.dir(), source))?;
     if !is_trail {
         if !settings.create {
-            let message = format!("no trail at {}; make one with `graven init`", layout.dir().display());
-            return Err(Error::new(ErrorKind::NotFound, message));
+            return Err(Error::no_trail(layout.dir()));
         }
         adopted = create::create(&machine, &layout, &settings)?;
     }
     let before = PersistedSettings::read(&*machine.disk, &layout)?;
     let mut recovered = recovery::recover(&machine, &layout, &settings, lock, mode)?;
-    let terms = PersistedSettings::of(&settings).with_key_of(&recovered.redactor);
-    let mut own = own_entries(&machine, &mut recovered, adopted, mode);
-    own.extend(opening::opening(&*machine.clock, &before, &terms, &settings, &recovered.meta));
+    let now = PersistedSettings::of(&settings).with_key_of(&recovered.redactor);
+    let mut system_entries = what_happened(&machine, &mut recovered, adopted, mode);
+    system_entries.extend(opening::opening(&*machine.clock, &before, &now, &settings, &recovered.meta));
     let lost = Arc::clone(&slot.lost);
-    Ok(Ready { machine, layout, settings, recovered, lost, own })
+    Ok(Ready { machine, layout, settings, recovered, lost, system_entries })
 }
 
 /// The entries that say what happened before this opening.
-fn own_entries(
+fn what_happened(
     machine: &Machine,
     recovered: &mut Recovered,
     adopted: Option<Adopted>,

@@ -4,7 +4,7 @@
 //! look like: behind a flag or in an address anything is a secret, in code only what looks like one.
 
 use super::names::{self, Kind, Named};
-use super::scan::Scan;
+use super::text::Scan;
 use super::{mark, value};
 
 type Found = Option<(usize, usize, &'static str)>;

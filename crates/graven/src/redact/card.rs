@@ -1,8 +1,6 @@
 //! Card numbers: groups of digits as issuers print them, of an issuer's range, with the right check digit.
 
-use super::scan::Scan;
-
-pub(super) const RULE: &str = "card-number";
+use super::text::Scan;
 
 /// A range of first digits: how many, from, to; and how many digits there are in all.
 const ISSUERS: &[(u32, u64, u64, &[usize])] = &[

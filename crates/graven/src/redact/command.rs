@@ -2,10 +2,9 @@
 //!
 //! Such a flag means other things to other programs, so that the program must be named before it.
 
-use super::scan::Scan;
+use super::rules::COMMAND;
+use super::text::Scan;
 use super::value;
-
-pub(super) const RULE: &str = "command-secret";
 
 /// How a program takes its secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +76,7 @@ pub(super) fn find(scan: &mut Scan<'_>, at: usize) -> Option<(usize, usize, &'st
     let end = bytes[start..].iter().position(is_end).map_or(bytes.len(), |length| start + length);
     scan.work(end - start);
     let (skipped, length) = form.secret(&scan.text[start..end])?;
-    Some((start + skipped, start + skipped + length, RULE))
+    Some((start + skipped, start + skipped + length, COMMAND))
 }
 
 /// What was seen of a command line.

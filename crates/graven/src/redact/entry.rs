@@ -2,9 +2,10 @@
 
 use graven_core::entry::{Agent, Category, Detail, Entry, EntryError, ID_BYTES_MAX, Source};
 
+use super::inner::Inner;
 use super::json::Walk;
-use super::mark::WHOLE;
-use super::redactor::{Inner, Redactor};
+use super::redactor::Redactor;
+use super::rules::WHOLE;
 use crate::error::{Error, ErrorKind};
 
 impl Redactor {

@@ -8,8 +8,9 @@ use std::borrow::Cow;
 use graven_core::json::scan::{scalar_end, skip_blanks, string_end, value_end};
 
 use super::command::{Form, Line};
+use super::inner::{Finding, Inner};
 use super::names::{self, Kind, Named};
-use super::redactor::{Finding, Inner};
+use super::rules::{CARD, COMMAND};
 use super::{card, mark, value};
 
 /// Members that say what another member, `value`, is the value of.
@@ -112,8 +113,8 @@ impl<'a> Walk<'a> {
                 let (start, end) = self.pass(scalar_end);
                 let number = &self.bytes()[start..end];
                 let digits = number.len() >= 13 && number.iter().all(u8::is_ascii_digit);
-                if digits && card::is_card(number) && !self.redactor.rules.is_exempt(card::RULE) {
-                    self.edit_whole(card::RULE, start, end, &self.text[start..end]);
+                if digits && card::is_card(number) && !self.redactor.rules.is_exempt(CARD) {
+                    self.edit_whole(CARD, start, end, &self.text[start..end]);
                 }
             }
         }
@@ -262,11 +263,10 @@ impl<'a> Walk<'a> {
     fn argument(&mut self, form: Form, start: usize, end: usize, text: &str) -> bool {
         let Some((skipped, _)) = form.secret(text) else { return false };
         let (open, secret) = text.split_at(skipped);
-        if mark::is_known(&self.redactor.rules, secret) || self.redactor.rules.is_exempt(super::command::RULE)
-        {
+        if mark::is_known(&self.redactor.rules, secret) || self.redactor.rules.is_exempt(COMMAND) {
             return false;
         }
-        let mark = self.found(super::command::RULE, secret);
+        let mark = self.found(COMMAND, secret);
         self.edit(start, end, quoted(&format!("{open}{mark}")));
         true
     }
@@ -276,11 +276,11 @@ impl<'a> Walk<'a> {
         let (flag, secret) = text.split_at(2);
         if mark::is_known(&self.redactor.rules, secret)
             || value::is_variable(secret)
-            || self.redactor.rules.is_exempt(super::command::RULE)
+            || self.redactor.rules.is_exempt(COMMAND)
         {
             return false;
         }
-        let mark = self.found(super::command::RULE, secret);
+        let mark = self.found(COMMAND, secret);
         self.edit(start, end, quoted(&format!("{flag}{mark}")));
         true
     }

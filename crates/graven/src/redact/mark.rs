@@ -7,10 +7,8 @@ use graven_core::hash::hex;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::scan::Rules;
-use super::{card, names, shapes};
-use crate::redact::command;
-use crate::redact::tokens::TOKENS;
+use super::rules::{RULE_BYTES_MAX, is_rule};
+use super::text::Rules;
 
 const BEGIN: &str = "[redacted:";
 const DIGITS: usize = 12;
@@ -87,29 +85,6 @@ fn end_of_known(rules: &Rules, text: &str, start: usize, end: usize) -> Option<u
     let from = start.saturating_sub(MARK_BYTES_MAX);
     let mut begins = memchr::memchr_iter(b'[', &text.as_bytes()[from..end]);
     begins.find_map(|at| known_at(rules, text, from + at).filter(|ends| *ends > start))
-}
-
-/// The most bytes that the name of a rule may have.
-pub(super) const RULE_BYTES_MAX: usize = 32;
-
-/// The rule of a detail that had to go as a whole, and of an id that would have become too long.
-pub(super) const WHOLE: &str = "whole";
-
-/// Whether there is a rule of this name.
-pub(super) fn is_rule(rules: &Rules, name: &str) -> bool {
-    is_built_in(name) || rules.own.iter().any(|own| own.name() == name)
-}
-
-/// Whether this is the name of a rule that is always there.
-pub(super) fn is_built_in(name: &str) -> bool {
-    built_in().any(|rule| rule == name)
-}
-
-/// The names of the rules that are always there; some more than once.
-pub(super) fn built_in() -> impl Iterator<Item = &'static str> {
-    let tokens = TOKENS.iter().map(|token| token.rule);
-    let others = [card::RULE, command::RULE, WHOLE].into_iter();
-    tokens.chain(names::RULES.iter().copied()).chain(shapes::RULES.iter().copied()).chain(others)
 }
 
 #[cfg(test)]

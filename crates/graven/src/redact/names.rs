@@ -49,11 +49,6 @@ const SIGNATURE: Named = Named::new("signature", Kind::Query);
 
 /// Every rule that a name can have.
 #[rustfmt::skip]
-pub(super) const RULES: &[&str] = &[
-    "password", "secret", "token", "api-key", "private-key", "key", "credential", "authorization", "cookie",
-    "code", "card-code", "signature",
-];
-
 /// Words that name a secret by themselves.
 #[rustfmt::skip]
 const WORDS: &[(&[&str], Named)] = &[

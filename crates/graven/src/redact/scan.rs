@@ -5,43 +5,10 @@
 
 use super::card;
 use super::gram::{Looker, Suspect, lookers_at, next_suspect};
-use super::own::OwnRule;
+use super::rules::CARD;
+use super::text::{Hit, Rules, Scan};
 use super::tokens::{self, TOKENS};
 use super::{assign, command, mark, shapes};
-
-/// What is looked for.
-#[derive(Debug, Default)]
-pub(super) struct Rules {
-    /// Rules whose hits are left alone, by name.
-    pub(super) exempt: Vec<String>,
-    /// The program's own rules.
-    pub(super) own: Vec<OwnRule>,
-    /// The program's own names of secrets, in words.
-    pub(super) secret_keys: Vec<Vec<String>>,
-}
-
-/// A secret: its place in the text, and the rule that knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Hit<'r> {
-    pub(super) start: usize,
-    pub(super) end: usize,
-    pub(super) rule: &'r str,
-}
-
-/// A text on its way through the rules.
-#[derive(Debug)]
-pub(super) struct Scan<'a> {
-    pub(super) rules: &'a Rules,
-    pub(super) text: &'a str,
-    /// Where to go on, and where the last hit ended.
-    at: usize,
-    ended: usize,
-    /// Up to here digits are known to be no card number, and names to be none of a secret.
-    pub(super) digits_from: usize,
-    pub(super) names_from: usize,
-    /// How many bytes were looked at, those that several rules read counted for each.
-    work: usize,
-}
 
 impl Rules {
     /// Whether there is certainly nothing to find. Own rules are not asked.
@@ -72,26 +39,9 @@ impl Rules {
         }
         (hits, work)
     }
-
-    pub(super) fn is_exempt(&self, rule: &str) -> bool {
-        self.exempt.iter().any(|exempt| exempt == rule)
-    }
 }
 
-impl<'a> Scan<'a> {
-    fn new(rules: &'a Rules, text: &'a str) -> Scan<'a> {
-        Scan { rules, text, at: 0, ended: 0, digits_from: 0, names_from: 0, work: 0 }
-    }
-
-    pub(super) fn bytes(&self) -> &'a [u8] {
-        self.text.as_bytes()
-    }
-
-    /// Counts bytes that a rule has looked at.
-    pub(super) fn work(&mut self, bytes: usize) {
-        self.work += bytes;
-    }
-
+impl Scan<'_> {
     fn next_hit(&mut self) -> Option<Hit<'static>> {
         loop {
             let Some((place, suspect)) = next_suspect(self.bytes(), self.at, self.digits_from) else {
@@ -105,9 +55,7 @@ impl<'a> Scan<'a> {
                 continue;
             }
             let found = match suspect {
-                Suspect::Digits => {
-                    card::find(self, place).map(|(start, end)| Hit { start, end, rule: card::RULE })
-                }
+                Suspect::Digits => card::find(self, place).map(|(start, end)| Hit { start, end, rule: CARD }),
                 Suspect::Gram(_) => {
                     lookers_at(self.bytes(), place).find_map(|looker| self.look(looker, place))
                 }

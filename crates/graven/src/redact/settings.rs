@@ -1,8 +1,8 @@
 //! What a program says about redaction: its own rules, its own names of secrets, and what to leave alone.
 
-use super::mark::{RULE_BYTES_MAX, is_built_in};
 use super::names::Words;
-use super::own::OwnRule;
+use super::program_rule::ProgramRule;
+use super::rules::{RULE_BYTES_MAX, is_built_in};
 use crate::error::{Error, ErrorKind};
 
 /// What is taken out of entries before they are hashed and written. On by default, with every built-in rule.
@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind};
 #[derive(Debug, Clone)]
 pub struct Redaction {
     pub(super) on: bool,
-    pub(super) rules: Vec<OwnRule>,
+    pub(super) rules: Vec<ProgramRule>,
     /// In words.
     pub(super) secret_keys: Vec<Vec<String>>,
     pub(super) exempt_rules: Vec<String>,
@@ -61,7 +61,7 @@ impl Redaction {
         if is_built_in(name) || self.rules.iter().any(|rule| rule.name() == name) {
             return Err(Error::new(ErrorKind::Invalid, format!("there is already a rule {name:?}")));
         }
-        let rule = OwnRule::new(name, pattern).map_err(|source| {
+        let rule = ProgramRule::new(name, pattern).map_err(|source| {
             let message = format!("the pattern of the rule {name:?} cannot be used");
             Error::with_source(ErrorKind::Invalid, message, source)
         })?;
@@ -93,7 +93,7 @@ impl Redaction {
 
     /// What is put on record when it changes; `None` for the default of version 1. Patterns are only counted by their
     /// hash: they may say what is to be kept secret.
-    pub(crate) fn terms(&self) -> Option<serde_json::Value> {
+    pub(crate) fn persisted(&self) -> Option<serde_json::Value> {
         let hash = |text: &str| graven_core::hash::sha256(text.as_bytes()).to_hex()[..16].to_owned();
         let rules: std::collections::BTreeMap<&str, String> =
             self.rules.iter().map(|rule| (rule.name(), hash(rule.pattern()))).collect();
@@ -126,5 +126,5 @@ impl Redaction {
     }
 }
 
-/// What the terms may take of an entry.
+/// What the persisted settings may take of an entry.
 const TERMS_BYTES_MAX: usize = 16 << 10;

@@ -1,19 +1,9 @@
 //! Secrets that are known by their shape: passwords in addresses, JWTs, private keys, what follows `Bearer`.
 
-use super::scan::Scan;
+use super::rules::{AZURE_CLIENT, BASIC, BEARER, JWT, PEM, TELEGRAM, URL_PASSWORD};
+use super::text::Scan;
 use super::tokens::{ALNUM, HTTP, URL, is_in, run};
 use super::{mark, value};
-
-/// Every rule of this page.
-pub(super) const RULES: &[&str] = &[URL_PASSWORD, JWT, PEM, BEARER, BASIC, AZURE_CLIENT, TELEGRAM];
-
-const URL_PASSWORD: &str = "url-password";
-const JWT: &str = "jwt";
-const PEM: &str = "pem-private-key";
-const BEARER: &str = "bearer";
-const BASIC: &str = "basic-auth";
-const AZURE_CLIENT: &str = "azure-client-secret";
-const TELEGRAM: &str = "telegram-token";
 
 type Found = Option<(usize, usize, &'static str)>;
 

@@ -1,6 +1,6 @@
 //! Tokens that are known by how they begin: one row each, by the formats that their makers publish.
 
-use super::scan::Scan;
+use super::text::Scan;
 
 /// Which bytes follow a prefix: bits of [`CLASSES`].
 type Alphabet = u8;

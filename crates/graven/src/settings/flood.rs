@@ -38,8 +38,8 @@ impl Flood {
         self
     }
 
-    /// As the trail's terms say it.
-    pub(crate) fn terms(&self) -> serde_json::Value {
+    /// As `settings.json` has it.
+    pub(crate) fn persisted(&self) -> serde_json::Value {
         json!({"entries": self.entries, "window_ms": milliseconds(self.window), "kinds_max": self.kinds_max})
     }
 }

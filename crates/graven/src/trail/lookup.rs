@@ -1,12 +1,12 @@
 //! Questions to an open trail about what is stored: receipts, proofs, entries.
 
-use std::ops::{Bound, RangeBounds};
+use std::ops::{Range, RangeBounds};
 
 use graven_core::entry::Entry;
 
 use crate::error::{Error, ErrorKind};
 use crate::prove::{Proof, prove};
-use crate::reader::{Entries, Reader, Record};
+use crate::reader::{Entries, Reader, Record, indexes};
 use crate::record::blocking::blocking;
 use crate::record::recording::Receipt;
 use crate::trail::{Key, Trail};
@@ -50,16 +50,7 @@ impl Trail {
 
     /// The durable entries of a range, in order, read from the files as they are asked for. Reading blocks.
     pub fn entries(&self, range: impl RangeBounds<u64>) -> Result<Entries, Error> {
-        let start = match range.start_bound() {
-            Bound::Included(start) => *start,
-            Bound::Excluded(before) => before.saturating_add(1),
-            Bound::Unbounded => 0,
-        };
-        let end = match range.end_bound() {
-            Bound::Included(last) => last.saturating_add(1),
-            Bound::Excluded(end) => *end,
-            Bound::Unbounded => u64::MAX,
-        };
+        let Range { start, end } = indexes(range);
         // Lines past this are written but perhaps not yet synced.
         let durable = self.len();
         self.reader()?.entries(start.min(durable)..end.min(durable))

@@ -6,10 +6,16 @@ use crate::shell;
 /// Which packages must never be below which of ours, by normal and build dependencies.
 const KEPT_OUT: &[(&str, &[&str])] = &[
     // The engine uses threads: an embedding program chooses its own runtime, or none.
-    ("graven", &["tokio", "async-std", "smol", "axum", "hyper", "clap"]),
+    ("graven", &["async-std", "smol", "clap"]),
     // Pure: neither files nor chance nor a runtime.
-    ("graven-core", &["tokio", "getrandom", "rand", "fastrand", "tempfile"]),
+    ("graven-core", &["getrandom", "rand", "fastrand", "tempfile"]),
 ];
+
+/// The library, and the crates of ours that it is made of.
+const LIBRARY: &[&str] = &["graven", "graven-core", "graven-macros"];
+
+/// What search, server and archive bring is kept out of the whole library: they follow its files, in crates of their own.
+const KEPT_OUT_OF_LIBRARY: &[&str] = &["tantivy", "axum", "tokio", "hyper", "object_store"];
 
 /// Checks one file, if it is the manifest of a package.
 pub(super) fn check(file: &File, findings: &mut Vec<Finding>) {
@@ -35,12 +41,16 @@ pub(super) fn check(file: &File, findings: &mut Vec<Finding>) {
 
 /// Asks cargo what is below our libraries.
 pub(super) fn check_trees(findings: &mut Vec<Finding>) {
-    for (package, kept_out) in KEPT_OUT {
+    for package in LIBRARY {
+        let own = KEPT_OUT.iter().filter(|(name, _)| name == package).flat_map(|(_, kept_out)| *kept_out);
+        let kept_out: Vec<&str> = KEPT_OUT_OF_LIBRARY.iter().chain(own).copied().collect();
+        // With all features: `macros` is one that a program may ask for.
         let arguments =
-            ["tree", "--package", package, "--edges", "normal,build", "--prefix", "none", "--format", "{p}"];
-        match shell::output(&mut shell::cargo_command(&arguments)) {
-            Some(tree) => check_tree(package, kept_out, &tree, findings),
-            None => findings.push(format!("cargo tree --package {package} failed")),
+            ["tree", "--locked", "--package", package, "--all-features", "--edges", "normal,build"];
+        let format = ["--prefix", "none", "--format", "{p}"];
+        match shell::output(&mut shell::cargo_command(&[&arguments[..], &format].concat())) {
+            Some(tree) => check_tree(package, &kept_out, &tree, findings),
+            None => findings.push(format!("cargo tree --locked --package {package} failed")),
         }
     }
 }
@@ -71,6 +81,14 @@ mod tests {
         assert!(findings(&format!("[dependencies]\na.workspace = true\n{lints}")).is_empty());
         assert_eq!(findings(&format!("[dev-dependencies]\na = \"1\"\n{lints}")).len(), 1);
         assert_eq!(findings("[package]\nname = \"a\"\n").len(), 1);
+    }
+
+    #[test]
+    fn a_search_engine_below_the_library_is_found() {
+        let mut found = Vec::new();
+        let tree = "graven v0.1.0\ntantivy v0.25.0\nobject_store v0.12.0\n";
+        check_tree("graven", KEPT_OUT_OF_LIBRARY, tree, &mut found);
+        assert_eq!(found.len(), 2);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Rules for Rust code: one concept a file, functions that can be read, a pure core, no file that nothing includes.
 
+use super::code::{code, is_test};
 use super::{File, Finding};
 
 /// Most files have 50 to 400 lines; one beyond this holds a second concept.
@@ -23,6 +24,9 @@ const IMPURE: &[&str] = &[
     "fastrand",
 ];
 
+/// What the library must not use beside its seam.
+const FILES: &[&str] = &["std::fs", "fs::File"];
+
 /// Checks one file, if it is Rust.
 pub(super) fn check(file: &File, all: &[File], findings: &mut Vec<Finding>) {
     let File { path, text } = file;
@@ -41,19 +45,26 @@ pub(super) fn check(file: &File, all: &[File], findings: &mut Vec<Finding>) {
     for (number, name, lines) in long_functions(text) {
         findings.push(format!("{path}:{number}: `{name}` has {lines} lines, at most {FUNCTION_LINES_MAX}"));
     }
-    if path.starts_with("crates/graven-core/src/") && !is_test(path) {
-        for word in IMPURE.iter().filter(|word| code(text).contains(*word)) {
-            findings
-                .push(format!("{path}: {word}: graven-core knows no files, clock, randomness or threads"));
-        }
-    }
-    if path.starts_with("crates/graven/src/") && !is_test(path) && !path.ends_with("/disk/os.rs") {
-        for word in ["std::fs", "fs::File"].iter().filter(|word| code(text).contains(*word)) {
-            findings.push(format!("{path}: {word}: only disk/os.rs touches files"));
-        }
-    }
+    check_purity(file, findings);
     if !is_included(path, all) {
         findings.push(format!("{path}: no `mod` names this file"));
+    }
+}
+
+/// Checks that the core touches nothing outside, and the library files only by its seam.
+fn check_purity(File { path, text }: &File, findings: &mut Vec<Finding>) {
+    let is_core = path.starts_with("crates/graven-core/src/");
+    let is_library = path.starts_with("crates/graven/src/") && !path.ends_with("/disk/os.rs");
+    if is_test(path) || !(is_core || is_library) {
+        return;
+    }
+    let code = code(text);
+    let (words, why) = match is_core {
+        true => (IMPURE, "graven-core knows no files, clock, randomness or threads"),
+        false => (FILES, "only disk/os.rs touches files"),
+    };
+    for word in words.iter().filter(|word| code.contains(*word)) {
+        findings.push(format!("{path}: {word}: {why}"));
     }
 }
 
@@ -94,16 +105,6 @@ fn function_name(line: &str) -> Option<&str> {
     after.split(|c: char| !c.is_alphanumeric() && c != '_').next().filter(|name| !name.is_empty())
 }
 
-/// A file's code without its unit tests and comments.
-fn code(text: &str) -> String {
-    let tests = text.find("\n#[cfg(test)]").unwrap_or(text.len());
-    text[..tests].lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
-}
-
-fn is_test(path: &str) -> bool {
-    path.ends_with("/tests.rs") || path.contains("/tests/")
-}
-
 /// Whether cargo finds the file by itself, or the file above it has a `mod` for it.
 fn is_included(path: &str, all: &[File]) -> bool {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
@@ -124,7 +125,11 @@ fn is_included(path: &str, all: &[File]) -> bool {
     ];
     let names_it = |line: &str| {
         let line = line.trim_start();
-        let line = line.strip_prefix("pub(crate) ").or_else(|| line.strip_prefix("pub ")).unwrap_or(line);
+        let line = line
+            .strip_prefix("pub(crate) ")
+            .or_else(|| line.strip_prefix("pub(super) "))
+            .or_else(|| line.strip_prefix("pub "))
+            .unwrap_or(line);
         line.strip_prefix("mod ").is_some_and(|rest| rest.trim_end_matches([';', ' ', '{']) == module)
     };
     all.iter().filter(|file| parents.contains(&file.path)).any(|file| file.text.lines().any(names_it))

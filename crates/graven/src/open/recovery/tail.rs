@@ -1,6 +1,7 @@
 //! The end of the live file: what is under the checkpoint, what is past it and good, and what is torn.
 
 use std::io;
+use std::ops::ControlFlow;
 
 use graven_core::entry::Entry;
 use graven_core::hash::{Hash, leaf_hash, sha256};
@@ -8,11 +9,11 @@ use graven_core::tile::{ENTRY_BYTES_MAX, TILE_WIDTH};
 
 use super::{Mode, Segments, list};
 use crate::error::{Error, ErrorKind};
-use crate::files::bounds::GROUP_BYTES_MAX;
-use crate::files::bounds::{UNSEALED_BYTES_MAX, UNSEALED_ENTRIES_MAX};
+use crate::files::bounds::{GROUP_BYTES_MAX, UNSEALED_BYTES_MAX, UNSEALED_ENTRIES_MAX};
 use crate::files::durable;
 use crate::files::layout::Layout;
 use crate::files::levels::Levels;
+use crate::files::lines::each_block;
 use crate::seam::disk::{Disk, File, Open};
 
 /// The end of the live file, from the last full tile on.
@@ -201,23 +202,20 @@ struct Start {
 
 /// The offset after `lines` complete lines.
 fn skip_lines(file: &dyn File, lines: u64) -> io::Result<Start> {
-    let mut buffer = vec![0; 1 << 20];
-    let (mut offset, mut after_line, mut left) = (0, 0, lines);
-    while left > 0 {
-        let read = durable::read_full_at(file, &mut buffer, offset)?;
-        if read == 0 {
-            break;
-        }
-        for at in memchr::memchr_iter(b'\n', &buffer[..read]) {
-            left -= 1;
-            after_line = offset + at as u64 + 1;
-            if left == 0 {
-                break;
+    let mut start = Start { offset: 0, missing: lines };
+    if lines == 0 {
+        return Ok(start);
+    }
+    let _ended = each_block(file, |offset, block| {
+        for at in memchr::memchr_iter(b'\n', block) {
+            start = Start { offset: offset + at as u64 + 1, missing: start.missing - 1 };
+            if start.missing == 0 {
+                return ControlFlow::Break(());
             }
         }
-        offset += read as u64;
-    }
-    Ok(Start { offset: after_line, missing: left })
+        ControlFlow::Continue(())
+    })?;
+    Ok(start)
 }
 
 /// Compares the lines under the checkpoint with their hashes; where they end.

@@ -4,14 +4,14 @@ use regex::Regex;
 
 /// A rule that a program brought.
 #[derive(Debug, Clone)]
-pub(super) struct OwnRule {
+pub(super) struct ProgramRule {
     name: String,
     pattern: Regex,
 }
 
-impl OwnRule {
-    pub(super) fn new(name: &str, pattern: &str) -> Result<OwnRule, regex::Error> {
-        Ok(OwnRule { name: name.to_owned(), pattern: Regex::new(pattern)? })
+impl ProgramRule {
+    pub(super) fn new(name: &str, pattern: &str) -> Result<ProgramRule, regex::Error> {
+        Ok(ProgramRule { name: name.to_owned(), pattern: Regex::new(pattern)? })
     }
 
     pub(super) fn name(&self) -> &str {

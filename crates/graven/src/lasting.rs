@@ -1,0 +1,83 @@
+//! A trail for a program that must not restart after a disk was full: it is opened again when its storage has failed.
+
+mod reopening;
+
+use std::fmt;
+use std::sync::Arc;
+
+use graven_core::entry::Entry;
+
+use crate::actor;
+use crate::error::Error;
+use crate::record::recording::Receipt;
+use crate::trail::Trail;
+
+pub(crate) use reopening::{Attempts, Reopening};
+
+/// A handle that opens its trail again after a failure of storage.
+///
+/// After a failed write or sync a [`Trail`] takes nothing more and has to be opened again. This handle does that, on a
+/// thread of its own, when somebody asks for the trail. The first attempt is made at once. After a further failure in a
+/// row it pauses for 100 ms, and twice as long each time, up to 5 seconds. An entry that is recorded while the trail is
+/// being opened waits for that, at most 5 seconds. Cheap to clone; clones share the trail.
+///
+/// ```
+/// use graven::{Category, Entry, LastingTrail, Outcome, Settings, Trail};
+///
+/// # let folder = tempfile::tempdir().unwrap();
+/// let trail = LastingTrail::from(Trail::open(Settings::new(folder.path().join("trail")))?);
+/// trail.now().record_blocking(Entry::new(Category::Config, "reload", Outcome::Success))?;
+/// # Ok::<(), graven::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct LastingTrail(Arc<Reopening>);
+
+impl From<Trail> for LastingTrail {
+    fn from(trail: Trail) -> LastingTrail {
+        LastingTrail(Reopening::of(trail))
+    }
+}
+
+impl LastingTrail {
+    /// The trail as it is now, without waiting. One that has failed is opened again in the meantime; until then this
+    /// one refuses each entry and says why.
+    pub fn now(&self) -> Trail {
+        self.0.open_if_due();
+        self.0.seen().expect("made of a trail, which stays until another replaces it")
+    }
+
+    /// Records an entry: [`Trail::record`], which first waits for an opening that is due or under way. When the trail
+    /// fails under another entry before it wrote this one, it is opened again and the entry is recorded there.
+    ///
+    /// Nothing happens before the first poll, but the [`Actor`](crate::Actor) is that of the caller.
+    ///
+    /// # Errors
+    /// As [`Trail::record`]; also `Unavailable` when the trail cannot be opened now.
+    pub fn record(&self, mut entry: Entry) -> impl Future<Output = Result<Receipt, Error>> + Send + 'static {
+        let reopening = Arc::clone(&self.0);
+        actor::fill(&mut entry);
+        async move {
+            let mut attempts = Attempts::default();
+            loop {
+                let trail = reopening.trail().await?;
+                match trail.record_filled(entry.clone()).await {
+                    Err(error) if attempts.once_more(&trail, &error) => {}
+                    ended => return ended,
+                }
+            }
+        }
+    }
+
+    /// Queues an entry without waiting, as [`Trail::emit`] does. While the trail is not open, the first 1,024 entries are
+    /// kept with their time and queued once it is open again. The others are counted as lost.
+    pub fn emit(&self, mut entry: Entry) {
+        actor::fill(&mut entry);
+        self.0.emit_filled(entry);
+    }
+}
+
+impl fmt::Debug for LastingTrail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LastingTrail").field(&self.0.seen()).finish()
+    }
+}

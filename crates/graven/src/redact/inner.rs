@@ -1,0 +1,88 @@
+//! What a redactor holds: its rules and its key, and one text on its way through them.
+
+use serde::Serialize;
+
+use super::mark::Key;
+use super::rules::WHOLE;
+use super::text::Rules;
+
+/// How often something is taken out of a text: what stood beside a secret may have hidden the next one. Nearly always
+/// the second look finds nothing; a text that is still not clean after so many goes as a whole.
+const LOOKS_MAX: usize = 4;
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) on: bool,
+    pub(super) rules: Rules,
+    pub(super) key: Key,
+    pub(super) exempt_fields: Vec<String>,
+}
+
+/// A secret that was found, and never the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Finding {
+    /// The rule that found it.
+    pub rule: String,
+    /// The field that it is in, its names joined by dots; empty for a text that is in none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub field: String,
+    /// Where in the text it begins, and how many bytes it has; absent where a whole value went.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<(usize, usize)>,
+    /// What stands in its place.
+    pub replacement: String,
+}
+
+impl Finding {
+    pub(super) fn new(rule: &str, field: &str, place: Option<(usize, usize)>, mark: &str) -> Finding {
+        Finding { rule: rule.to_owned(), field: field.to_owned(), place, replacement: mark.to_owned() }
+    }
+}
+
+impl Inner {
+    /// A text without its secrets, if it had any; which they were; and the work that it took.
+    pub(super) fn text(&self, text: &str, field: &str) -> (Option<String>, Vec<Finding>, usize) {
+        if self.rules.is_clean(text) {
+            return (None, Vec::new(), text.len());
+        }
+        let mut findings = Vec::new();
+        let mut changed: Option<String> = None;
+        let mut work = 0;
+        for look in 0..=LOOKS_MAX {
+            let current = changed.as_deref().unwrap_or(text);
+            let (hits, looked_at) = self.rules.hits(current);
+            work += looked_at;
+            if hits.is_empty() {
+                break;
+            }
+            if look == LOOKS_MAX {
+                let mark = self.key.mark(WHOLE, text);
+                return (Some(mark.clone()), vec![Finding::new(WHOLE, field, None, &mark)], work);
+            }
+            let mut next = String::with_capacity(current.len() + 32 * hits.len());
+            let mut at = 0;
+            for hit in hits {
+                let mark = self.key.mark(hit.rule, &current[hit.start..hit.end]);
+                next.push_str(&current[at..hit.start]);
+                next.push_str(&mark);
+                at = hit.end;
+                // Behind a first change the places are no longer those of the text that was given.
+                let place = (look == 0).then_some((hit.start, hit.end - hit.start));
+                findings.push(Finding::new(hit.rule, field, place, &mark));
+            }
+            next.push_str(&current[at..]);
+            changed = Some(next);
+        }
+        (changed, findings, work)
+    }
+
+    pub(super) fn has_exempt_fields(&self) -> bool {
+        !self.exempt_fields.is_empty()
+    }
+
+    /// Whether a field is left alone.
+    pub(super) fn is_exempt_field(&self, path: &str) -> bool {
+        self.exempt_fields.iter().any(|exempt| exempt == path)
+    }
+}
