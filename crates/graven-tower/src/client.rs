@@ -37,7 +37,7 @@ impl fmt::Display for BadNetwork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:?} is no network: write an address, or an address and its prefix as in 10.0.0.0/8",
+            "{:?} is not a network: write an address, or an address and its prefix as in 10.0.0.0/8",
             self.0
         )
     }

@@ -13,8 +13,8 @@ const TEXT_BYTES_MAX: usize = 1024;
 /// The most principals in `on_behalf_of`; a trail takes no more.
 const ON_BEHALF_OF_MAX: usize = 8;
 
-/// Gives an entry what a field says, if its name has a place there; and then whether it fits there whole. If not, as
-/// much of it as does is in the entry.
+/// Puts a field into the entry, if the entry has a place of that name, and then says whether it fits there whole. If it
+/// does not, the entry has as much of it as fits.
 pub(crate) fn place(entry: &mut Entry, name: &str, value: &Value) -> Option<bool> {
     if let Some(slot) = slot(entry, name) {
         let (text, whole) = fitted(value.as_text());
@@ -42,7 +42,7 @@ pub(crate) fn place(entry: &mut Entry, name: &str, value: &Value) -> Option<bool
     })
 }
 
-/// Trace and span, where `trace_id` and `span_id` do not say them: from OpenTelemetry's names, or W3C's header.
+/// Sets trace and span when the field `trace_id` does not: from OpenTelemetry's names, or from W3C's header.
 pub(crate) fn place_trace(entry: &mut Entry, fields: &Fields) {
     if entry.trace_id.is_some() {
         return;
@@ -57,7 +57,7 @@ pub(crate) fn place_trace(entry: &mut Entry, fields: &Fields) {
     }
 }
 
-/// Who acts, for whom and where, as the fields of a span say it: what the events in it take from it.
+/// The actor that a span's fields describe; the events in the span take it from there.
 pub(crate) fn actor_of(fields: &Fields) -> Actor {
     let mut entry = Entry::new(Category::Api, "", Outcome::Success);
     for (name, value) in fields.iter() {

@@ -18,7 +18,7 @@
 //! trail.flush_blocking()?;
 //! let entry = trail.recent(1).remove(0);
 //! assert_eq!((entry.action.as_str(), entry.category), ("login", graven::Category::Auth));
-//! // At the end of a program: a subscriber that is set for good is never dropped, so nobody else closes the trail.
+//! // At the end of a program: a global subscriber is never dropped, so it does not close the trail.
 //! trail.close_blocking()?;
 //! # Ok::<(), graven::Error>(())
 //! ```
@@ -53,9 +53,9 @@
 //! What `#[instrument(target = "audit", err, ret)]` reports of a function's result is kept with its span: see
 //! [`AuditLayer`].
 //!
-//! Who acts, for whom and where, which session, request and trace: what an event or span does not say itself, it takes
-//! from the audit spans around it, the innermost first; then from the [`Actor`](graven::Actor) in which the span was
-//! opened; then from that of now.
+//! Who acts, for whom and where, and which session, request and trace: what an event or span does not say itself, it
+//! takes from the audit spans around it, the innermost first; then from the [`Actor`](graven::Actor) in which the span
+//! was opened; then from the current one.
 //!
 //! # Not here
 //!

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::auth::{Role, admin_only};
 use crate::failure::Failure;
 
-/// How many entries are given, unless asked for otherwise, and at most.
+/// How many entries are given by default, and at most.
 const LIMIT: usize = 100;
 const LIMIT_MAX: usize = 1_000;
 
@@ -21,7 +21,7 @@ pub(crate) fn routes() -> Router<App> {
     Router::new().route("/v1/audit", get(newest))
 }
 
-/// What may be asked for; text, so that the role is checked before it is read.
+/// The query, as text, so that the role is checked before it is read.
 #[derive(Debug, Deserialize)]
 struct Wanted {
     limit: Option<String>,
@@ -78,7 +78,7 @@ fn find(trail: &Trail, category: Option<AuditCategory>, limit: usize) -> Vec<Aud
     }
 }
 
-/// An entry as the contract has it; `None` for what it has no word for: an intent, or a category of one's own.
+/// An entry in the contract's form; `None` for an intent, or a category that the contract does not have.
 fn in_the_contracts_form(stored: &Entry, reader: Option<&Reader>) -> Option<AuditEntry> {
     let mut entry = AuditEntry::from_entry(stored)?;
     // A large detail is kept beside the log.

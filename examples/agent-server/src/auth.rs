@@ -65,8 +65,8 @@ fn same(one: &[u8; 32], other: &[u8; 32]) -> bool {
     std::hint::black_box(differing) == 0
 }
 
-/// Who has asked from where since the start. The first use of a token from an address is worth an entry; that it is used
-/// again and again is in the requests' own.
+/// Who has asked from where since the start. The first use of a token from an address gets an entry of its own; later
+/// uses are in the entries of the requests.
 #[derive(Default)]
 pub(crate) struct Seen(Mutex<HashSet<(Role, Option<IpAddr>)>>);
 
