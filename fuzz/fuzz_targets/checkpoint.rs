@@ -1,6 +1,6 @@
-//! Checkpoints: what reads prints back the same, and no signed one can be changed in any byte.
+//! Checkpoints: what can be read prints back the same, and a signed one with one changed byte is refused.
 //!
-//! The first two bytes choose what is changed, and how; the rest is the text.
+//! The first two bytes choose which byte is changed, and how; the rest is the text.
 
 #![no_main]
 
@@ -19,13 +19,13 @@ fuzz_target!(|data: &[u8]| {
         "parse, print, parse"
     );
 
-    // An origin that no key can have, or bytes that no note can: then nobody signs it.
+    // Some origins cannot be the name of a key, and some bytes cannot be in a note. Such a text is never signed.
     let Ok(key) = SigningKey::from_seed(&checkpoint.origin, [7; 32]) else { return };
     if text.bytes().any(|byte| byte < b' ' && byte != b'\n') {
         return;
     }
     let mut note = checkpoint.sign(&key).to_string().into_bytes();
-    let (read, _) = Checkpoint::open(&note, key.verifier_key()).expect("what was signed opens");
+    let (read, _) = Checkpoint::open(&note, key.verifier_key()).expect("a signed checkpoint opens");
     assert_eq!(read, checkpoint);
 
     if *change != 0 {

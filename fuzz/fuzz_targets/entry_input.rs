@@ -1,6 +1,6 @@
-//! Entries as callers write them: what is taken becomes one line that reads back as the same entry.
+//! Entries as callers write them: what is accepted becomes one line that reads back as the same entry.
 //!
-//! Each of the first ten bytes 0x7f stands for 9,000 letters, so that short inputs reach the limits of lines and blobs.
+//! Each of the first ten bytes 0x7f becomes 9,000 letters, so that short inputs reach the limits of lines and blobs.
 
 #![no_main]
 
@@ -9,7 +9,7 @@ use graven_core::entry::Entry;
 use libfuzzer_sys::fuzz_target;
 use serde_json::value::RawValue;
 
-/// As little as makes it possible to be larger.
+/// Small, so that an input can exceed it.
 const BLOB_BYTES_MAX: u64 = 80_000;
 
 fuzz_target!(|data: &[u8]| {
@@ -17,28 +17,25 @@ fuzz_target!(|data: &[u8]| {
     let mut entry = match Entry::from_input(json) {
         Ok(entry) => entry,
         Err(error) => {
-            assert!(
-                error.to_string().len() < json.len() + 4096,
-                "an error is no longer than what it is about"
-            );
+            assert!(error.to_string().len() < json.len() + 4096, "an error is not longer than the input");
             return;
         }
     };
-    serde_json::from_slice::<&RawValue>(json).expect("what is taken is JSON for others too");
+    serde_json::from_slice::<&RawValue>(json).expect("what is accepted is JSON for serde_json too");
     if entry.check().is_err() {
         return;
     }
     entry.id.get_or_insert_with(|| "made".into());
     entry.timestamp.get_or_insert(DateTime::UNIX_EPOCH);
-    // Something stands before it, as in a group.
+    // There is something before it, as in a group of lines.
     let mut line = b"before".to_vec();
     let blob = match entry.append_line(BLOB_BYTES_MAX, &mut line) {
         Ok(blob) => blob,
-        Err(_) => return assert_eq!(line, b"before", "what is refused leaves nothing behind"),
+        Err(_) => return assert_eq!(line, b"before", "a refused entry leaves nothing behind"),
     };
-    let line = line.strip_prefix(b"before").expect("what stood before stays");
+    let line = line.strip_prefix(b"before").expect("the bytes before it stay");
     assert!(!line.contains(&b'\n'), "one line");
-    let read = Entry::from_line(line).expect("what is written can be read");
+    let read = Entry::from_line(line).expect("a written line can be read");
     match blob {
         None => assert_eq!(read, entry, "parse, print, parse"),
         Some(blob) => {

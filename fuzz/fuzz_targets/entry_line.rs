@@ -1,4 +1,4 @@
-//! Stored lines: what reads as an entry prints back the same bytes, and two other readers agree on what it says.
+//! Stored lines: what can be read as an entry prints back the same bytes, and two other readers agree on it.
 
 #![no_main]
 
@@ -10,17 +10,17 @@ fuzz_target!(|line: &[u8]| {
     let entry = match Entry::from_line(line) {
         Ok(entry) => entry,
         Err(error) => {
-            assert!(error.to_string().len() < 4096, "an error repeats a bounded part of what it is about");
+            assert!(error.to_string().len() < 4096, "an error repeats only a limited part of the input");
             return;
         }
     };
     let mut written = Vec::new();
     let blob = entry.append_line(0, &mut written).expect("what was read can be written");
-    assert!(blob.is_none(), "what stood in a line fits one");
+    assert!(blob.is_none(), "the detail of a line fits into a line");
     assert_eq!(written, line, "parse, print");
     assert_eq!(Entry::from_line(&written).as_ref(), Ok(&entry), "parse, print, parse");
 
-    // serde_json, by which the readers of the contract read. Numbers beyond what a float holds are too much for it.
+    // Many programs read lines with serde_json. It refuses numbers that are too large for a float.
     if let Ok(Value::Object(members)) = serde_json::from_slice(line) {
         assert_eq!(members["id"].as_str(), entry.id.as_deref());
         assert_eq!(members["action"].as_str(), Some(&*entry.action));
@@ -34,10 +34,10 @@ fuzz_target!(|line: &[u8]| {
         serde_json::from_slice::<&serde_json::value::RawValue>(line).expect("a line is JSON");
     }
 
-    // What callers write is read more freely: a line that a caller may record is read there as the same entry.
+    // Input from callers is read less strictly. A line that a caller may record gives the same entry there.
     let is_marker = entry.detail.as_ref().is_some_and(|detail| detail.blob().is_some());
     if entry.category != Category::Trail && !is_marker {
-        entry.check().expect("only markers and the engine's own entries are not for callers");
+        entry.check().expect("callers may record everything except markers and the trail's own entries");
         assert_eq!(Entry::from_input(line).as_ref(), Ok(&entry));
     }
 });

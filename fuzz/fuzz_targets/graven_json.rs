@@ -1,4 +1,4 @@
-//! `graven.json`: what reads as one prints bytes that read as the same one.
+//! `graven.json`: what can be read prints bytes that read as the same value.
 
 #![no_main]
 

@@ -1,6 +1,6 @@
-//! `graven import`: of a file of broken lines nothing is dropped, and all that comes out of it can be recorded.
+//! The readers of `graven import`: nothing of a damaged file is dropped, and every entry read from it can be recorded.
 //!
-//! The first two bytes say how long a line may be and how many bytes a read brings; the rest is the file.
+//! The first two bytes are the longest line and the bytes of one read; the rest is the file.
 
 #![no_main]
 
@@ -9,32 +9,21 @@ use std::sync::LazyLock;
 
 use chrono::DateTime;
 use graven::{Entry, Redaction, Redactor};
+use graven_core::intake::BLOB_BYTES_MAX;
+use graven_core::lines::{self, LineChunks, Lines};
+use graven_core::salvage::{self, LINE_BYTES_MAX, Piece, Reading};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-#[path = "../../crates/graven-cli/src/accept.rs"]
-mod accept;
-#[allow(dead_code)]
-#[path = "../../crates/graven-cli/src/lines.rs"]
-mod lines;
-#[path = "../../crates/graven-cli/src/import/reading.rs"]
-mod reading;
-#[path = "../../crates/graven-cli/src/salvage.rs"]
-mod salvage;
-
-use lines::{LineChunks, Lines};
-use reading::{LINE_BYTES_MAX, Reading};
-use salvage::Piece;
-
-/// Made once: it compiles its rules.
+/// Made once, because it compiles its rules.
 static REDACTOR: LazyLock<Redactor> =
-    LazyLock::new(|| Redactor::new(Redaction::default()).expect("the rules that are built in are good"));
+    LazyLock::new(|| Redactor::new(Redaction::default()).expect("the built-in rules are good"));
 
 fuzz_target!(|data: &[u8]| {
     let Some(([longest, read], file)) = data.split_first_chunk() else { return };
     let mut chunks = LineChunks::new(Slow(file, usize::from(*read) + 1), 8 * usize::from(*longest));
-    let mut reading = Reading::of("fuzz".into(), REDACTOR.clone());
+    let mut reading = Reading::of("fuzz".into(), |text| REDACTOR.text(text));
     let mut buffer = Vec::new();
     let mut rejoined = Vec::new();
     while let Some(lines) = chunks.next(&mut buffer).expect("memory can be read") {
@@ -49,17 +38,17 @@ fuzz_target!(|data: &[u8]| {
             stored(entry);
             entries += 1;
         }
-        // Every piece of a line that is too long is one text.
+        // Each piece of a line that is too long is one text.
         if matches!(lines, Lines::Piece { .. }) && buffer.len() <= LINE_BYTES_MAX {
             assert_eq!(entries, u64::from(!buffer.is_empty()));
         }
     }
-    // A last line without a newline may have got one.
+    // A last line without a newline may now have one.
     let whole = rejoined == file || rejoined.strip_suffix(b"\n") == Some(file);
-    assert!(whole, "every byte is in some chunk");
+    assert!(whole, "every byte is in a chunk");
 });
 
-/// A file that gives a few bytes at a time.
+/// A file that returns a few bytes for each read.
 struct Slow<'a>(&'a [u8], usize);
 
 impl Read for Slow<'_> {
@@ -75,23 +64,23 @@ fn stored(mut entry: Entry) -> (Value, Value) {
     entry.id.get_or_insert_with(|| "made".into());
     entry.timestamp.get_or_insert(DateTime::UNIX_EPOCH);
     let mut line = Vec::new();
-    entry.append_line(accept::BLOB_BYTES_MAX, &mut line).expect("the trail takes what import makes");
+    entry.append_line(BLOB_BYTES_MAX, &mut line).expect("the trail takes what import makes");
     let detail = entry.detail.map(|detail| serde_json::from_str(detail.as_str()).unwrap_or_default());
     (serde_json::from_slice(&line).unwrap_or_default(), detail.unwrap_or_default())
 }
 
-/// A line is made of texts that are kept word for word, objects of which every member is kept, and white space.
+/// Everything in a line is kept: each text unchanged, each member of each object. Only white space may be left out.
 fn nothing_is_dropped(line: &[u8]) {
     let mut rest = line;
     let mut pieces = salvage::pieces(line).into_iter();
     while !rest.trim_ascii().is_empty() {
-        match pieces.next().expect("what is left of the line is in some piece") {
+        match pieces.next().expect("the rest of the line is in a piece") {
             Piece::Text(text) => {
                 let skipped = text.as_ptr() as usize - rest.as_ptr() as usize;
                 assert!(rest[..skipped].trim_ascii().is_empty(), "only white space stands between pieces");
                 rest = &rest[skipped + text.len()..];
             }
-            Piece::Entry(entry, _) => {
+            Piece::Entry { entry, .. } => {
                 rest = rest.trim_ascii_start();
                 let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<&RawValue>();
                 let object = values.next().expect("an entry was here").expect("it was an object");
@@ -105,10 +94,10 @@ fn nothing_is_dropped(line: &[u8]) {
             }
         }
     }
-    assert!(pieces.next().is_none(), "no piece out of nothing");
+    assert!(pieces.next().is_none(), "no piece after the end of the line");
 }
 
-/// Whether a member of an object can be found again.
+/// Checks that a member of an object is in the entry.
 fn is_kept(key: &str, value: Value, line: &Value, detail: &Value) {
     let value = match (key, value) {
         // An optional member that is null is absent. A time is kept as the moment that it is.

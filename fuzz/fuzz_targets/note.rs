@@ -1,4 +1,4 @@
-//! Signed notes: what reads prints back the same; signatures of strangers are carried and never believed.
+//! Signed notes: what can be read prints back the same; signatures of unknown keys are kept and never trusted.
 
 #![no_main]
 
@@ -13,11 +13,11 @@ fuzz_target!(|bytes: &[u8]| {
     assert_eq!(note.to_string().as_bytes(), bytes, "parse, print");
     assert_eq!(Note::parse(note.to_string().as_bytes()).as_ref(), Ok(&note), "parse, print, parse");
 
-    // Nobody has the key that is made up here, so nobody has signed with it.
+    // No input is signed with this key.
     let key = SigningKey::from_seed("fuzz.example/log", [42; 32]).expect("a good name");
-    note.verify(&[key.verifier_key()]).expect_err("a signature was believed that was never made");
+    note.verify(&[key.verifier_key()]).expect_err("a signature that was never made is refused");
 
-    // Our own signature beside those that are there.
+    // Add our own signature to the existing ones.
     let mut signed = note.clone();
     signed.signatures.extend(Note::sign(note.text.clone(), &key).signatures);
     let of_that_name = |signature: &&graven_core::note::NoteSignature| {

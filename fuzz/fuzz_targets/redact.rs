@@ -1,7 +1,6 @@
-//! Redaction: whatever a text is, a planted secret does not get through, JSON stays JSON, and the work grows with the
-//! size of the text and no faster.
+//! Redaction: in any text a planted secret is removed, JSON stays JSON, and the work is linear in the size of the text.
 //!
-//! Bytes are read as one text; the first byte says where in it the secret is put.
+//! The first byte says where the secret is put; the other bytes are the text.
 
 #![no_main]
 
@@ -11,10 +10,10 @@ use std::sync::LazyLock;
 use graven::{Redaction, Redactor};
 use libfuzzer_sys::fuzz_target;
 
-/// In two parts, so that no file of ours holds one.
+/// In two parts, so that this file has no secret in it.
 const SECRET: &str = concat!("gh", "p_0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R");
 
-/// How many bytes may be looked at for each byte of a text, and for any text at all.
+/// How many bytes may be examined: for each byte of a text, and for any text.
 const WORK_MAX: (usize, usize) = (600, 64 << 10);
 
 static REDACTOR: LazyLock<Redactor> =
@@ -27,11 +26,11 @@ fuzz_target!(|data: &[u8]| {
     planted(&text, usize::from(*place));
 });
 
-/// What holds of every text.
+/// Checks what is true for every text.
 fn any(text: &str) {
     let redacted = REDACTOR.text(text);
     let findings = REDACTOR.explain_text(text);
-    assert_eq!(redacted != text, !findings.is_empty(), "what changes has a secret");
+    assert_eq!(redacted != text, !findings.is_empty(), "a text changes when it has a secret");
     for finding in &findings {
         assert!(redacted.len() >= finding.replacement.len(), "a mark is in the text");
         if let Some((start, length)) = finding.place {
@@ -54,7 +53,7 @@ fn any(text: &str) {
     assert_eq!(REDACTOR.argv(&argv).len(), argv.len(), "each argument stays one");
 }
 
-/// Between any two texts, a secret is found: as a text, as a string in JSON, as a key, as an argument.
+/// Checks that a secret between two texts is found: in a text, in a JSON string, in a key, in an argument.
 fn planted(text: &str, place: usize) {
     let middle = (0..=text.len() * place / 255).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     let (left, right) = text.split_at(middle);

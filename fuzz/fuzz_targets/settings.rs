@@ -1,7 +1,7 @@
-//! What a person sets: keys, origins, categories, sizes, and the files that hold them. What reads prints back the
-//! same; with anything at all in its place a trail opens and works, or says what is wrong.
+//! What a user can set: keys, origins, categories, sizes, and their files. What can be read prints back the same. With
+//! any value, a trail opens and works, or says what is wrong.
 //!
-//! The first byte says what the rest is.
+//! The first byte says what the other bytes are.
 
 #![no_main]
 
@@ -55,7 +55,7 @@ fn words(bytes: &[u8]) {
     assert_eq!(opens(&disk, settings), sound, "an origin is the name of a key");
 }
 
-/// Sizes of every kind, the largest and the smallest too.
+/// Sizes of every kind, including the largest and the smallest.
 fn numbers(bytes: &[u8]) {
     let Some(([segment, ring, queue, blob], _)) = bytes.as_chunks::<8>().0.split_first_chunk() else {
         return;
@@ -70,17 +70,17 @@ fn numbers(bytes: &[u8]) {
     assert!(opens(&SimDisk::new(), settings), "every size is possible");
 }
 
-/// The file of a signing key, beside a trail that is still to be made.
+/// The file of a signing key, for a new trail.
 fn a_signing_key_file(bytes: &[u8]) {
     let disk = SimDisk::new();
     write(&disk, Path::new("/key"), bytes);
     let settings = Settings::new(DIR).origin("fuzz.example/log").signing_key("/key");
     if opens(&disk, settings) {
-        assert_eq!(disk.contents("/key").unwrap(), bytes, "the key is as it was");
+        assert_eq!(disk.contents("/key").unwrap(), bytes, "the key file is unchanged");
     }
 }
 
-/// The verifier's memory of a trail: it accuses only of what it remembers, and never of what cannot be read.
+/// The verifier's memory of a trail. It accuses only when the memory can be read.
 fn a_verifiers_memory(bytes: &[u8]) {
     let disk = SimDisk::new();
     assert!(opens(&disk, Settings::new(DIR).origin("fuzz.example/log")));
@@ -92,11 +92,14 @@ fn a_verifiers_memory(bytes: &[u8]) {
     let layout = graven::layout::Layout::in_dir(DIR);
     let report = verify(&machine(&disk), &layout, &options, &|_, _| {}).expect("the trail can be read");
     let remembers = report.warnings.is_empty();
-    assert!(remembers || report.verdict == Verdict::Intact, "what is not understood accuses nobody");
-    assert!(remembers || disk.contents(&file).unwrap() == bytes, "nor is it replaced");
+    assert!(remembers || report.verdict == Verdict::Intact, "a memory that cannot be read never accuses");
+    assert!(
+        remembers || disk.contents(&file).unwrap() == bytes,
+        "a memory that cannot be read is not replaced"
+    );
 }
 
-/// Makes a trail, uses it and verifies it; `false` when it does not open, and says why not.
+/// Makes a trail, uses it and verifies it. `false` when it does not open, with an error of a fitting kind.
 fn opens(disk: &SimDisk, settings: Settings) -> bool {
     let mut trail = match Process::new().open(settings, machine(disk)) {
         Ok(trail) => trail,

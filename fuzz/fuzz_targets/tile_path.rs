@@ -1,4 +1,4 @@
-//! Paths of tiles and bundles, names of segments, and bundles themselves: what reads prints back the same.
+//! Paths of tiles and bundles, names of segments, and bundles: what can be read prints back the same.
 
 #![no_main]
 
@@ -23,7 +23,10 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(bundle) = Bundle::parse(path) {
         assert_eq!(bundle.path(), path, "parse, print");
         assert_eq!(Bundle::parse(&bundle.path()), Ok(bundle), "parse, print, parse");
-        assert!((1..=256).contains(&bundle.width) && tile.is_err(), "one path, one thing");
+        assert!(
+            (1..=256).contains(&bundle.width) && tile.is_err(),
+            "a path is a tile or a bundle, never both"
+        );
     }
     if let Some(first) = segment_first(path) {
         let name = Layout::in_dir("trail").segment(first);
@@ -31,7 +34,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// The bytes of a bundle: what reads prints back the same.
+/// Checks that a bundle that can be read prints back the same bytes.
 fn entries(width: u16, bytes: &[u8]) {
     let Ok(entries) = Bundle::decode(bytes, width) else { return };
     assert_eq!(entries.len(), usize::from(width));
@@ -42,9 +45,9 @@ fn entries(width: u16, bytes: &[u8]) {
     assert_eq!(written, bytes, "parse, print");
 }
 
-/// The last tiles of a log of this size: every path reads back.
+/// Checks that the path of each tile of a log of this size reads back.
 fn implied(size: u64) {
-    // Of so many tiles that listing them would take too long only the edge of the tree is looked at.
+    // A large log has too many tiles to list, so only the edge of the tree is checked.
     let size = if size < 1 << 20 { size } else { return edge(size) };
     for tile in tile::tiles(size).chain(tile::tiles(size + 1)).step_by(97) {
         assert_eq!(Tile::parse(&tile.path()), Ok(tile));

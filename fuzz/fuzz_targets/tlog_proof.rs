@@ -1,7 +1,7 @@
-//! Proof files: what reads prints back the same, and no good one can be changed and still prove anything else.
+//! Proof files: what can be read prints back the same, and a valid one that is changed never proves something else.
 //!
-//! Bytes are read as a file by themselves, and as the recipe of a good file: how large the log is, which entry is
-//! proved, which byte is changed and how.
+//! The input is read as a proof file. It is also read as the recipe for a valid file: the size of the log, the entry to
+//! prove, which byte to change and how.
 
 #![no_main]
 
@@ -23,7 +23,7 @@ fuzz_target!(|bytes: &[u8]| {
             Ok(&proof),
             "parse, print, parse"
         );
-        proof.verify(b"entry", key().verifier_key()).expect_err("nobody has signed this");
+        proof.verify(b"entry", key().verifier_key()).expect_err("this was never signed");
     }
     if let Some(([size, index, place, change], extra)) = bytes.split_first_chunk() {
         let size = u64::from(*size) + 1;
@@ -39,13 +39,13 @@ fn entry(index: u64) -> Vec<u8> {
     format!("entry {index}").into_bytes()
 }
 
-/// The root of a complete subtree, by the definition.
+/// The root of a complete subtree, computed from the definition.
 fn root(node: Node) -> Result<Hash, Infallible> {
     let leaves = node.index << node.level..(node.index + 1) << node.level;
     Ok(leaves.map(|leaf| leaf_hash(&entry(leaf))).collect::<Tree>().root())
 }
 
-/// Makes a proof file, has it verified, changes a byte and has that refused.
+/// Makes a proof file and verifies it. Then changes one byte, and checks that verification fails.
 fn made(size: u64, index: u64, place: u8, change: u8, extra: &[u8]) {
     let tree: Tree = (0..size).map(|leaf| leaf_hash(&entry(leaf))).collect();
     let Ok(hashes) = inclusion_proof(index, size, root);
@@ -68,7 +68,7 @@ fn made(size: u64, index: u64, place: u8, change: u8, extra: &[u8]) {
     if let Ok(read) = TlogProof::parse(&file)
         && read.verify(&entry(index), key.verifier_key()).is_ok()
     {
-        // Nothing vouches for the extra bytes, and for nothing else is there a second way to say it.
+        // The extra bytes are not protected. Everything else has only one spelling.
         assert_eq!(TlogProof { extra: None, ..read }, TlogProof { extra: None, ..proof });
     }
 }

@@ -175,7 +175,7 @@ func (r tileReader) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
 	return data, nil
 }
 
-// bundlePath is where the bundle of so many entries is.
+// bundlePath is where the bundle of this many entries is.
 func bundlePath(index, width int64) string {
 	tile := tlog.Tile{H: 8, L: -1, N: index, W: int(width)}
 	return "tile/entries/" + strings.TrimPrefix(tile.Path(), "tile/8/data/")

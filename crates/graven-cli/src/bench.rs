@@ -17,8 +17,8 @@ mod verifying;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::failure::{Ending, Failure, OK};
-use crate::ui::Ui;
+use crate::shared::failure::{Ending, Failure, OK};
+use crate::shared::ui::Ui;
 use report::Report;
 
 /// The arguments of `graven bench`.

@@ -1,10 +1,10 @@
-//! `graven completions`: a completion script for a shell.
+//! `graven completions`: prints a completion script for a shell.
 
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::failure::{self, Ending};
-use crate::ui::Ui;
+use crate::shared::failure::{self, Ending};
+use crate::shared::ui::Ui;
 
 /// The arguments of `graven completions`.
 #[derive(Debug, clap::Args)]

@@ -1,4 +1,4 @@
-//! `graven demo`: the whole life of a trail, in a few seconds and a temporary folder.
+//! `graven demo`: shows the life of a trail, in a few seconds and a temporary folder.
 
 mod tamper;
 
@@ -17,15 +17,16 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::exec::{Output, Run};
-use crate::failure::{self, Ending, Failure};
-use crate::fields::Fields;
-use crate::text::{count, duration};
-use crate::ui::{Look, Ui};
-use crate::{describe, files, tail, verify};
+use crate::shared::failure::{self, Ending, Failure};
+use crate::shared::fields::Fields;
+use crate::shared::text::{count, duration};
+use crate::shared::ui::{Look, Ui};
+use crate::shared::{describe, files};
+use crate::{tail, verify};
 
-use tamper::{Tampering, Told};
+use tamper::{Tampering, Verified};
 
-/// How many entries are generated, by how many threads, how many at a time.
+/// How many entries are generated, by how many threads, and how many in one batch.
 const ENTRIES: usize = 100_000;
 const THREADS: usize = 4;
 const BATCH: usize = 500;
@@ -33,7 +34,7 @@ const BATCH: usize = 500;
 /// The arguments of `graven demo`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Keep the folder, and say where it is
+    /// Keep the folder, and print where it is
     #[arg(long)]
     keep: bool,
 }
@@ -45,7 +46,7 @@ struct Answer {
     entries_per_second: u64,
     verdict: Verdict,
     proof: Verdict,
-    tampering: Vec<Told>,
+    tampering: Vec<Verified>,
     all_named: bool,
     seconds: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,7 +84,7 @@ impl Demo {
         let verdict = self.verify()?;
         let proof = self.prove(entries / 2)?;
         let tampering = self.tamper(&old)?;
-        let named = tampering.iter().filter(|told| told.named).count();
+        let named = tampering.iter().filter(|verified| verified.named).count();
         let all_named = verdict == Verdict::Intact && proof == Verdict::Intact && named == tampering.len();
         self.conclude(named, &tampering, all_named, keep)?;
         let seconds = self.clock.elapsed().as_secs_f64();
@@ -112,9 +113,9 @@ impl Demo {
         Ok(trail)
     }
 
-    /// A success, a failure and a denial, really run and really recorded.
+    /// Runs and records three commands: a success, a failure and a denial.
     fn run_commands(&self, trail: &Trail) -> Result<(), Failure> {
-        self.step("Commands run through `exec` are recorded, whatever comes of them")?;
+        self.step("Commands run through `exec` are recorded, whether they succeed or not")?;
         let me = std::env::current_exe()
             .map_err(|error| Failure::cannot(format_args!("cannot find this program: {error}")))?;
         files::write(&self.folder.join("deploy.sh"), b"#!/bin/sh\necho deployed\n")?;
@@ -141,7 +142,7 @@ impl Demo {
         self.say(format_args!("  recorded as entry {}: {outcome}, exit code {}", ran.receipt.index, ran.exit))
     }
 
-    /// A copy of the trail as it is now, for the last act.
+    /// Copies the trail as it is now, for the rollback at the end.
     fn remember_old(&self, trail: &Trail) -> Result<PathBuf, Failure> {
         trail.checkpoint_blocking()?;
         let old = self.folder.join("old");
@@ -149,7 +150,7 @@ impl Demo {
         Ok(old)
     }
 
-    /// The rate, in durable entries a second.
+    /// Records many entries, and returns the rate: durable entries a second.
     fn generate(&self, trail: &Trail) -> Result<u64, Failure> {
         self.step(&format!(
             "{THREADS} threads record {} entries; each is on the disk when it is acknowledged",
@@ -161,7 +162,7 @@ impl Demo {
                 (0..THREADS).map(|thread| scope.spawn(move || record_share(trail, thread))).collect();
             threads
                 .into_iter()
-                .map(|thread| thread.join().expect("it reports errors, and does not panic"))
+                .map(|thread| thread.join().expect("it returns errors and does not panic"))
                 .collect()
         });
         recorded?;
@@ -182,7 +183,7 @@ impl Demo {
     }
 
     fn verify(&self) -> Result<Verdict, Failure> {
-        self.step("Anyone can check all of it, from the bytes up")?;
+        self.step("Anyone can verify all of it, from the bytes up")?;
         self.command("graven verify trail")?;
         let report = self.check(&self.trail())?;
         if !self.ui.json() {
@@ -192,7 +193,7 @@ impl Demo {
     }
 
     fn prove(&self, index: u64) -> Result<Verdict, Failure> {
-        self.step("One entry can be proved to somebody who has nothing but the key")?;
+        self.step("One entry can be proved to somebody who only has the key")?;
         self.command(format_args!("graven prove trail --index {index} --out entry.tlog-proof"))?;
         let reader = Reader::open(self.trail())?;
         let (_, note) = reader.checkpoint()?;
@@ -220,48 +221,48 @@ impl Demo {
         }
     }
 
-    /// Each act of tampering on a fresh copy, and what verify says of it.
-    fn tamper(&self, old: &Path) -> Result<Vec<Told>, Failure> {
-        self.step("And when somebody tampers with it? On a copy, then `graven verify copy`:")?;
+    /// Does each act of tampering on a fresh copy, and verifies the copy.
+    fn tamper(&self, old: &Path) -> Result<Vec<Verified>, Failure> {
+        self.step("What if somebody tampers with it? On a copy, then `graven verify copy`:")?;
         let copy = self.folder.join("copy");
         let mut all = Vec::new();
         for tampering in Tampering::ALL {
             files::copy_dir(&self.trail(), &copy)?;
-            // The verifier has seen this copy before, as it would have seen a trail that it checks every day.
+            // The verifier remembers this copy, like a trail that it verifies every day.
             let before = self.check(&copy)?.verdict;
             let expected = tampering.apply(&copy, old)?;
             let report = self.check(&copy)?;
             files::remove_dir(&copy)?;
-            let told = Told::of(tampering, before, &expected, &report);
-            self.show_told(&told)?;
-            all.push(told);
+            let verified = Verified::of(tampering, before, &expected, &report);
+            self.show_verified(&verified)?;
+            all.push(verified);
         }
         Ok(all)
     }
 
-    fn show_told(&self, told: &Told) -> Result<(), Failure> {
+    fn show_verified(&self, verified: &Verified) -> Result<(), Failure> {
         let ui = self.ui;
-        let (look, mark) = if told.named { (Look::Good, "✓") } else { (Look::Bad, "✗ NOT NAMED:") };
-        self.say(format_args!("  {} {}", ui.paint(look, mark), ui.paint(Look::Strong, &told.what)))?;
-        let place = match (told.index, &told.file, told.offset) {
+        let (look, mark) = if verified.named { (Look::Good, "✓") } else { (Look::Bad, "✗ NOT NAMED:") };
+        self.say(format_args!("  {} {}", ui.paint(look, mark), ui.paint(Look::Strong, &verified.what)))?;
+        let place = match (verified.index, &verified.file, verified.offset) {
             (Some(index), Some(file), Some(offset)) => {
                 format!("entry {}, {file} at byte {}", count(index), count(offset))
             }
             (Some(index), _, _) => format!("entry {}", count(index)),
             _ => String::new(),
         };
-        self.say(format_args!("      {}  {place}", ui.paint(Look::Bad, told.verdict)))?;
-        self.say(format_args!("      {}", ui.paint(Look::Faint, &told.message)))
+        self.say(format_args!("      {}  {place}", ui.paint(Look::Bad, verified.verdict)))?;
+        self.say(format_args!("      {}", ui.paint(Look::Faint, &verified.message)))
     }
 
-    fn conclude(&self, named: usize, all: &[Told], well: bool, keep: bool) -> Result<(), Failure> {
+    fn conclude(&self, named: usize, all: &[Verified], well: bool, keep: bool) -> Result<(), Failure> {
         let look = if well { Look::Good } else { Look::Bad };
-        let told = format!("{named} of {} acts of tampering named", all.len());
-        self.say(format_args!("\n{} in {}", self.ui.paint(look, told), duration(self.clock.elapsed())))?;
+        let summary = format!("{named} of {} acts of tampering named", all.len());
+        self.say(format_args!("\n{} in {}", self.ui.paint(look, summary), duration(self.clock.elapsed())))?;
         if keep {
             return self.say(format_args!("the folder is kept: {}", self.folder.display()));
         }
-        self.say("Begin your own: graven init DIR, then graven record --help; or embed the library.")
+        self.say("Start your own: graven init DIR, then graven record --help; or embed the library.")
     }
 
     fn check(&self, trail: &Path) -> Result<fsck::Report, Failure> {
@@ -278,7 +279,7 @@ impl Demo {
         self.say(self.ui.paint(Look::Name, command.trim_end()))
     }
 
-    /// For the person who watches; a program gets the one answer at the end.
+    /// Prints a line for a person. With `--json` there is only one answer, at the end.
     fn say(&self, line: impl std::fmt::Display) -> Result<(), Failure> {
         if self.ui.json() { Ok(()) } else { self.ui.line(line) }
     }
@@ -294,7 +295,7 @@ fn record_share(trail: &Trail, thread: usize) -> Result<(), graven::Error> {
     Ok(())
 }
 
-/// What an agent server might record.
+/// An entry like those of an agent server.
 fn generated(thread: usize, number: usize) -> Entry {
     let (category, action, detail) = match number % 4 {
         0 => (Category::Api, "POST /api/session", json!({"status": 200, "bytes": number})),

@@ -1,5 +1,9 @@
 //! `graven exec`: runs a command and records that it ran.
 
+mod ballast;
+mod copier;
+mod signals;
+
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -11,21 +15,22 @@ use graven::clock::{Clock, OsClock};
 use graven::{Category, Entry, Outcome, Receipt, Redactor, Trail};
 use serde::Serialize;
 
-use crate::ballast::Ballast;
-use crate::copier::{Measured, Meter};
-use crate::failure::{Ending, Failure};
-use crate::fields::Fields;
-use crate::signals::{self, Signals};
-use crate::target::Target;
-use crate::ui::Ui;
+use crate::shared::failure::{Ending, Failure};
+use crate::shared::fields::Fields;
+use crate::shared::target::Target;
+use crate::shared::ui::Ui;
 
-/// No durable entry can be written.
+use ballast::Ballast;
+use copier::{Measured, Meter};
+use signals::Signals;
+
+/// No entry can be recorded.
 const NOT_RECORDED: u8 = 125;
-/// The command may not be run.
+/// The command must not be run.
 const MAY_NOT_RUN: u8 = 126;
 /// There is no such command.
 const NO_SUCH_COMMAND: u8 = 127;
-/// What a shell adds to the number of the signal that ended a command.
+/// A shell adds this to the number of the signal that ended a command.
 const SIGNALLED: i32 = 128;
 
 /// The arguments of `graven exec`.
@@ -34,10 +39,10 @@ const SIGNALLED: i32 = 128;
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
-    /// What the entry calls the action; without it, `tool:` and the name of the command
+    /// Set the action [default: `tool:` and the name of the command]
     #[arg(long, value_name = "NAME")]
     action: Option<String>,
-    /// Leave the command's output alone: it is neither measured nor passed through a pipe
+    /// Pass the output on directly, without a pipe and without measuring it
     #[arg(long)]
     no_output: bool,
     #[command(flatten)]
@@ -48,58 +53,58 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "\
-The command inherits standard input. Its output goes through two pipes while its size and SHA-256 are taken, so it \
-sees a pipe where there may be a terminal, and what it writes to standard output and to standard error may change \
-places; --no-output avoids both. The entry is written when the command has ended and its output is closed, which a \
-process that it left behind can delay. With --json the receipt goes to standard error.
+The command inherits standard input. Its standard output and standard error go through two pipes, to measure size and \
+SHA-256. So the command sees pipes instead of a terminal, and the order of the two outputs may change; --no-output \
+avoids both. The entry is written when the command has ended and its output is closed; a process that the command \
+left running can delay this. With --json the receipt goes to standard error.
 
-Exit codes: the command's own; 128+n when signal n ended it; 126 when it may not be run (recorded as denied); 127 \
-when there is no such command; 125 when no durable entry can be written, and then nothing is run.";
+Exit codes: that of the command; 128+n when signal n ended it; 126 when it may not be run (recorded as denied); 127 \
+when there is no such command; 125 when no entry can be recorded: then nothing is run.";
 
 /// A command to run and record.
 #[derive(Debug, Clone)]
 pub(crate) struct Run<'a> {
     /// The command and its arguments.
     pub(crate) argv: &'a [OsString],
-    /// What the entry calls the action; `tool:<name>` otherwise.
+    /// The action of the entry. Default: `tool:` and the name of the command.
     pub(crate) action: Option<&'a str>,
     /// Who acted, for whom, in which session.
     pub(crate) fields: &'a Fields,
     /// Where its output goes.
     pub(crate) output: Output,
-    /// Where it is run; here, otherwise.
+    /// The working directory. Default: that of this process.
     pub(crate) dir: Option<&'a Path>,
 }
 
 /// Where a command's output goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Output {
-    /// Through us, to where it belongs.
+    /// Through this process, to the same stream.
     Measured,
-    /// Through us, all of it to standard error.
+    /// Through this process, both streams to standard error.
     ToStderr,
-    /// Straight to where it belongs.
+    /// Directly to the streams of this process.
     Inherited,
 }
 
-/// What came of it.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Ran {
     /// The exit code to pass on.
     pub(crate) exit: u8,
-    /// What the entry says of it.
+    /// The outcome in the entry.
     pub(crate) outcome: Outcome,
-    /// Why it was not run, if so.
+    /// Why the command was not run, or not watched to its end.
     pub(crate) not_run: Option<String>,
-    /// The entry.
+    /// The receipt of the entry.
     pub(crate) receipt: Receipt,
 }
 
-/// The entry's detail.
+/// The detail of the entry.
 #[derive(Debug, Serialize)]
 struct Detail {
     argv: Vec<String>,
-    /// The exact bytes, when some argument is not UTF-8.
+    /// The exact bytes, when an argument is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     argv_base64: Option<Vec<String>>,
     cwd: Option<PathBuf>,
@@ -155,7 +160,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
         ui.note(serde_json::to_string(&ran.receipt).unwrap_or_default());
     }
     if let Err(error) = trail.close_blocking() {
-        // The entry is durable; only the trail's end is not tidy.
+        // The entry is durable. Only the closing of the trail failed.
         ui.warn(format_args!("the trail could not be closed: {}", error.chain()));
     }
     Ok(ran.exit)
@@ -170,7 +175,7 @@ impl Run<'_> {
             .map_err(|error| Failure::cannot(format_args!("nothing was run: {error}")).exit(NOT_RECORDED))?;
         let ballast = Ballast::take(trail.layout()).map_err(|error| {
             let place = trail.layout().dir();
-            Failure::file("make room in", place, &error)
+            Failure::file("reserve space in", place, &error)
                 .exit(NOT_RECORDED)
                 .advise("nothing was run, because nothing could be recorded; is the disk full?")
         })?;
@@ -192,7 +197,7 @@ impl Run<'_> {
         Ok(Ran { exit, outcome, not_run, receipt })
     }
 
-    /// The entry but for what is known only at the end.
+    /// The entry without what is known only after the run.
     fn draft(&self, outcome: Outcome) -> Entry {
         let action = self.action.map_or_else(|| format!("tool:{}", name_of(&self.argv[0])), str::to_owned);
         let mut entry = Entry::new(Category::ToolExecution, action, outcome);
@@ -211,7 +216,7 @@ impl Run<'_> {
         let given: Vec<_> =
             self.argv.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
         let argv = redactor.argv(&given);
-        // In base64 no rule would know a secret: an argument that has one is the same in both.
+        // No rule can find a secret in base64. So an argument with a secret is its redacted text in both lists.
         let base64 = || {
             let texts = self.argv.iter().zip(given.iter().zip(&argv));
             texts.map(|(argument, (given, redacted))| match given == redacted {
@@ -229,10 +234,11 @@ impl Run<'_> {
         }
     }
 
-    /// Runs the command to its end. An error means that nothing was run.
+    /// Runs the command until it ends. An error means that nothing was run.
     fn run(&self) -> Result<(End, Option<Measured>, Option<Measured>), Failure> {
         let no_signals = |error| {
-            Failure::cannot(format_args!("nothing was run: cannot take signals: {error}")).exit(NOT_RECORDED)
+            Failure::cannot(format_args!("nothing was run: cannot handle signals: {error}"))
+                .exit(NOT_RECORDED)
         };
         let signals = Signals::hold().map_err(no_signals)?;
         let measured = self.output != Output::Inherited;
@@ -254,7 +260,8 @@ impl Run<'_> {
     }
 }
 
-/// Passes signals in and output out until the command has ended. An error is the system out of threads or descriptors.
+/// Passes signals to the command and its output on, until it has ended. It fails only when the system has no more
+/// threads or file descriptors.
 fn watch(
     mut child: Child,
     signals: Signals,
@@ -281,18 +288,18 @@ fn watch(
     let late = done.clone();
     let mut passing = signals.pass_to(child, move || drop(late.send(Event::AskedToEnd)))?;
     let status = passing.wait()?;
-    // Somebody the command left behind may hold its output open: then whoever asks us to end is heeded.
+    // A process that the command left running may keep the output open. Then a signal can end the wait.
     while open > 0 && matches!(events.recv(), Ok(Event::Copied)) {
         open -= 1;
     }
     Ok(End::of(status))
 }
 
-/// What happens while output is copied.
+/// An event while output is copied.
 enum Event {
-    /// One of the two is closed and copied.
+    /// One of the two streams is closed and copied.
     Copied,
-    /// The command is gone, and we were asked to end too.
+    /// The command has ended, and a signal asked this process to end too.
     AskedToEnd,
 }
 

@@ -1,14 +1,14 @@
-//! `graven export`: a trail in a form that others read.
+//! `graven export`: writes a trail in a format that other programs read.
 
 use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use crate::failure::{self, Ending};
-use crate::progress::{Progress, Unit};
-use crate::target::Target;
-use crate::text::{bytes, counted};
-use crate::ui::{Look, Ui};
+use crate::shared::failure::{self, Ending};
+use crate::shared::progress::{Progress, Unit};
+use crate::shared::target::Target;
+use crate::shared::text::{bytes, counted};
+use crate::shared::ui::{Look, Ui};
 
 /// The arguments of `graven export`.
 #[derive(Debug, clap::Args)]
@@ -19,7 +19,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Form {
-    /// A static C2SP log: the checkpoint, and exactly the tiles and entry bundles that it implies
+    /// Write a static C2SP log: the checkpoint, and exactly the tiles and entry bundles that it implies
     Tiles(Tiles),
 }
 
@@ -27,7 +27,7 @@ enum Form {
 struct Tiles {
     #[command(flatten)]
     target: Target,
-    /// The folder to write; it must be empty or not there
+    /// The folder to write; it must be empty or missing
     #[arg(value_name = "OUT")]
     out: PathBuf,
 }

@@ -1,6 +1,4 @@
-//! `graven import`: takes over an existing JSON Lines file. Nothing of it is dropped.
-
-mod reading;
+//! `graven import`: records the lines of an existing JSON Lines file, and drops nothing.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -8,19 +6,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use graven::{Trail, WhenFull};
+use graven_core::intake::BLOB_BYTES_MAX;
+use graven_core::lines::LineChunks;
+use graven_core::salvage::{Found, LINE_BYTES_MAX, Reading};
 use serde::Serialize;
 
-use crate::accept::BLOB_BYTES_MAX;
-use crate::failure::{self, Ending, Failure};
-use crate::files;
-use crate::lines::LineChunks;
-use crate::progress::{Progress, Unit};
-use crate::submit::{self, Submitter};
-use crate::target::Target;
-use crate::text::{count, counted};
-use crate::ui::{Look, Ui};
-
-use reading::{Found, LINE_BYTES_MAX, Reading};
+use crate::shared::failure::{self, Ending, Failure};
+use crate::shared::files;
+use crate::shared::progress::{Progress, Unit};
+use crate::shared::submit::{self, Submitter};
+use crate::shared::target::Target;
+use crate::shared::text::{count, counted};
+use crate::shared::ui::{Look, Ui};
 
 /// How long to wait for a slow disk.
 const PATIENCE: Duration = Duration::from_secs(3600);
@@ -31,25 +28,25 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
-    /// The file to take over; `-` is standard input
+    /// The file to import; `-` is standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
 
 const AFTER_HELP: &str = "\
-Entries keep their ids and times. Objects that were merged into one line are separated; fields that Graven does not \
-know move into `detail`; what cannot be read as an entry is kept as text in an entry of the category `imported`.";
+Entries keep their ids and times. Several objects on one line become separate entries. Fields that Graven does not \
+know move into `detail`. Anything else is kept as text, in an entry of the category `imported`.";
 
-/// What was found in the file, and what became of it.
+/// What was found in the file, and what was recorded.
 #[derive(Debug, Default, Serialize)]
 struct Summary {
     #[serde(flatten)]
     found: Found,
-    /// Entries recorded, texts included.
+    /// Recorded entries, including those that keep a text.
     entries: u64,
-    /// The index of the first entry recorded.
+    /// The index of the first recorded entry.
     first_index: Option<u64>,
-    /// The index of the last entry recorded.
+    /// The index of the last recorded entry.
     last_index: Option<u64>,
 }
 
@@ -70,7 +67,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     Ok(failure::OK)
 }
 
-/// What became of the batches so far.
+/// The results of the batches so far.
 #[derive(Debug, Default)]
 struct Done {
     entries: u64,
@@ -93,7 +90,8 @@ fn import(args: &Args, ui: Ui, trail: &Trail, file: Box<dyn Read + Send>) -> Res
             Err(error) => drop(done.error.get_or_insert(error)),
         }
     })?;
-    let mut reading = Reading::of(args.file.display().to_string(), trail.redactor());
+    let redactor = trail.redactor();
+    let mut reading = Reading::of(args.file.display().to_string(), |text| redactor.text(text));
     let progress = Progress::new(ui, "importing", Unit::Bytes, files::bytes(&args.file));
     let mut chunks = LineChunks::new(file, LINE_BYTES_MAX);
     let mut buffer = Vec::new();
@@ -146,12 +144,9 @@ impl Summary {
         }
         let notes = [
             (self.found.empty_lines, "empty lines"),
-            (self.found.merged_lines, "lines held several entries, now separate"),
-            (self.found.with_moved_fields, "entries had unknown fields, now in their detail"),
-            (
-                self.found.unreadable,
-                "texts could not be read as entries; they are kept as text, category `imported`",
-            ),
+            (self.found.merged_lines, "lines had several entries, which are now separate"),
+            (self.found.with_moved_fields, "entries had unknown fields, which are now in their detail"),
+            (self.found.unreadable, "texts are not entries; they are kept as text, category `imported`"),
         ];
         for (number, what) in notes.into_iter().filter(|(number, _)| *number > 0) {
             ui.line(format_args!("  {} {what}", ui.paint(Look::Notice, count(number))))?;

@@ -5,21 +5,21 @@ use graven::Trail;
 use graven::disk::{Disk, OsDisk};
 use serde_json::json;
 
-use crate::failure::{self, Ending, Failure};
-use crate::target::Target;
-use crate::ui::{Look, Ui};
+use crate::shared::failure::{self, Ending, Failure};
+use crate::shared::target::Target;
+use crate::shared::ui::{Look, Ui};
 
 /// The arguments of `graven init`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The directory to create, or the live file to begin when the path ends in `.jsonl`
+    /// The directory to create, or the live file when the path ends in `.jsonl`
     #[command(flatten)]
     target: Target,
-    /// The name of the log in its checkpoints and key, such as example.com/audit; without it one with a random
-    /// part is made
+    /// Set the name of the log in its checkpoints and key, such as example.com/audit [default: graven.local/ and a
+    /// random part]
     #[arg(long, value_name = "NAME")]
     origin: Option<String>,
-    /// After how many bytes the live file becomes a closed segment (256 MiB unless given)
+    /// Close a segment after this number of bytes [default: 256 MiB]
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<u64>::new().range(1..))]
     segment_bytes: Option<u64>,
 }
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     let beside = graven::layout::Layout::beside_live(&args.target.path);
     if [args.target.layout().meta(), beside.meta()].iter().any(|meta| OsDisk.metadata(meta).is_ok()) {
         return Err(Failure::cannot(format_args!("there is already a trail at {path}"))
-            .advise(format_args!("see what is in it with: graven stats {path}")));
+            .advise(format_args!("see what is in it with `graven stats {path}`")));
     }
     let trail = Trail::open(settings)?;
     let key = trail.verifier_key().to_string();
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     ui.fact("live file", layout.live().display())?;
     ui.fact("key", ui.paint(Look::Name, &key))?;
     ui.line("")?;
-    ui.line("Give the key to whoever shall check the trail: with it, `graven verify --key` trusts nothing on this")?;
-    ui.line("machine. The signing key stays in the trail's keys/; keep it to yourself.")?;
+    ui.line("Give the key to those who will verify the trail: with it, `graven verify --key` trusts nothing on this")?;
+    ui.line("machine. The signing key is in the trail's keys/: keep it secret.")?;
     Ok(failure::OK)
 }

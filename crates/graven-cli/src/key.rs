@@ -1,10 +1,10 @@
-//! `graven key`: the verifier key, nothing else.
+//! `graven key`: prints the verifier key and nothing else.
 
 use serde_json::json;
 
-use crate::failure::{self, Ending};
-use crate::target::Target;
-use crate::ui::Ui;
+use crate::shared::failure::{self, Ending};
+use crate::shared::target::Target;
+use crate::shared::ui::Ui;
 
 /// The arguments of `graven key`.
 #[derive(Debug, clap::Args)]

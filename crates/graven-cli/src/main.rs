@@ -1,51 +1,36 @@
 //! The `graven` command: records, shows, proves and verifies audit trails.
 //!
-//! One file per command; what they share is in [`ui`], [`failure`], [`target`] and [`describe`].
+//! Each command has a file of its name, and a folder where it needs more than one file. What two or more commands use
+//! is in [`shared`]: output, failures, the trail in the arguments, progress bars, the user's files.
 
-mod accept;
-mod ballast;
 mod bench;
 mod completions;
-mod copier;
 mod demo;
-mod describe;
 mod exec;
 mod export;
-mod failure;
-mod fields;
-mod files;
 mod import;
-mod ingest;
 mod init;
 mod key;
-mod lines;
 mod man;
 mod pending;
-mod progress;
 mod prove;
 mod record;
 mod redact;
 mod repair;
-mod salvage;
+mod shared;
 mod show;
-mod signals;
 mod soak;
 mod stats;
-mod submit;
 mod tail;
-mod target;
-mod text;
-mod ui;
 mod verify;
-mod verify_proof;
 
 use std::panic;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::failure::{CANNOT, Ending};
-use crate::ui::{Colours, Ui};
+use crate::shared::failure::{CANNOT, Ending};
+use crate::shared::ui::{Colours, Ui};
 
 /// An audit trail that anyone can check: every action one JSON line, durable before it is acknowledged, under a
 /// signed Merkle tree.
@@ -54,55 +39,55 @@ use crate::ui::{Colours, Ui};
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Answer in JSON
+    /// Print the answer as JSON
     #[arg(long, global = true, display_order = 900)]
     json: bool,
-    /// When to use colours
+    /// Choose when to use colours
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", display_order = 901)]
     color: Colours,
 }
 
 const AFTER_HELP: &str = "\
-Start with `graven demo`: it shows the whole life of a trail in a few seconds.
+Start with `graven demo`: it shows what a trail can do, in a few seconds.
 
-Exit codes: 0 well (verify: intact), 1 something was found (tampering, damage, a refused line), 2 cannot tell (bad \
-usage, unreadable, unavailable). `graven exec` ends with its command's own code.";
+Exit codes: 0 success (verify: intact), 1 a problem was found (tampering, damage, a refused line), 2 no answer (wrong \
+usage, unreadable, unavailable). `graven exec` ends with the exit code of its command.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Create a trail
     Init(init::Args),
-    /// Print the verifier key, nothing else
+    /// Print the verifier key and nothing else
     Key(key::Args),
-    /// Record one entry, or many from standard input
+    /// Record one entry, or many entries from standard input
     Record(record::Args),
     /// Run a command and record that it ran
     Exec(exec::Args),
-    /// Take over an existing JSON Lines file, broken lines included
+    /// Import an existing JSON Lines file, including its broken lines
     Import(import::Args),
-    /// Show the newest entries, and follow what comes
+    /// Show the newest entries, and follow new ones
     Tail(tail::Args),
     /// Show one entry
     Show(show::Args),
-    /// List acts that were begun and have no result
+    /// List acts that began and have no result
     Pending(pending::Args),
-    /// Write the proof that an entry is in the trail
+    /// Write a proof that an entry is in the trail
     Prove(prove::Args),
-    /// Check a whole trail, or one proof offline
+    /// Verify a whole trail, or one proof offline
     Verify(verify::Args),
-    /// Say what is in a trail
+    /// Print statistics of a trail
     Stats(stats::Args),
-    /// Write a trail in a form that others read
+    /// Export a trail in a format that other programs read
     Export(export::Args),
-    /// Take secrets out of a text, or show what a trail would take out
+    /// Remove secrets from a text, or show which secrets a trail would remove
     Redact(redact::Args),
-    /// Make a contradictory trail usable again, and leave a trace of it
+    /// Repair a trail that contradicts its checkpoint, and record the repair
     Repair(repair::Args),
-    /// Measure this machine, and Graven on it
+    /// Measure this machine, and Graven on this machine
     Bench(bench::Args),
-    /// Record, kill, verify and tamper in a loop, and report
+    /// Record, kill, verify and tamper in a loop, then report
     Soak(soak::Args),
-    /// Watch a trail being recorded, proved, and tampered with
+    /// Show how a trail is recorded, proved and tampered with
     Demo(demo::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
@@ -121,7 +106,7 @@ fn main() -> ExitCode {
             fault(info.payload())
         ));
     }));
-    // A panic has been reported by the hook; what is acknowledged is durable all the same.
+    // The hook has reported a panic. Acknowledged entries are durable anyway.
     let outcome = panic::catch_unwind(|| run(&cli.command, ui)).unwrap_or(Ok(CANNOT));
     ExitCode::from(outcome.unwrap_or_else(|failure| {
         ui.fail(&failure);

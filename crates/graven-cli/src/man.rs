@@ -1,4 +1,4 @@
-//! `graven man`: the manual pages, one for the program and one for each command.
+//! `graven man`: prints or writes the manual pages, one for the program and one for each command.
 
 use std::path::PathBuf;
 
@@ -6,14 +6,14 @@ use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 use serde_json::json;
 
-use crate::failure::{self, Ending, Failure};
-use crate::files;
-use crate::ui::Ui;
+use crate::shared::failure::{self, Ending, Failure};
+use crate::shared::files;
+use crate::shared::ui::Ui;
 
 /// The arguments of `graven man`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Write one page a command into this directory, instead of the main page to standard output
+    /// Write one page for each command into this directory, instead of printing the main page
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     Ok(failure::OK)
 }
 
-/// Every command that has a page, below the program and itself, by the page's name.
+/// A command and all commands below it, each with the name of its page.
 fn pages(program: &Command) -> Vec<(String, Command)> {
     let name = program.get_display_name().unwrap_or(program.get_name()).to_owned();
     let below = program.get_subcommands().filter(|command| command.get_name() != "help");

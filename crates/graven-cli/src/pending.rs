@@ -1,15 +1,15 @@
-//! `graven pending`: acts that were begun and have no result.
+//! `graven pending`: lists acts that began and have no result.
 
 use chrono::{DateTime, Utc};
 use graven::clock::{Clock, OsClock};
 use graven::reader::Pending;
 use serde::Serialize;
 
-use crate::failure::{self, Ending, Failure};
-use crate::progress::{Progress, Unit};
-use crate::target::Target;
-use crate::text::{counted, duration, safe};
-use crate::ui::{Look, Ui};
+use crate::shared::failure::{self, Ending, Failure};
+use crate::shared::progress::{Progress, Unit};
+use crate::shared::target::Target;
+use crate::shared::text::{counted, duration, safe};
+use crate::shared::ui::{Look, Ui};
 
 /// The arguments of `graven pending`.
 #[derive(Debug, clap::Args)]
@@ -20,17 +20,17 @@ pub(crate) struct Args {
 }
 
 const LONG_ABOUT: &str = "\
-List acts that were begun and have no result: what a crash interrupted, or what a running program is doing now
+List acts that began and have no result: a crash interrupted them, or a program is doing them now
 
-Reads the whole trail, also beside the program that writes it. With --json the answer is one array, oldest act first. \
-The exit code is 0 whether there are any or not.";
+Reads the whole trail. A program may record to it meanwhile. With --json the answer is one array, oldest act first. \
+The exit code is 0, with or without such acts.";
 
 /// One act in the answer.
 #[derive(Serialize)]
 struct Shown<'a> {
     #[serde(flatten)]
     act: &'a Pending,
-    /// Whole seconds since its intent; 0 when that lies in the future.
+    /// Whole seconds since its intent. 0 when that is in the future.
     age_seconds: u64,
 }
 

@@ -1,14 +1,14 @@
-//! `graven prove`: the proof that an entry is in the trail, as a C2SP tlog-proof file.
+//! `graven prove`: writes the proof that an entry is in the trail, as a C2SP tlog-proof file.
 
 use std::path::PathBuf;
 
 use serde_json::json;
 
-use crate::failure::{self, Ending, Failure};
-use crate::files;
-use crate::target::{Target, Which};
-use crate::text::counted;
-use crate::ui::{Look, Ui};
+use crate::shared::failure::{self, Ending, Failure};
+use crate::shared::files;
+use crate::shared::target::{Target, Which};
+use crate::shared::text::counted;
+use crate::shared::ui::{Look, Ui};
 
 /// The arguments of `graven prove`.
 #[derive(Debug, clap::Args)]
@@ -17,7 +17,7 @@ pub(crate) struct Args {
     target: Target,
     #[command(flatten)]
     which: Which,
-    /// Write the proof into this file instead of standard output
+    /// Write the proof to this file instead of standard output
     #[arg(long, value_name = "FILE.tlog-proof")]
     out: Option<PathBuf>,
 }
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
         out.display()
     ))?;
     ui.line(format_args!(
-        "check it anywhere, without the trail:\n  graven show {trail} --index {index} --raw > entry.json\n  \
+        "verify it anywhere, without the trail:\n  graven show {trail} --index {index} --raw > entry.json\n  \
          graven verify --proof {proof} --entry entry.json --key \"$(graven key {trail})\"",
         trail = args.target.path.display(),
         index = proof.index,
@@ -61,14 +61,14 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     Ok(failure::OK)
 }
 
-/// A reader never writes, so it cannot seal.
+/// The entry is not under a checkpoint yet. This command only reads, so it cannot seal the entry.
 fn not_sealed(index: u64, size: u64, target: &Target) -> Failure {
     let covered = match size {
         0 => "the checkpoint covers no entry yet".to_owned(),
         _ => format!("the checkpoint covers entries 0 to {}", size - 1),
     };
     Failure::cannot(format_args!("entry {index} is not sealed yet: {covered}")).advise(format_args!(
-        "a running recorder seals within a moment: try again; after a crash, whatever opens {} to record seals it",
+        "a running program seals it soon: try again. After a crash, the next program that opens {} to record seals it",
         target.path.display()
     ))
 }

@@ -1,19 +1,20 @@
-//! `graven record`: one entry from flags, or many from standard input.
+//! `graven record`: records one entry from flags, or many from standard input.
+
+mod stdin;
 
 use std::time::Duration;
 
 use clap::ValueEnum;
 use graven::{Category, Detail, Entry, Outcome, Phase, Trail, WhenFull};
+use graven_core::intake::BLOB_BYTES_MAX;
 
-use crate::accept::BLOB_BYTES_MAX;
-use crate::failure::{self, Ending, Failure};
-use crate::fields::Fields;
-use crate::ingest;
-use crate::submit;
-use crate::target::Target;
-use crate::ui::{Look, Ui};
+use crate::shared::failure::{self, Ending, Failure};
+use crate::shared::fields::Fields;
+use crate::shared::submit;
+use crate::shared::target::Target;
+use crate::shared::ui::{Look, Ui};
 
-/// How long to wait for a slow disk: whoever sends entries on standard input waits rather than lose them.
+/// How long to wait for a slow disk. A program that sends entries to standard input waits rather than lose them.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// The arguments of `graven record`.
@@ -22,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
-    /// Read entries from standard input, one JSON object a line; write a receipt a line once each is durable
+    /// Read entries from standard input, one JSON object a line; print a receipt for each when it is durable
     #[arg(long)]
     stdin: bool,
     #[command(flatten)]
@@ -30,38 +31,38 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "\
-With --stdin, category, action and outcome are required in each line; id and timestamp are made when absent. A line \
-that is not an entry is answered in its place with {\"line\":…,\"error\":…}; the others go on, and the exit code is 1.";
+With --stdin, each line needs category, action and outcome; a missing id or timestamp is added. The answer to a line \
+that is not an entry is {\"line\":…,\"error\":…}; the other lines are recorded, and the exit code is 1.";
 
-/// One entry, by its fields.
+/// The flags for one entry.
 #[derive(Debug, Default, PartialEq, clap::Args)]
 struct One {
-    /// What kind of thing was done: api, tool_execution, session, cognition, swarm, auth, k8s, sandbox, config, or a
-    /// snake_case name of your own
+    /// Set the category: api, tool_execution, session, cognition, swarm, auth, k8s, sandbox, config, or a snake_case
+    /// name of your own
     #[arg(long, required_unless_present = "stdin")]
     category: Option<Category>,
-    /// What was done, such as tool:bash or `POST /api/session`
+    /// Set the action: what was done, such as tool:bash or `POST /api/session`
     #[arg(long, required_unless_present = "stdin")]
     action: Option<String>,
-    /// How it ended; pending only with --phase intent
+    /// Set the outcome; pending only with --phase intent
     #[arg(long, required_unless_present = "stdin")]
     outcome: Option<OutcomeArg>,
-    /// Anything more, as JSON; numbers are kept digit for digit
+    /// Add a detail, as JSON; every digit of a number is kept
     #[arg(long, value_name = "JSON")]
     detail: Option<String>,
-    /// How long it took
+    /// Set how long the action took
     #[arg(long, value_name = "MS")]
     duration_ms: Option<u64>,
-    /// Its id; made when absent
+    /// Set the id [default: a new one]
     #[arg(long)]
     id: Option<String>,
-    /// When it happened, as RFC 3339; now when absent
+    /// Set when it happened, as RFC 3339 [default: now]
     #[arg(long, value_name = "TIME", value_parser = time)]
     timestamp: Option<chrono::DateTime<chrono::Utc>>,
-    /// Whether this is written before the action or after it
+    /// Set whether the entry is written before the action or after it
     #[arg(long)]
     phase: Option<PhaseArg>,
-    /// The id of the entry written before the action
+    /// Set the id of the entry written before the action
     #[arg(long, value_name = "ID")]
     intent_id: Option<String>,
     #[command(flatten)]
@@ -87,7 +88,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     if args.stdin {
         if args.one != One::default() {
             return Err(Failure::cannot(
-                "--stdin takes entries from standard input, and no other flag says what is in them",
+                "--stdin reads entries from standard input: leave out the flags for one entry",
             ));
         }
         return many(args);
@@ -106,13 +107,13 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     Ok(failure::OK)
 }
 
-/// Receipts are JSON with and without `--json`: they are read by programs.
+/// Records standard input. Receipts are always JSON, because programs read them.
 fn many(args: &Args) -> Ending {
     let settings = args.target.settings();
     let settings = settings.queue_bytes(submit::QUEUE_BYTES).blob_bytes_max(BLOB_BYTES_MAX);
     let trail = Trail::open(settings.when_full(WhenFull::Wait(PATIENCE)))?;
-    let ending = ingest::run(&trail);
-    // What is acknowledged is durable; a failure to close is told unless there is a graver one.
+    let ending = stdin::run(&trail);
+    // Acknowledged entries are durable. A failure to close is reported only when recording did not fail.
     let closed = trail.close_blocking();
     let exit = ending?;
     closed?;
@@ -135,7 +136,7 @@ impl One {
         if let Some(text) = &self.detail {
             let detail = Detail::parse(text).map_err(|error| {
                 Failure::cannot(format_args!("--detail is not JSON: {error}"))
-                    .advise("text needs its quotes: --detail '\"some text\"'")
+                    .advise("a text needs JSON quotes: --detail '\"some text\"'")
             })?;
             entry.detail = Some(detail);
         }

@@ -1,4 +1,4 @@
-//! `graven redact`: takes secrets out of a text as a trail does, or shows what it would take out.
+//! `graven redact`: removes secrets from a text as a trail does, or shows which ones it would remove.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -7,37 +7,37 @@ use graven::{Redaction, Redactor};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::failure::{self, Ending, Failure};
-use crate::text::safe;
-use crate::ui::{Look, Ui};
+use crate::shared::failure::{self, Ending, Failure};
+use crate::shared::text::safe;
+use crate::shared::ui::{Look, Ui};
 
 /// The arguments of `graven redact`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// Say what would be taken out, instead of the text without it; never the secret itself
+    /// Print where the secrets are instead of the redacted text; never the secrets themselves
     #[arg(long)]
     explain: bool,
-    /// Use the key of this trail, so that equal secrets have the marks that they have there
+    /// Use the key of this trail, so that equal secrets get the same marks as there
     #[arg(long, value_name = "DIR")]
     trail: Option<std::path::PathBuf>,
-    /// Name the rules, and read nothing
+    /// List the rules, and read nothing
     #[arg(long, conflicts_with = "explain")]
     rules: bool,
 }
 
 const AFTER_HELP: &str = "\
-Reads text or NDJSON from standard input. A line that is a JSON object or array is looked at as JSON, member by \
-member, and written back byte for byte but for its secrets; lines between are looked at together, since a private key \
-has many. With --explain each secret gets a line: where it is, which rule knows it, and what would stand in its place.
+Reads text or NDJSON from standard input. In a line that is a JSON object or array, each member is searched, and only \
+secrets change. Other lines are searched together, because a private key has many lines. With --explain, each secret \
+gets a line: where it is, which rule found it, and what would replace it.
 
-Exit codes: 0 there is no secret (or without --explain: done), 1 with --explain: some were found, 2 cannot tell.";
+Exit codes: 0 no secret (without --explain: success), 1 with --explain: secrets were found, 2 no answer.";
 
-/// Lines that are no JSON are gathered up to so many bytes, and a private key that is not at its end beyond that.
+/// Lines that are not JSON are collected up to this size. A private key that has not ended may be longer.
 const TEXT_BYTES_MAX: usize = 1 << 20;
-/// What begins like a private key and has no end within so many bytes is none.
+/// A private key is at most this long. Text that begins like one and is longer is not a key.
 const KEY_BYTES_MAX: usize = 64 << 10;
-/// A line or a text is never longer.
+/// The longest line or text. A longer one is cut into pieces.
 const PIECE_BYTES_MAX: usize = 32 << 20;
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
         return Ok(failure::OK);
     }
     if !ui.json() {
-        let count = crate::text::counted(output.found, "secret", "secrets");
+        let count = crate::shared::text::counted(output.found, "secret", "secrets");
         ui.note(format_args!("{count} found, by version {} of the rules", redact::VERSION));
     }
     Ok(if output.found > 0 { failure::FOUND } else { failure::OK })
@@ -84,7 +84,7 @@ fn read(input: impl Read, output: &mut Output) -> Result<(), Failure> {
             break;
         }
         number += 1;
-        // What is no UTF-8 cannot be looked through as it is.
+        // Only UTF-8 can be searched.
         let line = String::from_utf8(line)
             .unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned());
         let is_json = line.trim_start().starts_with(['{', '[']) && output.redactor.json(&line).is_some();
@@ -108,13 +108,13 @@ fn read(input: impl Read, output: &mut Output) -> Result<(), Failure> {
     output.text(&text, first)
 }
 
-/// Whether a private key has begun and not ended.
+/// Whether the text ends inside a private key.
 fn is_within_a_key(text: &str) -> bool {
     let end = &text[text.floor_char_boundary(text.len().saturating_sub(KEY_BYTES_MAX))..];
     end.rfind("-----BEGIN ").is_some_and(|begin| !end[begin..].contains("-----END "))
 }
 
-/// Where the answer goes.
+/// Prints the answer.
 struct Output {
     redactor: Redactor,
     ui: Ui,
@@ -122,12 +122,12 @@ struct Output {
     found: u64,
 }
 
-/// A secret, as `--explain` tells it.
+/// A secret in the JSON of `--explain`.
 #[derive(Serialize)]
-struct Told<'a> {
+struct Shown<'a> {
     /// From 1.
     line: u64,
-    /// From 1, in bytes; absent where a whole value of JSON goes.
+    /// From 1, in bytes. Absent when a whole JSON value is replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     column: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -151,7 +151,7 @@ impl Output {
             });
             let (line, column, bytes) =
                 place.map_or((first, None, None), |(line, column, bytes)| (line, Some(column), Some(bytes)));
-            self.tell(line, column, bytes, &finding)?;
+            self.show(line, column, bytes, &finding)?;
         }
         Ok(())
     }
@@ -162,13 +162,13 @@ impl Output {
             return self.ui.bytes(redacted.as_deref().unwrap_or(line).as_bytes());
         }
         for finding in self.redactor.explain_json(line).unwrap_or_default() {
-            // Places are those in a string; the field says which.
-            self.tell(number, None, finding.place.map(|(_, bytes)| bytes), &finding)?;
+            // The place is inside a string, and the field says in which one.
+            self.show(number, None, finding.place.map(|(_, bytes)| bytes), &finding)?;
         }
         Ok(())
     }
 
-    fn tell(
+    fn show(
         &mut self,
         line: u64,
         column: Option<usize>,
@@ -178,7 +178,7 @@ impl Output {
         self.found += 1;
         let Finding { rule, field, replacement, .. } = finding;
         if self.ui.json() {
-            return self.ui.object(&Told { line, column, bytes, field, rule, replacement });
+            return self.ui.object(&Shown { line, column, bytes, field, rule, replacement });
         }
         let column = column.map(|column| format!(":{column}")).unwrap_or_default();
         let field = if field.is_empty() { String::new() } else { format!(" {}", safe(field)) };

@@ -1,16 +1,16 @@
-//! `graven repair`: makes a trail that contradicts its checkpoint usable again, with the operator's word and a trace.
+//! `graven repair`: makes a trail that contradicts its checkpoint usable again, after a confirmation, and records it.
 
 use std::io::{self, BufRead, IsTerminal};
 
 use graven::{Detail, ErrorKind, Trail};
 use serde_json::json;
 
-use crate::failure::{self, Ending, Failure};
-use crate::target::Target;
-use crate::text::{counted, safe};
-use crate::ui::{Look, Ui};
+use crate::shared::failure::{self, Ending, Failure};
+use crate::shared::target::Target;
+use crate::shared::text::{counted, safe};
+use crate::shared::ui::{Look, Ui};
 
-/// What the engine calls the trace of a repair, and how many entries of its own it may write when it opens a trail.
+/// The action of the entry about a repair, and the most entries that an opening writes.
 const REPAIRED: &str = "trail.repaired";
 const ENGINE_ENTRIES_MAX: usize = 8;
 
@@ -20,15 +20,16 @@ const ENGINE_ENTRIES_MAX: usize = 8;
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
-    /// Do not ask for the operator's word
+    /// Repair without asking for confirmation
     #[arg(long)]
     yes: bool,
 }
 
 const AFTER_HELP: &str = "\
-A crash needs no repair: opening the trail to record mends what a crash leaves. Repair is for a trail that refuses to \
-open because of what is past its last checkpoint. That is cut away and kept in torn/, and an entry says so for ever. \
-What contradicts a checkpoint cannot be repaired, only restored from a copy. Copy the trail first: it is the evidence.";
+A crash needs no repair: the next opening to record recovers from it. Repair is for a trail that refuses to open \
+because of what is after its last checkpoint. That part is cut off and kept in torn/, and an entry records it. \
+Entries that contradict a checkpoint cannot be repaired, only restored from a copy. Copy the trail first: it is \
+evidence.";
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     args.target.must_exist()?;
@@ -53,11 +54,11 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
         return Ok(failure::OK);
     }
     let count = counted(entries, "entry", "entries");
-    ui.line(format_args!("{} the trail goes on, with {count}", ui.paint(Look::Good, "repaired:")))?;
+    ui.line(format_args!("{} the trail can be used again, with {count}", ui.paint(Look::Good, "repaired:")))?;
     ui.fact("because", refusal.chain())?;
     ui.fact(
         "trace",
-        format_args!("an entry of the action {REPAIRED}: {}", safe(detail.unwrap_or_default())),
+        format_args!("an entry with the action {REPAIRED}: {}", safe(detail.unwrap_or_default())),
     )?;
     ui.fact("cut bytes", args.target.layout().torn().display())?;
     Ok(failure::OK)
@@ -70,23 +71,23 @@ fn nothing_to_do(ui: Ui, trail: &Trail) -> Ending {
         ui.object(&json!({"repaired": false, "entries": entries}))?;
     } else {
         let count = counted(entries, "entry", "entries");
-        ui.line(format_args!("nothing to repair: the trail opens as it is, with {count}"))?;
+        ui.line(format_args!("nothing to repair: the trail opens, with {count}"))?;
     }
     Ok(failure::OK)
 }
 
-/// The operator's word: the origin of the trail, typed.
+/// Asks the operator for confirmation: to type the origin of the trail.
 fn ask(ui: Ui, origin: &str, refusal: &graven::Error) -> Result<(), Failure> {
     ui.note(format_args!("{} {}", ui.paint_err(Look::Bad, "the trail refuses to open:"), refusal.chain()));
     let refused = || {
-        Failure::cannot("nothing was changed: repair needs your word")
+        Failure::cannot("nothing was changed: repair needs your confirmation")
             .advise("type the origin, or give --yes")
     };
     if !io::stdin().is_terminal() {
         return Err(refused());
     }
-    ui.note("What is past its last checkpoint and does not fit will be cut away, and kept in torn/.");
-    ui.note(format_args!("Type the origin of the trail, {origin}, to go on:"));
+    ui.note("What is after its last checkpoint and does not fit will be cut off, and kept in torn/.");
+    ui.note(format_args!("To continue, type the origin of the trail, {origin}:"));
     let mut word = String::new();
     let read = io::stdin().lock().read_line(&mut word);
     read.map_err(|error| Failure::cannot(format_args!("cannot read your answer: {error}")))?;

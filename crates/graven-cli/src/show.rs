@@ -1,14 +1,14 @@
-//! `graven show`: one entry, for a person, as JSON, or its stored bytes.
+//! `graven show`: prints one entry: for a person, as JSON, or its stored bytes.
 
 use std::io::{self, IsTerminal};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::describe;
-use crate::failure::{self, Ending, Failure};
-use crate::target::{Target, Which};
-use crate::ui::Ui;
+use crate::shared::describe;
+use crate::shared::failure::{self, Ending, Failure};
+use crate::shared::target::{Target, Which};
+use crate::shared::ui::Ui;
 
 /// The arguments of `graven show`.
 #[derive(Debug, clap::Args)]
@@ -17,7 +17,7 @@ pub(crate) struct Args {
     target: Target,
     #[command(flatten)]
     which: Which,
-    /// The stored bytes, exactly: what the leaf hash is over
+    /// Print the stored bytes unchanged: the leaf hash is made from these
     #[arg(long)]
     raw: bool,
 }
@@ -29,7 +29,7 @@ struct Answer<'a> {
     leaf_hash: String,
     /// The stored line.
     entry: &'a RawValue,
-    /// The detail that the line only refers to.
+    /// The detail, when the line only refers to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     blob: Option<Box<RawValue>>,
 }
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     let record = args.which.find(&reader, &args.target.path)?;
     if args.raw {
         ui.bytes(&record.line)?;
-        // For the eye only: a pipe or a file gets the stored bytes and nothing else.
+        // Only on a terminal. A pipe or a file gets the stored bytes and nothing else.
         if io::stdout().is_terminal() {
             ui.line("")?;
         }

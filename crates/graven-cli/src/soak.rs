@@ -1,8 +1,8 @@
-//! `graven soak`: records, kills, verifies and tampers in a loop, for as long as one likes.
+//! `graven soak`: records, kills, verifies and tampers in a loop, for a given time.
 //!
-//! Each round is one life of a recorder, a process of its own that several producers feed and that is killed with
-//! SIGKILL at a random moment, or now and then ends well. After it the whole trail is verified and compared with the
-//! receipts; then a copy is tampered with, and the verifier must say how.
+//! Each round is one life of a recorder: a child process that several producers feed. It is killed with SIGKILL at a
+//! random moment, or sometimes ends normally. After that the whole trail is verified and compared with the receipts.
+//! Then a copy is tampered with, and the verifier must name the tampering.
 
 mod recorder;
 mod report;
@@ -20,46 +20,46 @@ use graven::reader::Reader;
 use graven::{Machine, Settings, Trail};
 use graven_core::hash::Hash;
 
-use crate::failure::{self, Ending, Failure};
-use crate::files;
-use crate::progress::{Progress, Unit};
-use crate::ui::Ui;
+use crate::shared::failure::{self, Ending, Failure};
+use crate::shared::files;
+use crate::shared::progress::{Progress, Unit};
+use crate::shared::ui::Ui;
 
 use report::Report;
 use tamper::{Tampering, Victim};
 
-/// After how many bytes a segment of a soaked trail is closed: small, so that it happens in most rounds.
+/// The size of a segment: small, so that one is closed in most rounds.
 const SEGMENT_BYTES: u64 = 256 << 10;
 
-/// A trail with more entries than this makes room for a new one, so that a round stays short and the disk free.
+/// A trail with more entries than this is replaced by a new one, to keep rounds short and the disk free.
 const TRAIL_ENTRIES_MAX: u64 = 50_000;
 
-/// Every so many rounds the trail is exported too.
+/// The trail is also exported once in this number of rounds.
 const EXPORT_EVERY: u64 = 10;
 
-/// How many entries with a blob are remembered, to tamper with.
+/// The most entries with a blob that are remembered for tampering.
 const BLOBS_MAX: usize = 100;
 
 /// The arguments of `graven soak`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// How long
+    /// Soak for this number of minutes
     #[arg(long, value_name = "N", default_value_t = 1)]
     minutes: u64,
-    /// How many rounds, instead of a time
+    /// Soak for this number of rounds instead
     #[arg(long, value_name = "N", conflicts_with = "minutes")]
     rounds: Option<u64>,
-    /// Repeats the choices of an earlier soak, though not the timing of the machine
+    /// Repeat the random choices of an earlier soak; the timing of the machine still differs
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// Where to make the folder it works in [default: the system's temporary folder]
+    /// Create the working folder in this directory [default: the system's temporary folder]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 all was well, 1 something was wrong: then the folder is kept, and the report says where it is.";
+Exit codes: 0 no error, 1 an error was found: then the folder is kept, and the report says where it is.";
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     let base = args.dir.clone().unwrap_or_else(std::env::temp_dir);
@@ -84,19 +84,19 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     Ok(if soak.report.all_well { failure::OK } else { failure::FOUND })
 }
 
-/// A soak under way.
+/// A running soak.
 struct Soak {
     folder: PathBuf,
     clock: OsClock,
     random: Rng,
     report: Report,
-    /// The trail that is soaked now.
+    /// The current trail.
     trail: PathBuf,
-    /// Receipts of entries that no remembered head covers yet: once one does, the head vouches for them.
+    /// Receipts of entries that are not under a head that the verifier remembers. Later the head protects them.
     receipts: BTreeMap<u64, (String, Hash)>,
-    /// How many entries a remembered head covers.
+    /// The number of entries under the remembered head.
     sealed: u64,
-    /// Whether there is an earlier state of this trail to roll back to, and how many entries it had sealed.
+    /// The number of sealed entries in the earlier state of this trail. `None` when no such state is kept.
     old_sealed: Option<u64>,
     /// Sealed entries with a blob.
     blobs: Vec<(u64, String)>,
@@ -121,7 +121,7 @@ impl Soak {
         let time = Duration::from_secs(args.minutes * 60);
         let progress = Progress::new(ui, "soaking", Unit::Entries, 0);
         self.new_trail()?;
-        // Whatever is wrong must be looked at where it lies: the first ends the soak.
+        // The first error ends the soak, so that the files stay as they are.
         while self.report.all_well
             && args.rounds.map_or_else(|| self.clock.elapsed() < time, |rounds| self.report.rounds < rounds)
         {
@@ -178,7 +178,7 @@ impl Soak {
         Ok(())
     }
 
-    /// Opens and closes the trail once more: then all of it is sealed, and must be intact.
+    /// Opens and closes the trail once more. Then all of it is sealed, and must be intact.
     fn end_trail(&mut self) -> Result<(), Failure> {
         Trail::open(self.settings().must_exist())?.close_blocking()?;
         self.check()?;
@@ -198,7 +198,7 @@ impl Soak {
         self.folder.join("old")
     }
 
-    /// Verifies everything, and compares what no earlier round has sealed with its receipts.
+    /// Verifies everything, and compares the entries that no earlier round has sealed with their receipts.
     fn check(&mut self) -> Result<(), Failure> {
         let found = self.verify(&self.trail.clone())?;
         if found.verdict.accuses() {
@@ -226,14 +226,14 @@ impl Soak {
             .collect();
         self.report.lost += lost.len() as u64;
         if !lost.is_empty() {
-            self.report.wrong(format!("acknowledged, and not there as they were: the entries {lost:?}"));
+            self.report.wrong(format!("acknowledged entries are missing or changed: {lost:?}"));
         }
         self.sealed = found.sealed;
         self.receipts = self.receipts.split_off(&self.sealed);
         Ok(())
     }
 
-    /// Verifies with the memory of every earlier time.
+    /// Verifies, and remembers what earlier verifications have seen.
     fn verify(&mut self, trail: &Path) -> Result<fsck::Report, Failure> {
         let options = VerifyOptions { key: None, state: Some(self.folder.join("state")) };
         let found = fsck::verify(&Machine::os(), &Layout::in_dir(trail), &options, &|_, _| ())?;
@@ -244,7 +244,7 @@ impl Soak {
         Ok(found)
     }
 
-    /// Tampers with a copy that the verifier has seen whole.
+    /// Tampers with a copy that the verifier has seen intact.
     fn tamper(&mut self) -> Result<(), Failure> {
         let copy = self.folder.join(format!("copy-{}", self.report.trails));
         files::copy_dir(&self.trail, &copy)?;
@@ -280,7 +280,7 @@ impl Soak {
         Ok(())
     }
 
-    /// Exports the sealed entries as a static log, which checks them against the checkpoint's root.
+    /// Exports the sealed entries as a static log. The export checks them against the root of the checkpoint.
     fn export(&mut self) -> Result<(), Failure> {
         let out = self.folder.join("export");
         let exported = graven::export::export_tiles(&Reader::open(&self.trail)?, &out)?;
@@ -296,7 +296,7 @@ impl Soak {
 mod tests {
     use super::*;
 
-    /// A soak in whose trail 600 entries are recorded and acknowledged.
+    /// A soak with a trail of 600 acknowledged entries.
     fn soak(folder: &Path) -> Soak {
         let mut soak = Soak::new(folder, 1);
         soak.new_trail().unwrap();

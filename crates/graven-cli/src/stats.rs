@@ -1,22 +1,22 @@
-//! `graven stats`: what is in a trail.
+//! `graven stats`: prints statistics of a trail.
 
-mod life;
+mod lifecycle;
 
 use graven::reader::{LifeSigns, Stats, Tally};
 use serde::Serialize;
 
-use crate::failure::{self, Ending, Failure};
-use crate::progress::{Progress, Unit};
-use crate::target::Target;
-use crate::text::{bytes, count, counted, safe};
-use crate::ui::{Look, Ui};
+use crate::shared::failure::{self, Ending, Failure};
+use crate::shared::progress::{Progress, Unit};
+use crate::shared::target::Target;
+use crate::shared::text::{bytes, count, counted, safe};
+use crate::shared::ui::{Look, Ui};
 
 /// The arguments of `graven stats`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
-    /// Do not read the entries to count them by category and outcome
+    /// Skip the count by category and outcome, which reads all entries
     #[arg(long)]
     quick: bool,
 }
@@ -35,7 +35,7 @@ struct Counts<'a> {
     categories: &'a std::collections::BTreeMap<String, std::collections::BTreeMap<String, u64>>,
     unreadable: u64,
     life: &'a LifeSigns,
-    /// For how long there has been no sign of life where there should be one by now.
+    /// How long there has been no entry, when a heartbeat is overdue.
     #[serde(skip_serializing_if = "Option::is_none")]
     silent_seconds: Option<u64>,
 }
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
             categories: &tally.categories,
             unreadable: tally.unreadable,
             life: &tally.life,
-            silent_seconds: life::silent_seconds(&stats, &tally.life),
+            silent_seconds: lifecycle::silent_seconds(&stats, &tally.life),
         });
         ui.object(&Answer { stats: &stats, tally })?;
     } else {
@@ -97,10 +97,10 @@ fn show(ui: Ui, stats: &Stats, tally: Option<&Tally>) -> Result<(), Failure> {
         )?;
     }
     ui.fact("checkpoint", format_args!("{} {}", count(stats.sealed), stats.root))?;
-    ui.fact("state", if stats.closed { "closed" } else { "being written, or not closed cleanly" })?;
+    ui.fact("state", if stats.closed { "closed" } else { "open, or not closed cleanly" })?;
     if let Some(tally) = tally {
         show_tally(ui, tally)?;
-        life::show(ui, stats, &tally.life)?;
+        lifecycle::show(ui, stats, &tally.life)?;
     }
     Ok(())
 }
@@ -112,7 +112,7 @@ fn entries(stats: &Stats) -> String {
     }
 }
 
-/// What the hashes take of the log, in percent.
+/// The size of the hashes, in percent of the log.
 fn share(stats: &Stats) -> f64 {
     100.0 * stats.tile_bytes as f64 / stats.log_bytes.max(1) as f64
 }
@@ -140,7 +140,7 @@ fn show_tally(ui: Ui, tally: &Tally) -> Result<(), Failure> {
     }
     if tally.unreadable > 0 {
         let lines = counted(tally.unreadable, "line", "lines");
-        ui.line(format_args!("  {} that cannot be read: run graven verify", ui.paint(Look::Bad, lines)))?;
+        ui.line(format_args!("  {} that cannot be read: run `graven verify`", ui.paint(Look::Bad, lines)))?;
     }
     Ok(())
 }

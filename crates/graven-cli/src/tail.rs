@@ -1,4 +1,4 @@
-//! `graven tail`: the newest entries, and what comes.
+//! `graven tail`: prints the newest entries, and follows new ones.
 
 use std::thread;
 use std::time::Duration;
@@ -6,15 +6,15 @@ use std::time::Duration;
 use graven::ErrorKind;
 use graven::reader::{Reader, Record};
 
-use crate::describe;
-use crate::failure::{self, Ending, Failure};
-use crate::target::Target;
-use crate::ui::Ui;
+use crate::shared::describe;
+use crate::shared::failure::{self, Ending, Failure};
+use crate::shared::target::Target;
+use crate::shared::ui::Ui;
 
-/// How often to look whether something came.
+/// How often to look for new entries.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// How much is gathered before it is written.
+/// How many bytes are collected before they are written.
 const PAGE_BYTES: usize = 64 << 10;
 
 /// The arguments of `graven tail`.
@@ -22,10 +22,10 @@ const PAGE_BYTES: usize = 64 << 10;
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
-    /// Go on with what is recorded from now on, over rotations, until interrupted
+    /// Follow new entries, also over rotations, until interrupted
     #[arg(short, long)]
     follow: bool,
-    /// How many of the newest entries to show
+    /// Show this number of the newest entries
     #[arg(short = 'n', long, value_name = "N", default_value_t = 10)]
     lines: u64,
 }
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     Ok(failure::OK)
 }
 
-/// Shows the newest entries; the index of the one that comes next.
+/// Shows the newest entries.
 pub(crate) fn show_newest(ui: Ui, reader: &Reader, count: u64) -> Result<(), Failure> {
     newest(reader, count, &mut Page { ui, bytes: Vec::new() }).map(drop)
 }
@@ -61,7 +61,7 @@ fn follow(reader: &Reader, from: u64, page: &mut Page) -> Result<(), Failure> {
     loop {
         let records = match follow.poll() {
             Ok(records) => records,
-            // A recovery cut off what no checkpoint covered; what is recorded from now on follows.
+            // A recovery has cut off entries that no checkpoint covers. The entries after that follow.
             Err(error) if error.kind() == ErrorKind::Data && follow.next_index() < from.max(1) => {
                 page.ui.warn(error.chain());
                 continue;
@@ -78,14 +78,14 @@ fn follow(reader: &Reader, from: u64, page: &mut Page) -> Result<(), Failure> {
     }
 }
 
-/// Lines that are written together.
+/// Lines that are written in one go.
 struct Page {
     ui: Ui,
     bytes: Vec<u8>,
 }
 
 impl Page {
-    /// With `--json` the stored line as it is, which `jq` reads; otherwise for a person.
+    /// Adds an entry: with `--json` the stored line unchanged, otherwise a line for a person.
     fn add(&mut self, record: &Record) -> Result<(), Failure> {
         if self.ui.json() {
             self.bytes.extend_from_slice(&record.line);

@@ -1,4 +1,6 @@
-//! `graven verify`: whether a trail is what was recorded.
+//! `graven verify`: checks whether a trail is what was recorded.
+
+mod proof;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,12 +12,11 @@ use graven::layout::Layout;
 use graven::{Machine, VerifierKey};
 use graven_core::verdict::{Finding, Verdict};
 
-use crate::failure::{CANNOT, Ending, Failure};
-use crate::progress::{Progress, Unit};
-use crate::target::Target;
-use crate::text::{bytes, count, counted, duration, safe};
-use crate::ui::{Look, Ui};
-use crate::verify_proof;
+use crate::shared::failure::{CANNOT, Ending, Failure};
+use crate::shared::progress::{Progress, Unit};
+use crate::shared::target::Target;
+use crate::shared::text::{bytes, count, counted, duration, safe};
+use crate::shared::ui::{Look, Ui};
 
 /// The arguments of `graven verify`.
 #[derive(Debug, clap::Args)]
@@ -24,13 +25,13 @@ pub(crate) struct Args {
     /// The trail: its directory, or the path of its live JSON Lines file
     #[arg(value_name = "DIR", required_unless_present = "proof")]
     path: Option<PathBuf>,
-    /// The trail's verifier key, as `graven key` prints it; without it, the one seen before or the trail's own
+    /// Use this verifier key, as printed by `graven key` [default: the key seen before, or the trail's own]
     #[arg(long, value_name = "VKEY", value_parser = key)]
     key: Option<VerifierKey>,
-    /// Where to remember keys and heads, to notice a rollback [default: the user's state folder]
+    /// Remember keys and heads in this folder, to detect a rollback [default: the user's state folder]
     #[arg(long, value_name = "DIR", conflicts_with = "no_state")]
     state: Option<PathBuf>,
-    /// Remember nothing, and compare with nothing remembered
+    /// Remember nothing, and ignore what was remembered
     #[arg(long)]
     no_state: bool,
     /// Check one proof instead, offline; needs --entry and --key
@@ -42,14 +43,14 @@ pub(crate) struct Args {
         conflicts_with = "path"
     )]
     proof: Option<PathBuf>,
-    /// The entry that the proof is about: its stored line, with or without a newline
+    /// Read the entry of the proof from this file: its stored line, with or without a newline
     #[arg(long, value_name = "FILE", requires = "proof")]
     entry: Option<PathBuf>,
 }
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 intact (a torn tail and unsealed entries are reported, and are no fault), 1 tampering or damage, 2 \
-cannot tell. It may run while a recorder writes.";
+Exit codes: 0 intact (a torn tail and unsealed entries are reported, but are normal), 1 tampering or damage, 2 no \
+answer. A program may record to the trail meanwhile.";
 
 fn key(text: &str) -> Result<VerifierKey, String> {
     VerifierKey::parse(text.trim()).map_err(|error| error.to_string())
@@ -57,10 +58,10 @@ fn key(text: &str) -> Result<VerifierKey, String> {
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     if let (Some(proof), Some(entry), Some(key)) = (&args.proof, &args.entry, &args.key) {
-        return verify_proof::run(proof, entry, key, ui);
+        return proof::run(proof, entry, key, ui);
     }
     let Some(path) = &args.path else {
-        return Err(Failure::cannot("say which trail to verify"));
+        return Err(Failure::cannot("name the trail to verify"));
     };
     Target { path: path.clone() }.must_exist()?;
     let report = check(ui, &Layout::find(&OsDisk, path), &args.options())?;
@@ -83,16 +84,16 @@ impl Args {
     }
 }
 
-/// Verifies a trail, and shows how far it is when that takes long.
+/// Verifies a trail. Shows the progress when it takes long.
 pub(crate) fn check(ui: Ui, layout: &Layout, options: &VerifyOptions) -> Result<Report, Failure> {
     let progress = Progress::new(ui, "verifying", Unit::Bytes, 1);
     let report = fsck::verify(&Machine::os(), layout, options, &|done, total| progress.set(done, total));
     progress.finish();
-    // That it cannot be told is not yet a fault of the trail.
+    // No verdict is not yet a problem of the trail.
     report.map_err(|error| Failure::from(error).exit(CANNOT))
 }
 
-/// The verdict first, then what it rests on, then each finding with its place.
+/// Prints the verdict, the facts behind it, then each finding with its place.
 pub(crate) fn show(ui: Ui, report: &Report) -> Result<(), Failure> {
     ui.line(headline(ui, report.verdict))?;
     ui.fact("entries", entries(report))?;
@@ -103,7 +104,7 @@ pub(crate) fn show(ui: Ui, report: &Report) -> Result<(), Failure> {
         ui.fact("key", format_args!("{} {}", ui.paint(Look::Name, key), key_source(report)))?;
     }
     let took = duration(Duration::from_secs_f64(report.seconds));
-    // Of a trail that is read at once, the rate says nothing.
+    // For a very short time, a rate means nothing.
     let rate = match report.seconds {
         seconds if seconds < 0.01 => String::new(),
         _ => format!(", {} entries a second", count(report.entries_per_second as u64)),
@@ -143,31 +144,29 @@ fn look(verdict: Verdict) -> Look {
 
 fn meaning(verdict: Verdict) -> &'static str {
     match verdict {
-        Verdict::Intact => "every entry is the one that was recorded",
-        Verdict::Unsealed => "nothing was changed under the checkpoint; some entries are past it",
+        Verdict::Intact => "every entry is as it was recorded",
+        Verdict::Unsealed => "nothing under the checkpoint was changed; some entries are not sealed yet",
         Verdict::TornTail => {
-            "nothing was changed; the last line is unfinished: a crash, or a write in progress"
+            "nothing was changed; the last line is unfinished, after a crash or during a write"
         }
-        Verdict::TilesDamaged => "the log is intact, but the hashes stored beside it are damaged",
-        Verdict::Missing => "something that was recorded is not there",
+        Verdict::TilesDamaged => "the log is intact, but the stored hashes are damaged",
+        Verdict::Missing => "a recorded entry or file is missing",
         Verdict::Truncated => "there are fewer entries than were signed",
         Verdict::Inserted => "there are entries that were never recorded",
-        Verdict::Altered => "what is stored is not what was recorded",
-        Verdict::BadSignature => "the checkpoint is not signed by the key it should be signed by",
-        Verdict::RolledBack => "this is an older state than one that was seen or signed",
-        Verdict::Forked => "this is another history than one that was seen or signed",
-        Verdict::UnknownVersion => "this trail is of a version that this program does not know",
-        _ => "this program has no word for it",
+        Verdict::Altered => "a stored entry is not as it was recorded",
+        Verdict::BadSignature => "the checkpoint is not signed by the expected key",
+        Verdict::RolledBack => "this state is older than one that was seen or signed before",
+        Verdict::Forked => "this history differs from one that was seen or signed before",
+        Verdict::UnknownVersion => "this version of graven does not know the version of the trail",
+        _ => "a verdict this version of graven does not know",
     }
 }
 
-/// What to do about a finding, where it is not plain.
+/// What to do about a finding, where it is not obvious.
 fn advice(verdict: Verdict) -> Option<&'static str> {
     match verdict {
-        Verdict::TilesDamaged => {
-            Some("they are made anew from the entries when the trail is next opened to record")
-        }
-        Verdict::BadSignature => Some("compare with the key you were given: graven verify --key VKEY"),
+        Verdict::TilesDamaged => Some("the next opening to record makes them again from the entries"),
+        Verdict::BadSignature => Some("use the key that you were given: graven verify --key VKEY"),
         Verdict::UnknownVersion => Some("verify it with a newer graven"),
         verdict if verdict.accuses() => {
             Some("keep the trail as it is, as evidence, and compare it with a copy")
@@ -179,7 +178,7 @@ fn advice(verdict: Verdict) -> Option<&'static str> {
 fn entries(report: &Report) -> String {
     match report.entries.saturating_sub(report.sealed) {
         _ if report.sealed > report.entries => {
-            format!("{}, where {} are signed for", count(report.entries), count(report.sealed))
+            format!("{}, but {} are signed", count(report.entries), count(report.sealed))
         }
         0 => format!("{}, all under the checkpoint", count(report.entries)),
         unsealed => format!("{}, {} of them past the checkpoint", count(report.entries), count(unsealed)),
@@ -190,7 +189,7 @@ fn key_source(report: &Report) -> &'static str {
     match report.key_source {
         Some(KeySource::Given) => "(given)",
         Some(KeySource::Pinned) => "(pinned: seen before)",
-        Some(KeySource::SelfAsserted) => "(the trail's own word: compare it, or give --key)",
+        Some(KeySource::SelfAsserted) => "(from the trail itself: compare it, or give --key)",
         None => "",
     }
 }

@@ -1,16 +1,16 @@
-//! A plain model of a trail: what callers wanted recorded, and what they were told.
+//! A simple model of a trail: what callers tried to record, and the results they got.
 
 use std::collections::{HashMap, HashSet};
 
 use graven::{Category, Entry, Receipt};
 
-/// Everything that was to be recorded, over all lives of the trail.
+/// All attempts to record, over all lives of the trail.
 #[derive(Debug, Default)]
 pub(crate) struct Model {
     attempts: Vec<Attempt>,
-    /// Which attempt an id is.
+    /// The attempt of each id.
     ids: HashMap<String, usize>,
-    /// What was there when the trail was last opened: it must never be gone again.
+    /// The lines when the trail was last opened. They must never be lost.
     kept: Vec<Vec<u8>>,
 }
 
@@ -20,14 +20,14 @@ struct Attempt {
     told: Told,
 }
 
-/// What the caller knows.
+/// What the caller knows about an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
     /// Nothing, or that it may be recorded.
     Nothing,
-    /// It is recorded, at this place.
+    /// It is recorded, at this index.
     Recorded(u64),
-    /// It is not recorded and will not be.
+    /// It is not recorded and never will be.
     Refused,
 }
 
@@ -37,7 +37,7 @@ impl Model {
         self.attempts.len()
     }
 
-    /// Somebody wants this recorded; it has the id and the time of the attempt.
+    /// Adds an attempt to record this entry, which has an id and a time.
     pub(crate) fn attempt(&mut self, entry: &Entry) -> usize {
         let mut line = Vec::new();
         entry.append_line(u64::MAX, &mut line).expect("these entries are good");
@@ -46,7 +46,7 @@ impl Model {
         self.attempts.len() - 1
     }
 
-    /// Acknowledged.
+    /// Notes receipts for these attempts.
     pub(crate) fn recorded(&mut self, attempts: &[usize], receipts: &[Receipt]) {
         assert_eq!(attempts.len(), receipts.len(), "a receipt for each");
         assert!(receipts.is_sorted_by(|a, b| a.index < b.index), "a batch keeps its order");
@@ -57,20 +57,20 @@ impl Model {
         }
     }
 
-    /// Refused, for certain.
+    /// Notes that these attempts were refused, and are certainly not recorded.
     pub(crate) fn refused(&mut self, attempts: &[usize]) {
         attempts.iter().for_each(|attempt| self.attempts[*attempt].told = Told::Refused);
     }
 
-    /// How many of these attempts are not among the lines.
+    /// How many of these attempts are missing in the lines.
     pub(crate) fn missing(&self, attempts: &[usize], lines: &[Vec<u8>]) -> u64 {
         let lines: HashSet<&[u8]> = lines.iter().map(Vec::as_slice).collect();
         attempts.iter().filter(|attempt| !lines.contains(&*self.attempts[**attempt].line)).count() as u64
     }
 
-    /// Nothing acknowledged is missing or changed, nothing is there that nobody recorded, nothing twice.
+    /// Checks that no acknowledged entry is missing or changed, that each line was recorded, and none twice.
     pub(crate) fn check(&self, lines: &[Vec<u8>]) {
-        assert!(lines.starts_with(&self.kept), "what was there at the last opening is gone or changed");
+        assert!(lines.starts_with(&self.kept), "lines of the last opening are missing or changed");
         for Attempt { line, told } in &self.attempts {
             if let Told::Recorded(index) = told {
                 let found = lines.get(*index as usize).map(|line| String::from_utf8_lossy(line));
@@ -91,7 +91,7 @@ impl Model {
         }
     }
 
-    /// The trail was opened and holds these: from now on they are never to be gone.
+    /// Notes the lines of a trail that was just opened. They must never be lost from now on.
     pub(crate) fn opened(&mut self, lines: Vec<Vec<u8>>) {
         self.check(&lines);
         self.kept = lines;

@@ -1,44 +1,44 @@
-//! What can be done to a trail and to the machine below it, out of bytes.
+//! The operations on a trail and on its simulated machine, read from bytes.
 
 /// One step of a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Operation {
-    /// Somebody records an entry whose detail has so many bytes.
+    /// A caller records an entry with a detail of this size in bytes.
     Record {
         detail: usize,
     },
-    /// Somebody records so many entries at once.
+    /// A caller records this number of entries as one batch.
     Batch {
         entries: usize,
     },
-    /// So many entries are queued that nobody waits for.
+    /// This number of entries is emitted. No caller waits for them.
     Emit {
         entries: usize,
     },
-    /// The writer's turn.
+    /// The writer takes a step.
     Write,
-    /// The publisher's turn.
+    /// The publisher takes a step.
     Publish,
-    /// Everybody who waits looks whether there is an answer.
+    /// Every waiting caller asks for its result.
     Ask,
-    /// Of those who wait one does so no more.
+    /// One of the waiting callers stops waiting.
     GiveUp {
         who: usize,
     },
     Checkpoint,
     Close,
-    /// The process ends, the machine goes on.
+    /// The process is killed, the machine stays on.
     Kill,
-    /// The power fails. Which of the outcomes that are then possible it is.
+    /// The power fails. The seed chooses one of the possible outcomes.
     PowerCut {
         seed: u64,
     },
-    /// A proof of the entry that stands so far from the end is made and checked.
+    /// An entry is proved, and the proof verified. The entry is this far from the end.
     Prove {
         back: u64,
     },
     Verify,
-    /// The newest entries are read from memory and from the disk.
+    /// The newest entries are read from memory and from disk.
     Read,
     /// Time passes.
     Pass {
@@ -48,21 +48,21 @@ pub(crate) enum Operation {
     Jump {
         seconds: i64,
     },
-    /// After so many changes of the disk one fails, in one of several ways.
+    /// After this number of changes on the disk, one change fails, in one of several ways.
     Fail {
         after: u64,
         how: u8,
     },
-    /// So many bytes more, and the disk is full.
+    /// The disk is full after this number of bytes.
     Fill {
         bytes: u64,
     },
-    /// The disk is well again, and empty enough.
+    /// The disk works again, and has space.
     Heal,
 }
 
 impl Operation {
-    /// The next operation, of two bytes: what and how much.
+    /// The next operation, from two bytes: what to do and how much.
     pub(crate) fn next(bytes: &mut impl Iterator<Item = u8>) -> Option<Operation> {
         let (what, much) = (bytes.next()?, bytes.next().unwrap_or(0));
         let many = usize::from(much);

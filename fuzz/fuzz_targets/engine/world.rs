@@ -1,4 +1,4 @@
-//! A machine with a trail on it, those who use the trail, and what they may expect.
+//! A simulated machine with a trail, the callers that use it, and the checks of what they see.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::operation::Operation;
 
 const DIR: &str = "/trail";
 
-/// Everything there is.
+/// The machine, the trail and its callers.
 pub(crate) struct World {
     disk: SimDisk,
     clock: SimClock,
@@ -35,21 +35,21 @@ pub(crate) struct World {
     model: Model,
     /// Whether the disk has been told to fail since the trail was opened.
     faulty: bool,
-    /// Whether there is only so much space.
+    /// Whether the space on the disk is limited.
     full: bool,
-    /// What was emitted since then, and how many losses were counted before.
+    /// The attempts emitted since the trail was opened, and the losses counted before that.
     emitted: Vec<usize>,
     dropped_before: u64,
 }
 
-/// Somebody who waits for entries to be recorded.
+/// A caller that waits for entries to be recorded.
 struct Waiting {
     recording: Pin<Box<dyn Future<Output = Result<Vec<Receipt>, Error>>>>,
     attempts: Vec<usize>,
 }
 
 impl World {
-    /// A trail that was just made.
+    /// A machine with a new trail.
     pub(crate) fn new(how: u8) -> World {
         let settings = Settings::new(DIR)
             .origin("fuzz.example/log")
@@ -74,7 +74,7 @@ impl World {
         world
     }
 
-    /// Does it, and checks what came of it.
+    /// Does an operation, and checks the result.
     pub(crate) fn act(&mut self, operation: Operation) {
         match operation {
             Operation::Record { detail } => {
@@ -132,7 +132,7 @@ impl World {
         }
     }
 
-    /// Ends the run: on a sound disk the trail opens, takes an entry, closes, and verifies to the last hash.
+    /// Ends the run. On a working disk the trail opens, records an entry, closes, and verifies to the last hash.
     pub(crate) fn end(&mut self) {
         self.heal();
         if self.faulty {
@@ -147,7 +147,7 @@ impl World {
         assert_eq!((checkpoint.size, checkpoint.root), (tree.size(), tree.root()));
     }
 
-    /// A new entry, whose id nobody else has, and its attempt.
+    /// A new entry with a unique id, and its attempt.
     fn entry(&mut self, detail: usize) -> (Entry, usize) {
         let n = self.model.next();
         let entry = Entry::new(Category::ToolExecution, format!("tool:{n}"), Outcome::Success)
@@ -162,7 +162,7 @@ impl World {
         self.trail.as_mut().expect("it is open between operations")
     }
 
-    /// Somebody waits from now on. The first poll queues, or finds that there is no room.
+    /// Adds a waiting caller. The first poll queues the entries, or finds the queue full.
     fn wait(
         &mut self,
         recording: Pin<Box<dyn Future<Output = Result<Vec<Receipt>, Error>>>>,
@@ -208,9 +208,9 @@ impl World {
         let trail = self.trail.take().expect("it is open between operations");
         let handle = trail.trail().clone();
         let closed = trail.close();
-        // Who waited for room was refused, and everybody else has an answer.
+        // Callers that waited for space in the queue were refused. All others have a result.
         self.ask();
-        assert!(self.waiting.is_empty(), "the trail is closed and somebody waits");
+        assert!(self.waiting.is_empty(), "the trail is closed and a caller still waits");
         match closed {
             Ok(()) => {
                 let lost = self.model.missing(&self.emitted, &self.lines());
@@ -224,7 +224,7 @@ impl World {
         self.open();
     }
 
-    /// The process ends without a word, and another finds this disk.
+    /// The process is killed, and a new one starts with this disk.
     fn restart(&mut self, disk: SimDisk) {
         self.disk.halt();
         self.leave();
@@ -233,13 +233,13 @@ impl World {
         self.open();
     }
 
-    /// Nobody holds the trail any more; what was not answered stays unknown.
+    /// Drops the trail and all callers. The results that they had not got stay unknown.
     fn leave(&mut self) {
         self.waiting.clear();
         self.trail = None;
     }
 
-    /// Opens the trail. If that fails, the disk did; then it must work on a sound one.
+    /// Opens the trail. If that fails, the disk has failed, and opening must work after the disk is repaired.
     fn open(&mut self) {
         let opened = match self.process.open(self.settings.clone(), self.machine()) {
             Ok(trail) => trail,
@@ -247,7 +247,7 @@ impl World {
                 self.excused(&error);
                 self.heal();
                 let opened = self.process.open(self.settings.clone(), self.machine());
-                opened.unwrap_or_else(|error| panic!("does not open on a sound disk: {error:?}"))
+                opened.unwrap_or_else(|error| panic!("does not open on a working disk: {error:?}"))
             }
         };
         self.faulty = self.full || self.disk.has_faults();
@@ -265,9 +265,9 @@ impl World {
         self.full = false;
     }
 
-    /// An error is only right where the disk was told to fail, and says that storage failed.
+    /// Checks that an error came from a disk that was told to fail, and that its kind says so.
     fn excused(&self, error: &Error) {
-        assert!(self.faulty && error.kind() == ErrorKind::Unavailable, "on a sound disk: {error:?}");
+        assert!(self.faulty && error.kind() == ErrorKind::Unavailable, "on a working disk: {error:?}");
     }
 
     fn prove(&mut self, back: u64) {
@@ -276,7 +276,7 @@ impl World {
         let Some(index) = checkpoint.size.checked_sub(back + 1) else { return };
         let proof = prove(&reader, index, &signed).expect("a sealed entry can be proved");
         let file = proof.tlog_proof.to_string();
-        verify_proof(file.as_bytes(), &proof.line, &reader.meta().key).expect("others believe it");
+        verify_proof(file.as_bytes(), &proof.line, &reader.meta().key).expect("the proof verifies");
         assert_eq!(self.lines()[index as usize], proof.line);
     }
 
@@ -287,7 +287,7 @@ impl World {
         assert!(good(report.verdict), "{}: {:#?}", report.verdict, report.findings);
     }
 
-    /// The newest entries in memory are the newest durable ones on the disk.
+    /// Checks that the newest entries in memory are the newest durable ones on the disk.
     fn read(&mut self) {
         let lines = self.lines();
         self.model.check(&lines);
@@ -314,7 +314,7 @@ impl World {
     }
 }
 
-/// The ways in which a disk that does not lie fails.
+/// The ways in which an honest disk fails.
 fn failure(how: u8) -> Effect {
     match how % 8 {
         0 => Effect::Fail(std::io::ErrorKind::Other, FailBut::NotDone),

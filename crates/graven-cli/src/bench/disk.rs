@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::failure::Failure;
+use crate::shared::failure::Failure;
 
 /// The processor's name, where the system tells it.
 pub(crate) fn processor() -> String {

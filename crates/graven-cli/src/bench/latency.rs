@@ -6,7 +6,7 @@ use super::limits::Appender;
 use super::report::Report;
 use super::stopwatch::{Stopwatch, Times};
 use super::{Bench, disk, entries};
-use crate::failure::Failure;
+use crate::shared::failure::Failure;
 
 /// Measures one awaiting caller against a plain append + fdatasync, and `emit` by itself.
 pub(crate) fn measure(bench: &Bench, report: &mut Report) -> Result<(), Failure> {

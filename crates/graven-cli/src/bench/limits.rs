@@ -9,7 +9,7 @@ use graven_core::hash::leaf_hash;
 use super::report::Report;
 use super::stopwatch::{Stopwatch, Times};
 use super::{Bench, entries};
-use crate::failure::Failure;
+use crate::shared::failure::Failure;
 
 /// Measures the machine.
 pub(crate) fn measure(bench: &Bench, report: &mut Report) -> Result<(), Failure> {

@@ -9,7 +9,7 @@ use graven::{Settings, Trail};
 use super::report::Report;
 use super::stopwatch::Stopwatch;
 use super::{Bench, disk, entries, verifying};
-use crate::failure::{Ending, Failure, OK};
+use crate::shared::failure::{Ending, Failure, OK};
 
 /// How many entries the recorder sends at a time.
 const BATCH: u64 = 1_000;

@@ -8,7 +8,7 @@ use graven::{Redaction, Redactor, Settings, Trail};
 use super::report::Report;
 use super::stopwatch::{Stopwatch, Times};
 use super::{Bench, disk, entries};
-use crate::failure::Failure;
+use crate::shared::failure::Failure;
 
 /// How many entries are timed at once: one takes little more than to ask the clock.
 const AT_ONCE: u64 = 256;

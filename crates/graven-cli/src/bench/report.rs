@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::failure::Failure;
-use crate::ui::{Look, Ui};
+use crate::shared::failure::Failure;
+use crate::shared::ui::{Look, Ui};
 
 /// Everything measured.
 #[derive(Debug, Serialize)]

@@ -9,7 +9,7 @@ use graven::{Settings, Trail};
 use super::report::Report;
 use super::stopwatch::Stopwatch;
 use super::{Bench, disk, entries, limits};
-use crate::failure::Failure;
+use crate::shared::failure::Failure;
 
 /// How many lines go through standard input.
 const STDIN_ENTRIES: u64 = 1_000_000;

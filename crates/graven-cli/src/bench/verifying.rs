@@ -10,7 +10,7 @@ use graven::layout::Layout;
 use super::report::Report;
 use super::stopwatch::Stopwatch;
 use super::{Bench, disk};
-use crate::failure::Failure;
+use crate::shared::failure::Failure;
 
 /// Verifies twice, so that the second finds the files in memory, and hashes the same files with openssl.
 pub(crate) fn measure(bench: &Bench, dir: &Path, report: &mut Report) -> Result<(), Failure> {

@@ -1,4 +1,4 @@
-//! Acts of tampering on a copy of a trail, and what they should be called.
+//! Acts of tampering on a copy of a trail, and the verdict that each must get.
 
 use std::path::Path;
 
@@ -8,8 +8,8 @@ use graven::fsck::Report;
 use graven_core::verdict::Verdict;
 use serde::Serialize;
 
-use crate::failure::Failure;
-use crate::files;
+use crate::shared::failure::Failure;
+use crate::shared::files;
 
 /// An act of tampering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,24 +20,24 @@ pub(super) enum Tampering {
     RolledBack,
 }
 
-/// What verify should say.
+/// The verdict that verify must give.
 #[derive(Debug)]
 pub(super) struct Expected {
     verdict: Verdict,
-    /// The first entry concerned, where it is known.
+    /// The first entry that was tampered with, where it is known.
     index: Option<u64>,
 }
 
-/// What verify said.
+/// The verdict that verify gave.
 #[derive(Debug, Serialize)]
-pub(super) struct Told {
+pub(super) struct Verified {
     pub(super) what: String,
     pub(super) verdict: Verdict,
     pub(super) index: Option<u64>,
     pub(super) file: Option<String>,
     pub(super) offset: Option<u64>,
     pub(super) message: String,
-    /// Whether it is the right word, and the right entry.
+    /// Whether it is the right verdict and the right entry.
     pub(super) named: bool,
 }
 
@@ -50,11 +50,11 @@ impl Tampering {
             Tampering::ByteChanged => "one byte of one entry is changed",
             Tampering::LineDeleted => "one line is deleted",
             Tampering::TailCut => "the last thousand entries are cut off",
-            Tampering::RolledBack => "everything is put back to an older state, checkpoint and all",
+            Tampering::RolledBack => "everything is put back to an older state, including the checkpoint",
         }
     }
 
-    /// Does it to the trail at `copy`; `old` is an earlier state of the same trail.
+    /// Tampers with the trail at `copy`. `old` is an earlier state of the same trail.
     pub(super) fn apply(self, copy: &Path, old: &Path) -> Result<Expected, Failure> {
         let live = copy.join("audit.jsonl");
         if self == Tampering::RolledBack {
@@ -88,13 +88,18 @@ impl Tampering {
     }
 }
 
-impl Told {
-    /// `before` is the verdict on the copy while it was still whole.
-    pub(super) fn of(tampering: Tampering, before: Verdict, expected: &Expected, report: &Report) -> Told {
+impl Verified {
+    /// `before` is the verdict on the copy before the tampering.
+    pub(super) fn of(
+        tampering: Tampering,
+        before: Verdict,
+        expected: &Expected,
+        report: &Report,
+    ) -> Verified {
         let worst = report.findings.iter().find(|finding| finding.verdict == report.verdict);
         let index = worst.and_then(|finding| finding.index);
         let right_place = expected.index.is_none() || index == expected.index;
-        Told {
+        Verified {
             what: tampering.what().into(),
             verdict: report.verdict,
             index,

@@ -1,4 +1,4 @@
-//! One life of a recorder: a child that several producers feed, and that is killed at some moment or ends well.
+//! One life of a recorder: a child process that several producers feed, and that is killed or ends normally.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -13,39 +13,39 @@ use fastrand::Rng;
 use graven_core::hash::Hash;
 use serde::Deserialize;
 
-use crate::failure::Failure;
+use crate::shared::failure::Failure;
 
 /// How many threads send entries.
 const PRODUCERS: u64 = 4;
 
-/// How many entries each sends before a life that ends well.
+/// How many entries each producer sends in a life that ends normally.
 const QUOTA: u64 = 500;
 
-/// At most so many receipts before a kill.
+/// The most receipts before a kill.
 const RECEIPTS_MAX: u64 = 3_000;
 
-/// One entry in so many has a detail too large for a line.
+/// One entry in this number has a detail that is too large for a line.
 const LARGE_EVERY: u64 = 400;
 
 /// When a life ends.
 #[derive(Debug, Clone, Copy)]
 enum End {
-    /// By a kill, after so many receipts.
+    /// By a kill, after this number of receipts.
     AfterReceipts(u64),
-    /// By a kill, so long after it was started: perhaps while it opens the trail.
+    /// By a kill, this long after the start: perhaps while it opens the trail.
     After(Duration),
     /// By the end of its input.
     Well,
 }
 
-/// What came of a life.
+/// The result of a life.
 #[derive(Debug, Default)]
 pub(super) struct Life {
     /// Receipts, by index.
     pub(super) receipts: BTreeMap<u64, (String, Hash)>,
     /// Whether it was killed.
     pub(super) killed: bool,
-    /// What was wrong with it, whatever the trail says.
+    /// What went wrong in the recorder itself.
     pub(super) wrong: Vec<String>,
 }
 
@@ -57,7 +57,7 @@ enum Answer {
     Refusal { line: u64, error: String },
 }
 
-/// Runs a recorder until it is killed or has recorded its share. `name` sets its entries apart from all others.
+/// Runs a recorder until it is killed or has recorded its share. `name` makes its entries different from all others.
 pub(super) fn live(trail: &Path, name: &str, random: &mut Rng) -> Result<Life, Failure> {
     let end = match random.u64(0..10) {
         0 | 1 => End::Well,
@@ -92,7 +92,7 @@ pub(super) fn live(trail: &Path, name: &str, random: &mut Rng) -> Result<Life, F
             })
             .collect();
         scope.spawn(|| {
-            // Whoever ends well does so because the input ends.
+            // A recorder that is not killed ends when its input ends.
             producers.into_iter().for_each(|producer| drop(producer.join()));
             *stdin.lock().unwrap_or_else(PoisonError::into_inner) = None;
         });
@@ -105,7 +105,7 @@ pub(super) fn live(trail: &Path, name: &str, random: &mut Rng) -> Result<Life, F
     Ok(life)
 }
 
-/// Sends entries until it has sent its share, or nobody takes them any more.
+/// Sends entries until it has sent its share, or the recorder has ended.
 fn produce(stdin: &Mutex<Option<ChildStdin>>, ended: &AtomicBool, name: &str, quota: u64, mut random: Rng) {
     let mut sent = 0;
     while sent < quota && !ended.load(Ordering::Relaxed) {
@@ -126,13 +126,13 @@ fn produce(stdin: &Mutex<Option<ChildStdin>>, ended: &AtomicBool, name: &str, qu
     }
 }
 
-/// Takes the answers to their end, and kills the recorder when its time has come.
+/// Reads the answers until their end, and kills the recorder when it must die.
 fn hear(child: &mut Child, end: End, life: &mut Life) -> std::io::Result<()> {
     let mut answers = BufReader::new(child.stdout.take().expect("piped above"));
     let mut line = String::new();
     let mut heard = 0;
     while answers.read_line(&mut line)? > 0 {
-        // The last may be cut by the kill.
+        // The kill may have cut the last line.
         if line.ends_with('\n') {
             life.take(&line);
             heard += 1;
@@ -145,7 +145,7 @@ fn hear(child: &mut Child, end: End, life: &mut Life) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Waits for the end, and sees whether it was the one that was meant.
+/// Waits until the recorder ends, and checks that it ended as planned.
 fn finish(mut child: Child, end: End, life: &mut Life) -> std::io::Result<()> {
     let mut said = String::new();
     child.stderr.take().expect("piped above").read_to_string(&mut said)?;

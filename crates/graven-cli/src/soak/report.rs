@@ -1,4 +1,4 @@
-//! What a soak came to.
+//! The report of a soak.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,19 +7,19 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::tamper::Tampering;
-use crate::failure::Failure;
-use crate::text::{count, counted, duration};
-use crate::ui::{Look, Ui};
+use crate::shared::failure::Failure;
+use crate::shared::text::{count, counted, duration};
+use crate::shared::ui::{Look, Ui};
 
-/// At most so many wrongs are told in full.
-const TOLD_MAX: usize = 20;
+/// The most errors that are kept in full.
+const WRONG_MAX: usize = 20;
 
 /// Everything that was counted.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Report {
     pub(super) seed: u64,
     pub(super) rounds: u64,
-    /// How many trails were made: a large one makes room for a new one.
+    /// How many trails were made. A large one is replaced by a new one.
     pub(super) trails: u64,
     pub(super) kills: u64,
     pub(super) clean_closes: u64,
@@ -27,22 +27,22 @@ pub(super) struct Report {
     pub(super) lost: u64,
     pub(super) false_verdicts: u64,
     pub(super) verifications: u64,
-    /// How long all verifications took together, and the slowest of them.
+    /// How long all verifications took together, and how long the slowest took.
     pub(super) verify_seconds: f64,
     pub(super) verify_seconds_max: f64,
     pub(super) entries_verified: u64,
     pub(super) exports: u64,
     pub(super) tampering: BTreeMap<Tampering, Tally>,
-    /// What went wrong, in words.
+    /// What went wrong.
     pub(super) wrong: Vec<String>,
     pub(super) all_well: bool,
     pub(super) seconds: f64,
-    /// Where everything lies, when something went wrong.
+    /// Where the files are, when something went wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) folder: Option<PathBuf>,
 }
 
-/// How often something was tried, and how often verify named it rightly.
+/// How often an act of tampering was tried, and how often verify named it correctly.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) struct Tally {
     pub(super) tried: u64,
@@ -53,12 +53,12 @@ impl Report {
     /// Notes something that went wrong.
     pub(super) fn wrong(&mut self, what: impl Into<String>) {
         self.all_well = false;
-        if self.wrong.len() < TOLD_MAX {
+        if self.wrong.len() < WRONG_MAX {
             self.wrong.push(format!("round {}: {}", self.rounds, what.into()));
         }
     }
 
-    /// For a person.
+    /// Prints the report for a person.
     pub(super) fn show(&self, ui: Ui) -> Result<(), Failure> {
         let (look, word) =
             if self.all_well { (Look::Good, "✓ all well") } else { (Look::Bad, "✗ something is wrong") };
@@ -116,7 +116,7 @@ impl Report {
             ui.line(format_args!("  {} {wrong}", ui.paint(Look::Bad, "✗")))?;
         }
         if let Some(folder) = &self.folder {
-            ui.line(format_args!("everything is kept in {}", folder.display()))?;
+            ui.line(format_args!("all files are kept in {}", folder.display()))?;
         }
         Ok(())
     }

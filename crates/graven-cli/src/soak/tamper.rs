@@ -1,4 +1,4 @@
-//! Tampering with a copy of a trail in a random way, and what a verifier must call it.
+//! Tampers with a copy of a trail in a random way, and says which verdict the verifier must give.
 
 use std::path::{Path, PathBuf};
 
@@ -9,8 +9,8 @@ use graven::layout::segment_first;
 use graven::reader::Reader;
 use graven_core::verdict::Verdict;
 
-use crate::failure::Failure;
-use crate::files;
+use crate::shared::failure::Failure;
+use crate::shared::files;
 
 /// A way to tamper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -27,22 +27,22 @@ pub(super) enum Tampering {
     RolledBack,
 }
 
-/// What verify must say.
+/// The verdict that verify must give.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Expected {
     pub(super) verdict: Verdict,
-    /// The first entry concerned, where it is known.
+    /// The first entry that was tampered with, where it is known.
     pub(super) index: Option<u64>,
 }
 
-/// The copy, and what is known of it.
+/// The copy, and what is known about it.
 #[derive(Debug)]
 pub(super) struct Victim<'a> {
     pub(super) copy: &'a Path,
     /// An earlier state of the same trail, with fewer sealed entries.
     pub(super) old: Option<&'a Path>,
     pub(super) sealed: u64,
-    /// Sealed entries whose details are kept beside the log, with the name of the blob.
+    /// Sealed entries with a blob, and the name of the blob.
     pub(super) blobs: &'a [(u64, String)],
 }
 
@@ -73,9 +73,9 @@ impl Tampering {
         }
     }
 
-    /// Does it; `None` when this trail has nothing to do it to.
+    /// Tampers with the copy. `None` when this is not possible with this trail.
     pub(super) fn apply(self, victim: &Victim<'_>, random: &mut Rng) -> Result<Option<Expected>, Failure> {
-        // An entry that another sealed one follows, in a file that stays.
+        // An entry that is followed by another sealed one, in the same trail.
         if victim.sealed < 2 {
             return Ok(None);
         }
@@ -104,7 +104,7 @@ impl Tampering {
                 let Some((index, name)) = random.choice(victim.blobs) else { return Ok(None) };
                 let path = victim.copy.join("blobs").join(name);
                 change_byte(&path, |bytes| random.usize(0..bytes))?;
-                // Equal details share one file; here none are equal.
+                // Equal details share one file, but no two details of a soak are equal.
                 expected(Verdict::Altered, Some(*index))
             }
             Tampering::HashChanged => {
@@ -128,7 +128,7 @@ impl Tampering {
 }
 
 impl Victim<'_> {
-    /// Changes the file that an entry stands in; the line is at `start..end`, and its newline at `end`.
+    /// Changes the file of an entry. The line is at `start..end`, and its newline at `end`.
     fn edit(&self, index: u64, change: impl FnOnce(&mut Vec<u8>, usize, usize)) -> Result<(), Failure> {
         let (file, offset) = self.place(index)?;
         let mut log = read(&file)?;
@@ -164,8 +164,8 @@ impl Victim<'_> {
         let Some((first, path)) = random.choice(&all) else { return Ok(None) };
         let deleted = lines(path)?;
         remove(path)?;
-        // A live file of as many entries, none of them sealed, could be that segment before a rotation has renamed it:
-        // then its entries are other ones than were signed.
+        // A live file with the same number of entries, none of them sealed, is taken for the deleted segment before its
+        // renaming. Then its entries differ from the signed ones.
         let stands_for_it =
             self.sealed == first + deleted && lines(&self.copy.join("audit.jsonl"))? == deleted;
         let verdict = if stands_for_it { Verdict::Altered } else { Verdict::Missing };
@@ -174,12 +174,12 @@ impl Victim<'_> {
 
     fn place(&self, index: u64) -> Result<(PathBuf, usize), Failure> {
         let place = Reader::open(self.copy)?.place(index)?;
-        let place = place.ok_or_else(|| Failure::cannot(format_args!("entry {index} is nowhere")))?;
+        let place = place.ok_or_else(|| Failure::cannot(format_args!("entry {index} is in no file")))?;
         Ok((place.file, usize::try_from(place.offset).expect("it was read into memory")))
     }
 }
 
-/// Changes one byte into another letter.
+/// Changes one byte to another letter.
 fn change_byte(path: &Path, place: impl FnOnce(usize) -> usize) -> Result<(), Failure> {
     let mut bytes = read(path)?;
     let place = place(bytes.len());
@@ -187,7 +187,7 @@ fn change_byte(path: &Path, place: impl FnOnce(usize) -> usize) -> Result<(), Fa
     files::write(path, &bytes)
 }
 
-/// How many entries a file has.
+/// The number of entries in a file.
 fn lines(path: &Path) -> Result<u64, Failure> {
     Ok(memchr::memchr_iter(b'\n', &read(path)?).count() as u64)
 }

@@ -1,5 +1,5 @@
-//! What must hold after any fault: nothing acknowledged is lost, nothing is there twice, nobody is accused, and what
-//! was said was true.
+//! Judges a trail after a fault: no acknowledged entry is lost, none is there twice, no verdict accuses, and every
+//! answer was true.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,7 +16,7 @@ use graven_core::verdict::Verdict;
 use crate::graven;
 use crate::workload::{self, Told};
 
-/// A trail in a folder of its own, with the verifier's memory beside it.
+/// A trail in its own folder, with the verifier's memory beside it.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     pub(crate) folder: PathBuf,
@@ -24,16 +24,16 @@ pub(crate) struct Place {
     pub(crate) trail: PathBuf,
 }
 
-/// What was found wrong after a run. All empty when all is well.
+/// The errors found after a run. All lists are empty when there is none.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Wrong {
-    /// Acknowledged entries that are not there, or not as they were acknowledged.
+    /// Acknowledged entries that are missing or differ from their receipts.
     pub(crate) lost: Vec<String>,
     /// Entries that are there more than once.
     pub(crate) doubled: Vec<String>,
-    /// Verdicts that accuse somebody, and refusals to open: nobody tampered.
+    /// Verdicts that accuse, and refusals to open, although there was no tampering.
     pub(crate) false_verdicts: Vec<String>,
-    /// Anything that was said and is not so.
+    /// Answers that are not true.
     pub(crate) untrue: Vec<String>,
 }
 
@@ -43,33 +43,33 @@ impl Wrong {
     }
 }
 
-/// What is known of a trail before it is looked at.
+/// What is known about a trail before it is judged.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Known {
-    /// The bytes of the log that were there, and durable, before the fault.
+    /// The bytes of the log that were durable before the fault.
     pub(crate) before: Vec<u8>,
     pub(crate) told: Told,
-    /// All that was sent, answered or not.
+    /// All ids that were sent, answered or not.
     pub(crate) asked: Vec<String>,
-    /// Whether it was said that the trail is made.
+    /// Whether the binary reported that the trail was created.
     pub(crate) created: bool,
-    /// What a verifier says rightly of the trail before it is opened: it was tampered with before the run.
+    /// The correct verdict before the trail is opened, when it was tampered with before the run.
     pub(crate) rightly: Option<Verdict>,
     /// Whether it must be repaired before it opens.
     pub(crate) contradicted: bool,
 }
 
 impl Known {
-    /// How many entries must be there: those that were acknowledged now, and before.
+    /// How many entries must be there: those from before, and those acknowledged in the run.
     pub(crate) fn acknowledged(&self) -> u64 {
         (memchr::memchr_iter(b'\n', &self.before).count() + self.told.acknowledged.len()) as u64
     }
 }
 
-/// What is said of a verifier that does not come to an end.
+/// The error text for a verifier that panics.
 pub(crate) const PANIC: &str = "verify panicked";
 
-/// The id of the entry that is recorded to open the trail again.
+/// The id of the entry that is recorded after the fault.
 pub(crate) const AFTERWARDS: &str = "afterwards";
 
 impl Place {
@@ -84,7 +84,7 @@ impl Place {
         self.trail.to_str().expect("a plain path")
     }
 
-    /// Looks at the trail as a verifier who has seen it before.
+    /// Verifies the trail, with the memory of earlier verifications.
     pub(crate) fn verdict(&self) -> Result<Verdict, String> {
         let reader = Reader::open(&self.trail).map_err(|error| error.chain())?;
         let options = VerifyOptions { key: None, state: Some(self.folder.join("memory")) };
@@ -95,11 +95,11 @@ impl Place {
         Ok(report.verdict)
     }
 
-    /// Keeps what made the verifier panic.
+    /// Keeps a copy of the files that made the verifier panic.
     fn keep(&self) -> String {
         let kept = tempfile::Builder::new().prefix("graven-faults-").disable_cleanup(true).tempdir().unwrap();
         copy(&self.folder, kept.path());
-        format!("{PANIC}: what it looked at is kept in {}", kept.path().display())
+        format!("{PANIC}: the files are kept in {}", kept.path().display())
     }
 
     /// The stored lines, in order.
@@ -127,13 +127,13 @@ impl Place {
                     wrong.false_verdicts.push(format!("before it was opened: {verdict}"));
                 }
                 Ok(_) => {}
-                Err(error) => wrong.false_verdicts.push(format!("not to be verified: {error}")),
+                Err(error) => wrong.false_verdicts.push(format!("cannot be verified: {error}")),
             }
         } else {
             if known.created || !known.before.is_empty() {
                 wrong.lost.push("the whole trail".into());
             }
-            // A creation that was cut short is done again.
+            // An interrupted creation is repeated.
             self.must(&["init", self.trail(), "--segment-bytes", "1"], &mut wrong);
         }
         if known.contradicted {
@@ -144,7 +144,7 @@ impl Place {
         match self.verdict() {
             Ok(Verdict::Intact) => {}
             Ok(verdict) => wrong.false_verdicts.push(format!("after it was opened: {verdict}")),
-            Err(error) => wrong.false_verdicts.push(format!("not to be verified: {error}")),
+            Err(error) => wrong.false_verdicts.push(format!("cannot be verified: {error}")),
         }
         match self.lines() {
             Ok(lines) => compare(&lines, known, &mut wrong),
@@ -153,7 +153,7 @@ impl Place {
         wrong
     }
 
-    /// The binary does this without a complaint; a refusal is a false verdict on an honest trail.
+    /// Runs the binary, which must succeed: a refusal is a false verdict on an honest trail.
     fn must(&self, arguments: &[&str], wrong: &mut Wrong) {
         let (_, ended) = workload::run(self.command(arguments.iter().copied()));
         if ended.code != Some(0) {
@@ -162,11 +162,11 @@ impl Place {
     }
 }
 
-/// Compares the stored lines with all that is known.
+/// Compares the stored lines with everything that is known.
 fn compare(lines: &[Vec<u8>], known: &Known, wrong: &mut Wrong) {
     let log: Vec<u8> = lines.iter().flat_map(|line| [line, &b"\n"[..]].concat()).collect();
     if !log.starts_with(&known.before) {
-        wrong.lost.push("the log from before is not what it was".into());
+        wrong.lost.push("the log from before has changed".into());
     }
     let mut places: HashMap<String, Vec<usize>> = HashMap::new();
     for (index, line) in lines.iter().enumerate() {
@@ -192,12 +192,12 @@ fn compare(lines: &[Vec<u8>], known: &Known, wrong: &mut Wrong) {
     for id in known.told.refused.iter().filter(|id| places.contains_key(*id)) {
         wrong.untrue.push(format!("{id} was refused, and is there"));
     }
-    let mut nobody_sent = places.keys().filter(|id| {
+    let mut never_sent = places.keys().filter(|id| {
         let sent = known.asked.contains(id) || *id == AFTERWARDS;
         !sent && !contains(&known.before, format!("\"{id}\"").as_bytes())
     });
-    if let Some(id) = nobody_sent.next() {
-        wrong.untrue.push(format!("nobody sent {id}"));
+    if let Some(id) = never_sent.next() {
+        wrong.untrue.push(format!("{id} was never sent"));
     }
     if !places.contains_key(AFTERWARDS) {
         wrong.lost.push("the entry that was recorded afterwards".into());
@@ -208,7 +208,7 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
     memchr::memmem::find(bytes, part).is_some()
 }
 
-/// Copies a directory with everything in it.
+/// Copies a directory and everything in it.
 pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {

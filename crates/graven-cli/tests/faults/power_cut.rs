@@ -1,10 +1,10 @@
-//! Power cuts: a real run's calls are replayed on a disk on which everything that was not synced may vanish, and the
+//! Power cuts: the calls of a real run are replayed on a simulated disk that may lose everything not synced, and the
 //! binary opens what is left.
 //!
-//! The calls, with every byte that was written, come from strace. After each of them the simulated disk says what a
-//! power cut could have left there (see its module `crash`): each file keeps nothing, everything, a prefix or some
-//! blocks of what was not synced, and each name that no sync of its directory covers is there or not. Each such image
-//! is written out as real files, and must hold all that had been acknowledged by then.
+//! The calls, with every written byte, come from strace. After each call the simulated disk lists what a power cut
+//! could leave (see its module `crash`): each file keeps nothing, everything, a prefix or some blocks of what was not
+//! synced, and each name that was not synced with its directory exists or not. Each such image is written as real files,
+//! and must have every entry that was acknowledged before that moment.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -22,26 +22,26 @@ use crate::trace::Call;
 use crate::workload::Told;
 use crate::{full, sample};
 
-/// How many images of one moment are made, at most.
+/// The most images of one moment.
 const PER_MOMENT: usize = 40;
 const PER_MOMENT_IN_FULL: usize = 400;
 
-/// How many of one run are opened, unless all are.
+/// How many images of one run are opened, unless all are.
 const PER_RUN: usize = 120;
 
-/// The disk after a call, and what had been said by then.
+/// The disk after a call, and the answers until then.
 struct Moment {
     snapshot: Snapshot,
-    /// The call, for a person.
+    /// A description of the call.
     after: String,
     known: Known,
 }
 
-/// One image: a moment, and which of its outcomes.
+/// One image: a moment, and one of its possible outcomes.
 struct Image<'a> {
     moment: &'a Moment,
     disk: SimDisk,
-    /// What was kept, for a person.
+    /// A description of what was kept.
     choice: String,
 }
 
@@ -67,7 +67,7 @@ fn what_was_acknowledged_survives_a_power_cut_at_any_call() {
 
 /// The check must be able to fail: without one kind of sync, the same run loses entries.
 #[test]
-fn a_run_that_does_not_sync_is_found_out() {
+fn a_missing_sync_is_noticed() {
     let bases = tempfile::tempdir().unwrap();
     let scenarios = scenarios(bases.path());
     let scenario = scenarios.iter().find(|scenario| scenario.name == "record").unwrap();
@@ -83,14 +83,14 @@ fn a_run_that_does_not_sync_is_found_out() {
         open_all(scenario, &ran.place.folder, &images(&moments, PER_RUN), &mut table);
         let sum = table.sum();
         println!("without a sync of {what}: {sum:?}");
-        assert!(sum.lost > 0, "nobody noticed that {what} were not synced: {sum:?}");
-        // However much is gone, a verifier says so and does not fall over.
+        assert!(sum.lost > 0, "no check noticed that {what} were not synced: {sum:?}");
+        // Even when much is lost, the verifier gives a verdict and does not panic.
         let panics: Vec<_> = table.examples().iter().filter(|example| example.contains(PANIC)).collect();
         assert!(panics.is_empty(), "{panics:#?}");
     }
 }
 
-/// Does the calls again on a simulated disk, in their order, without those that are not wanted.
+/// Replays the wanted calls on a simulated disk, in their order.
 fn replay(scenario: &Scenario, ran: &Ran, wanted: impl Fn(&Call) -> bool) -> Vec<Moment> {
     let disk = SimDisk::new();
     make_dirs(&disk, &ran.place.folder);
@@ -125,9 +125,9 @@ fn hear(scenario: &Scenario, bytes: &[u8], known: &mut Known) {
     }
 }
 
-/// The calls in the order in which they took effect, as far as can be known, and otherwise in the one that promises
-/// least: an answer counts from its beginning; a descriptor is gone when its closing begins; a sync covers nothing
-/// that was changed while it ran.
+/// The calls in the order in which they took effect. Where the order is not known, the weakest one is taken: an answer
+/// counts from its beginning; a descriptor is gone when its close begins; a sync covers nothing that was changed while
+/// it ran.
 fn in_order(calls: &[Call]) -> Vec<&Call> {
     let mut ordered: Vec<(usize, &Call)> = calls
         .iter()
@@ -154,15 +154,15 @@ fn changed_during(sync: &Call, calls: &[Call]) -> bool {
     calls.iter().filter(between).filter(changes).any(|call| call.paths().any(touches))
 }
 
-/// A disk on which the calls of a trace are done again.
+/// A disk on which the calls of a trace are replayed.
 struct Replay {
     disk: SimDisk,
-    /// What each descriptor stands for; `Err` for a directory.
+    /// The file of each descriptor. `Err` for a directory.
     open: HashMap<i64, Result<Arc<dyn File>, PathBuf>>,
 }
 
 impl Replay {
-    /// Does a call that worked. Whether it could have changed anything.
+    /// Replays a successful call. Returns whether it could have changed anything.
     fn apply(&mut self, call: &Call) -> bool {
         match call.name.as_str() {
             "openat" => return self.open_again(call),
@@ -177,7 +177,7 @@ impl Replay {
             "fsync" | "fdatasync" => match self.open.get(&call.fd(0)) {
                 Some(Ok(file)) => file.sync_all().unwrap(),
                 Some(Err(dir)) => self.disk.sync_dir(dir).unwrap(),
-                None => panic!("a sync of something that was never opened: {call:?}"),
+                None => panic!("a sync of a descriptor that was never opened: {call:?}"),
             },
             "mkdir" => self.disk.create_dir(as_path(call, 0)).unwrap(),
             "rename" => self.disk.rename(as_path(call, 0), as_path(call, 1)).unwrap(),
@@ -194,7 +194,7 @@ impl Replay {
         let flags: Vec<&str> = call.flags(2).split('|').collect();
         let creates = flags.contains(&"O_CREAT");
         if !creates && self.disk.metadata(path).is_err() {
-            // Nothing of the trail: a library, a file of the system.
+            // Not of the trail: a library, or a file of the system.
             assert!(!flags.contains(&"O_RDWR") && !flags.contains(&"O_WRONLY"), "{call:?}");
             return false;
         }
@@ -218,7 +218,7 @@ impl Replay {
     fn file(&self, call: &Call) -> &Arc<dyn File> {
         match self.open.get(&call.fd(0)) {
             Some(Ok(file)) => file,
-            _ => panic!("a write to something that was never opened: {call:?}"),
+            _ => panic!("a write to a descriptor that was never opened: {call:?}"),
         }
     }
 }
@@ -227,12 +227,12 @@ fn as_path(call: &Call, place: usize) -> &Path {
     Path::new(std::str::from_utf8(call.bytes(place)).unwrap())
 }
 
-/// Makes a directory and all above it, durably.
+/// Creates a directory and its parents, and syncs them.
 fn make_dirs(disk: &SimDisk, dir: &Path) {
     graven::durable::create_dir_all(disk, dir).unwrap();
 }
 
-/// Copies real files onto the simulated disk, durably.
+/// Copies real files to the simulated disk, and syncs them.
 fn load(disk: &SimDisk, from: &Path, to: &Path) {
     make_dirs(disk, to);
     for entry in std::fs::read_dir(from).unwrap() {
@@ -248,7 +248,7 @@ fn load(disk: &SimDisk, from: &Path, to: &Path) {
     disk.sync_dir(to).unwrap();
 }
 
-/// Writes a simulated disk's files as real ones.
+/// Writes the files of a simulated disk as real files.
 fn unload(disk: &SimDisk, from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in disk.read_dir(from).unwrap() {
@@ -260,7 +260,7 @@ fn unload(disk: &SimDisk, from: &Path, to: &Path) {
     }
 }
 
-/// What power cuts leave at the moments of a run, each image once.
+/// What power cuts can leave at the moments of a run, without duplicates.
 fn images(moments: &[Moment], most: usize) -> Vec<Image<'_>> {
     let per_moment = if full() { PER_MOMENT_IN_FULL } else { PER_MOMENT };
     let mut seen = BTreeMap::new();
@@ -278,14 +278,14 @@ fn images(moments: &[Moment], most: usize) -> Vec<Image<'_>> {
     sample(images.collect(), most)
 }
 
-/// Writes out each image, in which the run's folder is `from`, opens it with the binary, and judges.
+/// Writes each image as real files, opens it with the binary, and judges. `from` is the run's folder in the image.
 fn open_all(scenario: &Scenario, from: &Path, images: &[Image<'_>], table: &mut Table) {
     let table = Mutex::new(table);
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                // One folder for all images, so that the verifier remembers the trail from before.
+                // One folder for all images, so that the verifier remembers the trail.
                 let folder = tempfile::tempdir().unwrap();
                 let place = scenario.place(folder.path());
                 let remembered = tempfile::tempdir().unwrap();

@@ -1,12 +1,13 @@
-//! Power cuts on a real file system: the recorder writes to ext4 on a loop device, is killed at a call, and what the
-//! device holds at that moment, without anything that was only in memory, is mounted anew.
+//! Power cuts on a real file system: the recorder writes to ext4 on a loop device and is killed at a system call. Then
+//! the contents of the device at that moment, without anything that was only in memory, are mounted again.
 //!
-//! Needs root and a free loop device. Where there is none it says so and ends well: the replay in `power_cut` asks the
-//! same question of a simulated disk, everywhere.
+//! This needs root and a free loop device. Without them it prints that it was not run, and passes. The replay in
+//! `power_cut` tests the same with a simulated disk, everywhere.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::deadline::watch;
 use crate::judge::{Place, Wrong, copy};
 use crate::report::Table;
 use crate::scenario::{Doing, Ran, Scenario, WRITER, Who};
@@ -14,7 +15,7 @@ use crate::strace::{Fault, Strike};
 use crate::system_calls::{places, scenarios};
 use crate::{full, sample};
 
-/// How many kills are tried of each run, unless everything is.
+/// How many kills are tried in each run, unless all are.
 const PER_RUN: usize = 12;
 
 /// The size of the file system.
@@ -33,9 +34,9 @@ fn what_was_acknowledged_is_on_the_device() {
             places.into_iter().flat_map(|(call, at)| at.into_iter().map(move |at| (call.clone(), at)));
         for (call, (nth, path)) in sample(kills.collect(), if full() { usize::MAX } else { PER_RUN }) {
             let kill = Strike { call: call.clone(), fault: Fault::Kill, nth: Some(nth) };
-            // In some runs another thread makes the call.
+            // In some runs another thread makes the call, so try again.
             let Some((ran, wrong)) = (0..5).find_map(|_| device.cut(scenario, who, &kill)) else {
-                println!("never came: {} {kill:?}", scenario.name);
+                println!("did not happen: {} {kill:?}", scenario.name);
                 continue;
             };
             let acknowledged = ran.known.acknowledged();
@@ -45,9 +46,9 @@ fn what_was_acknowledged_is_on_the_device() {
     table.conclude("run");
 }
 
-/// The check must be able to fail: when no sync is done, and each says that it was, entries are lost.
+/// The check must be able to fail: when syncs do nothing and return success, entries are lost.
 #[test]
-fn a_sync_that_lies_is_found_out() {
+fn a_sync_that_does_nothing_is_noticed() {
     let Some(device) = Device::new() else { return };
     let bases = tempfile::tempdir().unwrap();
     let scenarios = scenarios(bases.path());
@@ -55,21 +56,21 @@ fn a_sync_that_lies_is_found_out() {
     let lie = Strike { call: "fsync,fdatasync".into(), fault: Fault::Lie, nth: None };
     let (ran, wrong) = device.cut(scenario, WRITER, &lie).expect("it syncs");
     println!("with syncs that lie, {} acknowledged: {wrong:?}", ran.known.told.acknowledged.len());
-    assert!(!wrong.lost.is_empty(), "nobody noticed that nothing was synced");
+    assert!(!wrong.lost.is_empty(), "no check noticed that nothing was synced");
 }
 
-/// A file that holds a file system, and where it is mounted.
+/// Files with file systems, and where they are mounted.
 struct Device {
     folder: tempfile::TempDir,
 }
 
-/// A mounted file system; unmounted when dropped.
+/// A mounted file system. A drop unmounts it.
 struct Mounted {
     at: PathBuf,
 }
 
 impl Device {
-    /// A new file system; `None`, and why, where the machine allows none.
+    /// A new file system. Prints why and returns `None` when the machine does not allow it.
     fn new() -> Option<Device> {
         let folder = tempfile::tempdir().unwrap();
         let device = Device { folder };
@@ -95,15 +96,16 @@ impl Device {
         self.path("mounted")
     }
 
-    /// Nothing is written back for an hour unless it is asked for, so that a memory of the machine is not mistaken
-    /// for the device.
+    /// Mounts an image. For an hour the kernel writes nothing back without a sync, so that only synced data is on the
+    /// device.
     fn mount(&self, image: &str) -> Result<Mounted, String> {
         let at = self.mount_point();
         run("mount", &["-o".as_ref(), "loop,commit=3600".as_ref(), self.path(image).as_ref(), at.as_ref()])?;
         Ok(Mounted { at })
     }
 
-    /// Runs on the file system until the fault, cuts the power, and judges what is left; `None` when it never came.
+    /// Runs on the file system until the fault, cuts the power, and judges what is left. `None` when the fault did not
+    /// happen.
     fn cut(&self, scenario: &Scenario, who: Who, strike: &Strike) -> Option<(Ran, Wrong)> {
         self.copy_image("empty", "running");
         let mounted = self.mount("running").unwrap();
@@ -125,7 +127,8 @@ impl Device {
         Some((ran, wrong))
     }
 
-    /// Copies an image as the device holds it now. Twice, until both copies agree: nothing was written meanwhile.
+    /// Copies an image as it is on the device now. Reads it twice until both copies are equal, so that no write came
+    /// between.
     fn copy_image(&self, from: &str, to: &str) {
         for _ in 0..10 {
             let (first, second) = (self.read(from), self.read(from));
@@ -147,14 +150,18 @@ impl Drop for Mounted {
     }
 }
 
-/// The verifier's memory lies on the same device here, and may have gone with the power.
+/// Deletes the verifier's memory. Here it is on the same device, and may be damaged by the power cut.
 fn forget_the_memory(place: &Place) {
     let _ = std::fs::remove_dir_all(place.folder.join("memory"));
 }
 
 fn run(program: &str, arguments: &[&Path]) -> Result<(), String> {
-    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
-    let output = output.map_err(|error| format!("{program}: {error}"))?;
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let failed = |error| format!("{program}: {error}");
+    let child = command.spawn().map_err(failed)?;
+    let _alive = watch(child.id());
+    let output = child.wait_with_output().map_err(failed)?;
     let said = String::from_utf8_lossy(&output.stderr);
     if output.status.success() { Ok(()) } else { Err(format!("{program}: {}", said.trim())) }
 }

@@ -1,10 +1,10 @@
-//! The tables that a run prints: what was tried, and what came of it.
+//! The tables that a run prints: what was tried, and the results.
 
 use std::collections::BTreeMap;
 
 use crate::judge::{PANIC, Wrong};
 
-/// How many things that went wrong are told in full.
+/// How many errors are printed in full.
 const EXAMPLES_MAX: usize = 10;
 
 /// One line of a table.
@@ -12,7 +12,7 @@ const EXAMPLES_MAX: usize = 10;
 pub(crate) struct Row {
     /// How many faults, or images, there were.
     pub(crate) tried: u64,
-    /// How many acknowledged entries were looked for in them.
+    /// How many acknowledged entries were looked for.
     pub(crate) acknowledged: u64,
     pub(crate) lost: u64,
     pub(crate) doubled: u64,
@@ -20,11 +20,11 @@ pub(crate) struct Row {
     pub(crate) untrue: u64,
 }
 
-/// Rows by what was done.
+/// Rows by call and fault.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     rows: BTreeMap<(String, &'static str), Row>,
-    /// The first few things that went wrong, in full.
+    /// The first errors, in full.
     examples: Vec<String>,
 }
 
@@ -44,14 +44,14 @@ impl Table {
         row.doubled += wrong.doubled.len() as u64;
         row.false_verdicts += wrong.false_verdicts.len() as u64;
         row.untrue += wrong.untrue.len() as u64;
-        // A panic is always told.
+        // A panic is always kept.
         let panicked = wrong.false_verdicts.iter().any(|wrong| wrong.contains(PANIC));
         if panicked || !wrong.is_nothing() && self.examples.len() < EXAMPLES_MAX {
             self.examples.push(format!("{what} {fault}, {place}: {wrong:?}"));
         }
     }
 
-    /// All rows added up.
+    /// The sum of all rows.
     pub(crate) fn sum(&self) -> Row {
         self.rows.values().fold(Row::default(), |sum, row| Row {
             tried: sum.tried + row.tried,
@@ -63,7 +63,7 @@ impl Table {
         })
     }
 
-    /// The first few things that went wrong, and every panic, in full.
+    /// The first errors and every panic, in full.
     pub(crate) fn examples(&self) -> &[String] {
         &self.examples
     }
@@ -73,7 +73,7 @@ impl Table {
         self.rows.iter().filter(|((call, _), _)| call == what).map(|(_, row)| row.tried).sum()
     }
 
-    /// Prints it as Markdown, and fails if anything was wrong.
+    /// Prints the table as Markdown, and fails if anything was wrong.
     pub(crate) fn conclude(&self, first_column: &str) {
         println!(
             "\n| {first_column} | fault | tried | acknowledged entries looked for | lost | doubled | false verdicts | untrue answers |"
@@ -88,7 +88,7 @@ impl Table {
             println!("WRONG: {example}");
         }
         let well = Row { tried: sum.tried, acknowledged: sum.acknowledged, ..Row::default() };
-        assert_eq!(sum, well, "see above what was wrong");
+        assert_eq!(sum, well, "the errors are printed above");
         assert!(sum.tried > 0 && sum.acknowledged > 0, "nothing was tried");
     }
 }

@@ -1,4 +1,4 @@
-//! The runs that are disturbed: what is there before, what the binary is asked to do, and by which of its threads.
+//! The runs to disturb: what exists before, what the binary must do, and which of its threads is disturbed.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,58 +11,58 @@ use crate::strace::{self, Fault, Strike, Threads};
 use crate::trace::{self, Call};
 use crate::workload::{self, Ended, Feeding, Told};
 
-/// What the binary is asked to do.
+/// What the binary must do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Doing {
     /// `graven init`.
     Init,
     /// `graven record` of one entry.
     Record,
-    /// `graven record --stdin`, fed step by step: each step is answered before the next is sent.
+    /// `graven record --stdin`, fed step by step. Each step is answered before the next is sent.
     Feed(&'static [&'static [u64]]),
     /// `graven repair --yes`.
     Repair,
 }
 
-/// Whose calls are looked at and disturbed.
+/// The threads whose calls are traced and disturbed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Who {
     /// The thread that opens the trail.
     Main,
-    /// The threads that the first one starts, followed from the beginning.
+    /// The threads started by the first one, traced from the beginning.
     Others,
-    /// The thread of this name, from when the trail is open.
+    /// The thread with this name, traced once the trail is open.
     Named(&'static str),
 }
 
 pub(crate) const WRITER: Who = Who::Named("graven-write");
 pub(crate) const PUBLISHER: Who = Who::Named("graven-publish");
 
-/// A run, and what is there before it.
+/// A run, and what exists before it.
 #[derive(Debug, Clone)]
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
-    /// A folder to begin with, copied for each run; `None` for an empty one.
+    /// The folder at the start, copied for each run. `None` for an empty folder.
     pub(crate) base: Option<PathBuf>,
-    /// The name of the trail in it.
+    /// The name of the trail in the folder.
     pub(crate) trail: &'static str,
     pub(crate) doing: Doing,
-    /// The log that is durable in the base.
+    /// The durable log in the base.
     pub(crate) before: Vec<u8>,
-    /// What was done to it before, as a verifier names it.
+    /// The verdict on the base, when it was tampered with.
     pub(crate) rightly: Option<Verdict>,
     /// Whether it must be repaired before it opens.
     pub(crate) contradicted: bool,
 }
 
-/// What came of a run.
+/// The result of a run.
 pub(crate) struct Ran {
     pub(crate) place: Place,
     pub(crate) known: Known,
     pub(crate) ended: Ended,
-    /// The calls that strace saw: every one, or those of the name that was struck.
+    /// The calls that strace saw: all, or those with the name that was struck.
     pub(crate) calls: Vec<Call>,
-    /// Whether the fault came.
+    /// Whether the fault happened.
     pub(crate) struck: bool,
     _folder: Option<tempfile::TempDir>,
 }
@@ -78,19 +78,19 @@ impl Scenario {
         Ran { _folder: Some(folder), ..self.run_in(place, who, strike) }
     }
 
-    /// Where the trail lies when it lies in that folder.
+    /// The place of the trail in this folder.
     pub(crate) fn place(&self, folder: &Path) -> Place {
         let folder = folder.canonicalize().unwrap();
         Place { trail: folder.join(self.trail), folder }
     }
 
-    /// Runs it in a folder that is empty but for what a file system puts into it.
+    /// Runs it in a folder that is empty, apart from what the file system put there.
     pub(crate) fn run_in(&self, place: Place, who: Who, strike: Option<&Strike>) -> Ran {
         if let Some(base) = &self.base {
             copy(base, &place.folder);
         }
         if self.doing != Doing::Init {
-            // The verifier has seen it before.
+            // So that the verifier remembers the trail.
             place.verdict().unwrap();
         }
         let log = tempfile::NamedTempFile::new().unwrap();
@@ -144,7 +144,7 @@ impl Scenario {
         match stdout.lines().next().filter(|_| stdout.ends_with('\n')) {
             Some(line) => told.hear(line, &asked),
             None if workload::is_doubtful(&ended.stderr) => told.doubtful.push(ONE.into()),
-            // Nothing was said: it was killed.
+            // It was killed before it answered.
             None if ended.code.is_none() => {}
             None => told.refused.push(ONE.into()),
         }
@@ -152,7 +152,7 @@ impl Scenario {
     }
 }
 
-/// Feeds a recorder to one of whose threads strace is attached once the trail is open.
+/// Feeds a recorder, and attaches strace to one of its threads once the trail is open.
 fn feed_attached(
     place: &Place,
     steps: &[&[u64]],
@@ -162,8 +162,8 @@ fn feed_attached(
 ) -> (Told, Vec<String>, Ended) {
     let mut feeding = Feeding::start(place.command(["record", place.trail(), "--stdin"]));
     let thread_id =
-        strace::find_thread(&mut feeding.child, thread).expect("it opens, and starts its threads");
-    let mut strace = strace::attach(thread_id, strike, log);
+        strace::find_thread(&mut feeding.child, thread).expect("it opens the trail and starts its threads");
+    let strace = strace::attach(thread_id, strike, log);
     for step in steps {
         feeding.send(step.iter().copied());
         if Who::Named(thread) == PUBLISHER {
@@ -171,15 +171,15 @@ fn feed_attached(
         }
     }
     let done = feeding.finish();
-    strace.wait().unwrap();
+    strace.wait();
     done
 }
 
-/// Waits until the publisher has sealed all, or was struck.
+/// Waits until the publisher has sealed everything, was struck, or has had a minute.
 fn wait_for_checkpoint(place: &Place, feeding: &mut Feeding, log: &Path) {
     let all = place.lines().map_or(0, |lines| lines.len());
     let start = Instant::now();
-    while start.elapsed() < Duration::from_secs(20) {
+    while start.elapsed() < Duration::from_secs(60) {
         let checkpoint = std::fs::read_to_string(place.trail.join("checkpoint")).unwrap_or_default();
         let sealed = checkpoint.lines().nth(1).is_some_and(|size| size.parse() == Ok(all));
         let struck = std::fs::read_to_string(log).is_ok_and(|log| log.contains("(INJECTED)"));

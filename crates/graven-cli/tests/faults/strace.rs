@@ -1,27 +1,30 @@
-//! Runs the binary under strace: to see what it asks of the system, or to make one call of it fail.
+//! Runs the binary under strace, to see its system calls or to make one of them fail.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Sender;
+use std::time::Duration;
 
+use crate::deadline::watch;
 use crate::graven;
 
-/// Every call that can touch a file, and how strace is told so.
+/// Every system call that can touch a file, as a list for strace.
 pub(crate) const FILE_CALLS: &str = "open,openat,openat2,creat,read,pread64,readv,preadv,write,pwrite64,writev,\
 pwritev,pwritev2,fsync,fdatasync,sync,syncfs,sync_file_range,rename,renameat,renameat2,unlink,unlinkat,rmdir,mkdir,\
 mkdirat,link,linkat,symlink,symlinkat,truncate,ftruncate,fallocate,copy_file_range,sendfile,splice,msync,close,dup,\
 dup2,dup3,stat,lstat,fstat,newfstatat,statx,getdents64,readlink,readlinkat,flock,access,faccessat2,chmod,fchmod";
 
-/// What happens at the chosen call.
+/// What happens at the chosen system call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Fault {
-    /// It is not done, and fails with an error of the medium.
+    /// The call is not done, and fails with an error of the disk.
     Eio,
-    /// It is not done, and fails for want of space.
+    /// The call is not done, and fails because the disk is full.
     Enospc,
-    /// The process is killed as it enters the call, which is not done.
+    /// The process is killed at the start of the call, which is not done.
     Kill,
-    /// It is not done, and says that it was: what no test may pass.
+    /// The call is not done, and returns success. The tests must notice this.
     Lie,
 }
 
@@ -45,7 +48,7 @@ impl Fault {
     }
 }
 
-/// Where a fault strikes: at the n-th call of that name which a thread makes, or at every one.
+/// Where a fault strikes: at the n-th call with this name in a thread, or at every one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Strike {
     pub(crate) call: String,
@@ -58,16 +61,16 @@ pub(crate) struct Strike {
 pub(crate) enum Threads {
     /// The first thread, from its beginning.
     Main,
-    /// All of them, from the beginning.
+    /// All threads, from the beginning.
     All,
 }
 
-/// Where strace is.
+/// The path of strace.
 pub(crate) fn program() -> PathBuf {
     std::env::var_os("GRAVEN_STRACE").map_or_else(|| "strace".into(), PathBuf::from)
 }
 
-/// Strace with the options for seeing or for striking.
+/// Strace with the options to see all calls, or to strike one.
 fn options(strike: Option<&Strike>, log: &Path) -> Command {
     let mut strace = Command::new(program());
     strace.arg("-y").arg("-xx").args(["-s", "100000000"]).arg("-o").arg(log);
@@ -82,31 +85,47 @@ fn options(strike: Option<&Strike>, log: &Path) -> Command {
     strace
 }
 
-/// The binary under strace from its beginning, still without its arguments.
+/// The binary under strace from its beginning, without arguments.
 pub(crate) fn command(threads: Threads, strike: Option<&Strike>, log: &Path) -> Command {
     let mut strace = options(strike, log);
     if threads == Threads::All {
-        // Not with --seccomp-bpf, which is faster: then a signal comes only at a thread's first call (strace 6.1).
+        // Without --seccomp-bpf, although it is faster: with it, a signal comes only at the first call of a thread
+        // (strace 6.1).
         strace.arg("-f");
     }
     strace.arg("--").arg(graven());
     strace
 }
 
-/// Attaches strace to one thread of a running process; returns once it is attached.
-pub(crate) fn attach(thread: u32, strike: Option<&Strike>, log: &Path) -> Child {
+/// Strace, attached to a thread. It ends when the thread ends.
+pub(crate) struct Attached {
+    strace: Child,
+    /// Dropped at the end. Otherwise strace is killed at its deadline.
+    _alive: Sender<()>,
+}
+
+impl Attached {
+    /// Waits until strace has ended.
+    pub(crate) fn wait(mut self) {
+        self.strace.wait().expect("it is our child");
+    }
+}
+
+/// Attaches strace to one thread of a running process, and returns when it is attached.
+pub(crate) fn attach(thread: u32, strike: Option<&Strike>, log: &Path) -> Attached {
     let mut strace = options(strike, log);
     strace.arg("-p").arg(thread.to_string()).stdin(Stdio::null()).stderr(Stdio::piped());
     let mut strace = strace.spawn().expect("strace starts");
+    let alive = watch(strace.id());
     let mut said = String::new();
     let mut stderr = BufReader::new(strace.stderr.take().expect("piped"));
-    stderr.read_line(&mut said).expect("strace speaks");
+    stderr.read_line(&mut said).expect("strace prints text");
     strace.stderr = Some(stderr.into_inner());
     assert!(said.contains("attached"), "strace cannot attach: {said}");
-    strace
+    Attached { strace, _alive: alive }
 }
 
-/// The thread of that name in a process; `None` when the process ends before it has one.
+/// The thread with this name in a process. `None` when the process ends without one, at the latest at its deadline.
 pub(crate) fn find_thread(child: &mut Child, name: &str) -> Option<u32> {
     let tasks = format!("/proc/{}/task", child.id());
     while child.try_wait().expect("it is ours").is_none() {
@@ -116,7 +135,7 @@ pub(crate) fn find_thread(child: &mut Child, name: &str) -> Option<u32> {
                 return task.file_name().to_str().and_then(|id| id.parse().ok());
             }
         }
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(1));
     }
     None
 }

@@ -1,7 +1,7 @@
-//! Every system call that the binary makes on its files fails once, by itself, and once kills it.
+//! Every system call of the binary on its files fails once, and once kills the binary.
 //!
-//! First each run is watched, then it is repeated with the n-th call of a name made to fail, for each n and each
-//! fault. A kill comes as the call begins; so with one at each call, every moment between two calls is tried.
+//! First each run is traced. Then it is repeated with a fault at the n-th call of a name, for each n and each fault. A
+//! kill comes at the start of a call, so the kills cover every moment between two calls.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -17,15 +17,15 @@ use crate::strace::{Fault, Strike};
 use crate::trace::Call;
 use crate::workload::{Feeding, LARGE};
 
-/// So often a run is repeated in which the threads went another way and the fault never came.
+/// How often a run is repeated when the fault did not happen, because the threads took another order.
 const ATTEMPTS: u32 = 5;
 
-/// The calls by which something is written: they may also fail for want of space.
+/// The calls that write. They can also fail because the disk is full.
 const WRITING: [&str; 9] =
     ["openat", "mkdir", "write", "pwrite64", "fsync", "fdatasync", "ftruncate", "rename", "unlink"];
 
-/// What the trail holds before, and what is then recorded: two entries; one with a large detail; one with the same;
-/// six over the end of a segment at 256.
+/// How many entries the trail has before, and what is recorded then: two entries; one with a large detail; one with
+/// the same detail; six entries across the end of a segment at 256.
 const BEFORE: u64 = 250;
 const STEPS: &[&[u64]] = &[FIRST_STEP[0], &[LARGE[0]], &[LARGE[1]], &[254, 255, 256, 257, 258, 259]];
 
@@ -72,17 +72,17 @@ fn every_call_fails_once_and_nothing_acknowledged_is_lost() {
     });
     let table = table.into_inner().unwrap();
     let unreached = unreached.into_inner().unwrap();
-    unreached.iter().for_each(|place| println!("never came: {place}"));
+    unreached.iter().for_each(|place| println!("did not happen: {place}"));
     table.conclude("call");
     for call in ["openat", "mkdir", "pwrite64", "fsync", "fdatasync", "ftruncate", "rename", "unlink"] {
         assert!(table.tried(call) > 0, "{call} was never struck");
     }
-    assert!(unreached.len() * 50 < points.len(), "{} faults never came", unreached.len());
+    assert!(unreached.len() * 50 < points.len(), "{} faults did not happen", unreached.len());
 }
 
-/// The judge must be able to condemn: a run that went well is told to it wrongly, in each way.
+/// The judge must be able to find errors: it gets a good run with each kind of false information.
 #[test]
-fn a_wrong_of_each_kind_is_found() {
+fn each_kind_of_error_is_found() {
     let bases = tempfile::tempdir().unwrap();
     let scenarios = scenarios(bases.path());
     let feed = scenarios.iter().find(|scenario| scenario.name == "record").unwrap();
@@ -124,14 +124,14 @@ fn ran_in(scenario: &Scenario) -> usize {
     }
 }
 
-/// Runs with the fault until it comes, and judges. `None` when it never does.
+/// Runs until the fault happens, and judges. `None` when it does not happen in any attempt.
 fn strike(scenario: &Scenario, point: &Point) -> Option<(Ran, Wrong)> {
     for _ in 0..ATTEMPTS {
         let ran = scenario.run(point.who, Some(&point.strike));
         let mut wrong = ran.place.judge(&ran.known);
         ended_well(&ran, point, &mut wrong);
         foreign_file_is_kept(&ran.place, &mut wrong);
-        // A run that went wrong counts whether or not the fault came.
+        // A run with an error counts even when the fault did not happen.
         if ran.struck || !wrong.is_nothing() {
             return Some((ran, wrong));
         }
@@ -139,11 +139,11 @@ fn strike(scenario: &Scenario, point: &Point) -> Option<(Ran, Wrong)> {
     None
 }
 
-/// The end must say what happened.
+/// Checks that the exit code and the output say what happened.
 fn ended_well(ran: &Ran, point: &Point, wrong: &mut Wrong) {
     let told = &ran.known.told;
     if ran.ended.code == Some(0) && told.acknowledged.len() != ran.known.asked.len() {
-        wrong.untrue.push("it ended well, and did not acknowledge everything".into());
+        wrong.untrue.push("it ended with 0, and did not acknowledge everything".into());
     }
     if ran.ended.code.is_none() && !(ran.struck && point.strike.fault == Fault::Kill) {
         wrong.untrue.push(format!("it was killed, or hung: {}", ran.ended.stderr));
@@ -153,7 +153,7 @@ fn ended_well(ran: &Ran, point: &Point, wrong: &mut Wrong) {
     }
 }
 
-/// What stands in the live file's place before there is a trail.
+/// A file at the path of the live file, before there is a trail.
 const FOREIGN: &str = "not ours\n";
 
 pub(crate) fn foreign_file_is_kept(place: &Place, wrong: &mut Wrong) {
@@ -164,11 +164,11 @@ pub(crate) fn foreign_file_is_kept(place: &Place, wrong: &mut Wrong) {
     let kept =
         |entry: &std::fs::DirEntry| std::fs::read(entry.path()).ok().as_deref() == Some(FOREIGN.as_bytes());
     if !entries.into_iter().any(|entry| kept(&entry)) {
-        wrong.lost.push("the file that stood in the live file's place".into());
+        wrong.lost.push("the file at the path of the live file".into());
     }
 }
 
-/// Every run, each with what is there before.
+/// All runs, each with what exists before it.
 pub(crate) fn scenarios(bases: &Path) -> Vec<Scenario> {
     let scenario = |name, base, doing, before: &[u8]| Scenario {
         name,
@@ -191,7 +191,7 @@ pub(crate) fn scenarios(bases: &Path) -> Vec<Scenario> {
         feed.clone(),
         scenario("seal", Some(clean.clone()), Doing::Feed(FIRST_STEP), &before),
     ];
-    // What a kill leaves at the worst moments of the run above; the first with half a line at the end.
+    // What a kill leaves at the worst moments of the run above. The first also gets half a line at the end.
     let moments = [
         ("open after a kill", "fdatasync", "trail/audit.jsonl", 3),
         ("open, segment not renamed", "rename", "trail/audit.jsonl", 1),
@@ -227,7 +227,7 @@ pub(crate) fn scenarios(bases: &Path) -> Vec<Scenario> {
     all
 }
 
-/// A trail of [`BEFORE`] entries, closed cleanly; its log.
+/// Creates a trail of [`BEFORE`] entries, closed cleanly, and returns its log.
 fn make_clean(folder: &Path) -> Vec<u8> {
     std::fs::create_dir(folder).unwrap();
     let place = Place { trail: folder.join("trail"), folder: folder.to_owned() };
@@ -245,7 +245,7 @@ fn append(path: &Path, bytes: &[u8]) {
     std::fs::OpenOptions::new().append(true).open(path).unwrap().write_all(bytes).unwrap();
 }
 
-/// Every fault that is to be tried, and how often each call was seen on files of the trail.
+/// Every fault to try, and how often each call was seen on files of the trail.
 fn points(scenarios: &[Scenario]) -> (Vec<Point>, BTreeMap<String, usize>) {
     let mut points = Vec::new();
     let mut seen = BTreeMap::new();
@@ -275,8 +275,8 @@ fn points(scenarios: &[Scenario]) -> (Vec<Point>, BTreeMap<String, usize>) {
     (points, seen)
 }
 
-/// For each name, which calls of it, counted from 1 in their thread, touch the trail. Of several threads only what
-/// the first thread, which comes before them, does not make as often: there the count would strike it.
+/// For each name, which calls, counted from 1 in their thread, touch the trail. For the other threads, only calls whose
+/// number the first thread does not reach: otherwise the fault would strike the first thread.
 pub(crate) fn places(ran: &Ran, who: Who) -> BTreeMap<String, Vec<(usize, String)>> {
     let main = ran.calls.first().expect("it made some").thread;
     let mut counts: BTreeMap<(&str, u32), usize> = BTreeMap::new();
@@ -301,7 +301,7 @@ pub(crate) fn places(ran: &Ran, who: Who) -> BTreeMap<String, Vec<(usize, String
     places
 }
 
-/// Whether it lies in the run's folder, or is a directory above it whose names are made durable.
+/// Whether the path is in the run's folder, or is a directory above it that is synced.
 fn is_of_the_trail(path: &Path, call: &Call, folder: &Path) -> bool {
     let above = folder.starts_with(path) && matches!(call.name.as_str(), "openat" | "fsync");
     above || path.starts_with(folder)

@@ -1,4 +1,4 @@
-//! Reads what `strace -y -xx` writes, strictly: a line that it cannot read fails the test.
+//! Reads the output of `strace -y -xx`. A line that it cannot read fails the test.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -6,41 +6,41 @@ use std::path::{Path, PathBuf};
 /// One system call.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
-    /// The thread that made it; 0 when only one was traced.
+    /// The thread that made the call. 0 when only one was traced.
     pub(crate) thread: u32,
     pub(crate) name: String,
     pub(crate) args: Vec<Arg>,
-    /// What it returned; `None` when the process died in it.
+    /// The returned value. `None` when the process died in the call.
     pub(crate) returned: Option<i64>,
-    /// The path behind the descriptor that it returned.
+    /// The path of the returned descriptor.
     pub(crate) returned_path: Option<PathBuf>,
-    /// Whether strace made it fail.
+    /// Whether strace made the call fail.
     pub(crate) injected: bool,
-    /// The lines of the trace at which it began and ended.
+    /// The lines of the trace where the call began and ended.
     pub(crate) begun: usize,
     pub(crate) ended: usize,
 }
 
-/// One argument, as far as these tests need to know.
+/// One argument, as far as these tests need it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Arg {
     /// A string, in full.
     Bytes(Vec<u8>),
-    /// A descriptor and the path behind it.
+    /// A descriptor and its path.
     Fd(i64, PathBuf),
-    /// Anything else, as it is written.
+    /// Anything else, as text.
     Other(String),
 }
 
 impl Call {
-    /// Every path that the call is about: those that it names and those behind its descriptors.
+    /// Every path of the call: in its arguments and behind its descriptors.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
         let first_strings = match self.name.as_str() {
             "write" | "pwrite64" | "read" | "pread64" | "getdents64" => 0,
             _ => usize::MAX,
         };
         self.args.iter().enumerate().filter_map(move |(place, arg)| match arg {
-            // An empty string beside a descriptor means the descriptor itself.
+            // An empty string after a descriptor means the descriptor itself.
             Arg::Bytes(bytes) if place < first_strings && !bytes.is_empty() => {
                 std::str::from_utf8(bytes).ok().map(Path::new)
             }
@@ -49,7 +49,7 @@ impl Call {
         })
     }
 
-    /// The file that the call names or holds open; not the working directory.
+    /// The file of the call, but not the working directory.
     pub(crate) fn path(&self) -> Option<&Path> {
         let at_cwd = matches!(self.args.first(), Some(Arg::Fd(AT_FDCWD, _)));
         self.paths().nth(usize::from(at_cwd))
@@ -89,10 +89,10 @@ impl Call {
     }
 }
 
-/// What strace calls the working directory; here a number that no descriptor has.
+/// The working directory, as a number that no descriptor has.
 const AT_FDCWD: i64 = -100;
 
-/// The calls, in the order in which they ended; those that never did come last.
+/// The calls in the order of their ends. Calls that did not end come last.
 pub(crate) fn parse(trace: &str) -> Vec<Call> {
     let mut calls = Vec::new();
     let mut unfinished: HashMap<u32, (usize, String)> = HashMap::new();
@@ -192,7 +192,7 @@ fn arguments(text: &str) -> Option<Vec<Arg>> {
 
 fn argument(text: &str) -> Option<Arg> {
     if let Some(string) = text.strip_prefix('"') {
-        // Anything behind the closing quote says that the string was cut.
+        // Anything after the closing quote means that the string was cut.
         return decoded(string.strip_suffix('"')?).map(Arg::Bytes);
     }
     let fd = text.split_once('<').and_then(|(fd, path)| {
@@ -205,7 +205,7 @@ fn argument(text: &str) -> Option<Arg> {
     Some(fd.unwrap_or_else(|| Arg::Other(text.to_owned())))
 }
 
-/// `\x2f\x61` as bytes; also what a descriptor of no file is called, `pipe:[123]`, which may come as it is.
+/// Decodes `\x2f\x61` to bytes. The name of a descriptor without a file, such as `pipe:[123]`, may come undecoded.
 fn decoded(text: &str) -> Option<Vec<u8>> {
     if !text.starts_with("\\x") {
         return Some(text.as_bytes().to_vec());
@@ -224,7 +224,7 @@ fn as_path(bytes: Vec<u8>) -> PathBuf {
 }
 
 #[test]
-fn calls_are_read_also_when_others_come_between() {
+fn interleaved_calls_are_read() {
     let trace = "\
 7  openat(AT_FDCWD<\\x2f>, \"\\x2f\\x61\", O_RDWR|O_CREAT|O_CLOEXEC, 0600) = 3<\\x2f\\x61>
 7  pwrite64(3<\\x2f\\x61>, \"\\x28\\x2c\\x22\", 3, 10 <unfinished ...>

@@ -1,24 +1,22 @@
-//! What is recorded, and what the binary said of each entry.
+//! Feeds the binary with entries, and keeps its answer to each.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use graven_core::hash::Hash;
 use serde_json::Value;
 
-/// How long a run may take before it counts as hanging.
-const PATIENCE: Duration = Duration::from_secs(120);
+use crate::deadline::watch;
 
 /// The id of the n-th entry.
 pub(crate) fn id(number: u64) -> String {
     format!("e-{number}")
 }
 
-/// One line of input. Those of [`LARGE`] have a detail that does not fit into a line, the same in each.
+/// One line of input. The entries of [`LARGE`] have the same detail, which does not fit into a line.
 pub(crate) fn line(number: u64) -> String {
     let detail = if LARGE.contains(&number) { "x".repeat(66_000) } else { format!("entry {number}") };
     format!(
@@ -27,27 +25,27 @@ pub(crate) fn line(number: u64) -> String {
     )
 }
 
-/// The entries with a large detail: the first makes the blob, the second finds it there.
+/// The entries with a large detail. The first creates the blob, the second finds the existing one.
 pub(crate) const LARGE: [u64; 2] = [252, 253];
 
-/// Everything that the binary has said of entries.
+/// All answers of the binary about entries.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Told {
     /// Receipts: index and leaf hash, by id.
     pub(crate) acknowledged: BTreeMap<String, (u64, Hash)>,
-    /// Refused, and surely not recorded.
+    /// Refused, and certainly not recorded.
     pub(crate) refused: Vec<String>,
-    /// Refused, and perhaps recorded all the same.
+    /// Refused, but perhaps recorded.
     pub(crate) doubtful: Vec<String>,
-    /// How many answers there were.
+    /// The number of answers.
     pub(crate) answers: usize,
 }
 
 impl Told {
-    /// Takes one line of standard output. `asked` are the ids in the order in which they were sent.
+    /// Reads one line of standard output. `asked` are the ids in the order in which they were sent.
     pub(crate) fn hear(&mut self, line: &str, asked: &[String]) {
         let said: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"));
-        let Some(id) = asked.get(self.answers) else { panic!("nobody asked for this answer: {line}") };
+        let Some(id) = asked.get(self.answers) else { panic!("an answer to no entry: {line}") };
         self.answers += 1;
         if let Some(error) = said["error"].as_str() {
             if is_doubtful(error) {
@@ -65,12 +63,12 @@ impl Told {
     }
 }
 
-/// Whether an error says that the entry may be there all the same.
+/// Whether an error says that the entry may be recorded anyway.
 pub(crate) fn is_doubtful(error: &str) -> bool {
     error.contains("may be recorded") || error.contains("may still be recorded")
 }
 
-/// How a command ended.
+/// The end of a command.
 #[derive(Debug)]
 pub(crate) struct Ended {
     /// `None` when it was killed.
@@ -86,8 +84,8 @@ pub(crate) struct Feeding {
     stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
     stderr: JoinHandle<String>,
-    /// Dropped at the end; otherwise the run is ended for hanging.
-    alive: mpsc::Sender<()>,
+    /// Dropped at the end. Otherwise the process is killed at its deadline.
+    alive: Sender<()>,
 }
 
 impl Feeding {
@@ -111,14 +109,14 @@ impl Feeding {
         }
     }
 
-    /// Sends entries, and waits until each is answered or nothing more can come.
+    /// Sends entries, and waits until each is answered or the output ends.
     pub(crate) fn send(&mut self, numbers: impl IntoIterator<Item = u64>) {
         let mut input = String::new();
         for number in numbers {
             self.asked.push(id(number));
             input.push_str(&line(number));
         }
-        // It may be dead by now: then the answers end.
+        // This fails when the process is dead. Then its output ends too.
         if let Some(stdin) = &mut self.stdin {
             let _ = stdin.write_all(input.as_bytes()).and_then(|()| stdin.flush());
         }
@@ -128,7 +126,7 @@ impl Feeding {
     fn hear(&mut self) -> bool {
         let mut line = String::new();
         self.stdout.read_line(&mut line).expect("readable");
-        // The last may be cut by a kill.
+        // A kill may have cut the last line.
         let whole = line.ends_with('\n');
         if whole {
             self.told.hear(line.trim_end(), &self.asked);
@@ -136,7 +134,7 @@ impl Feeding {
         whole
     }
 
-    /// Ends the input and waits for the end.
+    /// Closes the input and waits until the process ends.
     pub(crate) fn finish(mut self) -> (Told, Vec<String>, Ended) {
         self.stdin = None;
         while self.hear() {}
@@ -147,7 +145,7 @@ impl Feeding {
     }
 }
 
-/// Runs a command to its end.
+/// Runs a command until it ends.
 pub(crate) fn run(mut command: Command) -> (String, Ended) {
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = child.spawn().expect("it starts");
@@ -156,16 +154,4 @@ pub(crate) fn run(mut command: Command) -> (String, Ended) {
     drop(alive);
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     (String::from_utf8(output.stdout).expect("UTF-8"), Ended { code: output.status.code(), stderr })
-}
-
-/// Kills the process if the sender is not dropped in time. That shows as a kill where none was injected.
-fn watch(process: u32) -> mpsc::Sender<()> {
-    let (alive, ended) = mpsc::channel();
-    std::thread::spawn(move || {
-        if ended.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
-            eprintln!("process {process} hangs and is killed");
-            let _ = Command::new("kill").args(["-9", &process.to_string()]).status();
-        }
-    });
-    alive
 }

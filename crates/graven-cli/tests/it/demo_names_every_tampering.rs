@@ -1,5 +1,6 @@
-//! `demo` ends well only when every act of tampering was named.
+//! `demo` succeeds only when every act of tampering was named.
 
+use crate::deadline::Running;
 use crate::run::Place;
 
 #[test]
@@ -19,10 +20,10 @@ fn every_act_is_named() {
 }
 
 #[test]
-fn for_a_person_it_tells_a_story_and_leaves_nothing_behind() {
+fn a_person_sees_every_step_and_nothing_is_left_behind() {
     let place = Place::empty();
     std::fs::create_dir(place.path("tmp")).unwrap();
-    let told = place.command(["demo"]).env("TMPDIR", place.path("tmp")).output().unwrap();
+    let told = Running::start(place.command(["demo"]).env("TMPDIR", place.path("tmp"))).output();
     let text = String::from_utf8(told.stdout).unwrap();
     assert_eq!(told.status.code(), Some(0), "{text}");
     for part in [

@@ -1,4 +1,4 @@
-//! `exec` runs a command as if it were not there, and records that it ran.
+//! `exec` does not disturb the command that it runs, and records that it ran.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 use serde_json::Value;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
+use crate::deadline::Running;
 use crate::run::{Done, Place};
 
 fn exec(place: &Place, command: &[&str]) -> Done {
@@ -57,7 +58,7 @@ fn a_success_is_a_success_and_input_reaches_the_command() {
 }
 
 #[test]
-fn who_and_what_can_be_said() {
+fn principal_and_action_can_be_set() {
     let place = Place::with_trail();
     let done =
         place.run("exec trail --principal alice --action deploy --session-id s1 --json -- true".split(' '));
@@ -69,7 +70,7 @@ fn who_and_what_can_be_said() {
 }
 
 #[test]
-fn what_may_not_be_run_is_denied() {
+fn a_command_that_may_not_be_run_is_denied() {
     let place = Place::with_trail();
     place.write("script.sh", "#!/bin/sh\necho ran\n");
     std::fs::set_permissions(place.path("script.sh"), PermissionsExt::from_mode(0o600)).unwrap();
@@ -79,7 +80,7 @@ fn what_may_not_be_run_is_denied() {
 }
 
 #[test]
-fn what_is_not_there_is_a_failure() {
+fn a_command_that_does_not_exist_is_a_failure() {
     let place = Place::with_trail();
     exec(&place, &["no-such-command-anywhere"]).code(127);
     let entry = last(&place);
@@ -88,7 +89,7 @@ fn what_is_not_there_is_a_failure() {
 }
 
 #[test]
-fn a_signal_that_ends_the_command_is_told() {
+fn a_signal_that_ends_the_command_is_recorded() {
     let place = Place::with_trail();
     exec(&place, &["sh", "-c", "kill -KILL $$"]).code(128 + 9);
     let entry = last(&place);
@@ -108,13 +109,13 @@ fn signals_are_passed_on() {
         ("USR2", SIGUSR2, 15),
         ("QUIT", SIGQUIT, 16),
     ] {
-        // A test run in the background may have been told to ignore it, and its children with it. What a process
-        // handles, its children do not ignore; here it does what it always did.
+        // In the background, this process and its children may ignore the signal. Children do not ignore a signal that
+        // their parent handles, so handle it here, with its default action.
         let handled = Arc::new(AtomicBool::new(true));
         signal_hook::flag::register_conditional_default(number, handled).unwrap();
-        // It ends by itself, or a signal that does not come would leave us waiting, and it running, for ever.
+        // The script ends by itself when the signal never comes, so it does not run for ever.
         let script = format!(
-            "trap 'exit {code}' {signal}; echo ready; for i in $(seq 500); do sleep 0.02; done; exit 99"
+            "trap 'exit {code}' {signal}; echo ready; for i in $(seq 6000); do sleep 0.02; done; exit 99"
         );
         let mut child = place.start(["exec", "trail", "--", "sh", "-c", &script]);
         let mut ready = String::new();
@@ -135,14 +136,14 @@ fn signals_are_passed_on() {
 #[test]
 fn an_ignored_signal_stays_ignored() {
     let place = Place::with_trail();
-    // The shell ignores SIGHUP as nohup does, and so must everybody below it.
+    // The shell ignores SIGHUP as nohup does, and so must all its children.
     let script = format!(
         "trap '' HUP; exec {} exec trail -- sh -c 'echo $PPID; read line; exit 3'",
         env!("CARGO_BIN_EXE_graven")
     );
     let mut command = Command::new("sh");
     command.args(["-c", &script]).current_dir(place.path("")).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = command.spawn().unwrap();
+    let mut child = Running::start(&mut command);
     let mut pid = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut pid).unwrap();
     assert!(Command::new("kill").args(["-HUP", pid.trim()]).status().unwrap().success());
@@ -167,19 +168,19 @@ fn nothing_is_run_when_nothing_can_be_recorded() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_told_to_the_command() {
+fn the_command_notices_that_its_reader_has_gone() {
     let place = Place::with_trail();
     let mut child = place.start(["exec", "trail", "--", "yes"]);
     let mut stdout = child.stdout.take().unwrap();
     stdout.read_exact(&mut [0; 100]).unwrap();
     drop(stdout);
-    // As it would be without us: SIGPIPE ends `yes`.
+    // SIGPIPE ends `yes`, as it does without `graven exec`.
     assert_eq!(child.wait().unwrap().code(), Some(128 + 13));
     assert_eq!(last(&place)["detail"]["signal_name"], "SIGPIPE");
 }
 
 #[test]
-fn output_can_be_left_alone() {
+fn output_can_be_passed_on_directly() {
     let place = Place::with_trail();
     let done = place.run(["exec", "trail", "--no-output", "--", "echo", "hello"]).ok();
     assert_eq!(done.text(), "hello\n");
@@ -191,7 +192,8 @@ fn arguments_that_are_not_text_are_kept_exactly() {
     use std::os::unix::ffi::OsStrExt;
     let place = Place::with_trail();
     let odd = std::ffi::OsStr::from_bytes(b"a\xffb");
-    let done = Done::of(place.command(["exec", "trail", "--", "echo"]).arg(odd).output().unwrap());
+    let mut command = place.command(["exec", "trail", "--", "echo"]);
+    let done = Done::of(Running::start(command.arg(odd)).output());
     assert_eq!(done.stdout, b"a\xffb\n");
     assert_eq!(last(&place)["detail"]["argv_base64"][1], "Yf9i");
 }

@@ -1,9 +1,9 @@
-//! `export tiles` writes what a checkpoint implies and nothing else.
+//! `export tiles` writes the files that a checkpoint implies, and no others.
 
 use crate::run::Place;
 
 #[test]
-fn the_checkpoint_is_the_trails_and_the_files_are_those_it_implies() {
+fn the_checkpoint_is_copied_and_the_files_follow_from_it() {
     let place = Place::with_entries(300);
     let report = place.run(["export", "tiles", "trail", "out", "--json"]).ok().json();
     assert_eq!(place.read("out/checkpoint"), place.read("trail/checkpoint"));
@@ -14,7 +14,7 @@ fn the_checkpoint_is_the_trails_and_the_files_are_those_it_implies() {
 }
 
 #[test]
-fn nothing_is_written_over() {
+fn nothing_is_overwritten() {
     let place = Place::with_entries(10);
     std::fs::create_dir(place.path("out")).unwrap();
     place.write("out/mine", "mine");

@@ -1,4 +1,4 @@
-//! `import` takes over a JSON Lines file, the broken ones included.
+//! `import` records every line of a JSON Lines file, including broken lines.
 
 use serde_json::Value;
 
@@ -67,7 +67,7 @@ fn unknown_fields_move_into_the_detail() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_kept_too() {
+fn bytes_that_are_not_text_are_kept_too() {
     let place = Place::with_trail();
     let summary = import(&place, b"\xff\xfe\x00\n");
     assert_eq!(summary["unreadable"], 1);
@@ -95,7 +95,7 @@ fn a_line_longer_than_any_entry_is_kept_in_parts() {
 }
 
 #[test]
-fn it_reads_standard_input_and_speaks_to_people() {
+fn it_reads_standard_input_and_prints_a_summary() {
     let place = Place::with_trail();
     let said = place.feed(["import", "trail", "-"], format!("{}\nrubbish\n", old_line(1))).ok().text();
     assert!(said.contains("imported 2 entries from 2 lines"), "{said}");

@@ -1,4 +1,4 @@
-//! `init` makes a trail, and `key` prints its key and nothing else.
+//! `init` creates a trail, and `key` prints its key and nothing else.
 
 use crate::run::Place;
 

@@ -1,6 +1,11 @@
-//! The `graven` binary, driven as a user drives it. One file per behaviour.
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that fails there has failed")]
+//! Runs the `graven` binary as a user does. One file for each behaviour.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and looks at the files directly"
+)]
 
+mod deadline;
 mod run;
 
 mod answers_are_json_when_asked;

@@ -1,14 +1,14 @@
-//! Mistakes are answered with what, where and what to do.
+//! An error message says what is wrong, where, and what to do.
 
 use crate::run::Place;
 
 #[test]
-fn a_trail_that_is_not_there_comes_with_advice() {
+fn a_missing_trail_is_an_error_with_advice() {
     let place = Place::empty();
     place.write("some.jsonl", "{}\n");
     std::fs::create_dir(place.path("folder")).unwrap();
     for (path, about) in [
-        ("nowhere", "graven init nowhere"),
+        ("nowhere", "make one with `graven init nowhere`"),
         ("folder", "no graven.json"),
         ("some.jsonl", "not the live file"),
     ] {
@@ -45,7 +45,7 @@ fn usage_errors_exit_with_2_and_help_with_0() {
 }
 
 #[test]
-fn colours_only_when_wanted() {
+fn colours_are_used_only_when_wanted() {
     let place = Place::with_trail();
     let coloured = |arguments: &[&str]| place.run(arguments.iter().copied()).ok().text().contains('\u{1b}');
     assert!(!coloured(&["stats", "trail"]));
@@ -54,7 +54,7 @@ fn colours_only_when_wanted() {
 }
 
 #[test]
-fn a_signing_key_that_is_gone_stops_the_recorder_and_not_the_readers() {
+fn a_missing_signing_key_stops_the_recorder_and_not_the_readers() {
     let place = Place::with_trail();
     std::fs::remove_file(place.path("trail/keys/signing")).unwrap();
     let refused = place.run("record trail --category api --action a --outcome success".split(' '));

@@ -1,10 +1,10 @@
 //! `pending` names the acts that have an intent and no result, also after the program was killed.
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::Child;
 
 use serde_json::Value;
 
+use crate::deadline::Running;
 use crate::run::{Place, lines};
 
 fn intent(id: &str, action: &str) -> String {
@@ -30,8 +30,8 @@ fn ids(place: &Place) -> Vec<String> {
     pending(place).iter().map(|act| act["id"].as_str().unwrap().to_owned()).collect()
 }
 
-/// A recorder that has acknowledged these lines and lives on.
-fn recording(place: &Place, lines: &[String]) -> Child {
+/// A recorder that has acknowledged these lines and still runs.
+fn recording(place: &Place, lines: &[String]) -> Running {
     let mut child = place.start(["record", "trail", "--stdin", "--json"]);
     let mut stdin = child.stdin.take().unwrap();
     let mut receipts = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -44,7 +44,7 @@ fn recording(place: &Place, lines: &[String]) -> Child {
 }
 
 #[test]
-fn after_kill_9_it_names_what_was_being_done_and_only_that() {
+fn after_kill_9_it_names_the_interrupted_act_and_no_other() {
     let place = Place::with_trail();
     let said = [
         intent("done", "tool:ls"),
@@ -54,7 +54,7 @@ fn after_kill_9_it_names_what_was_being_done_and_only_that() {
         result("left", "failure"),
     ];
     let mut child = recording(&place, &said);
-    // Beside the writer, without its lock.
+    // While the recorder still runs and holds the lock.
     assert_eq!(ids(&place), ["open"]);
     child.kill().unwrap();
     child.wait().unwrap();
@@ -83,7 +83,7 @@ fn a_trail_without_acts_has_none_pending() {
 }
 
 #[test]
-fn it_looks_through_every_segment() {
+fn every_segment_is_searched() {
     let place = Place::with_trail();
     let input =
         intent("first", "tool:a") + &intent("second", "tool:b") + &lines(2_000) + &result("first", "denied");
@@ -101,7 +101,7 @@ fn an_id_that_is_used_again_needs_a_result_each_time() {
 }
 
 #[test]
-fn words_in_a_detail_are_no_act() {
+fn field_names_in_a_detail_are_not_an_act() {
     let place = Place::with_trail();
     let line = "{\"category\":\"api\",\"action\":\"a\",\"principal\":null,\"outcome\":\"success\",\
                 \"detail\":{\"phase\":\"intent\",\"intent_id\":\"x\"}}\n";

@@ -11,7 +11,7 @@ fn proved(place: &Place, index: usize) -> (String, String) {
 }
 
 #[test]
-fn a_proof_holds_far_from_its_trail() {
+fn a_proof_is_valid_without_its_trail() {
     let place = Place::with_entries(700);
     let (_, key) = proved(&place, 300);
     std::fs::rename(place.path("trail"), place.path("gone")).unwrap();
@@ -19,7 +19,7 @@ fn a_proof_holds_far_from_its_trail() {
     let answer = place.run(check).ok().json();
     assert_eq!((&answer["verdict"], &answer["index"]), (&"intact".into(), &300.into()));
     assert_eq!(answer["key_source"], "given");
-    // A final newline, as an editor leaves one, makes no difference; a second one does.
+    // One newline at the end makes no difference; editors add one. A second newline does.
     place.write("entry.json", format!("{}\n", place.read("entry.json")));
     place.run(check).ok();
     place.write("entry.json", format!("{}\n", place.read("entry.json")));
@@ -27,7 +27,7 @@ fn a_proof_holds_far_from_its_trail() {
 }
 
 #[test]
-fn what_is_changed_is_refused() {
+fn anything_changed_is_refused() {
     let place = Place::with_entries(300);
     let (proof, key) = proved(&place, 7);
     let entry = place.read("entry.json");

@@ -36,7 +36,7 @@ fn every_flag_has_its_field() {
 }
 
 #[test]
-fn own_categories_are_welcome_and_the_engines_is_not() {
+fn custom_categories_are_accepted_and_the_trails_own_is_not() {
     let place = Place::with_trail();
     let with =
         |category| ["record", "trail", "--action", "a", "--outcome", "success", "--category", category];
@@ -49,7 +49,7 @@ fn own_categories_are_welcome_and_the_engines_is_not() {
 }
 
 #[test]
-fn what_is_missing_or_wrong_is_named() {
+fn missing_and_wrong_flags_are_named() {
     let place = Place::with_trail();
     let refused = place.run(["record", "trail", "--category", "api"]).code(2);
     assert!(

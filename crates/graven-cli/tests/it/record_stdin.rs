@@ -1,4 +1,4 @@
-//! `record --stdin`: a receipt a line, in the order of the input, once each entry is durable.
+//! `record --stdin` prints a receipt for each line, in the order of the input, when the entry is durable.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Command;
@@ -78,7 +78,7 @@ fn a_last_line_without_newline_is_a_line_and_no_input_is_no_entry() {
 }
 
 #[test]
-fn a_line_without_end_is_refused_without_being_kept() {
+fn a_line_that_is_much_too_long_is_refused() {
     let place = Place::with_trail();
     let huge = format!("{}\n{}", "x".repeat(40 << 20), line("after"));
     let answers = place.feed(STDIN, huge).code(1).json_lines();
@@ -110,7 +110,7 @@ fn each_line_is_answered_while_the_sender_waits() {
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     for number in 0..20 {
         stdin.write_all(line(&format!("action {number}")).as_bytes()).unwrap();
-        // Were the answer kept back for more input, this would never return.
+        // If the answer waited for more input, this would wait until the deadline.
         let mut answer = String::new();
         stdout.read_line(&mut answer).unwrap();
         assert!(answer.starts_with("{\"index\":"), "{answer}");
@@ -130,14 +130,14 @@ fn a_reader_that_closes_early_loses_no_entry() {
     drop(stdout);
     stdin.write_all(lines(20_000).as_bytes()).unwrap();
     drop(stdin);
-    let done = Done::of(child.wait_with_output().unwrap());
+    let done = Done::of(child.output());
     assert_ne!(done.code, Some(0));
     assert_eq!(done.stderr, "");
     assert_eq!(place.entries().len(), 20_001);
 }
 
 #[test]
-fn asked_to_end_it_keeps_what_it_acknowledged_and_closes_the_trail() {
+fn a_signal_to_end_closes_the_trail_with_every_acknowledged_entry() {
     let place = Place::with_trail();
     let mut child = place.start(STDIN);
     let mut stdin = child.stdin.take().unwrap();
@@ -152,7 +152,7 @@ fn asked_to_end_it_keeps_what_it_acknowledged_and_closes_the_trail() {
 }
 
 #[test]
-fn one_recorder_at_a_time_and_the_second_names_the_first() {
+fn the_second_recorder_is_refused_and_names_the_first() {
     let place = Place::with_trail();
     let mut child = place.start(STDIN);
     let mut stdin = child.stdin.take().unwrap();

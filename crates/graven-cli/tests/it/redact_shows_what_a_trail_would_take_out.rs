@@ -1,8 +1,8 @@
-//! `graven redact`, and what the other commands say and keep of a secret.
+//! `graven redact` removes secrets, and no other command stores or prints one.
 
 use crate::run::Place;
 
-/// Made from parts, so that this file holds no token.
+/// Made from parts, so that this file has no token in it.
 fn token() -> String {
     format!("gh{}{}", "p_", "0aB1cD2eF3gH4iJ5kL6mN7oP8qR9sT0uV1wX")
 }
@@ -18,7 +18,7 @@ fn a_text_is_written_without_its_secrets_and_the_rest_as_it_was() {
     assert_eq!(done.code, Some(0), "{done:?}");
     assert!(output.starts_with("a line\n{ \"n\": 1.50, \"password\":\"[redacted:password:"), "{output}");
     assert!(output.ends_with("] now\r\nlast"), "{output}");
-    // Twice is once, and the key of a trail stays.
+    // A second run changes nothing, and the key of a trail stays the same.
     assert_eq!(place.feed(["redact"], &output).stdout, output.as_bytes());
     assert_eq!(place.feed(["redact", "--trail", "trail"], &input).stdout, output.as_bytes());
     assert_ne!(place.feed(["redact"], &input).stdout, output.as_bytes());
@@ -49,7 +49,7 @@ fn explain_names_rule_place_and_mark_and_never_the_secret() {
 }
 
 #[test]
-fn no_command_keeps_or_says_a_secret() {
+fn no_command_stores_or_prints_a_secret() {
     let place = Place::with_trail();
     let token = token();
     let mut said = Vec::new();
@@ -76,7 +76,7 @@ fn no_command_keeps_or_says_a_secret() {
         &detail,
     ]));
     let shown = place.run(["show", "trail", "--id", &token, "--json"]);
-    assert_eq!(shown.code, Some(0), "found by what it was");
+    assert_eq!(shown.code, Some(0), "the entry is found by its original id");
     note(shown);
     note(place.run(["show", "trail", "--id", &format!("{token}0")]));
     note(place.run(["exec", "trail", "--", "echo", "--password", PASSWORD]));
@@ -95,13 +95,13 @@ fn no_command_keeps_or_says_a_secret() {
             }
         }
     }
-    // `echo` itself is no command of ours: what it writes is its own.
+    // The output of `echo` is not from graven.
     let said = String::from_utf8_lossy(&said).replace(&format!("--password {PASSWORD}\n"), "");
     let stored = String::from_utf8_lossy(&stored);
     let encoded = |text: &str| graven_core::base64::encode(text.as_bytes());
     for secret in [token.as_str(), PASSWORD, &encoded(&token)[..40], &encoded(PASSWORD)[..12]] {
         assert!(!stored.contains(secret), "{secret} is stored");
-        // The one who typed it sees it in what clap says of bad usage, and nowhere else.
-        assert!(!said.contains(secret), "{secret} is said: {said}");
+        // Only the argument parser may repeat it, in an error about wrong usage.
+        assert!(!said.contains(secret), "{secret} is printed: {said}");
     }
 }

@@ -1,8 +1,8 @@
-//! `repair` does nothing without the operator's word, and leaves a trace when it has it.
+//! `repair` does nothing without the operator's confirmation, and records a repair.
 
 use crate::run::Place;
 
-/// A trail that was closed cleanly, and to which somebody added a line.
+/// A trail that was closed cleanly, with a line added afterwards.
 fn contradicted() -> Place {
     let place = Place::with_entries(20);
     let live = place.read("trail/audit.jsonl");
@@ -12,7 +12,7 @@ fn contradicted() -> Place {
 }
 
 #[test]
-fn without_a_word_nothing_changes() {
+fn without_a_confirmation_nothing_changes() {
     let place = contradicted();
     let before = place.read("trail/audit.jsonl");
     place.run(["repair", "trail"]).code(2);
@@ -23,7 +23,7 @@ fn without_a_word_nothing_changes() {
 }
 
 #[test]
-fn with_it_the_trail_goes_on_and_says_what_was_done() {
+fn with_a_confirmation_the_trail_can_be_used_and_records_the_repair() {
     let place = contradicted();
     place.run(["repair", "trail", "--yes"]).code(0);
     place.run("record trail --category api --action after --outcome success".split(' ')).ok();
@@ -32,7 +32,7 @@ fn with_it_the_trail_goes_on_and_says_what_was_done() {
 }
 
 #[test]
-fn a_good_trail_needs_none() {
+fn a_good_trail_needs_no_repair() {
     let place = Place::with_entries(5);
     let said = place.run(["repair", "trail", "--yes"]).code(0);
     assert!(said.text().contains("nothing to repair"), "{}", said.text());
@@ -40,7 +40,7 @@ fn a_good_trail_needs_none() {
 }
 
 #[test]
-fn what_contradicts_a_checkpoint_cannot_be_repaired() {
+fn a_contradicted_checkpoint_cannot_be_repaired() {
     let place = Place::with_entries(20);
     let live = place.read("trail/audit.jsonl");
     let cut: String = live.lines().take(10).map(|line| format!("{line}\n")).collect();

@@ -1,18 +1,20 @@
-//! Runs the built binary in a folder of its own.
+//! Runs the built binary in a temporary folder, with a deadline.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A folder with, usually, a trail in it.
+use crate::deadline::Running;
+
+/// A folder that usually has a trail in it.
 pub(crate) struct Place {
     folder: TempDir,
 }
 
-/// How a command ended.
+/// The result of a command.
 #[derive(Debug)]
 pub(crate) struct Done {
     pub(crate) code: Option<i32>,
@@ -53,7 +55,7 @@ impl Place {
         std::fs::write(self.path(name), text).unwrap();
     }
 
-    /// The command, run in the folder, and with its state there too.
+    /// The command, with this folder as its working directory and its state folder inside.
     pub(crate) fn command<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_graven"));
         command.args(arguments).current_dir(self.folder.path()).env("XDG_STATE_HOME", self.path("state"));
@@ -62,26 +64,27 @@ impl Place {
     }
 
     pub(crate) fn run<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Done {
-        Done::of(self.command(arguments).output().unwrap())
+        Done::of(Running::start(&mut self.command(arguments)).output())
     }
 
-    /// Runs it with something on standard input.
+    /// Runs the command with this standard input.
     pub(crate) fn feed<'a>(
         &self,
         arguments: impl IntoIterator<Item = &'a str>,
         input: impl AsRef<[u8]>,
     ) -> Done {
-        let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
+        let mut child = self.start(arguments);
         let mut stdin = child.stdin.take().unwrap();
         let input = input.as_ref().to_vec();
         let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
-        let done = Done::of(child.wait_with_output().unwrap());
+        let done = Done::of(child.output());
         writer.join().unwrap();
         done
     }
 
-    pub(crate) fn start<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Child {
-        self.command(arguments).stdin(Stdio::piped()).spawn().unwrap()
+    /// Starts the command, with a pipe as its standard input.
+    pub(crate) fn start<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Running {
+        Running::start(self.command(arguments).stdin(Stdio::piped()))
     }
 
     /// The stored lines of the trail, oldest first.
@@ -90,7 +93,7 @@ impl Place {
         tail.text().lines().map(str::to_owned).collect()
     }
 
-    /// The stored entries but the engine's own.
+    /// The stored entries without the trail's own.
     pub(crate) fn entries(&self) -> Vec<Value> {
         let entries = self.stored().into_iter().map(|line| serde_json::from_str(&line).unwrap());
         entries.filter(|entry: &Value| entry["category"] != "trail").collect()
@@ -106,13 +109,13 @@ impl Done {
         }
     }
 
-    /// It went well, and nothing was said beside the answer.
+    /// Checks that it succeeded, and printed nothing to standard error.
     pub(crate) fn ok(self) -> Done {
         assert_eq!((self.code, self.stderr.as_str()), (Some(0), ""), "{}", self.text());
         self
     }
 
-    /// It ended with this code.
+    /// Checks that it ended with this code.
     pub(crate) fn code(self, code: i32) -> Done {
         assert_eq!(self.code, Some(code), "{}\n{}", self.text(), self.stderr);
         self
@@ -127,7 +130,7 @@ impl Done {
         serde_json::from_slice(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
-    /// The answer as a JSON value a line.
+    /// The answer as one JSON value for each line.
     pub(crate) fn json_lines(&self) -> Vec<Value> {
         self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
@@ -140,7 +143,7 @@ pub(crate) fn line(action: &str) -> String {
     )
 }
 
-/// Many, numbered from 0.
+/// Many lines of input, numbered from 0.
 pub(crate) fn lines(count: usize) -> String {
     (0..count).map(|number| line(&format!("action {number}"))).collect()
 }
@@ -150,7 +153,7 @@ pub(crate) fn leaf_hash(line: &str) -> String {
     graven_core::hash::leaf_hash(line.as_bytes()).to_string()
 }
 
-/// Copies a directory with everything in it.
+/// Copies a directory and everything in it.
 pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {

@@ -1,4 +1,4 @@
-//! The binary has none of the simulator's canaries in it, whatever else was built beside it.
+//! The binary contains none of the simulator's canaries, also when the simulator was built with it.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ fn no_canary_is_named_in_the_binary() {
     assert!(names.len() >= 10, "{names:?}");
     let binary = std::fs::read(env!("CARGO_BIN_EXE_graven")).unwrap();
     let has = |text: &str| memchr::memmem::find(&binary, text.as_bytes()).is_some();
-    assert!(has("is still being closed by this process"), "a text of the engine is found");
+    assert!(has("is still being closed by this process"), "a text of the engine is in the binary");
     for name in names {
         assert!(!has(name), "{name}");
     }

@@ -1,4 +1,4 @@
-//! `show` shows one entry, and `stats` says what is in a trail.
+//! `show` prints one entry, and `stats` prints statistics of a trail.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ fn a_person_sees_every_field() {
 }
 
 #[test]
-fn an_entry_that_is_not_there_is_said_to_be_so() {
+fn a_missing_entry_is_an_error() {
     let place = Place::with_entries(3);
     let missing = place.run(["show", "trail", "--index", "1000"]).code(2);
     assert!(missing.stderr.contains("no entry 1000"), "{}", missing.stderr);
@@ -68,13 +68,13 @@ fn stats_count_by_category_and_outcome() {
 }
 
 #[test]
-fn stats_say_how_the_trail_was_kept() {
+fn stats_show_the_lifecycle() {
     let place = Place::with_entries(3);
     let quiet = place.run(["stats", "trail"]).ok().text();
     assert!(!quiet.contains("runs") && !quiet.contains("gaps"), "{quiet}");
     let settings = Settings::new(place.path("trail")).heartbeat(Duration::from_secs(3_600));
     let trail = Trail::open(settings).unwrap();
-    // Nobody but the engine may use its category: this is dropped, and counted.
+    // Only the engine may use its category, so this entry is dropped and counted.
     trail.emit(Entry::new(Category::Trail, "mine", Outcome::Success));
     let open = place.run(["stats", "trail", "--json"]).ok().json();
     assert_eq!(open["life"]["heartbeat_ms"], 3_600_000);

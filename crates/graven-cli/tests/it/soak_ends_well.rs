@@ -1,4 +1,4 @@
-//! `soak` finds nothing wrong, and its report says what it did; when something is wrong, it says so and keeps the folder.
+//! `soak` finds no error, and its report says what it did.
 
 use crate::run::Place;
 
@@ -21,7 +21,7 @@ fn a_few_rounds_lose_nothing_and_name_every_tampering() {
 }
 
 #[test]
-fn a_person_is_told_in_words() {
+fn a_person_gets_a_report() {
     let place = Place::empty();
     let told = place.run(["soak", "--rounds", "1", "--dir", "."]).code(0);
     for part in ["all well", "kills", "lost", "tampered"] {

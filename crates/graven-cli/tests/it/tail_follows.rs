@@ -1,7 +1,8 @@
-//! `tail` shows the newest entries, and with `-f` what comes, over rotations.
+//! `tail` prints the newest entries, and with `-f` also new ones, over rotations.
 
 use std::io::{BufRead, BufReader};
 
+use crate::deadline::Running;
 use crate::run::{Place, line, lines};
 
 #[test]
@@ -15,7 +16,7 @@ fn the_newest_come_last() {
 }
 
 #[test]
-fn for_a_person_each_entry_is_one_harmless_line() {
+fn a_person_sees_each_entry_as_one_safe_line() {
     let place = Place::with_trail();
     let hostile = r#"{"category":"auth","action":"\u001b[2Jclear\nnew line","outcome":"denied","principal":"\u202eecila"}"#;
     place.feed(["record", "trail", "--stdin"], hostile).ok();
@@ -26,9 +27,9 @@ fn for_a_person_each_entry_is_one_harmless_line() {
 }
 
 #[test]
-fn what_is_recorded_meanwhile_follows_over_rotations() {
+fn new_entries_follow_over_rotations() {
     let place = Place::with_entries(10);
-    let mut tail = place.command(["tail", "trail", "-n", "1", "-f", "--json"]).spawn().unwrap();
+    let mut tail = Running::start(&mut place.command(["tail", "trail", "-n", "1", "-f", "--json"]));
     let mut shown = BufReader::new(tail.stdout.take().unwrap()).lines();
     let mut next = || {
         let line: serde_json::Value = serde_json::from_str(&shown.next().unwrap().unwrap()).unwrap();
@@ -46,7 +47,7 @@ fn what_is_recorded_meanwhile_follows_over_rotations() {
         if &seen == action {
             wanted = expected.next();
         } else {
-            assert!(!seen.starts_with("action"), "{seen} where {action} was due");
+            assert!(!seen.starts_with("action"), "{seen} instead of {action}");
         }
     }
     tail.kill().unwrap();
@@ -54,12 +55,12 @@ fn what_is_recorded_meanwhile_follows_over_rotations() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_ends_it() {
+fn it_ends_when_its_reader_has_gone() {
     let place = Place::with_entries(3_000);
-    let mut tail = place.command(["tail", "trail", "-n", "3000"]).spawn().unwrap();
+    let mut tail = Running::start(&mut place.command(["tail", "trail", "-n", "3000"]));
     let mut shown = BufReader::new(tail.stdout.take().unwrap());
     shown.read_line(&mut String::new()).unwrap();
     drop(shown);
-    let done = crate::run::Done::of(tail.wait_with_output().unwrap());
+    let done = crate::run::Done::of(tail.output());
     assert_eq!((done.code, done.stderr.as_str()), (Some(141), ""));
 }

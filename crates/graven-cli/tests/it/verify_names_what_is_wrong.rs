@@ -1,4 +1,4 @@
-//! `verify`: the verdict, the place, the key it rests on, and the exit code.
+//! `verify` gives the verdict, the place, the key it used, and the exit code.
 
 use std::fs;
 
@@ -39,7 +39,7 @@ fn a_changed_byte_is_named_with_its_place() {
 }
 
 #[test]
-fn a_rollback_is_noticed_by_the_memory_and_only_by_it() {
+fn a_rollback_is_noticed_only_with_a_memory() {
     let place = Place::with_entries(10);
     copy(&place.path("trail"), &place.path("old"));
     place.feed(["record", "trail", "--stdin"], line("later")).ok();
@@ -79,7 +79,7 @@ fn a_writing_recorder_is_never_accused() {
 }
 
 #[test]
-fn what_cannot_be_read_cannot_be_told() {
+fn there_is_no_verdict_on_what_cannot_be_read() {
     let place = Place::empty();
     let nothing = place.run(["verify", "nowhere"]).code(2);
     assert!(nothing.stderr.contains("no trail at nowhere"), "{}", nothing.stderr);

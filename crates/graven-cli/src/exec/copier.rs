@@ -1,4 +1,4 @@
-//! Copies a child's output through, untouched, while its size and hash are taken.
+//! Copies a child's output unchanged, and measures its size and hash.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -10,12 +10,12 @@ use graven::Hash;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-/// How much is copied at a time: what a pipe holds.
+/// How many bytes are copied at a time: the capacity of a pipe.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// What went through so far. Clones share it.
+/// What was copied so far. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Meter(Arc<Mutex<State>>);
+pub(super) struct Meter(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -25,35 +25,35 @@ struct State {
     error: Option<String>,
 }
 
-/// What went through, as the entry says it.
+/// What was copied, as the entry says it.
 #[derive(Debug, Serialize)]
-pub(crate) struct Measured {
+pub(super) struct Measured {
     bytes: u64,
     sha256: String,
-    /// Only when the output was still open when the entry was written.
+    /// Whether the output was still open when the entry was written.
     #[serde(skip_serializing_if = "is_false")]
     cut_short: bool,
-    /// Why the output could not be passed on to its end.
+    /// Why the output could not be copied to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
 
 impl Meter {
-    /// Starts to copy on a thread of its own; `done` is called at the end.
-    pub(crate) fn copy(
+    /// Starts a thread that copies, and calls `done` at the end.
+    pub(super) fn copy(
         &self,
         from: impl Read + Send + 'static,
         to: impl AsFd,
         done: impl FnOnce() + Send + 'static,
     ) -> io::Result<()> {
-        // A descriptor of our own, without the standard library's buffer in between.
+        // A duplicate of the descriptor, so that the standard library does not buffer.
         let to: OwnedFd = to.as_fd().try_clone_to_owned()?;
         let meter = self.clone();
         thread::Builder::new().name("copier".into()).spawn(move || {
             let ended = meter.run(from, File::from(to));
             let mut state = meter.state();
             state.ended = true;
-            // A reader that went away is told to the child, by SIGPIPE, as if we were not there.
+            // When the reader has gone, the child gets SIGPIPE, as it would without this process.
             state.error =
                 ended.err().filter(|error| error.kind() != io::ErrorKind::BrokenPipe).map(|e| e.to_string());
             drop(state);
@@ -62,8 +62,8 @@ impl Meter {
         Ok(())
     }
 
-    /// What went through so far.
-    pub(crate) fn measured(&self) -> Measured {
+    /// What was copied so far.
+    pub(super) fn measured(&self) -> Measured {
         let state = self.state();
         let hash: [u8; 32] = state.hash.clone().finalize().into();
         Measured {
@@ -74,7 +74,7 @@ impl Meter {
         }
     }
 
-    /// Copies until the end. Returning closes our end of the child's pipe.
+    /// Copies until the end. Returning closes this end of the child's pipe.
     fn run(&self, mut from: impl Read, mut to: File) -> io::Result<()> {
         let mut chunk = vec![0; CHUNK_BYTES];
         loop {

@@ -1,4 +1,4 @@
-//! A progress bar for what takes longer than a second, shown only where a person can see it.
+//! A progress bar for tasks that take longer than a second, shown only on a terminal.
 
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,9 +7,9 @@ use std::time::Duration;
 use graven::clock::{Clock, OsClock};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::ui::Ui;
+use crate::shared::ui::Ui;
 
-/// How long something may take before a bar appears.
+/// How long a task may take before a bar appears.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What is counted.
@@ -27,13 +27,13 @@ pub(crate) struct Progress {
     bar: ProgressBar,
     clock: OsClock,
     unit: Unit,
-    /// Whether a person watches.
+    /// Whether standard error is a terminal and the answer is not JSON.
     watched: bool,
     shown: AtomicBool,
 }
 
 impl Progress {
-    /// A bar that stays hidden for the first second. `total` 0 means that the end is not known.
+    /// A bar that is hidden for the first second. `total` is 0 when the end is not known.
     pub(crate) fn new(ui: Ui, what: &'static str, unit: Unit, total: u64) -> Progress {
         let bar = ProgressBar::with_draw_target((total > 0).then_some(total), ProgressDrawTarget::hidden());
         bar.set_message(what);
@@ -41,7 +41,7 @@ impl Progress {
         Progress { bar, clock: OsClock::new(), unit, watched, shown: AtomicBool::new(false) }
     }
 
-    /// How much is done, of how much.
+    /// Sets how much is done, and the total.
     pub(crate) fn set(&self, done: u64, total: u64) {
         if !self.watched {
             return;
@@ -50,21 +50,21 @@ impl Progress {
             if self.clock.elapsed() < PATIENCE {
                 return;
             }
-            // Before it is drawn for the first time.
-            self.tell(done, total);
+            // The first drawing needs the numbers.
+            self.update(done, total);
             self.show(total > 0);
         }
-        self.tell(done, total);
+        self.update(done, total);
     }
 
-    fn tell(&self, done: u64, total: u64) {
+    fn update(&self, done: u64, total: u64) {
         if total > 0 {
             self.bar.set_length(total);
         }
         self.bar.set_position(done);
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }
@@ -79,7 +79,7 @@ impl Progress {
         };
         let bar = if end_known { "{wide_bar:.cyan} " } else { "{spinner} " };
         let style = ProgressStyle::with_template(&format!("{{msg}} {bar}{counts}"));
-        self.bar.set_style(style.expect("the template is one of four, and a test draws each"));
+        self.bar.set_style(style.expect("it is one of four templates, and a test draws each"));
         self.bar.set_draw_target(ProgressDrawTarget::stderr());
     }
 }
@@ -93,7 +93,7 @@ impl Drop for Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ui::Colours;
+    use crate::shared::ui::Colours;
 
     #[test]
     fn every_template_can_be_drawn() {

@@ -1,49 +1,55 @@
-//! What the bytes of an imported file become: entries, nothing of the file dropped.
+//! Turns the bytes of an imported file into entries, and drops nothing of the file.
 
-use graven::{Category, Detail, Entry, Outcome, Redactor};
+use std::borrow::Cow;
+
 use serde::Serialize;
 
-use crate::accept::BLOB_BYTES_MAX;
+use super::{Piece, pieces};
+use crate::base64;
+use crate::entry::{Category, Detail, Entry, Outcome};
+use crate::intake::BLOB_BYTES_MAX;
 use crate::lines::{Lines, split};
-use crate::salvage::{Piece, pieces};
 
-/// A line that is longer is kept as text, in pieces of about this size: each fits into one detail even in base64.
-pub(crate) const LINE_BYTES_MAX: usize = 8 << 20;
+/// A longer line is kept as text, in pieces of about this size. Each piece fits into one detail even in base64.
+pub const LINE_BYTES_MAX: usize = 8 << 20;
 
-/// What was found in a file.
+/// Counts of what was found in a file.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct Found {
+pub struct Found {
     /// Lines of the file.
-    pub(crate) lines: u64,
+    pub lines: u64,
     /// Lines with nothing in them.
-    pub(crate) empty_lines: u64,
-    /// Lines that held more than one entry.
-    pub(crate) merged_lines: u64,
-    /// Entries of which some field moved into the detail.
-    pub(crate) with_moved_fields: u64,
-    /// Texts that are no entry, each kept in one.
-    pub(crate) unreadable: u64,
+    pub empty_lines: u64,
+    /// Lines with more than one entry.
+    pub merged_lines: u64,
+    /// Entries with fields that moved into the detail.
+    pub with_moved_fields: u64,
+    /// Texts that are not entries. Each is kept in an entry of its own.
+    pub unreadable: u64,
 }
 
-/// The reading of one file.
+/// Reads one file. `R` takes secrets out of a text.
 #[derive(Debug)]
-pub(crate) struct Reading {
-    /// What was found so far.
-    pub(crate) found: Found,
+pub struct Reading<R> {
+    /// The counts so far.
+    pub found: Found,
     file: String,
-    redactor: Redactor,
-    /// How many pieces of a line that is too long have been seen.
+    redact: R,
+    /// How many pieces of a line that is too long were seen.
     part: u64,
 }
 
-impl Reading {
-    /// The reading of the file with this name.
-    pub(crate) fn of(file: String, redactor: Redactor) -> Reading {
-        Reading { found: Found::default(), file, redactor, part: 0 }
+impl<R: for<'t> Fn(&'t str) -> Cow<'t, str>> Reading<R> {
+    /// Begins to read a file with this name.
+    ///
+    /// `redact` is called before bytes are kept in base64, where a secret could not be recognised any more. All other
+    /// text is redacted when it is recorded.
+    pub fn of(file: String, redact: R) -> Reading<R> {
+        Reading { found: Found::default(), file, redact, part: 0 }
     }
 
-    /// Every entry that a chunk holds.
-    pub(crate) fn chunk(&mut self, chunk: &[u8], lines: Lines) -> Vec<Entry> {
+    /// All entries of a chunk.
+    pub fn chunk(&mut self, chunk: &[u8], lines: Lines) -> Vec<Entry> {
         let mut entries = Vec::new();
         match lines {
             Lines::Whole => split(chunk).for_each(|line| self.line(line, &mut entries)),
@@ -65,7 +71,7 @@ impl Reading {
         let mut whole = 0;
         for piece in pieces(line) {
             match piece {
-                Piece::Entry(entry, moved) => {
+                Piece::Entry { entry, moved } => {
                     whole += 1;
                     self.found.with_moved_fields += u64::from(moved);
                     entries.push(*entry);
@@ -76,21 +82,21 @@ impl Reading {
         self.found.merged_lines += u64::from(whole > 1);
     }
 
-    /// Bytes in base64, where no rule would know a secret: with one in them, it is the text without it.
-    fn in_base64(&self, text: &[u8]) -> String {
-        let said = String::from_utf8_lossy(text);
-        let redacted = self.redactor.text(&said);
-        graven_core::base64::encode(if redacted == said { text } else { redacted.as_bytes() })
+    /// The bytes in base64. If they contain a secret, it is the redacted text in base64 instead.
+    fn in_base64(&self, bytes: &[u8]) -> String {
+        let text = String::from_utf8_lossy(bytes);
+        let redacted = (self.redact)(&text);
+        base64::encode(if redacted == text { bytes } else { redacted.as_bytes() })
     }
 
-    /// An entry that keeps a text of the line that is being read.
+    /// An entry that keeps a text of the current line.
     fn text(&mut self, text: &[u8]) -> Entry {
         self.found.unreadable += 1;
         let mut kept =
             Kept { file: &self.file, line: self.found.lines, part: self.part, text: None, base64: None };
         kept.text = std::str::from_utf8(text).ok();
         let plain = Detail::from_serialize(&kept).ok();
-        // A text full of control characters grows sixfold as JSON; in base64 it fits for certain.
+        // A text of control characters becomes six times as long in JSON. In base64 it always fits.
         let detail = match plain
             .filter(|detail| kept.text.is_some() && detail.as_str().len() as u64 <= BLOB_BYTES_MAX)
         {
@@ -100,7 +106,7 @@ impl Reading {
                 Detail::from_serialize(&kept).ok()
             }
         };
-        let category = Category::custom("imported").expect("a snake_case name that is nobody else's");
+        let category = Category::custom("imported").expect("a snake_case name that is not reserved");
         let mut entry = Entry::new(category, "import:unreadable", Outcome::Failure);
         entry.detail = detail;
         entry
@@ -112,12 +118,12 @@ impl Reading {
 struct Kept<'a> {
     file: &'a str,
     line: u64,
-    /// Which part of a line that is longer than an entry can be, from 1.
+    /// The number of this part of a line that is too long for one entry, from 1.
     #[serde(skip_serializing_if = "is_zero")]
     part: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<&'a str>,
-    /// The bytes of a text that is not UTF-8, or would not fit.
+    /// The bytes of a text that is not UTF-8 or would not fit.
     #[serde(skip_serializing_if = "Option::is_none")]
     base64: Option<String>,
 }

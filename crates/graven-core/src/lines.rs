@@ -1,44 +1,46 @@
-//! Cuts a stream into chunks of whole lines, as soon as they are there and with bounded memory.
+//! Cuts a stream into chunks of whole lines, as soon as they arrive and with bounded memory.
 
 use std::io::{self, ErrorKind, Read};
 
-use memchr::{memchr, memrchr};
+/// How many bytes are read at once.
+pub const CHUNK_BYTES: usize = 128 << 10;
 
-/// How much is read at once.
-pub(crate) const CHUNK_BYTES: usize = 128 << 10;
-
-/// What a chunk holds.
+/// What a chunk contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lines {
-    /// Whole lines, end to end. Only the very last of a stream may lack its newline.
+pub enum Lines {
+    /// Whole lines. Only the last line of the stream may have no newline.
     Whole,
-    /// A piece of one line that is longer than a line may be, without its newline.
+    /// A piece of one line that is longer than allowed, without its newline.
     Piece {
-        /// Whether the line ends with it.
+        /// Whether the line ends with this piece.
         last: bool,
     },
 }
 
-/// Reads chunks of lines.
+/// Reads a stream in chunks of lines.
 #[derive(Debug)]
-pub(crate) struct LineChunks<R> {
+pub struct LineChunks<R> {
     input: R,
-    /// What was read behind the last chunk.
+    /// What was read after the end of the last chunk.
     rest: Vec<u8>,
     line_bytes_max: usize,
-    /// Whether the line that begins next is the continuation of one that is too long.
+    /// Whether the next bytes continue a line that is too long.
     inside: bool,
 }
 
 impl<R: Read> LineChunks<R> {
-    /// From a stream in which lines of more than `line_bytes_max` bytes come in pieces.
-    pub(crate) fn new(input: R, line_bytes_max: usize) -> LineChunks<R> {
+    /// Reads from `input`. A line longer than `line_bytes_max` bytes comes in pieces.
+    pub fn new(input: R, line_bytes_max: usize) -> LineChunks<R> {
         LineChunks { input, rest: Vec::new(), line_bytes_max, inside: false }
     }
 
-    /// The next lines, in the given buffer; `None` at the end. What one read brings is handed on at once: a slow
-    /// sender is not kept waiting for a full buffer.
-    pub(crate) fn next(&mut self, buffer: &mut Vec<u8>) -> io::Result<Option<Lines>> {
+    /// Puts the next lines into `buffer`; `None` at the end of the stream. Whole lines are returned after each read,
+    /// so a slow sender never waits for a full buffer.
+    ///
+    /// # Errors
+    ///
+    /// The error of the stream, except an interruption: then the read is done again.
+    pub fn next(&mut self, buffer: &mut Vec<u8>) -> io::Result<Option<Lines>> {
         buffer.clear();
         std::mem::swap(buffer, &mut self.rest);
         if self.inside {
@@ -46,7 +48,7 @@ impl<R: Read> LineChunks<R> {
         }
         let mut searched = 0;
         loop {
-            if let Some(newline) = memrchr(b'\n', &buffer[searched..]) {
+            if let Some(newline) = buffer[searched..].iter().rposition(is_newline) {
                 let end = searched + newline + 1;
                 self.rest.extend_from_slice(&buffer[end..]);
                 buffer.truncate(end);
@@ -63,13 +65,13 @@ impl<R: Read> LineChunks<R> {
         }
     }
 
-    /// Goes on with a line that is too long.
+    /// Continues a line that is too long.
     fn next_piece(&mut self, buffer: &mut Vec<u8>) -> io::Result<Lines> {
         if buffer.is_empty() && self.fill(buffer)? == 0 {
             self.inside = false;
             return Ok(Lines::Piece { last: true });
         }
-        let Some(newline) = memchr(b'\n', buffer) else {
+        let Some(newline) = buffer.iter().position(is_newline) else {
             return Ok(Lines::Piece { last: false });
         };
         self.inside = false;
@@ -93,13 +95,13 @@ impl<R: Read> LineChunks<R> {
 }
 
 /// The lines of a chunk, without their newlines.
-pub(crate) fn split(chunk: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub fn split(chunk: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = chunk;
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
         }
-        let (line, behind) = match memchr(b'\n', rest) {
+        let (line, behind) = match rest.iter().position(is_newline) {
             Some(newline) => (&rest[..newline], &rest[newline + 1..]),
             None => (rest, &[][..]),
         };
@@ -108,11 +110,15 @@ pub(crate) fn split(chunk: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+fn is_newline(byte: &u8) -> bool {
+    *byte == b'\n'
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Hands out its pieces one a read.
+    /// Returns one of its pieces for each read.
     struct Reads(Vec<Vec<u8>>);
 
     impl Read for Reads {
@@ -143,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_handed_on_as_they_come() {
+    fn lines_are_returned_as_they_arrive() {
         assert_eq!(chunks(&["a\n", "b\nc", "c\n"], 100), ["a\n", "b\n", "cc\n"]);
     }
 

@@ -1,4 +1,4 @@
-//! `graven verify --proof`: one entry, its proof and a key; no trail and no network.
+//! `graven verify --proof`: checks one entry with its proof and a key, without the trail and without a network.
 
 use std::error::Error;
 use std::path::Path;
@@ -10,17 +10,17 @@ use graven_core::tlog_proof::{TlogProof, TlogProofError};
 use graven_core::verdict::{Finding, Verdict};
 use serde::Serialize;
 
-use crate::failure::{Ending, Failure};
-use crate::files;
-use crate::text::{count, counted};
-use crate::ui::{Look, Ui};
+use crate::shared::failure::{Ending, Failure};
+use crate::shared::files;
+use crate::shared::text::{count, counted};
+use crate::shared::ui::{Look, Ui};
 
-/// The answer in JSON: the words are those of the verification of a trail.
+/// The answer in JSON, with the same names as the verification of a trail.
 #[derive(Debug, Serialize)]
 struct Answer {
     verdict: Verdict,
     index: Option<u64>,
-    /// How many entries the checkpoint covers.
+    /// The number of entries under the checkpoint.
     entries: Option<u64>,
     origin: Option<String>,
     root: Option<String>,
@@ -28,7 +28,7 @@ struct Answer {
     findings: Vec<Finding>,
 }
 
-pub(crate) fn run(proof: &Path, entry: &Path, key: &VerifierKey, ui: Ui) -> Ending {
+pub(super) fn run(proof: &Path, entry: &Path, key: &VerifierKey, ui: Ui) -> Ending {
     let (file, entry) = (files::read(proof)?, files::read(entry)?);
     let checked = fsck::verify_proof(&file, &entry, key)
         .and_then(|checkpoint| Ok((TlogProof::parse(&file)?.index, checkpoint)));
@@ -81,7 +81,10 @@ impl Answer {
 
     fn show(&self, ui: Ui, proof: &str) -> Result<(), Failure> {
         for finding in &self.findings {
-            ui.line(format_args!("{} {proof} does not show it", ui.paint(Look::Bad, "✗ not proved:")))?;
+            ui.line(format_args!(
+                "{} {proof} does not prove this entry",
+                ui.paint(Look::Bad, "✗ not proved:")
+            ))?;
             ui.fact("verdict", self.verdict)?;
             ui.fact("because", &finding.message)?;
         }

@@ -1,7 +1,7 @@
-//! Room on the disk, held while a command runs: whoever may run it must be able to record that it ran.
+//! Reserves disk space while a command runs, so that its entry can be recorded afterwards.
 //!
-//! The room is a file without a name, so that nothing is left behind whatever happens to this process. It is given
-//! back just before the entry is written, which then fits where the file was.
+//! The space is a file without a name, so nothing is left behind when this process dies. The file is closed just
+//! before the entry is written, and the entry then fits into the freed space.
 
 use std::io;
 use std::sync::Arc;
@@ -9,22 +9,22 @@ use std::sync::Arc;
 use graven::disk::{Disk, File, Open, OsDisk};
 use graven::layout::Layout;
 
-/// More than one entry can need: the longest line, its hashes, two checkpoints and the engine's own entries.
+/// More than one entry can need: the longest line, its hashes, two checkpoints and the trail's own entries.
 const BYTES: usize = 256 << 10;
 
-/// Room for one entry. Dropping it gives the room back.
+/// Space for one entry. A drop frees it.
 #[derive(Debug)]
-pub(crate) struct Ballast {
+pub(super) struct Ballast {
     _file: Arc<dyn File>,
 }
 
 impl Ballast {
-    /// Takes room beside the trail's files; fails when there is none, or when nothing can be made durable there.
-    pub(crate) fn take(layout: &Layout) -> io::Result<Ballast> {
+    /// Reserves space beside the trail's files. Fails when the disk is full, or when nothing can be synced there.
+    pub(super) fn take(layout: &Layout) -> io::Result<Ballast> {
         let path = layout.dir().join(format!(".room-{}", std::process::id()));
         let file = OsDisk.open(&path, Open::Create)?;
         OsDisk.remove_file(&path)?;
-        // Not zeros: a file system may store those for nothing.
+        // Not zeros, because a file system may store zeros without using space.
         let bytes: Vec<u8> = (0..BYTES).map(|n| (n * 31 % 251) as u8 | 1).collect();
         let mut written = 0;
         while written < bytes.len() {
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_leaves_no_name_behind() {
+    fn the_file_has_no_name() {
         let folder = tempfile::tempdir().unwrap();
         let ballast = Ballast::take(&Layout::in_dir(folder.path())).unwrap();
         assert_eq!(OsDisk.read_dir(folder.path()).unwrap(), []);
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_place_there_is_no_room() {
+    fn a_missing_directory_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         assert!(Ballast::take(&Layout::in_dir(folder.path().join("nowhere"))).is_err());
     }

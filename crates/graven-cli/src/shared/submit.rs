@@ -1,36 +1,36 @@
-//! Records batches in order, several at a time: while one is synced, the next is already on its way.
+//! Records batches in order, several at the same time: while one is synced, the next is already queued.
 //!
-//! A batch takes its place in the log at the first poll of its future, on the thread that submits; its outcome is
-//! awaited on another, which answers in the same order. How much is on its way is bounded, well below what the
-//! queue of the trail holds: so no batch ever has to wait for room there, and none can overtake another.
+//! A batch gets its place in the log when its future is polled for the first time, on the thread that submits it.
+//! Another thread waits for the results and passes them on in the same order. The bytes in flight are limited to less
+//! than the trail's queue can hold. So no batch waits for space in the queue, and none can overtake another.
 
 use std::future::Future;
 use std::panic;
 use std::pin::Pin;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, JoinHandle, Thread};
+use std::task::{Context, Poll, Waker};
+use std::thread::{self, JoinHandle};
 
 use graven::{Entry, Error, Receipt, Trail};
 
-use crate::failure::Failure;
+use crate::shared::failure::Failure;
 
-/// How many bytes of lines may be on their way.
+/// The most bytes of lines in flight.
 const BYTES_MAX: usize = 6 << 20;
 
-/// What the queue of the trail must hold for it.
+/// The queue size that the trail needs for this.
 pub(crate) const QUEUE_BYTES: usize = 16 << 20;
 
-/// What an entry may gain on the way to its line: the longest id that is made, the time, field names.
+/// The most bytes that a trail adds to an entry: its longest id, the time, field names.
 const GAIN_BYTES: usize = 192;
 
-/// The outcome of a batch: all or nothing.
+/// The result of a batch. All entries are recorded, or none.
 pub(crate) type Recorded = Result<Vec<Receipt>, Error>;
 
 type Recording = Pin<Box<dyn Future<Output = Recorded> + Send>>;
 
-/// Takes batches, in the order of the log. `T` comes back with each answer.
+/// Submits batches in the order of the log. `T` is returned with each result.
 #[derive(Debug)]
 pub(crate) struct Submitter<T> {
     trail: Trail,
@@ -39,7 +39,7 @@ pub(crate) struct Submitter<T> {
     answering: JoinHandle<()>,
 }
 
-/// A batch on its way.
+/// A batch in flight.
 struct Submitted<T> {
     recording: Recording,
     bytes: usize,
@@ -47,17 +47,17 @@ struct Submitted<T> {
 }
 
 impl<T: Send + 'static> Submitter<T> {
-    /// Answers go to `answer`, on a thread of its own, in the order of the batches.
+    /// Starts a thread that calls `answer` with each result, in the order of the batches.
     pub(crate) fn start(
         trail: &Trail,
         mut answer: impl FnMut(T, Recorded) + Send + 'static,
     ) -> Result<Submitter<T>, Failure> {
-        let (submitted, on_their_way): (_, Receiver<Submitted<T>>) = mpsc::channel();
+        let (submitted, in_flight): (_, Receiver<Submitted<T>>) = mpsc::channel();
         let window = Arc::new(Window::default());
         let freed = Arc::clone(&window);
         let answering = thread::Builder::new().name("answers".into()).spawn(move || {
-            for Submitted { recording, bytes, tag } in on_their_way {
-                let recorded = block_on(recording);
+            for Submitted { recording, bytes, tag } in in_flight {
+                let recorded = graven::block_on(recording);
                 freed.give_back(bytes);
                 answer(tag, recorded);
             }
@@ -67,7 +67,7 @@ impl<T: Send + 'static> Submitter<T> {
         Ok(Submitter { trail: trail.clone(), window, submitted, answering })
     }
 
-    /// Gives the entries their place in the log. `bytes` is how long they were where they came from.
+    /// Gives the entries their places in the log. `bytes` is their length in the input.
     pub(crate) fn submit(&self, entries: Vec<Entry>, bytes: usize, tag: T) {
         let bytes = bytes + entries.len() * GAIN_BYTES;
         self.window.take(bytes);
@@ -76,15 +76,15 @@ impl<T: Send + 'static> Submitter<T> {
         } else {
             Box::pin(self.trail.record_batch(entries))
         };
-        // The first poll puts the lines into the queue; whoever answers polls again, with a waker.
+        // The first poll puts the lines into the queue. The answering thread polls again, with a waker.
         if let Poll::Ready(recorded) = recording.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             recording = Box::pin(std::future::ready(recorded));
         }
-        // The answering thread lives until this sender is gone.
+        // This cannot fail: the answering thread ends only after the sender is dropped.
         let _ = self.submitted.send(Submitted { recording, bytes, tag });
     }
 
-    /// Waits until every batch is answered.
+    /// Waits for the result of every batch.
     pub(crate) fn finish(self) {
         drop(self.submitted);
         if let Err(fault) = self.answering.join() {
@@ -93,7 +93,7 @@ impl<T: Send + 'static> Submitter<T> {
     }
 }
 
-/// How many bytes are on their way.
+/// Counts the bytes in flight, and limits them.
 #[derive(Debug, Default)]
 struct Window {
     bytes: Mutex<usize>,
@@ -101,7 +101,7 @@ struct Window {
 }
 
 impl Window {
-    /// Waits for room. A batch that is larger than the window goes alone.
+    /// Waits until the bytes fit. A batch larger than the limit waits until nothing else is in flight.
     fn take(&self, bytes: usize) {
         let mut taken = self.taken();
         while *taken > 0 && *taken + bytes > BYTES_MAX {
@@ -117,24 +117,5 @@ impl Window {
 
     fn taken(&self) -> MutexGuard<'_, usize> {
         self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-fn block_on<T>(mut future: Pin<Box<dyn Future<Output = T> + Send>>) -> T {
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut context = Context::from_waker(&waker);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
     }
 }

@@ -1,9 +1,9 @@
-//! Numbers, times and foreign text in a form that is safe and pleasant on a terminal.
+//! Formats numbers, durations and untrusted text for a terminal.
 
 use std::fmt::Write;
 use std::time::Duration;
 
-/// A number with its thousands set apart: `1,234,567`.
+/// A number with commas between the thousands: `1,234,567`.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -21,7 +21,7 @@ pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
-/// A number of bytes in the unit that suits it.
+/// A number of bytes in a suitable unit.
 pub(crate) fn bytes(number: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if number < 1024 {
@@ -36,7 +36,7 @@ pub(crate) fn bytes(number: u64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
-/// A duration in the unit that suits it.
+/// A duration in a suitable unit.
 pub(crate) fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if seconds < 1e-3 {
@@ -50,8 +50,8 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
-/// Text from a stranger: control characters, line ends and characters that turn the writing direction are shown as
-/// escapes, so that what an entry says cannot move the cursor or pose as something else.
+/// Makes untrusted text safe to print. Control characters, line ends and characters that change the writing direction
+/// become escapes, so an entry cannot move the cursor or look like something else.
 pub(crate) fn safe(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
@@ -64,7 +64,7 @@ pub(crate) fn safe(text: &str) -> String {
     safe
 }
 
-/// The same, cut to at most `width` characters.
+/// Makes untrusted text safe to print, and cuts it to at most `width` characters.
 pub(crate) fn safe_cut(text: &str, width: usize) -> String {
     let safe = safe(text);
     if safe.chars().count() <= width {
@@ -74,7 +74,7 @@ pub(crate) fn safe_cut(text: &str, width: usize) -> String {
     format!("{kept}…")
 }
 
-/// Control characters, separators of lines and paragraphs, and the marks that turn or hide text.
+/// Control characters, line and paragraph separators, and characters that change the direction of text or hide it.
 fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(character,
@@ -87,13 +87,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thousands_are_set_apart() {
+    fn thousands_are_separated() {
         let shown: Vec<String> = [0, 12, 999, 1_000, 123_456, 1_234_567].map(count).into();
         assert_eq!(shown, ["0", "12", "999", "1,000", "123,456", "1,234,567"]);
     }
 
     #[test]
-    fn units_suit_the_size() {
+    fn the_unit_follows_from_the_size() {
         assert_eq!(bytes(1023), "1023 B");
         assert_eq!(bytes(1536), "1.5 KiB");
         assert_eq!(bytes(u64::MAX), "16384.0 PiB");
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_moves_the_cursor_gets_through() {
+    fn characters_that_move_the_cursor_are_escaped() {
         assert_eq!(safe("a\u{1b}[2Jb\n"), "a\\u{1b}[2Jb\\u{a}");
         assert_eq!(safe("user\u{202e}txt.exe"), "user\\u{202e}txt.exe");
         assert_eq!(safe("ünïcödé 漢字"), "ünïcödé 漢字");

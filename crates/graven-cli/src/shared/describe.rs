@@ -1,16 +1,16 @@
-//! An entry as a person reads it: on one line, or as a list of facts.
+//! Shows an entry to a person: on one line, or as a list of facts.
 
 use graven::reader::Record;
 use graven::{Entry, Outcome};
 
-use crate::failure::Failure;
-use crate::text::{safe, safe_cut};
-use crate::ui::{Look, Ui};
+use crate::shared::failure::Failure;
+use crate::shared::text::{safe, safe_cut};
+use crate::shared::ui::{Look, Ui};
 
-/// How much of a detail fits on the one line.
+/// The most characters of a detail on the one line.
 const DETAIL_WIDTH: usize = 72;
 
-/// One line: index, time, outcome, category, action, principal, and the beginning of the detail.
+/// One line: index, time, outcome, category, action, principal, and the start of the detail.
 pub(crate) fn one_line(ui: Ui, record: &Record) -> String {
     let index = ui.paint(Look::Faint, format_args!("{:>8}", record.index));
     let entry = match record.entry() {
@@ -38,7 +38,7 @@ pub(crate) fn one_line(ui: Ui, record: &Record) -> String {
     line
 }
 
-/// Every field on a line of its own, and the detail laid out.
+/// Prints each field on a line of its own, and the detail with indentation.
 pub(crate) fn at_length(ui: Ui, record: &Record, entry: &Entry, detail: Option<&str>) -> Result<(), Failure> {
     ui.line(format_args!(
         "{}  {}",
@@ -51,14 +51,14 @@ pub(crate) fn at_length(ui: Ui, record: &Record, entry: &Entry, detail: Option<&
     ui.fact("leaf hash", record.leaf_hash())?;
     if let Some(detail) = detail {
         ui.fact("detail", "")?;
-        for line in laid_out(detail).lines() {
+        for line in indented(detail).lines() {
             ui.line(format_args!("    {}", safe(line)))?;
         }
     }
     Ok(())
 }
 
-/// The fields that are there, by name.
+/// The names and values of all fields that are set.
 fn facts(entry: &Entry) -> Vec<(&'static str, String)> {
     let source = entry.source.as_ref().map(|source| {
         joined([
@@ -117,7 +117,7 @@ fn mark(ui: Ui, outcome: Outcome) -> String {
     }
 }
 
-/// The mark and the word.
+/// The mark of an outcome and its name.
 pub(crate) fn outcome(ui: Ui, outcome: Outcome) -> String {
     let look = match outcome {
         Outcome::Success => Look::Good,
@@ -128,8 +128,8 @@ pub(crate) fn outcome(ui: Ui, outcome: Outcome) -> String {
     format!("{} {}", mark(ui, outcome), ui.paint(look, outcome))
 }
 
-/// Compact JSON with a line a value and two spaces a level. Works on the text, so that numbers stay digit for digit.
-fn laid_out(json: &str) -> String {
+/// Indents compact JSON: one value on a line, two spaces a level. It works on the text, so numbers keep every digit.
+fn indented(json: &str) -> String {
     let mut text = String::with_capacity(json.len() * 2);
     let mut depth = 0;
     let mut in_string = false;
@@ -178,12 +178,12 @@ fn laid_out(json: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::laid_out;
+    use super::indented;
 
     #[test]
-    fn json_is_laid_out_without_touching_its_values() {
+    fn json_is_indented_and_its_values_stay() {
         let json = r#"{"a":[1,{"b":"x,\"{y}"}],"e":{},"n":12345678901234567890.10}"#;
-        let shown = laid_out(json);
+        let shown = indented(json);
         assert_eq!(
             shown,
             "{\n  \"a\": [\n    1,\n    {\n      \"b\": \"x,\\\"{y}\"\n    }\n  ],\n  \"e\": {},\n  \"n\": 12345678901234567890.10\n}"

@@ -1,17 +1,16 @@
-//! The few files that the command touches itself: what it is given to read, what it is told to write, and the
-//! demo's temporary folder. A trail's own files are the library's business alone.
-#![expect(clippy::disallowed_methods, reason = "these files belong to the caller, not to a trail")]
+//! Reads and writes the user's files, and the temporary folders of demo and soak. Only the library writes to a trail.
+#![expect(clippy::disallowed_methods, reason = "these files belong to the user, not to a trail")]
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::failure::Failure;
+use crate::shared::failure::Failure;
 
-/// The largest file that is read as a whole: a proof, or one entry.
+/// The largest file that is read into memory: a proof, or one entry.
 const WHOLE_FILE_BYTES_MAX: u64 = 4 << 20;
 
-/// Opens a file to stream it; `-` is standard input.
+/// Opens a file to stream it. `-` is standard input.
 pub(crate) fn open(path: &Path) -> Result<Box<dyn Read + Send>, Failure> {
     if path.as_os_str() == "-" {
         return Ok(Box::new(io::stdin()));
@@ -24,36 +23,36 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn Read + Send>, Failure> {
     Ok(Box::new(file))
 }
 
-/// A file's length, 0 when it is not known before it is read.
+/// The length of a file. 0 when it is not known before the file is read.
 pub(crate) fn bytes(path: &Path) -> u64 {
     fs::metadata(path).ok().filter(fs::Metadata::is_file).map_or(0, |metadata| metadata.len())
 }
 
-/// A small file as a whole.
+/// Reads a small file into memory.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let mut file = open(path)?.take(WHOLE_FILE_BYTES_MAX + 1);
     file.read_to_end(&mut bytes).map_err(|error| Failure::file("read", path, &error))?;
     if bytes.len() as u64 > WHOLE_FILE_BYTES_MAX {
         return Err(Failure::cannot(format_args!(
-            "{} is larger than 4 MiB: not such a file",
+            "{} is larger than 4 MiB: it is neither a proof nor an entry",
             path.display()
         )));
     }
     Ok(bytes)
 }
 
-/// Writes a file as a whole, over one that is there.
+/// Writes a file, and replaces an existing one.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     fs::write(path, bytes).map_err(|error| Failure::file("write", path, &error))
 }
 
-/// Makes a directory and those above it.
+/// Creates a directory and its parents.
 pub(crate) fn create_dir(path: &Path) -> Result<(), Failure> {
     fs::create_dir_all(path).map_err(|error| Failure::file("create", path, &error))
 }
 
-/// Copies a directory with everything in it.
+/// Copies a directory and everything in it.
 pub(crate) fn copy_dir(from: &Path, to: &Path) -> Result<(), Failure> {
     create_dir(to)?;
     let entries = fs::read_dir(from).map_err(|error| Failure::file("read", from, &error))?;
@@ -69,14 +68,7 @@ pub(crate) fn copy_dir(from: &Path, to: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Removes a directory with everything in it.
+/// Removes a directory and everything in it.
 pub(crate) fn remove_dir(path: &Path) -> Result<(), Failure> {
     fs::remove_dir_all(path).map_err(|error| Failure::file("remove", path, &error))
-}
-
-/// Which signals this process was told to ignore, as a bit set; none where the system does not say.
-pub(crate) fn ignored_signals() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }

@@ -1,8 +1,8 @@
-//! `graven record --stdin`: entries in, one JSON object a line; receipts out, in the order of the input.
+//! `graven record --stdin`: reads entries, one JSON object a line, and prints receipts in the order of the input.
 //!
-//! One thread reads, some parse, one gives the entries their places in the log, one answers what is durable. Chunks
-//! of lines go round: whoever reads takes an empty one from the pool, and it comes back once it is answered. So the
-//! memory is bounded however slow the disk or the reader of the receipts is.
+//! One thread reads, some parse, one gives the entries their places in the log, one prints the receipts. The buffers
+//! come from a pool and return to it when their lines are answered. So memory is limited, even with a slow disk or a
+//! slow reader of the receipts.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -14,24 +14,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use graven::{Entry, Error, ErrorKind, Redactor, Trail};
+use graven_core::intake::{self, BLOB_BYTES_MAX};
+use graven_core::lines::{CHUNK_BYTES, LineChunks, Lines, split};
 use serde::Serialize;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use crate::accept::{self, BLOB_BYTES_MAX};
-use crate::failure::{CANNOT, Ending, FOUND, Failure, OK};
-use crate::lines::{CHUNK_BYTES, LineChunks, Lines, split};
-use crate::submit::{Recorded, Submitter};
+use crate::shared::failure::{CANNOT, Ending, FOUND, Failure, OK};
+use crate::shared::submit::{Recorded, Submitter};
 
-/// How many chunks go round.
+/// How many buffers the pool has.
 const CHUNKS: usize = 16;
 
-/// A line with the largest detail, and everything else.
+/// The longest line: the largest detail and all other fields.
 const LINE_BYTES_MAX: usize = BLOB_BYTES_MAX as usize + (256 << 10);
 
-/// More threads than this would wait for the one that gives the entries their places.
+/// More parsers would only wait for the one thread that gives the entries their places.
 const PARSERS_MAX: usize = 4;
 
-/// Some lines on their way from standard input to their receipts.
+/// Some lines of standard input.
 #[derive(Debug)]
 struct Chunk {
     number: u64,
@@ -39,36 +39,36 @@ struct Chunk {
     lines: Lines,
 }
 
-/// What the lines of a chunk say.
+/// The entries of a chunk.
 #[derive(Debug)]
 struct Parsed {
     chunk: Chunk,
     /// How many lines there are.
     count: u64,
     entries: Vec<Entry>,
-    /// Lines that are not entries, by their place in the chunk from 0.
+    /// Lines that are not entries: their place in the chunk, from 0, and the reason.
     refused: Vec<(u64, String)>,
 }
 
-/// What the thread that gives places waits for.
+/// An event for the thread that gives entries their places.
 enum Event {
     Parsed(Parsed),
-    /// Standard input has ended, after so many chunks.
+    /// Standard input has ended, after this number of chunks.
     Ended(u64, io::Result<()>),
-    /// We were asked to end, by this signal.
+    /// This signal asked the process to end.
     Asked(i32),
 }
 
-/// What stands between the threads.
+/// What the threads share.
 struct Shared {
     /// How many chunks were read.
     read: AtomicU64,
-    /// Nothing more is to be read.
+    /// Whether to stop reading.
     stop: AtomicBool,
 }
 
 /// Records all of standard input.
-pub(crate) fn run(trail: &Trail) -> Ending {
+pub(super) fn run(trail: &Trail) -> Ending {
     let (events, happened) = mpsc::channel();
     let (pool, empty) = mpsc::sync_channel(CHUNKS);
     for _ in 0..CHUNKS {
@@ -99,7 +99,7 @@ enum End {
     Asked(i32),
 }
 
-/// Submits what is parsed, in the order of the input, until its end.
+/// Submits the parsed chunks in the order of the input, until its end.
 fn give_places(
     trail: &Trail,
     happened: &Receiver<Event>,
@@ -163,7 +163,7 @@ fn start_threads(events: &Sender<Event>, empty: Receiver<Vec<u8>>, shared: &Arc<
     Ok(())
 }
 
-/// Reads standard input to its end, or until nothing more is wanted.
+/// Reads standard input until its end, or until `stop` is set.
 fn read_all(empty: &Receiver<Vec<u8>>, to_parse: &SyncSender<Chunk>, shared: &Shared) -> io::Result<()> {
     let mut input = LineChunks::new(io::stdin().lock(), LINE_BYTES_MAX);
     while let Ok(mut buffer) = empty.recv() {
@@ -183,7 +183,7 @@ fn parse_all(chunks: &Mutex<Receiver<Chunk>>, events: &Sender<Event>) {
     loop {
         let chunk = chunks.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(chunk) = chunk else { return };
-        // A fault of ours has been reported by then; whoever waits for this chunk must hear of it.
+        // The panic hook has reported the fault. The thread that waits for this chunk must know too.
         let event = panic::catch_unwind(|| Event::Parsed(Parsed::of(chunk)))
             .unwrap_or_else(|_| Event::Ended(0, Err(io::Error::other("a fault in Graven"))));
         if events.send(event).is_err() {
@@ -222,7 +222,7 @@ fn parse(line: &[u8]) -> Result<Entry, String> {
     if line.trim_ascii().is_empty() {
         return Err("an empty line is not an entry".into());
     }
-    accept::entry(line)
+    intake::entry(line).map_err(|error| error.to_string())
 }
 
 fn too_long() -> String {
@@ -232,18 +232,18 @@ fn too_long() -> String {
 fn give_back(pool: &SyncSender<Vec<u8>>, mut buffer: Vec<u8>) {
     buffer.clear();
     buffer.shrink_to(2 * CHUNK_BYTES);
-    // The reader has gone when it is not wanted any more.
+    // This fails when the reading thread has ended, and then no buffer is needed.
     let _ = pool.send(buffer);
 }
 
-/// How it went, seen from the answers.
+/// What the answering thread has seen.
 #[derive(Debug, Default)]
 struct Outcome {
-    /// Some line was refused.
+    /// Whether a line was refused.
     refused: bool,
-    /// Nobody reads the receipts any more.
+    /// Whether the reader of the receipts has closed its end.
     unread: bool,
-    /// The trail cannot go on.
+    /// Why the trail cannot record any more.
     failure: Option<Error>,
 }
 
@@ -261,9 +261,9 @@ impl Outcome {
     }
 }
 
-/// Writes the answers.
+/// Prints the answers.
 struct Answers {
-    /// An error may repeat what was in the line.
+    /// For errors, which may repeat parts of a line.
     redactor: Redactor,
     /// How many lines were answered.
     line: u64,
@@ -281,7 +281,7 @@ struct Refusal<'a> {
 }
 
 impl Answers {
-    /// Answers every line of a chunk. A reader that has gone away stops the answers, not the recording.
+    /// Answers every line of a chunk. When the reader of the answers has gone, recording goes on without answers.
     fn give(&mut self, parsed: Parsed, recorded: Recorded) {
         self.out.clear();
         let Parsed { chunk, count, refused, .. } = parsed;
@@ -326,19 +326,19 @@ impl Answers {
     }
 }
 
-/// Why an entry has no receipt; and that it may be in the trail all the same, when nobody can know.
+/// Why an entry has no receipt, and whether it may be in the trail anyway.
 fn unrecorded(error: &Error) -> String {
-    let certain = if error.may_be_recorded() { "; this line may be recorded all the same" } else { "" };
+    let certain = if error.may_be_recorded() { "; this line may be recorded anyway" } else { "" };
     format!("{}{certain}", error.chain())
 }
 
-/// Whether no later entry can be recorded either.
+/// Whether later entries cannot be recorded either.
 fn ends_recording(error: &Error) -> bool {
     !matches!(error.kind(), ErrorKind::Invalid | ErrorKind::TimedOut)
 }
 
 fn append(out: &mut Vec<u8>, answer: &impl Serialize) {
     serde_json::to_writer(&mut *out, answer)
-        .expect("an answer is plain text and numbers, and memory takes it");
+        .expect("an answer is text and numbers, and writing to memory does not fail");
     out.push(b'\n');
 }

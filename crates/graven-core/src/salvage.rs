@@ -1,36 +1,45 @@
-//! Entries from lines that are not quite entries: merged, torn, or with fields that Graven does not know.
+//! Finds the entries in damaged lines: merged, torn, or with fields that Graven does not know.
 //!
-//! Nothing is dropped: what cannot be read as an entry comes back as the text that it is.
+//! Nothing is dropped. What cannot be read as an entry is returned as text.
+
+mod reading;
 
 use std::collections::HashSet;
 use std::fmt;
 
-use graven::Entry;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::accept;
+use crate::entry::Entry;
+use crate::intake;
 
-/// What a line holds, in its order.
+pub use reading::{Found, LINE_BYTES_MAX, Reading};
+
+/// One part of a line.
 #[derive(Debug)]
-pub(crate) enum Piece<'a> {
-    /// An entry, and whether some of its fields had to move into its detail.
-    Entry(Box<Entry>, bool),
-    /// Text that is no entry.
+pub enum Piece<'a> {
+    /// An entry.
+    Entry {
+        /// The entry.
+        entry: Box<Entry>,
+        /// Whether some fields of the object had to move into the detail.
+        moved: bool,
+    },
+    /// Text that is not an entry.
     Text(&'a [u8]),
 }
 
-/// Reads a line for all that it holds.
-pub(crate) fn pieces(line: &[u8]) -> Vec<Piece<'_>> {
-    if let Ok(entry) = accept::entry(line) {
-        return vec![Piece::Entry(Box::new(entry), false)];
+/// Splits a line into everything it contains, in order. White space between two parts is left out.
+pub fn pieces(line: &[u8]) -> Vec<Piece<'_>> {
+    if let Ok(entry) = intake::entry(line) {
+        return vec![Piece::Entry { entry: Box::new(entry), moved: false }];
     }
     let mut pieces = Vec::new();
     let mut text_from = 0;
     let mut at = 0;
     let mut effort = EFFORT * line.len();
-    while let Some(brace) = memchr::memchr(b'{', &line[at..]) {
+    while let Some(brace) = line[at..].iter().position(|byte| *byte == b'{') {
         let start = at + brace;
         let (object, length) = match first_object(&line[start..]) {
             Ok(first) => first,
@@ -44,12 +53,12 @@ pub(crate) fn pieces(line: &[u8]) -> Vec<Piece<'_>> {
         match object.entry() {
             Some((entry, moved)) => {
                 push_text(&mut pieces, &line[text_from..start]);
-                pieces.push(Piece::Entry(Box::new(entry), moved));
+                pieces.push(Piece::Entry { entry: Box::new(entry), moved });
                 at = start + length;
                 text_from = at;
             }
-            // A whole object that is no entry: an entry may still be within it only when the object is torn, and
-            // then it would not have been read. One step on, past it.
+            // A whole object that is not an entry. Go on after it: only a torn object can have an entry inside, and a
+            // torn one is not read as an object.
             None => at = start + length,
         }
     }
@@ -63,16 +72,16 @@ fn push_text<'a>(pieces: &mut Vec<Piece<'a>>, text: &'a [u8]) {
     }
 }
 
-/// How often, at most, a line is read over in search of whole objects: a line that nests without end would otherwise
-/// be read once for each of its braces.
+/// How many times a line is read at most in the search for whole objects. Without this limit, a deeply nested line
+/// would be read once for each of its braces.
 const EFFORT: usize = 64;
 
-/// The object that the bytes begin with, and how long it is; or how many bytes had to be read to see that there is none.
+/// The object at the start of the bytes and its length. Otherwise the number of bytes read until that was clear.
 fn first_object(bytes: &[u8]) -> Result<(Object<'_>, usize), usize> {
     let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<&RawValue>();
     let raw = match values.next() {
         Some(Ok(raw)) => raw,
-        // A line has no line ends within: the column is the offset.
+        // There is no newline inside a line, so the column is the offset.
         Some(Err(error)) => return Err(error.column()),
         None => return Err(bytes.len()),
     };
@@ -81,7 +90,7 @@ fn first_object(bytes: &[u8]) -> Result<(Object<'_>, usize), usize> {
     Ok((object, length))
 }
 
-/// The members of a JSON object, in their order, doubled ones included.
+/// The members of a JSON object in order, including doubled ones.
 #[derive(Debug)]
 struct Object<'a>(Vec<(String, &'a RawValue)>);
 
@@ -108,7 +117,7 @@ impl<'de> Deserialize<'de> for Object<'de> {
 }
 
 impl Object<'_> {
-    /// The entry that the object is, and whether some of its members had to move into the detail.
+    /// Reads the object as an entry. Also tells whether some members had to move into the detail.
     fn entry(&self) -> Option<(Entry, bool)> {
         let mut kept = Vec::new();
         let mut moved = Vec::new();
@@ -132,31 +141,31 @@ impl Object<'_> {
         if let Some(detail) = &detail {
             kept.push(("detail", detail));
         }
-        // Without action or outcome, or with doubled members, it is refused here.
-        let entry = accept::entry(object(&kept).as_bytes()).ok()?;
+        // An object without action or outcome, or with doubled members, is refused here.
+        let entry = intake::entry(object(&kept).as_bytes()).ok()?;
         Some((entry, any_moved))
     }
 }
 
-/// Whether a member can stand in an entry as it is: whether an entry is good that has it and what is required.
+/// Whether an entry can have this member unchanged. Tried with an entry that has it and the required fields.
 fn is_good(key: &str, value: &str) -> bool {
     let mut members = vec![(key, value)];
     let required = [("category", "\"api\""), ("action", "\"a\""), ("outcome", "\"success\"")];
     members.extend(required.into_iter().filter(|(name, _)| *name != key));
-    // An intent is pending, and pending is only an intent: the two are judged together, with the rest.
+    // Only an intent may be pending. The whole entry, with its own phase, is checked at the end.
     if key == "outcome" && value == "\"pending\"" {
         members.push(("phase", "\"intent\""));
     }
-    accept::entry(object(&members).as_bytes()).is_ok()
+    intake::entry(object(&members).as_bytes()).is_ok()
 }
 
-/// A detail with the members that had to move into it.
+/// Adds the members that had to move to a detail.
 fn merged(detail: Option<&str>, moved: &[(&str, &str)]) -> String {
     let Some(detail) = detail.filter(|detail| *detail != "null") else {
         return object(moved);
     };
     let Ok(Object(inside)) = serde_json::from_str::<Object<'_>>(detail) else {
-        // Not an object: it gets a name of its own, which no moved member has.
+        // Not an object: it becomes the member `detail`, a name that no moved member has.
         return object(&[&[("detail", detail)], moved].concat());
     };
     let inside: Vec<(&str, &str)> = inside.iter().map(|(key, value)| (key.as_str(), value.get())).collect();
@@ -167,7 +176,7 @@ fn merged(detail: Option<&str>, moved: &[(&str, &str)]) -> String {
     object(&[&inside[..], moved].concat())
 }
 
-/// An object of these members.
+/// Writes an object with these members.
 fn object(members: &[(&str, &str)]) -> String {
     let mut text = String::from("{");
     for (place, (key, value)) in members.iter().enumerate() {
@@ -188,9 +197,9 @@ mod tests {
 
     const ONE: &str = r#"{"id":"1","timestamp":"2026-01-01T00:00:00Z","category":"api","action":"a","principal":null,"outcome":"success"}"#;
 
-    fn told(line: &str) -> Vec<String> {
-        let tell = |piece: Piece<'_>| match piece {
-            Piece::Entry(entry, moved) => {
+    fn shown(line: &str) -> Vec<String> {
+        let show = |piece: Piece<'_>| match piece {
+            Piece::Entry { entry, moved } => {
                 let id = entry.id.unwrap_or_default();
                 let category = entry.category;
                 let detail = entry.detail.map(|detail| detail.as_str().to_owned()).unwrap_or_default();
@@ -198,31 +207,31 @@ mod tests {
             }
             Piece::Text(text) => format!("text {}", String::from_utf8_lossy(text)),
         };
-        pieces(line.as_bytes()).into_iter().map(tell).collect()
+        pieces(line.as_bytes()).into_iter().map(show).collect()
     }
 
     #[test]
     fn merged_objects_are_separated() {
         let two = ONE.replace(r#""id":"1""#, r#""id":"2""#);
-        assert_eq!(told(&format!("{ONE}{two}")), ["1 api", "2 api"]);
-        assert_eq!(told(&format!("{ONE} {two}")), ["1 api", "2 api"]);
+        assert_eq!(shown(&format!("{ONE}{two}")), ["1 api", "2 api"]);
+        assert_eq!(shown(&format!("{ONE} {two}")), ["1 api", "2 api"]);
     }
 
     #[test]
-    fn what_is_torn_is_kept_and_what_follows_it_is_found() {
+    fn a_torn_part_is_kept_and_the_entry_after_it_is_found() {
         let torn = &ONE[..40];
-        assert_eq!(told(&format!("{torn}{ONE}")), [format!("text {torn}"), "1 api".into()]);
-        assert_eq!(told(&format!("{ONE}{torn}")), ["1 api".into(), format!("text {torn}")]);
-        assert_eq!(told("not json"), ["text not json"]);
-        assert_eq!(told(r#"{"some":"object"}"#), [r#"text {"some":"object"}"#]);
-        assert_eq!(told(""), [""; 0]);
+        assert_eq!(shown(&format!("{torn}{ONE}")), [format!("text {torn}"), "1 api".into()]);
+        assert_eq!(shown(&format!("{ONE}{torn}")), ["1 api".into(), format!("text {torn}")]);
+        assert_eq!(shown("not json"), ["text not json"]);
+        assert_eq!(shown(r#"{"some":"object"}"#), [r#"text {"some":"object"}"#]);
+        assert_eq!(shown(""), [""; 0]);
     }
 
     #[test]
     fn an_object_inside_a_torn_entry_is_not_taken_for_an_entry() {
         let line = format!(r#"{{"id":"0","detail":{{"status":200}},"dur{ONE}"#);
         assert_eq!(
-            told(&line),
+            shown(&line),
             [r#"text {"id":"0","detail":{"status":200},"dur"#.to_owned(), "1 api".into()]
         );
     }
@@ -230,42 +239,42 @@ mod tests {
     #[test]
     fn unknown_fields_move_into_the_detail_digit_for_digit() {
         let unknown = ONE.replace('}', r#","n":1.00000000000000000001,"m":{"x":1}}"#);
-        assert_eq!(told(&unknown), [r#"1 api {"n":1.00000000000000000001,"m":{"x":1}} moved"#]);
+        assert_eq!(shown(&unknown), [r#"1 api {"n":1.00000000000000000001,"m":{"x":1}} moved"#]);
         let object = ONE.replace('}', r#","detail":{"a":1},"n":2}"#);
-        assert_eq!(told(&object), [r#"1 api {"a":1,"n":2} moved"#]);
+        assert_eq!(shown(&object), [r#"1 api {"a":1,"n":2} moved"#]);
         let collision = ONE.replace('}', r#","detail":{"n":1},"n":2}"#);
-        assert_eq!(told(&collision), [r#"1 api {"detail":{"n":1},"fields":{"n":2}} moved"#]);
+        assert_eq!(shown(&collision), [r#"1 api {"detail":{"n":1},"fields":{"n":2}} moved"#]);
         let scalar = ONE.replace('}', r#","detail":"text","n":2}"#);
-        assert_eq!(told(&scalar), [r#"1 api {"detail":"text","n":2} moved"#]);
+        assert_eq!(shown(&scalar), [r#"1 api {"detail":"text","n":2} moved"#]);
     }
 
     #[test]
-    fn what_graven_would_not_say_so_moves_too() {
+    fn values_that_graven_would_not_write_move_too() {
         let foreign = ONE.replace("\"api\"", "\"Some Thing\"").replace("\"2026-01-01T00:00:00Z\"", "12345");
-        assert_eq!(told(&foreign), [r#"1 imported {"timestamp":12345,"category":"Some Thing"} moved"#]);
+        assert_eq!(shown(&foreign), [r#"1 imported {"timestamp":12345,"category":"Some Thing"} moved"#]);
         let engine = ONE.replace("\"api\"", "\"trail\"");
-        assert_eq!(told(&engine), [r#"1 imported {"category":"trail"} moved"#]);
+        assert_eq!(shown(&engine), [r#"1 imported {"category":"trail"} moved"#]);
         let negative = ONE.replace('}', r#","duration_ms":-1}"#);
-        assert_eq!(told(&negative), [r#"1 api {"duration_ms":-1} moved"#]);
+        assert_eq!(shown(&negative), [r#"1 api {"duration_ms":-1} moved"#]);
     }
 
     #[test]
     fn doubled_fields_are_kept_as_text() {
         let doubled = ONE.replace('}', r#","x":1,"x":2}"#);
-        assert_eq!(told(&doubled), [format!("text {doubled}")]);
+        assert_eq!(shown(&doubled), [format!("text {doubled}")]);
     }
 
     #[test]
-    fn a_line_that_nests_without_end_is_read_in_linear_time() {
+    fn a_deeply_nested_line_is_read_in_linear_time() {
         let deep = r#"{"a":"#.repeat(400_000);
-        assert_eq!(told(&deep), [format!("text {deep}")]);
+        assert_eq!(shown(&deep), [format!("text {deep}")]);
         let torn = r#"{"id":"0","detail":"#;
-        assert_eq!(told(&format!("{torn}{ONE}")), [format!("text {torn}"), "1 api".into()]);
+        assert_eq!(shown(&format!("{torn}{ONE}")), [format!("text {torn}"), "1 api".into()]);
     }
 
     #[test]
     fn a_pending_intent_stays_one() {
         let intent = ONE.replace("\"success\"", "\"pending\"").replace('}', r#","phase":"intent","n":1}"#);
-        assert_eq!(told(&intent), [r#"1 api {"n":1} moved"#]);
+        assert_eq!(shown(&intent), [r#"1 api {"n":1} moved"#]);
     }
 }

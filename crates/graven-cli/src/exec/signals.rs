@@ -1,8 +1,8 @@
-//! Passes on to a child the signals that this process is sent.
+//! Passes the signals that this process gets on to a child.
 //!
-//! What the terminal sends (Ctrl-C, Ctrl-\, a hang-up) reaches every process of the foreground group, the child too:
-//! only what was sent to this process alone is passed on, or the child would get it twice. A signal that this process
-//! was told to ignore (`nohup`) stays ignored, in the child as well.
+//! A signal of the terminal (Ctrl-C, Ctrl-\, a hang-up) reaches every process of the foreground group, also the child.
+//! So only a signal for this process alone is passed on; otherwise the child would get it twice. A signal that this
+//! process ignores from its start (`nohup`) stays ignored, also in the child.
 
 use std::io;
 use std::process::{Child, ExitStatus};
@@ -15,32 +15,30 @@ use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::iterator::{Handle, SignalsInfo};
 use signal_hook::low_level::siginfo::Cause;
 
-use crate::files;
-
-/// What a process may be sent from outside. Stopping and continuing stay with the terminal, which asks the whole group.
+/// The signals to pass on. Stop and continue are not among them: the terminal sends those to the whole group.
 const PASSED_ON: [i32; 8] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH];
 
-/// Those that ask a process to end.
+/// The signals that ask a process to end.
 const ASK_TO_END: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
-/// The signals to this process, held back from it: from now on they end nothing here.
+/// The signals for this process. While this exists, they do not end the process.
 #[derive(Debug)]
-pub(crate) struct Signals {
+pub(super) struct Signals {
     info: SignalsInfo<WithOrigin>,
 }
 
 impl Signals {
-    /// From now on, signals wait for a child.
-    pub(crate) fn hold() -> io::Result<Signals> {
-        let ignored = files::ignored_signals();
+    /// From now on, signals are kept for a child.
+    pub(super) fn hold() -> io::Result<Signals> {
+        let ignored = ignored();
         let wanted = PASSED_ON.iter().filter(|&&signal| ignored & (1 << (signal - 1)) == 0);
         Ok(Signals { info: SignalsInfo::new(wanted)? })
     }
 
-    /// Passes on what came and what comes while the child lives. Afterwards, a signal that asks to end calls `late`.
-    pub(crate) fn pass_to(mut self, child: Child, late: impl Fn() + Send + 'static) -> io::Result<Passing> {
+    /// Passes on all signals while the child lives. After that, a signal that asks to end calls `late`.
+    pub(super) fn pass_to(mut self, child: Child, late: impl Fn() + Send + 'static) -> io::Result<Passing> {
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
-        // The pid may be sent a signal as long as it is in here: once the child is reaped, another process may get it.
+        // `None` once the child is reaped: then another process may get its pid, and must not get the signal.
         let alive = Arc::new(Mutex::new(Some(pid)));
         let handle = self.info.handle();
         let target = Arc::clone(&alive);
@@ -48,9 +46,9 @@ impl Signals {
             for origin in self.info.forever() {
                 let target = target.lock().unwrap_or_else(PoisonError::into_inner);
                 match (*target, Signal::from_named_raw(origin.signal)) {
-                    // From the kernel: the terminal told the whole foreground group.
+                    // From the kernel: the terminal has signalled the whole foreground group.
                     (Some(_), _) if matches!(origin.cause, Cause::Kernel) => {}
-                    // It may have just ended: then there is nobody to tell.
+                    // An error means that the child has just ended.
                     (Some(pid), Some(signal)) => drop(kill_process(pid, signal)),
                     (None, _) if ASK_TO_END.contains(&origin.signal) => late(),
                     _ => {}
@@ -61,9 +59,9 @@ impl Signals {
     }
 }
 
-/// A child to which signals are passed on. Dropping it ends that; the signals then do nothing.
+/// A child that gets the signals. After a drop, the signals do nothing.
 #[derive(Debug)]
-pub(crate) struct Passing {
+pub(super) struct Passing {
     child: Child,
     pid: Pid,
     alive: Arc<Mutex<Option<Pid>>>,
@@ -72,9 +70,9 @@ pub(crate) struct Passing {
 }
 
 impl Passing {
-    /// Waits for the child's end.
-    pub(crate) fn wait(&mut self) -> io::Result<ExitStatus> {
-        // First wait without reaping: until then the pid is surely the child's.
+    /// Waits until the child ends.
+    pub(super) fn wait(&mut self) -> io::Result<ExitStatus> {
+        // First wait without reaping. Until the child is reaped, no other process can have its pid.
         let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         while let Err(error) = waitid(WaitId::Pid(self.pid), ended) {
             if error != rustix::io::Errno::INTR {
@@ -96,6 +94,14 @@ impl Drop for Passing {
 }
 
 /// The name of a signal, `SIGTERM`.
-pub(crate) fn name(signal: i32) -> Option<&'static str> {
+pub(super) fn name(signal: i32) -> Option<&'static str> {
     signal_hook::low_level::signal_name(signal)
+}
+
+/// The signals that this process ignores, as a bit set. Empty where the system does not tell.
+#[expect(clippy::disallowed_methods, reason = "this file is the system's, not a trail's")]
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }

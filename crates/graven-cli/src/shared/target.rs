@@ -1,4 +1,4 @@
-//! The trail that a command is about: a directory, or the path of a live JSON Lines file.
+//! The trail in a command's arguments: a directory, or the path of a live JSON Lines file.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -9,9 +9,9 @@ use graven::layout::Layout;
 use graven::reader::Reader;
 use graven::{Redaction, Redactor, Settings, Trail};
 
-use crate::failure::Failure;
+use crate::shared::failure::Failure;
 
-/// The one argument that nearly every command takes.
+/// The argument of nearly every command.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Target {
     /// The trail: its directory, or the path of its live JSON Lines file
@@ -20,17 +20,17 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Where everything of the trail lies.
+    /// Where the files of the trail are.
     pub(crate) fn layout(&self) -> Layout {
         Layout::find(&OsDisk, &self.path)
     }
 
-    /// Settings that open this trail for writing, and make none where there is none.
+    /// Settings that open this trail for writing, but never create it.
     pub(crate) fn settings(&self) -> Settings {
         self.settings_at(&self.layout()).must_exist()
     }
 
-    /// Settings for a trail that may still have to be made. A new path that ends in `.jsonl` is a live file.
+    /// Settings that also create the trail. A new path that ends in `.jsonl` is a live file.
     pub(crate) fn settings_for_new(&self) -> Settings {
         let is_dir = OsDisk.metadata(&self.path).is_ok_and(|metadata| metadata.kind == Kind::Dir);
         if !is_dir && self.path.extension() == Some(OsStr::new("jsonl")) {
@@ -45,13 +45,13 @@ impl Target {
         Ok(Trail::open(self.settings())?)
     }
 
-    /// Opens the trail for reading. Locks nothing and writes nothing.
+    /// Opens the trail for reading, without a lock and without writing.
     pub(crate) fn read(&self) -> Result<Reader, Failure> {
         self.must_exist()?;
         Ok(Reader::open(&self.path)?)
     }
 
-    /// A sentence with the right advice, where the library can only say that a file is missing.
+    /// Fails with advice when there is no trail.
     pub(crate) fn must_exist(&self) -> Result<(), Failure> {
         let path = self.path.display();
         if OsDisk.metadata(&self.layout().meta()).is_ok() {
@@ -61,19 +61,23 @@ impl Target {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(Failure::file("look at", &self.path, &error))
             }
-            Err(_) => Err(Failure::cannot(format_args!("there is no trail at {path}"))
-                .advise(format_args!("create one with: graven init {path}"))),
+            Err(_) => Err(self.no_trail("")),
             Ok(metadata) if metadata.kind == Kind::Dir => {
-                Err(Failure::cannot(format_args!("{path} holds no trail: it has no graven.json"))
-                    .advise(format_args!("create one with: graven init {path}")))
+                Err(self.no_trail(": the directory has no graven.json"))
             }
             Ok(_) => Err(Failure::cannot(format_args!(
                 "{path} is not the live file of a trail: there is no {path}.d/graven.json"
             ))
             .advise(
-                "to take over an existing JSON Lines file: graven init NEW, then graven import NEW FILE",
+                "to import an existing JSON Lines file: `graven init NEW`, then `graven import NEW FILE`",
             )),
         }
+    }
+
+    fn no_trail(&self, why: &str) -> Failure {
+        let path = self.path.display();
+        Failure::cannot(format_args!("no trail at {path}{why}"))
+            .advise(format_args!("make one with `graven init {path}`"))
     }
 
     fn settings_at(&self, layout: &Layout) -> Settings {
@@ -85,20 +89,20 @@ impl Target {
     }
 }
 
-/// Which entry a command is about.
+/// The flags that choose one entry.
 #[derive(Debug, Clone, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct Which {
-    /// The entry at this position in the log, from 0
+    /// Choose the entry at this position in the log, from 0
     #[arg(long, value_name = "N")]
     pub(crate) index: Option<u64>,
-    /// The newest entry with this id
+    /// Choose the newest entry with this id
     #[arg(long, value_name = "ID")]
     pub(crate) id: Option<String>,
 }
 
 impl Which {
-    /// The record it names.
+    /// Finds the chosen entry.
     pub(crate) fn find(&self, reader: &Reader, trail: &Path) -> Result<graven::reader::Record, Failure> {
         let (dir, trail) = (trail, trail.display());
         if let Some(index) = self.index {
@@ -114,9 +118,9 @@ impl Which {
             );
         }
         let Some(id) = &self.id else {
-            return Err(Failure::cannot("say which entry: --index N or --id ID"));
+            return Err(Failure::cannot("choose an entry with --index N or --id ID"));
         };
-        // An id with a secret in it was stored with a mark in its place.
+        // If the id had a secret in it, it was stored with a mark in place of the secret.
         let redactor = Redactor::of_trail(dir, Redaction::default()).ok();
         if let Some(stored) =
             redactor.map(|redactor| redactor.text(id).into_owned()).filter(|stored| stored != id)

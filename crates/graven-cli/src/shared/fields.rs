@@ -1,52 +1,52 @@
-//! The flags that say who, for whom and in which session: shared by `record` and `exec`.
+//! The flags for who acted, for whom and in which session.
 
 use graven::Entry;
 
-/// Fields of an entry that do not depend on what was done.
+/// The fields of an entry that do not depend on the action.
 #[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
 pub(crate) struct Fields {
-    /// Who acted, such as alice@example.com
+    /// Set the principal: who acted, such as alice@example.com
     #[arg(long, value_name = "WHO")]
     principal: Option<String>,
-    /// What was touched
+    /// Set the resource: what was used or changed
     #[arg(long, value_name = "WHAT")]
     resource: Option<String>,
-    /// The session it belongs to
+    /// Set the session that the entry belongs to
     #[arg(long, value_name = "ID")]
     session_id: Option<String>,
-    /// The request it belongs to
+    /// Set the request that the entry belongs to
     #[arg(long, value_name = "ID")]
     request_id: Option<String>,
-    /// The trace it belongs to
+    /// Set the trace that the entry belongs to
     #[arg(long, value_name = "ID")]
     trace_id: Option<String>,
-    /// The span it belongs to
+    /// Set the span that the entry belongs to
     #[arg(long, value_name = "ID")]
     span_id: Option<String>,
-    /// The objective it serves
+    /// Set the objective that the entry belongs to
     #[arg(long, value_name = "ID")]
     okr_id: Option<String>,
-    /// The run of that objective
+    /// Set the run of that objective
     #[arg(long, value_name = "ID")]
     okr_run_id: Option<String>,
-    /// The relay it came through
+    /// Set the relay that the action came through
     #[arg(long, value_name = "ID")]
     relay_id: Option<String>,
-    /// On whose behalf, innermost first; may be given up to eight times
+    /// Add who the principal acted for, innermost first; may be given up to eight times
     #[arg(long, value_name = "WHO")]
     on_behalf_of: Vec<String>,
-    /// Why, above all when it was denied
+    /// Set the reason, above all for a denial
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }
 
 impl Fields {
-    /// Only who acted.
+    /// Only the principal.
     pub(crate) fn of(principal: &str) -> Fields {
         Fields { principal: Some(principal.to_owned()), ..Fields::default() }
     }
 
-    /// Puts the fields that were given into an entry.
+    /// Sets the given fields in an entry.
     pub(crate) fn fill(&self, entry: &mut Entry) {
         entry.principal.clone_from(&self.principal);
         entry.resource.clone_from(&self.resource);

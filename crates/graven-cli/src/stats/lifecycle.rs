@@ -1,4 +1,4 @@
-//! How a trail was kept: openings and closings, losses, and silence.
+//! Prints the lifecycle of a trail: openings and closings, losses, and silences.
 
 use std::time::Duration;
 
@@ -6,21 +6,21 @@ use chrono::SecondsFormat;
 use graven::clock::{Clock, OsClock};
 use graven::reader::{LifeSigns, Stats};
 
-use crate::failure::Failure;
-use crate::text::{count, counted, duration, safe};
-use crate::ui::{Look, Ui};
+use crate::shared::failure::Failure;
+use crate::shared::text::{count, counted, duration, safe};
+use crate::shared::ui::{Look, Ui};
 
-/// So many silences are shown to a person.
+/// The most silences that are printed.
 const SILENCES_SHOWN: usize = 10;
 
-/// For how long a trail that should have had a heartbeat by now has been silent.
+/// How long a trail has been silent, when its heartbeat is overdue.
 pub(super) fn silent_seconds(stats: &Stats, life: &LifeSigns) -> Option<u64> {
     let (every, last) = (life.heartbeat_ms?, stats.last?);
     let silent = u64::try_from((OsClock::new().now() - last).num_milliseconds()).unwrap_or(0);
     (silent > every.saturating_mul(2)).then_some(silent / 1000)
 }
 
-/// Only what there is to say.
+/// Prints the facts that are not zero.
 pub(super) fn show(ui: Ui, stats: &Stats, life: &LifeSigns) -> Result<(), Failure> {
     let mut facts = Vec::new();
     if life.opened + life.closed > 0 {
@@ -30,11 +30,11 @@ pub(super) fn show(ui: Ui, stats: &Stats, life: &LifeSigns) -> Result<(), Failur
     let bad = |text: String| ui.paint(Look::Bad, text);
     if life.unfinished > 0 {
         let ended = counted(life.unfinished, "run", "runs");
-        facts.push(("crashes", bad(format!("{ended} ended without a word"))));
+        facts.push(("crashes", bad(format!("{ended} ended without closing the trail"))));
     }
     if life.recovered > 0 {
         let times = counted(life.recovered, "opening", "openings");
-        facts.push(("recovered", format!("{times} had to put in order what a crash left")));
+        facts.push(("recovered", format!("{times} repaired what a crash left")));
     }
     if life.settings_changed > 0 {
         facts.push((
@@ -61,7 +61,7 @@ pub(super) fn show(ui: Ui, stats: &Stats, life: &LifeSigns) -> Result<(), Failur
     }
     if let Some(seconds) = silent_seconds(stats, life) {
         let since = duration(Duration::from_secs(seconds));
-        facts.push(("silent", bad(format!("no sign of life for {since}: is the program running?"))));
+        facts.push(("silent", bad(format!("no entry for {since}: is the program running?"))));
     }
     if facts.is_empty() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What a command says: standard output for its answer, standard error for everything else.
+//! Prints what a command says: its answer to standard output, everything else to standard error.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -8,7 +8,7 @@ use graven::{Redaction, Redactor};
 use owo_colors::{OwoColorize, Style};
 use serde::Serialize;
 
-use crate::failure::Failure;
+use crate::shared::failure::Failure;
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -21,7 +21,7 @@ pub(crate) enum Colours {
     Never,
 }
 
-/// Where a command's words go, and in which form.
+/// Prints for one command, as text or as JSON, with or without colours.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ui {
     json: bool,
@@ -29,16 +29,16 @@ pub(crate) struct Ui {
     colour_err: bool,
 }
 
-/// What a piece of text means, and so how it looks.
+/// What a piece of text means. This decides its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Look {
-    /// It went well.
+    /// Success.
     Good,
     /// Something to know.
     Notice,
-    /// It went badly.
+    /// Failure.
     Bad,
-    /// Less important than what stands beside it.
+    /// Less important than the text beside it.
     Faint,
     /// A heading.
     Strong,
@@ -60,7 +60,7 @@ impl Look {
 }
 
 impl Ui {
-    /// For this process's terminal.
+    /// Prints to the standard output and error of this process.
     pub(crate) fn new(json: bool, colours: Colours) -> Ui {
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let on = |terminal: bool| match colours {
@@ -71,45 +71,45 @@ impl Ui {
         Ui { json, colour_out: on(io::stdout().is_terminal()), colour_err: on(io::stderr().is_terminal()) }
     }
 
-    /// Whether the answer is to be JSON.
+    /// Whether the answer must be JSON.
     pub(crate) fn json(self) -> bool {
         self.json
     }
 
-    /// One line of the answer.
+    /// Prints one line of the answer.
     pub(crate) fn line(self, line: impl Display) -> Result<(), Failure> {
         writeln!(io::stdout().lock(), "{line}").map_err(|error| Failure::output(&error))
     }
 
-    /// The answer as one line of JSON.
+    /// Prints the answer as one line of JSON.
     pub(crate) fn object(self, answer: &impl Serialize) -> Result<(), Failure> {
         let line = serde_json::to_string(answer)
             .map_err(|error| Failure::cannot(format_args!("cannot write the answer as JSON: {error}")))?;
         self.line(line)
     }
 
-    /// Bytes of the answer, exactly.
+    /// Prints bytes of the answer unchanged.
     pub(crate) fn bytes(self, bytes: &[u8]) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| Failure::output(&error))
     }
 
-    /// A line for the person at the terminal, beside the answer. Nobody may be listening.
+    /// Prints a line to standard error, for a person. A failure to print it is ignored.
     pub(crate) fn note(self, line: impl Display) {
         let _ = writeln!(io::stderr().lock(), "{line}");
     }
 
-    /// A warning, beside the answer.
+    /// Prints a warning to standard error.
     pub(crate) fn warn(self, warning: impl Display) {
         self.note(format_args!("{} {warning}", self.paint_err(Look::Notice, "warning:")));
     }
 
-    /// Says why the command ends badly.
+    /// Prints why the command failed.
     pub(crate) fn fail(self, failure: &Failure) {
         if failure.message.is_empty() {
             return;
         }
-        // It may repeat what was given.
+        // The message may repeat the user's input, and that may have secrets in it.
         let redactor = Redactor::new(Redaction::default()).ok();
         let safe = |text: &str| {
             redactor.as_ref().map_or_else(String::new, |redactor| redactor.text(text).into_owned())
@@ -126,17 +126,17 @@ impl Ui {
         }
     }
 
-    /// Text for the answer, as it should look there.
+    /// Colours a text for standard output.
     pub(crate) fn paint(self, look: Look, text: impl Display) -> String {
         paint(self.colour_out, look, text)
     }
 
-    /// Text for standard error, as it should look there.
+    /// Colours a text for standard error.
     pub(crate) fn paint_err(self, look: Look, text: impl Display) -> String {
         paint(self.colour_err, look, text)
     }
 
-    /// A line `name  value` of a list of facts.
+    /// Prints a line `name  value` of a list of facts.
     pub(crate) fn fact(self, name: &str, value: impl Display) -> Result<(), Failure> {
         let line = format!("  {} {value}", self.paint(Look::Faint, format_args!("{name:<12}")));
         self.line(line.trim_end())

@@ -1,0 +1,11 @@
+//! What two or more commands use: how an answer looks, how a command fails, which trail it is about.
+
+pub(crate) mod describe;
+pub(crate) mod failure;
+pub(crate) mod fields;
+pub(crate) mod files;
+pub(crate) mod progress;
+pub(crate) mod submit;
+pub(crate) mod target;
+pub(crate) mod text;
+pub(crate) mod ui;

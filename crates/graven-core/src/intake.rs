@@ -1,0 +1,76 @@
+//! Entries from JSON that other programs wrote, if a trail would store them.
+
+use crate::entry::{Entry, EntryError};
+use crate::input::InputError;
+
+/// The largest detail that is kept beside the log.
+pub const BLOB_BYTES_MAX: u64 = 16 << 20;
+
+/// JSON of at most this length always fits into a stored line of 65,535 bytes. Id, time and the `null`s that are added
+/// need far less than the 535 bytes that are left.
+const ALWAYS_FITS_BYTES: usize = 65_000;
+
+/// Why a trail would not store what a JSON text says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum IntakeError {
+    /// The text is not an entry.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// The entry breaks a rule, or is too long for a line.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+}
+
+/// Reads an entry from a JSON object, and checks that a trail with blobs of up to [`BLOB_BYTES_MAX`] would store it.
+///
+/// # Errors
+///
+/// [`IntakeError`] says in one sentence why a trail would refuse it.
+pub fn entry(json: &[u8]) -> Result<Entry, IntakeError> {
+    let entry = Entry::from_input(json)?;
+    entry.check()?;
+    if json.len() > ALWAYS_FITS_BYTES {
+        check_length(&entry)?;
+    }
+    Ok(entry)
+}
+
+/// Checks that the entry fits into a stored line. A large detail goes into a blob and does not count.
+fn check_length(entry: &Entry) -> Result<(), EntryError> {
+    let mut entry = entry.clone();
+    // As long as any id and time that a trail makes.
+    entry.id.get_or_insert_with(|| "01234567-0123-0123-0123-0123456789ab".into());
+    entry.timestamp.get_or_insert(chrono::DateTime::from_timestamp_nanos(1_234_567_890_123_456_789));
+    entry.append_line(BLOB_BYTES_MAX, &mut Vec::new())?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(action: usize, detail: usize) -> Result<Entry, IntakeError> {
+        let (action, detail) = ("a".repeat(action), "d".repeat(detail));
+        entry(
+            format!(r#"{{"category":"api","action":"{action}","outcome":"success","detail":"{detail}"}}"#)
+                .as_bytes(),
+        )
+    }
+
+    #[test]
+    fn a_detail_may_be_large_and_the_rest_may_not() {
+        assert!(with(10, 10).is_ok());
+        assert!(with(60_000, 100_000).is_ok());
+        assert!(with(66_000, 10).is_err());
+        assert!(with(10, BLOB_BYTES_MAX as usize).is_err());
+    }
+
+    #[test]
+    fn the_error_is_the_sentence_of_its_cause() {
+        let text = |json: &str| entry(json.as_bytes()).unwrap_err().to_string();
+        assert!(text("not json").starts_with("not JSON"), "{}", text("not json"));
+        let reserved = r#"{"category":"trail","action":"a","outcome":"success"}"#;
+        assert_eq!(text(reserved), EntryError::Reserved.to_string());
+    }
+}
