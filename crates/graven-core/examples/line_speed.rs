@@ -2,13 +2,14 @@
 //!
 //! `cargo run --release -p graven-core --example line_speed [PART OF A NAME]`
 
-#![expect(clippy::print_stdout, reason = "the figures are for whoever runs it")]
+#![expect(clippy::print_stdout, reason = "the program is run for its figures")]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use graven_core::entry::{Category, Entry, Outcome};
 use graven_core::hash::leaf_hash;
+use graven_core::line::glance::Glance;
 use serde_json::json;
 
 /// How often each is done before the clock is read.
@@ -43,6 +44,17 @@ fn main() {
             .duration_ms(12)
             .session_id("7d1f5a4e-58a3-4b7e-9f3c-0d8f6c1f2b11");
         black_box(entry).detail.is_some()
+    });
+    measure("glance: category and outcome", || {
+        Glance::at(black_box(&line))
+            .is_some_and(|seen| !seen.category().is_empty() && seen.outcome().is_some())
+    });
+    measure("glance: phase, where there is none", || {
+        Glance::at(black_box(&line)).is_some_and(|seen| seen.phase().is_none())
+    });
+    measure("glance: timestamp", || Glance::at(black_box(&line)).and_then(Glance::timestamp).is_some());
+    measure("glance: around the duration", || {
+        Glance::at(black_box(&line)).and_then(Glance::around_duration).is_some()
     });
     measure("clone and drop", || black_box(entry.clone()).detail.is_some());
     measure("serde_json::to_string of a detail", || serde_json::to_string(black_box(&detail)).is_ok());

@@ -7,7 +7,7 @@ use crate::base64::Base64Error;
 use crate::hash::Hash;
 use crate::note::{Note, NoteError, SigningKey, VerifierKey};
 
-/// What a log says of itself at one moment.
+/// The state of a log at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
     /// The name of the log.
@@ -26,7 +26,7 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// [`CheckpointError`], when the text is another.
+    /// [`CheckpointError`], for any other text.
     pub fn parse_text(text: &str) -> Result<Checkpoint, CheckpointError> {
         let mut lines = text.strip_suffix('\n').ok_or(CheckpointError::Lines)?.split('\n');
         let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next()) else {
@@ -121,7 +121,7 @@ pub enum CheckpointError {
     /// Size 0 with the root of something.
     #[error("the checkpoint has size 0, but not the root of the empty tree")]
     EmptyTreeRoot,
-    /// It speaks of another log than the key that signed it.
+    /// It is about another log than the one whose key signed it.
     #[error("the checkpoint is of {found:?}, not of {expected:?}")]
     Origin {
         /// The origin in the checkpoint.

@@ -7,6 +7,7 @@ mod actor;
 mod category;
 mod detail;
 mod outcome;
+pub mod system_actions;
 
 use std::time::Duration;
 
@@ -31,9 +32,9 @@ pub const ON_BEHALF_OF_MAX: usize = 8;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {
-    /// Any text of 1 to 256 bytes; need not be unique. Made when recorded, if absent.
+    /// Any text of 1 to 256 bytes; need not be unique. Default: a new UUID, made when the entry is recorded.
     pub id: Option<String>,
-    /// When. Made when recorded, if absent.
+    /// When it happened. Default: the time at which it is recorded.
     pub timestamp: Option<DateTime<Utc>>,
     /// The kind of action.
     pub category: Category,
@@ -63,9 +64,9 @@ pub struct Entry {
     pub request_id: Option<String>,
     /// What was touched.
     pub resource: Option<String>,
-    /// Where it came from. In a box, as it is mostly absent and entries are moved around.
+    /// Where it came from. Boxed, because it is mostly absent and entries are moved often.
     pub source: Option<Box<Source>>,
-    /// The agent that acted. In a box, as `source` is.
+    /// The agent that acted. Boxed, as `source` is.
     pub agent: Option<Box<Agent>>,
     /// For whom, innermost first (the `act` chain of RFC 8693); at most eight.
     pub on_behalf_of: Vec<String>,
@@ -77,12 +78,12 @@ pub struct Entry {
     pub reason: Option<String>,
     /// How many repeats this one entry stands for.
     pub count: Option<u64>,
-    /// What went wrong with a detail that was given, until someone asks.
+    /// What is wrong with the detail that was given last; [`check`](Entry::check) reports it.
     refused: Option<Box<EntryError>>,
 }
 
 impl Entry {
-    /// An entry with what every entry must have.
+    /// An entry with the three fields that every entry needs.
     pub fn new(category: Category, action: impl Into<String>, outcome: Outcome) -> Entry {
         Entry {
             id: None,
@@ -124,13 +125,13 @@ impl Entry {
         self
     }
 
-    /// Sets what else there is to say. What cannot be written as JSON makes the entry one that [`check`](Entry::check) refuses.
+    /// Sets the detail: any value that can be written as JSON. If it cannot be, [`check`](Entry::check) refuses the entry.
     #[must_use]
     pub fn detail(self, detail: impl Serialize) -> Entry {
         self.checked_detail(Detail::from_serialize(&detail))
     }
 
-    /// The same, from JSON text, whose numbers stay digit for digit.
+    /// Sets the detail from JSON text, whose numbers stay digit for digit.
     #[must_use]
     pub fn detail_json(self, json: &str) -> Entry {
         self.checked_detail(Detail::parse(json).map_err(EntryError::from))
@@ -196,7 +197,7 @@ impl Entry {
     ///
     /// # Errors
     ///
-    /// The first rule that it breaks. An absent id or timestamp is none: they are made when it is recorded.
+    /// The first rule that it breaks. An absent id or timestamp is no error: they are made when it is recorded.
     pub fn check(&self) -> Result<(), EntryError> {
         if self.category == Category::Trail {
             return Err(EntryError::Reserved);
@@ -281,7 +282,7 @@ pub enum EntryError {
         max = Category::NAME_BYTES_MAX
     )]
     Category(String),
-    /// The category is the engine's.
+    /// The category `trail`, which only the engine writes.
     #[error("the category `trail` is reserved for the trail's own entries")]
     Reserved,
     /// Not a name for an outcome.

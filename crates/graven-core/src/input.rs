@@ -1,6 +1,6 @@
 //! Entries that others write: one JSON object each, with the fields in any order.
 //!
-//! Whitespace is free, and `id` and `timestamp` may be absent; `category`, `action` and `outcome` may not. An optional field that
+//! Whitespace is allowed, and `id` and `timestamp` may be absent; `category`, `action` and `outcome` may not. An optional field that
 //! is `null` counts as absent (but a `detail` of `null` is kept). A field that no entry has is refused rather than lost.
 
 use crate::entry::{Agent, Category, Detail, Entry, EntryError, Outcome, Source};
@@ -45,7 +45,7 @@ pub enum InputError {
     /// No entry has such a field.
     #[error("unknown field {name:?} at byte {offset}; did you mean `{nearest}`?")]
     UnknownField {
-        /// The name; of one with more than 64 characters the first twelve.
+        /// The name; when it has more than 64 characters, the first twelve.
         name: String,
         /// The field whose name is most like it.
         nearest: &'static str,
@@ -109,7 +109,7 @@ pub(crate) fn read_object(text: &str) -> Result<(Entry, FieldSet), InputError> {
     let mut cursor = Cursor::new(text);
     cursor.skip_whitespace();
     if cursor.peek() != Some(b'{') {
-        // What is no JSON at all is said to be that.
+        // Text that is not JSON at all gets that error first.
         let found = kind(&cursor);
         cursor.value()?;
         return Err(InputError::NotAnObject { found });
@@ -194,7 +194,7 @@ fn agent(cursor: &mut Cursor<'_>) -> Result<Agent, InputError> {
     Ok(Agent { id, instance, model, version })
 }
 
-/// An object with four optional strings; their names have the object's before them, as errors say them.
+/// An object with four optional strings. Each comes with its full name for errors, such as `source.ip`.
 fn four_texts(
     cursor: &mut Cursor<'_>,
     object: &'static str,

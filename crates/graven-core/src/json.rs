@@ -1,13 +1,13 @@
 //! JSON as text: checked and compacted, never turned into numbers or maps.
 //!
-//! An entry's `detail` is kept as the caller wrote it, so that numbers stay digit for digit. What is refused is what two
-//! readers could understand differently, or one not at all: doubled keys, lone surrogates, and nesting that a common parser
-//! gives up on. There is no recursion, and hostile text takes no
-//! more than linear time, but for the sorting of an object's keys.
+//! An entry's `detail` is kept as the caller wrote it, so that numbers stay digit for digit. JSON that two readers could
+//! understand differently is refused: doubled keys, lone surrogates, and nesting deeper than a common parser reads. There is
+//! no recursion. Hostile text takes linear time, except for the sorting of an object's keys.
 
 use std::borrow::Cow;
 
 pub(crate) mod cursor;
+pub mod scan;
 pub(crate) mod string;
 mod value;
 
@@ -31,10 +31,10 @@ pub struct JsonError {
 
 /// How long a name may be that an error repeats, in characters.
 const NAME_SHOWN: usize = 64;
-/// How much it repeats of one that is longer: a secret that stands there by mistake must not be known by its piece.
+/// How much of a longer name an error repeats. It is little, because the name can be a secret that is there by mistake.
 const LONG_NAME_SHOWN: usize = 12;
 
-/// A stranger's name, as an error repeats it: as it is, or when it is longer than 64 characters, its first twelve.
+/// A caller's name, as an error repeats it: whole, or its first twelve characters when it has more than 64.
 pub(crate) fn shown(name: &str) -> String {
     match name.chars().nth(NAME_SHOWN) {
         None => name.to_owned(),
@@ -61,8 +61,8 @@ pub enum JsonFault {
     /// A `\u` escape names one half of a surrogate pair; no Unicode text holds that.
     #[error("half of a surrogate pair")]
     LoneSurrogate,
-    /// An object has this key twice, so that readers could differ in what they see. Of one with more than 64 characters the
-    /// first twelve.
+    /// An object has this key twice, so readers could see different values. When the key has more than 64 characters, these
+    /// are the first twelve.
     #[error("the key {0:?} a second time in one object")]
     DoubledKey(String),
     /// Arrays and objects nest deeper than [`DEPTH_MAX`].

@@ -2,11 +2,10 @@
 //!
 //! An audit trail is a log: each entry is one line of JSON and one leaf of a Merkle tree, and a signed
 //! checkpoint speaks for all entries at once. Here are those lines, that tree, and all that others need to
-//! check it: every format is that of [C2SP](https://c2sp.org) and every hash that of RFC 6962, so that nobody
-//! depends on Graven to verify what Graven wrote. What is written to disk, and when, is told by the crate
-//! `graven`.
+//! check it: every format is that of [C2SP](https://c2sp.org) and every hash that of RFC 6962, so what Graven wrote
+//! can be verified without Graven. The crate `graven` decides what is written to disk, and when.
 //!
-//! All parsers are strict: what would not print back the same is refused.
+//! All parsers are strict: they refuse text that would not print back the same.
 //!
 //! ```
 //! use graven_core::checkpoint::Checkpoint;
@@ -35,7 +34,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! To read it in order: [`entry`], [`line`](mod@line); then [`hash`], [`tree`], [`tile`], [`proof`]; then [`note`],
+//! To read it in order: [`entry`], [`line`](mod@line), [`line::glance`]; then [`hash`], [`tree`], [`tile`], [`proof`]; then [`note`],
 //! [`checkpoint`], [`tlog_proof`].
 
 pub mod base64;
@@ -51,8 +50,10 @@ pub mod lines;
 pub mod note;
 pub mod proof;
 pub mod salvage;
+pub mod text;
 pub mod tile;
 mod time;
 pub mod tlog_proof;
+pub mod trace_context;
 pub mod tree;
 pub mod verdict;

@@ -1,7 +1,9 @@
 //! Step 2 of 8: the one line of JSON that an entry is: written fast, read strictly. Next: the queue of the engine.
 //!
-//! An entry with only the contract's eight fields is written as serde would write the contract's struct, byte for byte. A line is
-//! hashed as it stands and never written again, so reading refuses all that writing would not give back the same.
+//! An entry with only the contract's eight fields is written as serde would write the contract's struct, byte for byte. A
+//! stored line is hashed and never rewritten, so reading refuses each line that writing would not give back byte for byte.
+
+pub mod glance;
 
 use crate::entry::{Agent, Blob, Detail, Entry, EntryError, Source};
 use crate::field::Field;
@@ -18,13 +20,13 @@ pub enum LineError {
     /// Not an entry at all.
     #[error(transparent)]
     Input(#[from] InputError),
-    /// Longer than any entry.
+    /// Longer than any entry's line.
     #[error("{bytes} bytes, and a line has at most {ENTRY_BYTES_MAX}")]
     TooLong {
-        /// How many there are.
+        /// How many bytes it has.
         bytes: usize,
     },
-    /// An entry, but one that may not be recorded.
+    /// An entry that may not be recorded.
     #[error("no such entry is ever recorded: {0}")]
     Entry(EntryError),
     /// The fields are in another order.

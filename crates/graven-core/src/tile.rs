@@ -143,7 +143,7 @@ pub fn node_hashes(node: Node) -> (u8, Range<u64>) {
     (node.level / TILE_HEIGHT, node.index << above..(node.index + 1) << above)
 }
 
-/// The full tiles' places and that of the partial one, for so many hashes or entries in a row.
+/// The tiles that hold `count` hashes or entries: all full ones, then the partial one.
 fn places(count: u64) -> impl Iterator<Item = Place> {
     let full = (0..count / TILE_WIDTH).map(|index| Place { index, width: TILE_WIDTH as u16 });
     let partial = Place { index: count / TILE_WIDTH, width: (count % TILE_WIDTH) as u16 };

@@ -49,12 +49,12 @@ use crate::function::Function;
 /// | argument | meaning |
 /// |---|---|
 /// | `category = ToolExecution` | one of the nine, or a name of your own as a string: `"billing"` |
-/// | `action = "tool:{name}"` | the action; without it, the function's name |
-/// | `principal = user.name()` | who acts; without it, or with `None`, whoever the [`Actor`] of the call is |
-/// | `resource = "{path}"` | what is touched |
-/// | `args(name, path)` | arguments to record, as JSON under `args` in the detail: each must be `Serialize`. No argument is recorded that is not named. |
-/// | `trail = &self.trail` | where to record: a `Trail`, `&Trail` or `Option<Trail>`; without it, `graven::default_trail()` |
-/// | `intent` | an entry before the call, and one after it |
+/// | `action = "tool:{name}"` | the action. Default: the function's name |
+/// | `principal = user.name()` | who acts. Default, also for `None`: the principal of the current [`Actor`] |
+/// | `resource = "{path}"` | what is touched. Default: nothing |
+/// | `args(name, path)` | arguments to record, as JSON under `args` in the detail; each must be `Serialize`. Default: none |
+/// | `trail = &self.trail` | where to record: a `Trail`, `&Trail` or `Option<Trail>`. Default: `graven::default_trail()` |
+/// | `intent` | records one entry before the call, and one after it. Default: one after it |
 ///
 /// Strings are formats, and all of these are evaluated before the body runs, so that it may consume its arguments.
 /// Other expressions may be any text: `&str`, `String`, or an `Option` of one.

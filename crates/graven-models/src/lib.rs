@@ -48,12 +48,6 @@ macro_rules! copies {
             pub(crate) mod seal {
                 include!(concat!(env!("OUT_DIR"), "/", stringify!($name), "/seal.rs"));
             }
-            pub(crate) mod flood {
-                /// How many repeats a line stands for: here no line has any.
-                pub(crate) fn count_of(_line: &[u8]) -> u64 {
-                    1
-                }
-            }
             // The models.
             pub(crate) mod acknowledging {
                 include!(concat!(env!("OUT_DIR"), "/", stringify!($name), "/acknowledging.rs"));

@@ -24,7 +24,7 @@ struct Engine {
 }
 
 fn line(n: u64) -> Vec<u8> {
-    format!(r#"{{"id":"{n}","category":"api"}}"#).into_bytes()
+    format!(r#"{{"id":"{n}","timestamp":"2026-01-01T00:00:00Z","category":"api","action":"a"}}"#).into_bytes()
 }
 
 impl Engine {

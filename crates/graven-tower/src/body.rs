@@ -6,11 +6,11 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use graven::Actor;
+use graven_core::hash::hex;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use sha2::{Digest, Sha256};
 
-use crate::hashing::hex;
 use crate::in_flight::InFlight;
 
 pin_project! {
@@ -41,7 +41,7 @@ struct Watch {
 }
 
 impl<B> AuditBody<B> {
-    /// An answer of the layer's own, recorded by whoever makes it.
+    /// An answer of the layer's own. Its caller records the request.
     pub(crate) fn own(text: String) -> AuditBody<B> {
         AuditBody { kind: Kind::Own { text: Some(text.into()) }, watch: None }
     }
@@ -52,7 +52,7 @@ impl<B: Body<Data = Bytes>> AuditBody<B> {
     pub(crate) fn watched(body: B, request: InFlight, hashed: bool) -> AuditBody<B> {
         let actor = request.audit.actor();
         let watch = Watch { request, actor, hash: hashed.then(Sha256::new), bytes: 0 };
-        // Nobody asks an empty body for its end.
+        // Servers do not poll an empty body.
         let watch = match body.is_end_stream() {
             true => {
                 watch.end();
@@ -75,7 +75,7 @@ impl Watch {
 
     fn end(mut self) {
         if let Some(hash) = self.hash.take() {
-            self.request.audit.found("response_sha256", hex(hash).into());
+            self.request.audit.found("response_sha256", hex(&hash.finalize()).into());
             self.request.audit.found("response_bytes", self.bytes.into());
         }
         self.request.end();

@@ -11,11 +11,11 @@ use http::header::{FORWARDED, HeaderName};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
-/// The proxies whose word on the client's address is taken, and the one header in which they give it.
+/// The proxies that are trusted to say the client's address, and the one header in which they say it.
 ///
 /// The list in the header is read from its end. Each address there was added by the hop behind it, so it is believed
-/// only while that hop is in a trusted network: whatever a client wrote there itself stays unread. There is one header
-/// and not two, because a proxy that adds to one leaves the other as the client sent it.
+/// only while that hop is in a trusted network. What a client wrote there itself is never read. Only one header is
+/// read, because a proxy that adds to one leaves the other as the client sent it.
 ///
 /// ```
 /// use graven_tower::TrustedProxies;
@@ -37,7 +37,7 @@ impl fmt::Display for BadNetwork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:?} is no network: write an address, or an address and its prefix as in 10.0.0.0/8",
+            "{:?} is not a network: write an address, or an address and its prefix as in 10.0.0.0/8",
             self.0
         )
     }
@@ -83,7 +83,7 @@ impl TrustedProxies {
                 break;
             }
             let told = std::str::from_utf8(hop).ok().and_then(|hop| self.address(hop.trim()));
-            // A trusted proxy that does not know, or hides, who asked it: it is the last one known.
+            // A trusted proxy that does not know, or hides, its client: then it is the last address known.
             let Some(told) = told else { break };
             client = told;
         }

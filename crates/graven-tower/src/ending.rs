@@ -3,7 +3,7 @@
 use graven::Outcome;
 use http::{HeaderMap, StatusCode};
 
-/// gRPC's codes for a caller who may not, or whom nobody knows.
+/// gRPC's codes for a caller without permission, and for one that is not authenticated.
 const PERMISSION_DENIED: u32 = 7;
 const UNAUTHENTICATED: u32 = 16;
 

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use graven_core::hash::hex;
 use http::Request;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -89,18 +90,9 @@ where
 /// Says the hash, once.
 fn say(hash: &mut Option<(RequestAudit, Sha256)>, bytes: u64) {
     if let Some((audit, hash)) = hash.take() {
-        audit.found("request_sha256", hex(hash).into());
+        audit.found("request_sha256", hex(&hash.finalize()).into());
         audit.found("request_bytes", bytes.into());
     }
-}
-
-/// A hash in lower-case hex.
-pub(crate) fn hex(hash: Sha256) -> String {
-    let mut hex = String::with_capacity(64);
-    for byte in hash.finalize() {
-        hex.extend([byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])));
-    }
-    hex
 }
 
 impl<B: Body<Data = Bytes>> Body for HashedBody<B> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use graven::clock::new_id;
 use graven::{ABANDONED, Actor, Category, Entry, Outcome, Phase, Source};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, header};
@@ -10,19 +11,19 @@ use serde_json::{Map, Value};
 
 use crate::ending;
 use crate::ids;
-use crate::layer::Plan;
+use crate::plan::Plan;
 use crate::request::RequestAudit;
 use crate::route::Params;
 use crate::text::{NAME_BYTES_MAX, PATH_BYTES_MAX, bounded};
-use crate::trace_context::TraceContext;
+use crate::trace_context;
 
 /// The reason of a request whose handler, or whose answer's body, panicked.
 const PANICKED: &str = "panicked";
 
-/// An action has so many bytes of the method; a client may invent longer ones.
+/// The most bytes of the method in an action; a client can send any method.
 const METHOD_BYTES_MAX: usize = 32;
 
-/// A `user_agent` has so many bytes.
+/// The most bytes of a `user_agent`.
 const USER_AGENT_BYTES_MAX: usize = 256;
 
 /// A request that is being served. Dropped before its end it is recorded as abandoned, or as panicked.
@@ -37,7 +38,7 @@ pub(crate) struct InFlight {
     rule: Option<usize>,
     /// The id of the entry before it, once that may be recorded.
     intent_id: Option<String>,
-    /// Whether foreign code runs at this moment: then a drop is a panic's.
+    /// Whether the service's code runs at this moment. If the request is dropped then, that code has panicked.
     pub(crate) working: bool,
     answer: Option<Answer>,
     ended: bool,
@@ -60,7 +61,7 @@ struct Answer {
 enum End<'a> {
     /// The answer was passed on whole.
     Whole,
-    /// Somebody let go of it: the client went away, or the server shut down.
+    /// Dropped before its end: the client went away, or the server shut down.
     CutOff,
     Panicked,
     /// The service, or the body of its answer, failed.
@@ -102,7 +103,7 @@ impl InFlight {
 
     /// The entry before. From here on the one after names it.
     pub(crate) fn intent(&mut self) -> Entry {
-        let id = ids::new(&*self.plan.clock);
+        let id = new_id(&*self.plan.clock);
         self.intent_id = Some(id.clone());
         let mut detail = Map::new();
         let mut entry = Entry::intent(self.category(), self.action(self.route.as_deref())).id(id);
@@ -237,7 +238,7 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         let end = match &self.answer {
             _ if self.working => End::Panicked,
-            // No body is sent, so nobody asked it for its end.
+            // No body is sent, so it is not polled to its end.
             Some(answer) if answer.bodiless => End::Whole,
             _ => End::CutOff,
         };
@@ -245,7 +246,7 @@ impl Drop for InFlight {
     }
 }
 
-/// Adds what is to be said beside the fields.
+/// Adds the detail: the status, and how the answer ended if not whole.
 fn with_detail(
     entry: Entry,
     answer: Option<&Answer>,
@@ -286,14 +287,14 @@ fn path(parts: &Parts) -> &str {
     }
 }
 
-/// What the head says of who asks.
+/// Who asks, as far as the head says it.
 fn actor(plan: &Plan, parts: &Parts, request_id: &str) -> Actor {
     let headers = &parts.headers;
     let mut actor = Actor::current().unwrap_or_default().request_id(request_id);
     if let Some(principal) = plan.principal_of(parts) {
         actor = actor.principal(bounded(principal, NAME_BYTES_MAX));
     }
-    if let Some(context) = TraceContext::of(headers) {
+    if let Some(context) = trace_context::of(headers) {
         actor = actor.trace_id(context.trace_id).span_id(context.span_id);
     }
     let client = plan.peer_of(parts).map(|peer| match &plan.proxies {

@@ -5,18 +5,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use graven::Category;
-use graven::clock::{Clock, OsClock};
 use http::request::Parts;
 use tower_layer::Layer;
 
-use crate::client::{Peer, TrustedProxies};
+use crate::client::TrustedProxies;
 use crate::lasting::LastingTrail;
-use crate::route;
+use crate::plan::Plan;
 use crate::rule::Rule;
 use crate::service::AuditService;
-
-/// Something that is found out from the head of a request.
-type Extractor<T> = Arc<dyn Fn(&Parts) -> Option<T> + Send + Sync>;
 
 /// Records every request that goes through the services it makes. See the [crate] for what is promised.
 ///
@@ -29,23 +25,6 @@ type Extractor<T> = Arc<dyn Fn(&Parts) -> Option<T> + Send + Sync>;
 #[must_use = "a layer does nothing before it is put around a service"]
 pub struct AuditLayer(Arc<Plan>);
 
-/// What is to be recorded, and where.
-#[derive(Clone)]
-pub(crate) struct Plan {
-    pub(crate) trail: LastingTrail,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) category: Category,
-    pub(crate) service: Option<String>,
-    pub(crate) fail_closed: bool,
-    pub(crate) hash_responses: bool,
-    pub(crate) proxies: Option<TrustedProxies>,
-    pub(crate) rules: Vec<Rule>,
-    route: Option<Extractor<String>>,
-    templates: Vec<String>,
-    principal: Option<Extractor<String>>,
-    peer: Option<Extractor<SocketAddr>>,
-}
-
 impl fmt::Debug for AuditLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuditLayer").field("trail", &self.0.trail).finish_non_exhaustive()
@@ -55,35 +34,22 @@ impl fmt::Debug for AuditLayer {
 impl AuditLayer {
     /// Records in this trail, which is opened again when its storage has failed: see [`LastingTrail`].
     pub fn new(trail: impl Into<LastingTrail>) -> AuditLayer {
-        AuditLayer(Arc::new(Plan {
-            trail: trail.into(),
-            clock: Arc::new(OsClock::new()),
-            category: Category::Api,
-            service: None,
-            fail_closed: false,
-            hash_responses: false,
-            proxies: None,
-            rules: Vec::new(),
-            route: None,
-            templates: Vec::new(),
-            principal: None,
-            peer: None,
-        }))
+        AuditLayer(Arc::new(Plan::new(trail.into())))
     }
 
-    /// Records an intent before every handler that no rule skips, and runs none without it: the answer is 503 then, in
-    /// a short JSON body with the request's id.
+    /// Records an intent before every handler that no rule skips. If the intent cannot be recorded, the handler does not
+    /// run, and the answer is 503 with a short JSON body that has the request's id. Default: no intents.
     pub fn fail_closed(self) -> AuditLayer {
         self.with(|plan| plan.fail_closed = true)
     }
 
-    /// Does otherwise for some routes; of several rules the first that fits a request holds.
+    /// Adds a rule for some routes. When several rules fit a request, the first one counts.
     pub fn rule(self, rule: Rule) -> AuditLayer {
         self.with(|plan| plan.rules.push(rule))
     }
 
-    /// Says who asks, from the head of a request, before the handler runs. It is believed as it is: check a token here,
-    /// or in middleware that calls [`RequestAudit::identify`](crate::RequestAudit::identify).
+    /// Sets how the principal is found in the head of a request, before the handler runs. The answer is taken as it is:
+    /// check a token here, or in middleware that calls [`RequestAudit::identify`](crate::RequestAudit::identify).
     pub fn principal(
         self,
         principal: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static,
@@ -91,8 +57,8 @@ impl AuditLayer {
         self.with(|plan| plan.principal = Some(Arc::new(principal)))
     }
 
-    /// Says which route a request has, as a template: `/v1/sessions/{id}`. Let there be few: an action is a name to
-    /// count by, and the path itself is in `resource`.
+    /// Sets how a request's route is found, as a template: `/v1/sessions/{id}`. The template becomes part of the action,
+    /// which is a name to count by, so there should be few of them. The path itself is in `resource`.
     pub fn route(self, route: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> AuditLayer {
         self.with(|plan| plan.route = Some(Arc::new(route)))
     }
@@ -103,29 +69,29 @@ impl AuditLayer {
         self.with(|plan| plan.templates.extend(templates.into_iter().map(Into::into)))
     }
 
-    /// Says who is at the other end of the connection, for a server that keeps it where this crate does not look: it
-    /// looks for [`Peer`], `SocketAddr` and, with the feature `axum`, `ConnectInfo<SocketAddr>` in the extensions.
+    /// Sets how the peer's address is found, for a server that keeps it where this crate does not look. It
+    /// looks for [`Peer`](crate::Peer), `SocketAddr` and, with the feature `axum`, `ConnectInfo<SocketAddr>` in the extensions.
     pub fn peer(self, peer: impl Fn(&Parts) -> Option<SocketAddr> + Send + Sync + 'static) -> AuditLayer {
         self.with(|plan| plan.peer = Some(Arc::new(peer)))
     }
 
-    /// Takes the word of these proxies on the client's address. Of nobody, unless set: then the address is the peer's.
+    /// Trusts these proxies to say the client's address. Default: none, so the address is the peer's.
     pub fn trusted_proxies(self, proxies: TrustedProxies) -> AuditLayer {
         self.with(|plan| plan.proxies = Some(proxies))
     }
 
-    /// The category of requests: `api`, unless set.
+    /// Sets the category of requests. Default: `api`.
     pub fn category(self, category: Category) -> AuditLayer {
         self.with(|plan| plan.category = category)
     }
 
-    /// What this service is called in `source.service`; nothing, unless set.
+    /// Sets the name of this service in `source.service`. Default: none.
     pub fn service_name(self, name: impl Into<String>) -> AuditLayer {
         self.with(|plan| plan.service = Some(name.into()))
     }
 
     /// Adds the SHA-256 and the size of each answer's body to the detail, as `response_sha256` and `response_bytes`,
-    /// once it was sent whole. For those of requests see [`HashRequestsLayer`](crate::HashRequestsLayer).
+    /// once it was sent whole. Default: off. For the bodies of requests see [`HashRequestsLayer`](crate::HashRequestsLayer).
     pub fn hash_responses(self) -> AuditLayer {
         self.with(|plan| plan.hash_responses = true)
     }
@@ -146,39 +112,5 @@ impl<S> Layer<S> for AuditLayer {
 
     fn layer(&self, inner: S) -> AuditService<S> {
         AuditService::new(inner, Arc::clone(&self.0))
-    }
-}
-
-impl Plan {
-    pub(crate) fn route_of(&self, parts: &Parts) -> Option<String> {
-        if let Some(route) = &self.route {
-            return route(parts);
-        }
-        if let Some(template) = route::find(&self.templates, parts.uri.path()) {
-            return Some(template.to_owned());
-        }
-        #[cfg(feature = "axum")]
-        if let Some(matched) = parts.extensions.get::<axum::extract::MatchedPath>() {
-            return Some(matched.as_str().to_owned());
-        }
-        None
-    }
-
-    pub(crate) fn principal_of(&self, parts: &Parts) -> Option<String> {
-        self.principal.as_ref()?(parts)
-    }
-
-    pub(crate) fn peer_of(&self, parts: &Parts) -> Option<SocketAddr> {
-        if let Some(peer) = &self.peer {
-            return peer(parts);
-        }
-        if let Some(Peer(peer)) = parts.extensions.get() {
-            return Some(*peer);
-        }
-        #[cfg(feature = "axum")]
-        if let Some(axum::extract::ConnectInfo(peer)) = parts.extensions.get() {
-            return Some(*peer);
-        }
-        parts.extensions.get().copied()
     }
 }

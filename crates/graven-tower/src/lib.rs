@@ -1,9 +1,9 @@
 //! Every request of a server on record: a tower layer over a Graven trail, for axum, hyper and tonic.
 //!
-//! A request that is refused, unmatched, cut off or ends in a panic is recorded as any other. Its entry says
+//! A request that is refused, unmatched, cut off or ends in a panic is recorded like any other. Its entry has
 //! `METHOD /route/{template}`, the raw path, who asked and from where, how it ended and how long it took until the
-//! last byte of the answer. What is recorded below, by the handler and all that it calls, carries the same request id,
-//! trace, principal and source ([`graven::Actor`]). Bodies are passed on as they are, frame by frame.
+//! last byte of the answer. Entries that the handler records, and all that it calls, have the same request id,
+//! trace, principal and source ([`graven::Actor`]). Bodies are passed on unchanged, frame by frame.
 //!
 //! ```
 //! use axum::{Router, routing::get};
@@ -20,13 +20,13 @@
 //!
 //! # What is promised
 //!
-//! - **As it stands**, one entry a request, queued at the end of the answer and durable some milliseconds later. A crash
-//!   loses the entries of that moment, and so the requests that were being answered then. When the trail's queue is full
+//! - **By default**, one entry per request, queued at the end of the answer and durable some milliseconds later. A crash
+//!   loses the entries of that moment, and so the requests that were being answered then. When the trail's queue is full,
 //!   the entry is counted as lost, and the trail says so in a `trail.gap` entry.
-//! - **With an intent** ([`Rule::intent`]), an entry is durable before the handler runs, and the other one follows. After
-//!   a crash `graven pending` names the requests that were being served. When the intent cannot be recorded the request
+//! - **With an intent** ([`Rule::intent`]), an entry is durable before the handler runs, and a second one follows. After
+//!   a crash, `graven pending` names the requests that were being served. When the intent cannot be recorded, the request
 //!   is answered with 503 and the handler does not run.
-//! - **[`AuditLayer::fail_closed`]** does so for every request that no rule skips.
+//! - **[`AuditLayer::fail_closed`]** records an intent for every request that no rule skips.
 //!
 //! Neither the first byte of an answer nor its last waits for the disk; only an intent does.
 
@@ -38,6 +38,7 @@ mod ids;
 mod in_flight;
 mod lasting;
 mod layer;
+mod plan;
 mod request;
 mod response;
 mod route;

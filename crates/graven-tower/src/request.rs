@@ -11,12 +11,14 @@ use serde_json::{Map, Value};
 use crate::lasting::LastingTrail;
 use crate::text::{NAME_BYTES_MAX, bounded};
 
-/// One value of a detail may have so many bytes as JSON, and there may be so many of them.
+/// The most bytes of JSON in one value of a detail.
 const VALUE_BYTES_MAX: usize = 16 << 10;
+
+/// The most values in a detail.
 const VALUES_MAX: usize = 32;
 
 /// The entry of a request while it is served, in the request's extensions: for middleware and handlers that know more
-/// than the layer. Cheap to clone; what is said after the end of the answer is too late.
+/// than the layer. Cheap to clone. After the end of the answer, changes have no effect.
 ///
 /// ```
 /// use axum::extract::Request;
@@ -44,7 +46,7 @@ struct Inner {
     said: Mutex<Said>,
 }
 
-/// What is known of a request beside its head and its answer.
+/// What inner code has said of a request.
 #[derive(Debug, Default)]
 pub(crate) struct Said {
     pub(crate) actor: Actor,
@@ -76,26 +78,26 @@ impl RequestAudit {
         &self.0.request_id
     }
 
-    /// The trail that the request is recorded in, for entries of one's own.
+    /// The trail that the request is recorded in, for further entries.
     pub fn trail(&self) -> Trail {
         self.0.trail.now()
     }
 
-    /// Says who asks, and runs what comes next as this principal: the request's entry and all that are recorded by the
-    /// future carry it. For middleware that knows who is asking.
+    /// Sets who asks, and runs what comes next as this principal: the request's entry, and all entries that the future
+    /// records, carry it. For middleware that authenticates.
     pub fn identify<F: Future>(&self, principal: impl AsRef<str>, next: F) -> Scoped<F> {
         self.set_principal(principal);
         self.scope(next)
     }
 
-    /// Says who asks, in the request's own entry. What runs below has its actor already; see
+    /// Sets who asks, in the request's own entry only. To change it for what runs inside, see
     /// [`identify`](RequestAudit::identify).
     pub fn set_principal(&self, principal: impl AsRef<str>) {
         let principal = bounded(principal.as_ref(), NAME_BYTES_MAX);
         self.update(|actor| actor.principal(principal));
     }
 
-    /// Says more of the actor, such as the session or for whom it acts, in the request's own entry.
+    /// Changes the actor in the request's own entry, such as its session or for whom it acts.
     pub fn update(&self, change: impl FnOnce(Actor) -> Actor) {
         let changed = change(self.actor());
         self.said().actor = changed;
@@ -106,7 +108,7 @@ impl RequestAudit {
         self.actor().scope(future)
     }
 
-    /// Who acts, as it is known by now.
+    /// Who acts, as far as it is known now.
     pub fn actor(&self) -> Actor {
         self.said().actor.clone()
     }
@@ -127,23 +129,22 @@ impl RequestAudit {
         }
     }
 
-    /// Says why it ended as it does, above all why it is denied.
+    /// Sets why it ended as it did, above all why it was denied.
     pub fn set_reason(&self, reason: impl AsRef<str>) {
         self.said().reason = Some(bounded(reason.as_ref(), NAME_BYTES_MAX));
     }
 
-    /// Says which route it is, where the layer cannot know: for a router of one's own. Comes too late for rules and for
-    /// an intent.
+    /// Sets which route it is, for a router that the layer does not know. It is too late for rules and for the intent.
     pub fn set_route(&self, template: impl AsRef<str>) {
         self.said().route = Some(bounded(template.as_ref(), NAME_BYTES_MAX));
     }
 
-    /// Says what was touched. The path itself is then in the detail, as `path`.
+    /// Sets what was touched. The path itself is then in the detail, as `path`.
     pub fn set_resource(&self, resource: impl AsRef<str>) {
         self.said().resource = Some(bounded(resource.as_ref(), NAME_BYTES_MAX));
     }
 
-    /// The detail, without its limits: for what the layers themselves find out.
+    /// Adds to the detail without its limits, for the layers themselves.
     pub(crate) fn found(&self, name: &str, value: Value) {
         self.said().detail.insert(name.to_owned(), value);
     }

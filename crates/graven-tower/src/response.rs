@@ -17,7 +17,7 @@ use crate::body::AuditBody;
 use crate::ids::X_REQUEST_ID;
 use crate::in_flight::InFlight;
 use crate::lasting::Ready;
-use crate::layer::Plan;
+use crate::plan::Plan;
 
 pin_project! {
     /// The future of an [`AuditService`](crate::AuditService). Dropped before it answers, the request is recorded as

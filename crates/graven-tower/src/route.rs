@@ -1,17 +1,17 @@
-//! Route templates such as `/v1/sessions/{id}`: which one a path is of, and what stands in its places.
+//! Route templates such as `/v1/sessions/{id}`: which one a path matches, and the values of its parameters.
 
-/// The values of a path in the places of its template, by name; the raw text, as the client sent it.
+/// The values of a template's parameters in a path, by name: the raw text, as the client sent it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Params<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Params<'a> {
-    /// Lays a path over a template: `{name}` takes one segment that is not empty, a last `{*name}` all the rest.
+    /// Matches a path with a template: `{name}` takes one segment that is not empty, a last `{*name}` takes the rest.
     pub(crate) fn of(template: &'a str, path: &'a str) -> Option<Params<'a>> {
         let mut params = Vec::new();
         lay_over(template, path, |name, value| params.push((name, value))).then_some(Params(params))
     }
 
-    /// Puts the values into a text that has their names in braces; what is no name stays.
+    /// Puts the values into a text that has their names in braces. Other text in braces stays.
     pub(crate) fn fill(&self, text: &str) -> String {
         let mut filled = String::with_capacity(text.len() + 32);
         let mut rest = text;
@@ -37,7 +37,7 @@ impl<'a> Params<'a> {
     }
 }
 
-/// Whether a path is of a template; tells the values in its places as it finds them.
+/// Whether a path matches a template. Hands out each parameter's name and value as it finds them.
 fn lay_over<'a>(template: &'a str, path: &'a str, mut tell: impl FnMut(&'a str, &'a str)) -> bool {
     let (mut wanted, mut given) = (template, path);
     loop {
@@ -59,7 +59,7 @@ fn lay_over<'a>(template: &'a str, path: &'a str, mut tell: impl FnMut(&'a str, 
     }
 }
 
-/// The text up to the next `/`, and what is behind that. Segments are short: byte by byte is the fastest.
+/// The text up to the next `/`, and what comes after it. Segments are short, so byte by byte is fastest.
 fn first_segment(path: &str) -> (&str, Option<&str>) {
     match path.bytes().position(|byte| byte == b'/') {
         Some(end) => (&path[..end], Some(&path[end + 1..])),
@@ -67,12 +67,12 @@ fn first_segment(path: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// The name in a segment that is a place.
+/// The name in a segment that is a parameter.
 fn place(segment: &str) -> Option<&str> {
     segment.strip_prefix('{')?.strip_suffix('}')
 }
 
-/// The first of the templates that a path is of.
+/// The first template that a path matches.
 pub(crate) fn find<'a>(templates: &'a [String], path: &str) -> Option<&'a str> {
     templates.iter().map(String::as_str).find(|template| lay_over(template, path, |_, _| {}))
 }

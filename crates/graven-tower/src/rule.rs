@@ -1,12 +1,12 @@
-//! What is done otherwise for some routes.
+//! Rules: what is different for some routes.
 
 use graven::Category;
 use http::Method;
 
-/// What is done otherwise for the requests of one route. The first rule that fits a request holds, and no other.
+/// What is different for the requests of one route. Only the first rule that fits a request counts.
 ///
-/// A rule is chosen before the handler runs, by the route that the router has matched by then; a request of no route
-/// follows no rule.
+/// A rule is chosen before the handler runs, by the route that the router has matched by then. A request that matches no
+/// route follows no rule.
 ///
 /// ```
 /// use graven::Category;
@@ -30,39 +30,39 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// For the route of this template, as the router has it: `/v1/sessions/{id}`. With a `*` as its last character, for
-    /// every template that begins so.
+    /// A rule for the route of this template, as the router has it: `/v1/sessions/{id}`. With a `*` as the last
+    /// character, it is for every template that begins so.
     pub fn on(route: impl Into<String>) -> Rule {
         let route = route.into();
         Rule { route, method: None, skip: false, intent: false, category: None, resource: None }
     }
 
-    /// Only for requests of this method.
+    /// Limits the rule to requests of this method.
     pub fn method(mut self, method: Method) -> Rule {
         self.method = Some(method);
         self
     }
 
-    /// Leaves no entry of the request itself. What the handler records carries the request's id and principal as ever.
+    /// Records no entry for the request itself. What the handler records has the request's id and principal all the same.
     pub fn skip(mut self) -> Rule {
         self.skip = true;
         self
     }
 
-    /// Records an entry before the handler runs and one after; without the first, the answer is 503 and the handler
-    /// does not run.
+    /// Records an intent before the handler runs, and a result after it. If the intent cannot be recorded, the handler
+    /// does not run and the answer is 503.
     pub fn intent(mut self) -> Rule {
         self.intent = true;
         self
     }
 
-    /// Records it under another category than the layer's.
+    /// Sets the category. Default: the layer's.
     pub fn category(mut self, category: Category) -> Rule {
         self.category = Some(category);
         self
     }
 
-    /// Says as `resource` what was touched, with the route's parameters in braces: `session:{id}`. They are the raw text
+    /// Sets the `resource`, with the route's parameters in braces: `session:{id}`. They are the raw text
     /// of the path. The path itself is then in the detail, as `path`.
     pub fn resource(mut self, template: impl Into<String>) -> Rule {
         self.resource = Some(template.into());

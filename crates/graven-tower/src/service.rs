@@ -11,7 +11,7 @@ use tower_service::Service;
 
 use crate::body::AuditBody;
 use crate::in_flight::InFlight;
-use crate::layer::Plan;
+use crate::plan::Plan;
 use crate::response::ResponseFuture;
 
 /// What an [`AuditLayer`](crate::AuditLayer) makes of a service.

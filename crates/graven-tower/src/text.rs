@@ -2,21 +2,21 @@
 
 use std::borrow::Cow;
 
-/// A principal, a route or a reason is cut after so many bytes.
+use graven_core::text::cut;
+
+/// The most bytes of a principal, a route or a reason.
 pub(crate) const NAME_BYTES_MAX: usize = 512;
 
-/// A path is cut after so many bytes; servers take ones of up to 64 KiB.
+/// The most bytes of a path. Servers take paths of up to 64 KiB.
 pub(crate) const PATH_BYTES_MAX: usize = 2_048;
 
-/// The text, or so many bytes of it and a `…` that says that there was more.
+/// The text, or at most `bytes_max` bytes of it and a `…`, which says that there was more.
 pub(crate) fn bounded<'a>(text: impl Into<Cow<'a, str>>, bytes_max: usize) -> String {
     let text = text.into();
     if text.len() <= bytes_max {
         return text.into_owned();
     }
-    let mut cut = text[..text.floor_char_boundary(bytes_max)].to_owned();
-    cut.push('…');
-    cut
+    format!("{}…", cut(&text, bytes_max))
 }
 
 #[cfg(test)]

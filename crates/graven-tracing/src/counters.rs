@@ -1,9 +1,9 @@
-//! What the layer could not keep as it was said.
+//! Counts of what the layer did not keep as it was said.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a layer could not keep as it was said, since it was made. Clones count together: take one from
+/// Counts what a layer did not keep as it was said, since it was made. Clones share their counts: take one from
 /// [`AuditLayer::counters`](crate::AuditLayer::counters) before the layer goes into its subscriber.
 #[derive(Debug, Clone, Default)]
 pub struct Counters(Arc<Counts>);
@@ -17,24 +17,24 @@ struct Counts {
 }
 
 impl Counters {
-    /// Events and spans that are no entry, because they were said while an entry was being written on the same
-    /// thread, or in the midst of eight others.
+    /// Events and spans that did not become an entry, because they were said while an entry was being written on the
+    /// same thread, or within eight others.
     pub fn skipped(&self) -> u64 {
         self.0.skipped.load(Ordering::Relaxed)
     }
 
-    /// Entries whose category or outcome is not what the event said, as that was none. The detail says what it was.
+    /// Entries whose event named a category or outcome that does not exist. The detail has what it said.
     pub fn renamed(&self) -> u64 {
         self.0.renamed.load(Ordering::Relaxed)
     }
 
-    /// Fields that did not fit their place: the detail has them whole, up to 1 MiB for all of an event's together.
+    /// Fields that were too long for their place. The detail has them whole, up to 1 MiB for all fields of an event.
     pub fn cut(&self) -> u64 {
         self.0.cut.load(Ordering::Relaxed)
     }
 
-    /// Entries that a blocking layer has had no receipt for. Each may be recorded all the same, or is counted in an
-    /// entry `trail.gap`.
+    /// Entries for which a blocking layer got no receipt. Each is either recorded all the same, or counted in an entry
+    /// `trail.gap`.
     pub fn unacknowledged(&self) -> u64 {
         self.0.unacknowledged.load(Ordering::Relaxed)
     }

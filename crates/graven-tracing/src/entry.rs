@@ -18,7 +18,7 @@ pub(crate) struct Unsaid {
 /// What makes entries of fields.
 #[derive(Debug)]
 pub(crate) struct Maker {
-    /// The category of what names none.
+    /// The category of events and spans that name none.
     pub(crate) category: Category,
     /// Whether the detail says where in the program it was said.
     pub(crate) places: bool,
@@ -26,7 +26,7 @@ pub(crate) struct Maker {
 }
 
 impl Maker {
-    /// The entry that an event or span is, but for the outcome of one that does not say it.
+    /// The entry of an event or span. `unsaid` is its outcome when no field says one.
     pub(crate) fn entry(&self, metadata: &Metadata<'_>, fields: &Fields, unsaid: Unsaid) -> Entry {
         let (category, category_kept) = self.category(metadata, fields);
         let mut entry = Entry::new(category, "", Outcome::Success);
@@ -91,7 +91,7 @@ impl Maker {
         let status = fields.get("otel.status_code").map(Value::as_text).unwrap_or_default();
         entry.outcome = match fields.get("outcome").map(|said| said.as_text().parse()) {
             Some(Ok(Outcome::Pending) | Err(_)) => {
-                // Never a success that was not said.
+                // An outcome that cannot be read never counts as a success.
                 self.counters.rename();
                 Outcome::Failure
             }
@@ -115,7 +115,7 @@ impl Unsaid {
         Unsaid { outcome: if failed { Outcome::Failure } else { Outcome::Success }, reason: None }
     }
 
-    /// A span in which nothing went wrong is a success, unless it promised to say so.
+    /// A span without an error is a success, unless it declared `outcome` and never set it.
     pub(crate) fn of_span(metadata: &Metadata<'_>) -> Unsaid {
         let failure = |reason| Unsaid { outcome: Outcome::Failure, reason: Some(reason) };
         if std::thread::panicking() {
@@ -140,7 +140,7 @@ impl Members {
         value.write_json(&mut self.0);
     }
 
-    /// Where it was said; a field of the event's own by that name counts more.
+    /// Where in the program it was said. The event's own fields of these names win.
     fn add_place(&mut self, metadata: &Metadata<'_>, fields: &Fields) {
         let text = |text: &str| Value::Text(text.to_owned());
         let places = [

@@ -4,9 +4,10 @@ use std::error::Error;
 use std::fmt::{self, Debug, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use graven_core::text::{Bounded, cut};
 use tracing::field::{Field, Visit};
 
-/// All texts of an event together have at most so many bytes: 1 MiB. With every character escaped that is less than
+/// The most bytes of all texts of an event together: 1 MiB. With every character escaped that is less than
 /// the largest detail that a trail takes, unless it was set lower.
 const BYTES_MAX: usize = 1 << 20;
 
@@ -84,7 +85,7 @@ impl Fields {
                 self.cut += 1;
                 let mut short = Bounded::new(room);
                 let _full = short.write_str(&text);
-                Value::Text(short.text)
+                Value::Text(marked(short, room))
             }
             fitting => fitting,
         }
@@ -92,16 +93,19 @@ impl Fields {
 
     /// Has foreign code write a text. It may be endless, or panic.
     fn write(&mut self, field: &Field, write: impl FnOnce(&mut Bounded) -> fmt::Result) {
-        let mut text = Bounded::new(self.room(field.name()));
+        let room = self.room(field.name());
+        let mut text = Bounded::new(room);
         let written = catch_unwind(AssertUnwindSafe(|| write(&mut text)));
-        self.cut += u64::from(text.full);
+        let full = text.is_full();
+        self.cut += u64::from(full);
+        let mut text = marked(text, room);
         match written {
             Ok(Ok(())) => {}
-            Ok(Err(_)) if text.full => {}
-            Ok(Err(_)) => text.text.push_str("[cannot be formatted]"),
-            Err(_panic) => text.text.push_str("[panicked while formatted]"),
+            Ok(Err(_)) if full => {}
+            Ok(Err(_)) => text.push_str("[cannot be formatted]"),
+            Err(_panic) => text.push_str("[panicked while formatted]"),
         }
-        self.set(field.name(), Value::Text(text.text));
+        self.set(field.name(), Value::Text(text));
     }
 
     fn literal(&mut self, field: &Field, literal: impl ToString) {
@@ -191,36 +195,19 @@ pub(crate) fn write_json_string(text: &str, out: &mut String) {
     out.push_str(&serde_json::to_string(text).expect("a text is JSON"));
 }
 
-/// Takes text up to its room, then says that it was cut and takes no more.
-struct Bounded {
-    text: String,
-    room: usize,
-    full: bool,
-}
-
-impl Bounded {
-    fn new(room: usize) -> Bounded {
-        Bounded { text: String::new(), room, full: false }
+/// What was written, up to its bound; cut once more where there was more, so that the sign of a cut fits as well.
+fn marked(text: Bounded, room: usize) -> String {
+    if !text.is_full() {
+        return text.into_string();
     }
-}
-
-impl Write for Bounded {
-    fn write_str(&mut self, more: &str) -> fmt::Result {
-        if self.full {
-            return Err(fmt::Error);
-        }
-        if self.text.len() + more.len() <= self.room {
-            self.text.push_str(more);
-            return Ok(());
-        }
-        self.full = true;
-        self.text.push_str(&more[..more.floor_char_boundary(self.room - self.text.len())]);
-        let kept = self.text.floor_char_boundary(self.room.saturating_sub(CUT.len()));
-        self.text.truncate(kept);
-        self.text.push_str(if self.room >= CUT.len() { CUT } else { "" });
-        // So that endless ones stop.
-        Err(fmt::Error)
+    let mut text = text.into_string();
+    if let Some(kept) = room.checked_sub(CUT.len()) {
+        text.truncate(cut(&text, kept).len());
+        text.push_str(CUT);
+    } else {
+        text.clear();
     }
+    text
 }
 
 #[cfg(test)]
@@ -232,11 +219,13 @@ mod tests {
         let mut text = Bounded::new(13);
         assert!(write!(text, "äää").is_ok());
         assert!(write!(text, "ääää").is_err());
-        assert_eq!(text.text, "ää…[cut]");
-        assert!(text.write_str("x").is_err());
+        assert_eq!(marked(text, 13), "ää…[cut]");
+        let mut whole = Bounded::new(6);
+        assert!(write!(whole, "äää").is_ok());
+        assert_eq!(marked(whole, 6), "äää");
         let mut none = Bounded::new(0);
         assert!(none.write_str("x").is_err());
-        assert_eq!(none.text, "");
+        assert_eq!(marked(none, 0), "");
     }
 
     #[test]

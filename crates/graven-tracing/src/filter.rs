@@ -9,10 +9,10 @@ pub(crate) const MARKER: &str = "audit";
 
 /// A filter that lets through what is marked for the audit, and nothing else.
 ///
-/// Give it to the layer: `AuditLayer::new(trail).with_filter(AuditOnly)`. The layer looks for itself, too; but with
-/// the filter the rest of the program's events cost nothing where nobody else wants them. And as a layer's own filter
-/// it stands beside those of other layers: what `RUST_LOG` keeps from the terminal is still recorded. An `EnvFilter`
-/// put on the whole registry is another matter: what it refuses, no layer sees.
+/// Give it to the layer: `AuditLayer::new(trail).with_filter(AuditOnly)`. The layer checks the marks as well, but with
+/// the filter the program's other events cost nothing unless another layer wants them. A layer's own filter does not
+/// affect other layers: what `RUST_LOG` keeps from the terminal is still recorded. An `EnvFilter` on the whole registry
+/// is different: what it refuses, no layer sees.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AuditOnly;
 

@@ -1,18 +1,20 @@
 //! The names of fields that have a place of their own in an entry.
 
 use graven::{Actor, Agent, Category, Entry, Outcome, Source};
+use graven_core::text::cut_in_json;
+use graven_core::trace_context::TraceContext;
 
 use crate::fields::{Fields, Value};
 
-/// A text in a field of an entry has at most so many bytes of JSON: with all of them together, a line is far from full.
-/// A longer one is cut, and stands whole in the detail.
+/// The most bytes of JSON that a text in a field of an entry has: with all fields together, a line is far from full. A
+/// longer text is cut, and stands whole in the detail.
 const TEXT_BYTES_MAX: usize = 1024;
 
-/// So many principals may be named in `on_behalf_of`; a trail takes no more.
+/// The most principals in `on_behalf_of`; a trail takes no more.
 const ON_BEHALF_OF_MAX: usize = 8;
 
-/// Gives an entry what a field says, if its name has a place there; and then whether it fits there whole. If not, as
-/// much of it as does is in the entry.
+/// Puts a field into the entry, if the entry has a place of that name, and then says whether it fits there whole. If it
+/// does not, the entry has as much of it as fits.
 pub(crate) fn place(entry: &mut Entry, name: &str, value: &Value) -> Option<bool> {
     if let Some(slot) = slot(entry, name) {
         let (text, whole) = fitted(value.as_text());
@@ -40,36 +42,22 @@ pub(crate) fn place(entry: &mut Entry, name: &str, value: &Value) -> Option<bool
     })
 }
 
-/// Trace and span, where `trace_id` and `span_id` do not say them: from OpenTelemetry's names, or W3C's header.
+/// Sets trace and span when the field `trace_id` does not: from OpenTelemetry's names, or from W3C's header.
 pub(crate) fn place_trace(entry: &mut Entry, fields: &Fields) {
     if entry.trace_id.is_some() {
         return;
     }
     let text = |name| fields.get(name).map(Value::as_text);
-    let header = text("traceparent").and_then(read_traceparent);
-    let trace = text("otel.trace_id").or(header.map(|(trace, _)| trace));
-    let span = text("otel.span_id").or(header.map(|(_, span)| span));
+    let header = text("traceparent").and_then(|header| TraceContext::parse(header.as_bytes()));
+    let trace = text("otel.trace_id").or(header.map(|context| context.trace_id));
+    let span = text("otel.span_id").or(header.map(|context| context.span_id));
     entry.trace_id = trace.map(|trace| fitted(trace).0.to_owned());
     if entry.span_id.is_none() {
         entry.span_id = span.map(|span| fitted(span).0.to_owned());
     }
 }
 
-/// Trace and span of a W3C `traceparent`: `00-<32 hex>-<16 hex>-<2 hex>`, where all zeros is none.
-fn read_traceparent(header: &str) -> Option<(&str, &str)> {
-    let mut parts = header.trim().split('-');
-    let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let hex = |part: &str, digits: usize| {
-        part.len() == digits && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    let any = |part: &str| part.bytes().any(|byte| byte != b'0');
-    // Later versions may say more.
-    let ends = version != "00" || parts.next().is_none();
-    let valid = hex(version, 2) && version != "ff" && hex(trace, 32) && hex(span, 16) && hex(flags, 2);
-    (valid && ends && any(trace) && any(span)).then_some((trace, span))
-}
-
-/// Who acts, for whom and where, as the fields of a span say it: what the events in it take from it.
+/// The actor that a span's fields describe; the events in the span take it from there.
 pub(crate) fn actor_of(fields: &Fields) -> Actor {
     let mut entry = Entry::new(Category::Api, "", Outcome::Success);
     for (name, value) in fields.iter() {
@@ -145,42 +133,13 @@ fn slot<'a>(entry: &'a mut Entry, name: &str) -> Option<&'a mut Option<String>> 
 
 /// As much of a text as may stand in a field, and whether that is all of it.
 pub(crate) fn fitted(text: &str) -> (&str, bool) {
-    let mut bytes = 0;
-    for (at, character) in text.char_indices() {
-        bytes += match character {
-            '"' | '\\' | '\u{8}' | '\t' | '\n' | '\u{c}' | '\r' => 2,
-            '\0'..='\u{1f}' => 6,
-            _ => character.len_utf8(),
-        };
-        if bytes > TEXT_BYTES_MAX {
-            return (&text[..at], false);
-        }
-    }
-    (text, true)
+    let fitting = cut_in_json(text, TEXT_BYTES_MAX);
+    (fitting, fitting.len() == text.len())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_a_valid_traceparent_is_read() {
-        let (trace, span) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
-        let valid = format!("00-{trace}-{span}-01");
-        assert_eq!(read_traceparent(&valid), Some((trace, span)));
-        assert_eq!(read_traceparent(&format!("cc-{trace}-{span}-01-what")), Some((trace, span)));
-        for invalid in [
-            format!("{valid}-more"),
-            format!("ff-{trace}-{span}-01"),
-            valid.to_uppercase(),
-            format!("00-{}-{span}-01", "0".repeat(32)),
-            format!("00-{trace}-{}-01", "0".repeat(16)),
-            format!("00-{trace}-{span}"),
-            String::new(),
-        ] {
-            assert_eq!(read_traceparent(&invalid), None, "{invalid}");
-        }
-    }
 
     #[test]
     fn texts_are_bounded_by_what_they_take_in_json() {

@@ -1,10 +1,9 @@
 //! The layer: what it does when an event is said, and when a span opens, learns something and closes.
 
 use std::sync::Arc;
-use std::thread;
 
-use graven::clock::{Clock, OsClock};
-use graven::{Actor, Category, Entry, Outcome, Phase, Trail};
+use graven::clock::{Clock, OsClock, new_id};
+use graven::{Actor, Category, Entry, Outcome, Phase, Trail, on_a_trails_thread};
 use tracing::field::Visit;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -75,45 +74,47 @@ impl AuditLayer {
         }
     }
 
-    /// The category of events and spans that name none, or none that there can be: `tracing`, unless set.
+    /// Sets the category of events and spans that name none, or no valid one. Default: `tracing`.
     #[must_use]
     pub fn category(mut self, category: Category) -> AuditLayer {
         self.maker.category = category;
         self
     }
 
-    /// Whether the detail also says `level`, `target`, `file` and `line`; not unless set.
+    /// Sets whether the detail also has `level`, `target`, `file` and `line`. Default: false.
     #[must_use]
     pub fn places(mut self, wanted: bool) -> AuditLayer {
         self.maker.places = wanted;
         self
     }
 
-    /// Makes the traced thread wait until its entry is durable, for as long as the trail's policy says. On a thread of
-    /// an executor every task of that thread waits with it, so this is for programs without one, or with little to
-    /// audit. Nothing can be refused here: what is not recorded in time is counted
+    /// Makes the traced thread wait until its entry is durable, for as long as the trail's policy says. Default: it does
+    /// not wait.
+    ///
+    /// On a thread of an executor every task of that thread waits too, so this is for programs without an executor, or
+    /// with few audit events. Nothing can be refused here: what is not recorded in time is counted
     /// ([`Counters::unacknowledged`]), and the program goes on.
     ///
-    /// A trail's own threads, on which a waker may speak, never wait.
+    /// A trail's own threads never wait. A waker that runs there can say events.
     #[must_use]
     pub fn blocking(mut self) -> AuditLayer {
         self.blocking = true;
         self
     }
 
-    /// Another clock than the system's, to measure spans with.
+    /// Sets the clock that measures spans. Default: the system's.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> AuditLayer {
         self.clock = clock;
         self
     }
 
-    /// What it could not keep as it was said. The handle stays good when the layer is in its subscriber.
+    /// Counts what was not kept as it was said. The handle works after the layer went into its subscriber.
     pub fn counters(&self) -> Counters {
         self.maker.counters.clone()
     }
 
-    /// Looks at something that is marked, unless it is said in the midst of what is looked at already.
+    /// Looks at an event or span that is marked, unless too many are being looked at on this thread already.
     fn look<T>(&self, metadata: &Metadata<'_>, look: impl FnOnce(&Nested) -> T) -> Option<T> {
         if !is_marked(metadata) {
             return None;
@@ -129,13 +130,14 @@ impl AuditLayer {
     fn write(&self, nested: &Nested, entry: Entry) {
         nested.write();
         graven::without_events(|| {
-            if !self.blocking || is_a_trails_own(&thread::current()) {
+            // A trail's own thread cannot wait for itself.
+            if !self.blocking || on_a_trails_thread() {
                 return self.trail.emit(entry);
             }
             if let Err(error) = self.trail.record_blocking(entry.clone()) {
                 self.maker.counters.miss();
                 if !error.may_be_recorded() {
-                    // Where nobody can be told, the loss must be counted in the trail.
+                    // No caller can be told, so the trail has to count the loss.
                     self.trail.emit(entry);
                 }
             }
@@ -152,7 +154,7 @@ impl AuditLayer {
             fields,
         };
         if open.fields.get("intent").is_some_and(|intent| intent.is("true")) {
-            let id = self.new_id();
+            let id = new_id(&*self.clock);
             let unsaid = Unsaid { outcome: Outcome::Pending, reason: None };
             let mut intent = self.maker.entry(span.metadata(), &open.fields, unsaid).id(&*id);
             intent.phase = Some(Phase::Intent);
@@ -163,15 +165,6 @@ impl AuditLayer {
             self.write(nested, intent);
         }
         span.extensions_mut().insert(open);
-    }
-
-    /// The id of an intent: a UUID of version 7, as all ids that Graven makes.
-    fn new_id(&self) -> String {
-        let milliseconds = u64::try_from(self.clock.now().timestamp_millis()).unwrap_or(0);
-        let mut random = [0; 10];
-        random[..8].copy_from_slice(&self.clock.random().to_le_bytes());
-        random[8..].copy_from_slice(&self.clock.random().to_le_bytes()[..2]);
-        uuid::Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid().to_string()
     }
 }
 
@@ -268,9 +261,4 @@ fn tell_span<'a, S: LookupSpan<'a>>(
     };
     open.learn(fields);
     None
-}
-
-/// Whether a thread is one of those that write a trail: they cannot wait for themselves.
-fn is_a_trails_own(thread: &thread::Thread) -> bool {
-    matches!(thread.name(), Some("graven-write" | "graven-publish" | "graven-watch"))
 }

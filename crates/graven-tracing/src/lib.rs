@@ -18,7 +18,7 @@
 //! trail.flush_blocking()?;
 //! let entry = trail.recent(1).remove(0);
 //! assert_eq!((entry.action.as_str(), entry.category), ("login", graven::Category::Auth));
-//! // At the end of a program: a subscriber that is set for good is never dropped, so nobody else closes the trail.
+//! // At the end of a program: a global subscriber is never dropped, so it does not close the trail.
 //! trail.close_blocking()?;
 //! # Ok::<(), graven::Error>(())
 //! ```
@@ -46,23 +46,23 @@
 //! | any other | the same name in the detail: numbers digit for digit, everything else as text |
 //!
 //! An event of the level `ERROR` without an outcome is a failure. A span that declares `outcome` and closes without
-//! a word of it is a failure, `abandoned`; one that closes in a panic is a failure, `panicked`. **A span that declares
-//! none, and nothing went wrong in, is a success: a future that was cancelled cannot be told from one that ended.**
+//! setting it is a failure, `abandoned`; one that closes in a panic is a failure, `panicked`. **A span that declares no
+//! outcome, and has no error, is a success: a cancelled future cannot be told from one that ended.**
 //! Declare `outcome = tracing::field::Empty` where that matters, or use [`Trail::begin`](graven::Trail::begin).
 //!
-//! What `#[instrument(target = "audit", err, ret)]` says of a function's result is kept with its span: see
+//! What `#[instrument(target = "audit", err, ret)]` reports of a function's result is kept with its span: see
 //! [`AuditLayer`].
 //!
-//! Who acts, for whom and where, which session, request and trace: what an event or span does not say itself, it takes
-//! from the audit spans around it, the innermost first; then from the [`Actor`](graven::Actor) in which the span was
-//! opened; then from that of now.
+//! Who acts, for whom and where, and which session, request and trace: what an event or span does not say itself, it
+//! takes from the audit spans around it, the innermost first; then from the [`Actor`](graven::Actor) in which the span
+//! was opened; then from the current one.
 //!
 //! # Not here
 //!
 //! - **The ids of `tracing-opentelemetry`** live in a type of that crate, which is not a dependency: only fields are
 //!   read. Record them on the span that needs them: `trace_id = %cx.span().span_context().trace_id()`.
-//! - **Records of the `log` crate** come through `tracing-log` with the target `log`, and are no entries.
-//! - **A span that never closes**, as one that is forgotten, is no entry, unless it is an intent.
+//! - **Records of the `log` crate** come through `tracing-log` with the target `log`, and do not become entries.
+//! - **A span that never closes**, such as one that is forgotten, leaves no entry, except for its intent if it has one.
 
 mod counters;
 mod entry;

@@ -1,11 +1,11 @@
-//! Events within events: a value's own `Debug` may speak, and so may whoever listens to what is recorded.
+//! Events within events: a value's `Debug`, a clock or another subscriber can say events while one is being recorded.
 //!
 //! What is said while a value is looked at becomes an entry of its own, a few levels deep. What is said while an entry
 //! is being written does not: it may be about that very entry.
 
 use std::cell::Cell;
 
-/// So many events may be looked at within one another.
+/// The most events that are looked at within one another.
 const DEPTH_MAX: u32 = 8;
 
 thread_local! {

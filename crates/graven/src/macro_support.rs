@@ -1,11 +1,12 @@
 //! What the expansion of `#[audited]` calls. Not for use by hand: it may change with any version.
 
 use std::borrow::Cow;
-use std::fmt::{self, Display, Write};
+use std::fmt::{Display, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use graven_core::entry::{Category, Entry, Outcome};
+use graven_core::text::Bounded;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -156,10 +157,10 @@ impl<T, E: Display> ErrorSpeaks for &&Returned<'_, Result<T, E>> {
         match self.0 {
             Ok(_) => Verdict::success(),
             Err(error) => {
-                let mut reason = Reason(String::new());
+                let mut reason = Bounded::new(REASON_BYTES_MAX);
                 // With the causes behind it, where an error knows them. It stops where there is enough.
                 let _enough = write!(reason, "{error:#}");
-                Verdict::of_error(Some(reason.0))
+                Verdict::of_error(Some(reason.into_string()))
             }
         }
     }
@@ -186,17 +187,6 @@ pub trait NoError {
 impl<T> NoError for Returned<'_, T> {
     fn verdict(&self) -> Verdict {
         Verdict::success()
-    }
-}
-
-/// The beginning of a text.
-struct Reason(String);
-
-impl Write for Reason {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = REASON_BYTES_MAX - self.0.len();
-        self.0.push_str(&text[..text.floor_char_boundary(room)]);
-        if text.len() <= room { Ok(()) } else { Err(fmt::Error) }
     }
 }
 

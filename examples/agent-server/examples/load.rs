@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 
-/// So many clients at once.
+/// How many clients ask at once.
 const CLIENTS: usize = 16;
 
 /// How often each answer came, by method, path without ids, and status.

@@ -7,22 +7,22 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Parser)]
 #[command(version)]
 pub(crate) struct Args {
-    /// Where to listen; port 0 takes a free one, which is printed
+    /// Listen on this address; port 0 takes a free port, which is printed
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
-    /// The folder of the trail, made if it is not there
+    /// Keep the trail in this folder; it is created if it does not exist
     #[arg(long, value_name = "DIR")]
     pub(crate) trail: PathBuf,
-    /// The bearer token of the principal `admin`, who may also see the trail and change the server
+    /// Accept this bearer token for the principal `admin`, who may also read the trail and change the server
     #[arg(long, value_name = "TOKEN")]
     pub(crate) admin_token: String,
-    /// The bearer token of the principal `user`
+    /// Accept this bearer token for the principal `user`
     #[arg(long, value_name = "TOKEN")]
     pub(crate) user_token: String,
-    /// Serve requests also while they cannot be recorded beforehand: an entry after each, none before
+    /// Serve requests also while they cannot be recorded: one entry after each request, no intent before it
     #[arg(long)]
     pub(crate) fail_open: bool,
-    /// A network of proxies whose `X-Forwarded-For` is believed; may be given again
+    /// Trust `X-Forwarded-For` from proxies in this network; may be given several times
     #[arg(long, value_name = "CIDR")]
     pub(crate) trusted_proxy: Vec<String>,
 }

@@ -4,7 +4,7 @@ use axum::extract::{Query, State};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Extension, Json, Router};
-use graven::audit::{AuditCategory, AuditEntry, AuditOutcome};
+use graven::audit::{AuditCategory, AuditEntry};
 use graven::reader::Reader;
 use graven::{Entry, Trail};
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::auth::{Role, admin_only};
 use crate::failure::Failure;
 
-/// How many entries are given, unless asked for otherwise, and at most.
+/// How many entries are given by default, and at most.
 const LIMIT: usize = 100;
 const LIMIT_MAX: usize = 1_000;
 
@@ -21,7 +21,7 @@ pub(crate) fn routes() -> Router<App> {
     Router::new().route("/v1/audit", get(newest))
 }
 
-/// What may be asked for; text, so that the role is checked before it is read.
+/// The query, as text, so that the role is checked before it is read.
 #[derive(Debug, Deserialize)]
 struct Wanted {
     limit: Option<String>,
@@ -68,7 +68,7 @@ fn find(trail: &Trail, category: Option<AuditCategory>, limit: usize) -> Vec<Aud
     loop {
         let newest = trail.recent(looked_at);
         let all = newest.len() < looked_at;
-        let of_form = newest.into_iter().filter_map(|entry| in_the_contracts_form(entry, reader.as_ref()));
+        let of_form = newest.iter().filter_map(|entry| in_the_contracts_form(entry, reader.as_ref()));
         let wanted = |entry: &AuditEntry| category.is_none_or(|category| entry.category == category);
         let found: Vec<AuditEntry> = of_form.filter(wanted).take(limit).collect();
         if all || found.len() == limit {
@@ -78,21 +78,13 @@ fn find(trail: &Trail, category: Option<AuditCategory>, limit: usize) -> Vec<Aud
     }
 }
 
-/// An entry as the contract has it; none of one that it cannot say: an intent, or a category of its own.
-fn in_the_contracts_form(entry: Entry, reader: Option<&Reader>) -> Option<AuditEntry> {
-    let category = category(entry.category.as_str())?;
-    let outcome: AuditOutcome = serde_json::from_value(entry.outcome.as_str().into()).ok()?;
+/// An entry in the contract's form; `None` for an intent, or a category that the contract does not have.
+fn in_the_contracts_form(stored: &Entry, reader: Option<&Reader>) -> Option<AuditEntry> {
+    let mut entry = AuditEntry::from_entry(stored)?;
     // A large detail is kept beside the log.
-    let beside = reader.and_then(|reader| reader.detail(&entry).ok().flatten());
-    let detail = beside.or_else(|| entry.detail.as_ref().map(|detail| detail.as_str().to_owned()));
-    Some(AuditEntry {
-        id: entry.id?,
-        timestamp: entry.timestamp?,
-        category,
-        action: entry.action,
-        principal: entry.principal,
-        outcome,
-        detail: detail.and_then(|text| serde_json::from_str(&text).ok()),
-        duration_ms: entry.duration_ms,
-    })
+    let beside = reader.and_then(|reader| reader.detail(stored).ok().flatten());
+    if let Some(detail) = beside.and_then(|text| serde_json::from_str(&text).ok()) {
+        entry.detail = Some(detail);
+    }
+    Some(entry)
 }

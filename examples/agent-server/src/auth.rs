@@ -65,13 +65,13 @@ fn same(one: &[u8; 32], other: &[u8; 32]) -> bool {
     std::hint::black_box(differing) == 0
 }
 
-/// Who has asked from where since the start. The first use of a token from an address is worth an entry; that it is used
-/// again and again is in the requests' own.
+/// Who has asked from where since the start. The first use of a token from an address gets an entry of its own; later
+/// uses are in the entries of the requests.
 #[derive(Default)]
 pub(crate) struct Seen(Mutex<HashSet<(Role, Option<IpAddr>)>>);
 
 impl Seen {
-    /// So many are remembered; then they are forgotten, and said anew.
+    /// The most pairs that are remembered. Then all are forgotten, and are recorded again when they come.
     const MOST: usize = 1_024;
 
     fn is_first(&self, role: Role, from: Option<IpAddr>) -> bool {

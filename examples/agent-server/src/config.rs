@@ -17,11 +17,11 @@ use crate::failure::Failure;
 pub(crate) struct Config {
     /// The model that the agents say they are.
     pub(crate) model: String,
-    /// After how long a tool is killed: 10 ms to 60 s.
+    /// After how long a tool is killed: 10 ms to 60 s. Default: 10 s.
     pub(crate) tool_timeout_ms: u64,
-    /// How much of a tool's output is kept: at most 1 MiB.
+    /// How much of a tool's output is kept: at most 1 MiB. Default: 64 KiB.
     pub(crate) output_bytes_max: usize,
-    /// Tools that nobody may run for the time being.
+    /// Tools that are switched off.
     pub(crate) disabled_tools: Vec<String>,
 }
 

@@ -37,7 +37,7 @@ use crate::args::Args;
 /// How long requests that are being served may take to end after a signal.
 const GRACE: Duration = Duration::from_secs(15);
 
-/// After so long without an entry the trail says that it lives.
+/// After this long without an entry, the trail records a heartbeat.
 const HEARTBEAT: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
@@ -82,7 +82,7 @@ async fn serve(trail: &LastingTrail, scratch: &Path, args: &Args) -> Result<(), 
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let service = server.into_make_service_with_connect_info::<SocketAddr>();
     let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
-        // An error would mean that the other end is gone, and so is the server.
+        // An error would mean that the server has ended already.
         let _told: Result<(), _> = stopped.await;
     });
     let mut serving = tokio::spawn(serving.into_future());
@@ -91,7 +91,7 @@ async fn serve(trail: &LastingTrail, scratch: &Path, args: &Args) -> Result<(), 
         _ = terminate.recv() => {}
         ended = &mut serving => return Ok(ended??),
     }
-    // Nobody to tell means that it has ended.
+    // When no receiver is left, the server has ended.
     let _told = stop.send(());
     match tokio::time::timeout(GRACE, serving).await {
         Ok(ended) => Ok(ended??),
@@ -113,7 +113,7 @@ fn router(app: App, audit: AuditLayer) -> Router {
     known.route("/healthz", axum::routing::get(|| async { "ok\n" })).with_state(app).layer(audit)
 }
 
-/// How requests are recorded: with an intent before each, unless told otherwise.
+/// How requests are recorded: with an intent before each, unless `--fail-open` is given.
 fn audit_layer(trail: &LastingTrail, args: &Args) -> Result<AuditLayer, Box<dyn Error>> {
     let mut layer = AuditLayer::new(trail.clone()).service_name("agent-server");
     if !args.fail_open {

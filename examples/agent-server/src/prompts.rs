@@ -12,7 +12,7 @@ use crate::auth::Role;
 use crate::failure::Failure;
 use crate::tools::{Call, Ended};
 
-/// A prompt has so many bytes.
+/// The most bytes of a prompt.
 const PROMPT_BYTES_MAX: usize = 16 << 10;
 
 #[derive(Debug, Deserialize)]

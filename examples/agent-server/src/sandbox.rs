@@ -22,7 +22,7 @@ const TOOLS: &[Tool] = &[
     Tool { name: "wc", options: &["-c", "-l", "-w"] },
 ];
 
-/// So many arguments of so many bytes each.
+/// The most arguments of a call, and the most bytes of each.
 const ARGUMENTS_MAX: usize = 16;
 const ARGUMENT_BYTES_MAX: usize = 4_096;
 
@@ -79,7 +79,7 @@ async fn stays_within(folder: &Path, argument: &str) -> Result<(), String> {
         match tokio::fs::canonicalize(place).await {
             Ok(real) if real.starts_with(&folder) => return Ok(()),
             Ok(_) => return Err(leaves()),
-            // A link that leads nowhere yet would be followed by whoever writes there.
+            // A link that leads nowhere yet would be followed by the program that writes there.
             Err(_) if tokio::fs::symlink_metadata(place).await.is_ok() => return Err(leaves()),
             Err(_) => {}
         }

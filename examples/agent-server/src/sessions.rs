@@ -12,7 +12,7 @@ use crate::app::{App, Inner};
 use crate::auth::Role;
 use crate::failure::Failure;
 
-/// So many sessions there may be.
+/// The most sessions that exist at once.
 const SESSIONS_MAX: usize = 10_000;
 
 /// A session.
@@ -38,11 +38,11 @@ pub(crate) fn routes() -> Router<App> {
         .route("/v1/sessions/{id}", get(load).delete(delete))
 }
 
-/// 128 random bits: an id that nobody guesses.
+/// 128 random bits: an id that cannot be guessed.
 fn new_id() -> Result<String, Failure> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(std::io::Error::other)?;
-    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:032x}", u128::from_be_bytes(random)))
 }
 
 async fn create(

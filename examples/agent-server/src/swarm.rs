@@ -13,7 +13,7 @@ use crate::auth::Role;
 use crate::failure::Failure;
 use crate::prompts;
 
-/// So many personas work at once.
+/// The most personas that work at once.
 const PERSONAS_MAX: usize = 8;
 
 #[derive(Debug, Deserialize)]

@@ -124,7 +124,7 @@ async fn talk(child: &mut Child, input: &str, output_bytes_max: usize) -> std::i
     let mut stdin = child.stdin.take().expect("it is piped");
     let stdout = child.stdout.take().expect("it is piped");
     let feed = async move {
-        // One that does not read its input is no fault.
+        // A tool need not read its input.
         let _unread = stdin.write_all(input.as_bytes()).await;
         drop(stdin);
     };

@@ -24,7 +24,7 @@ pub enum Category {
     Swarm,
     /// Authentication and authorisation.
     Auth,
-    /// Deployment, above all of itself.
+    /// Deployment, above all the program's own.
     K8s,
     /// The sandbox of plugins.
     Sandbox,
@@ -32,7 +32,7 @@ pub enum Category {
     Config,
     /// What happened to the trail itself. Reserved for the engine: [`Entry::check`](super::Entry::check) refuses it.
     Trail,
-    /// A program's own. Make it with [`Category::custom`]; a name that `custom` would refuse is refused when recorded.
+    /// A program's own. Make it with [`Category::custom`]: an entry with a name that `custom` refuses cannot be recorded.
     Custom(Arc<str>),
 }
 
@@ -40,7 +40,7 @@ impl Category {
     /// The most bytes that the name of a program's own category may have.
     pub const NAME_BYTES_MAX: usize = 64;
 
-    /// All that need no name of their own.
+    /// All but the programs' own.
     const KNOWN: [Category; 10] = [
         Category::Api,
         Category::ToolExecution,

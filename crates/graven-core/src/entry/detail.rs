@@ -13,7 +13,7 @@ use super::EntryError;
 use crate::hash::{Hash, sha256};
 use crate::json::{self, Compact, JsonError};
 
-/// So many characters of a caller's own error are shown.
+/// The most characters that are shown of a caller's own error.
 const ERROR_SHOWN: usize = 200;
 
 /// Checked JSON text without whitespace outside its strings.
@@ -82,7 +82,8 @@ impl Detail {
         Detail { kind: Kind::own(compact.names_blob), text: compact.text.into_owned() }
     }
 
-    /// The detail of a line that was read: there, what names a blob is a marker, or it was not written by us.
+    /// The detail of a line that was read. What names a blob there is a marker in our form; otherwise it is `None`, since
+    /// we did not write that line.
     pub(crate) fn read_from_line(self) -> Option<Detail> {
         if self.kind != Kind::Lookalike {
             return Some(self);
@@ -114,7 +115,7 @@ impl Detail {
     }
 }
 
-/// What a caller's own code says of its failure, in one line that is not too long.
+/// The error of a caller's own code, in one line of bounded length.
 fn shown(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let shown =
@@ -135,17 +136,19 @@ impl BlobRef {
     }
 
     /// Reads what [`marker`](BlobRef::marker) writes, and nothing else.
-    fn read(marker: &str) -> Option<BlobRef> {
+    pub(crate) fn read(marker: &str) -> Option<BlobRef> {
         let inner = marker.strip_prefix(r#"{"$blob":{"sha256":""#)?.strip_suffix("}}")?;
-        let (hex, bytes) = inner.split_once(r#"","bytes":"#)?;
-        let blob = BlobRef { sha256: hash_from_hex(hex)?, bytes: bytes.parse().ok()? };
-        (blob.marker() == marker).then_some(blob)
+        let (hex, digits) = inner.split_once(r#"","bytes":"#)?;
+        let bytes = digits.parse().ok()?;
+        // Not `+5` or `05`.
+        let as_written = itoa::Buffer::new().format(bytes) == digits;
+        as_written.then_some(BlobRef { sha256: hash_from_hex(hex)?, bytes })
     }
 }
 
 fn hash_from_hex(hex: &str) -> Option<Hash> {
     let mut bytes = [0; 32];
-    if hex.len() != 64 || !hex.is_ascii() {
+    if hex.len() != 64 || !hex.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
         return None;
     }
     for (place, byte) in bytes.iter_mut().enumerate() {

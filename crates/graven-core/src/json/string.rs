@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::{JsonError, JsonFault};
+use crate::hash::hex_digits;
 
 /// Appends a string with its quotes.
 pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
@@ -21,21 +22,34 @@ pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
 
 #[cold]
 fn write_escape(byte: u8, out: &mut Vec<u8>) {
-    const HEX: [u8; 16] = *b"0123456789abcdef";
-    let short = match byte {
-        b'"' | b'\\' => byte,
-        0x08 => b'b',
-        b'\t' => b't',
-        b'\n' => b'n',
-        0x0c => b'f',
-        b'\r' => b'r',
-        _ => {
+    match short_escape(byte) {
+        Some(letter) => out.extend_from_slice(&[b'\\', letter]),
+        None => {
             out.extend_from_slice(b"\\u00");
-            out.extend_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
-            return;
+            out.extend_from_slice(&hex_digits(byte));
         }
-    };
-    out.extend_from_slice(&[b'\\', short]);
+    }
+}
+
+/// The letter behind the backslash, for the bytes that have an escape of two characters.
+fn short_escape(byte: u8) -> Option<u8> {
+    match byte {
+        b'"' | b'\\' => Some(byte),
+        0x08 => Some(b'b'),
+        b'\t' => Some(b't'),
+        b'\n' => Some(b'n'),
+        0x0c => Some(b'f'),
+        b'\r' => Some(b'r'),
+        _ => None,
+    }
+}
+
+/// How many bytes a character takes in a string.
+pub(crate) fn escaped_bytes(character: char) -> usize {
+    match u8::try_from(character) {
+        Ok(byte) if is_special(byte) => short_escape(byte).map_or(6, |_| 2),
+        _ => character.len_utf8(),
+    }
 }
 
 /// How many bytes from here on stand in a string as they are.

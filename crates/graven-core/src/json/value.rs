@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::cursor::Cursor;
+use super::scan::string_end;
 use super::string::{Raw, unescape};
 use super::{Compact, DEPTH_MAX, JsonError, JsonFault, shown};
 
@@ -148,7 +149,7 @@ fn without_whitespace(text: &str) -> String {
     while let Some(at) = rest.find(['"', ' ', '\t', '\n', '\r']) {
         kept.push_str(&rest[..at]);
         let end = if rest.as_bytes()[at] == b'"' {
-            let end = Raw::read(rest, at + 1).expect("the value was checked").end() + 1;
+            let end = string_end(rest.as_bytes(), at);
             kept.push_str(&rest[at..end]);
             end
         } else {

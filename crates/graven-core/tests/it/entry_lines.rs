@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use graven_core::entry::{Agent, BlobRef, Category, Detail, Entry, EntryError, Outcome, Phase, Source};
+use graven_core::entry::{Agent, BlobRef, Category, Entry, EntryError, Outcome, Phase, Source};
 use graven_core::hash::sha256;
 use graven_core::input::InputError;
 use graven_core::line::LineError;
 use graven_core::tile::ENTRY_BYTES_MAX;
 use proptest::prelude::*;
+
+use crate::any_entry::any_entry;
 
 fn entry() -> Entry {
     let timestamp: DateTime<Utc> = "2026-11-24T03:40:17Z".parse().expect("a time");
@@ -310,48 +312,6 @@ fn whatever_is_changed_is_refused_or_prints_back_the_same() {
         check(&swapped);
     }
     assert!(read > 5_000, "letters within texts may change: {read}");
-}
-
-fn text() -> impl Strategy<Value = String> {
-    prop_oneof![any::<String>(), "[ -~]{0,24}"]
-}
-
-fn any_entry() -> impl Strategy<Value = Entry> {
-    let texts = prop::collection::vec(prop::option::of(text()), 19);
-    let numbers = (prop::option::of(any::<u64>()), prop::option::of(any::<u64>()));
-    let seconds = -62_135_596_800_i64..253_402_300_800;
-    let flags = (any::<bool>(), any::<bool>(), 0_usize..3);
-    let principals = prop::collection::vec(text(), 0..9);
-    ("[ -~]{1,40}", seconds, 0_u32..1_000_000_000, texts, numbers, flags, principals).prop_map(
-        |(id, seconds, nanoseconds, mut texts, numbers, (source, agent, phase), principals)| {
-            let mut text = || texts.pop().expect("nineteen are enough");
-            let mut entry = entry()
-                .id(id)
-                .timestamp(DateTime::from_timestamp(seconds, nanoseconds).expect("a time of these years"));
-            entry.action = text().unwrap_or_default();
-            entry.principal = text();
-            entry.okr_id = text();
-            entry.okr_run_id = text();
-            entry.relay_id = text();
-            entry.session_id = text();
-            entry.trace_id = text();
-            entry.span_id = text();
-            entry.request_id = text();
-            entry.resource = text();
-            entry.source = source
-                .then(|| Box::new(Source { ip: text(), user_agent: text(), service: text(), host: None }));
-            entry.agent =
-                agent.then(|| Box::new(Agent { id: None, instance: text(), model: text(), version: text() }));
-            entry.on_behalf_of = principals;
-            entry.phase = [None, Some(Phase::Intent), Some(Phase::Result)][phase];
-            entry.outcome = if phase == 1 { Outcome::Pending } else { Outcome::Denied };
-            entry.reason = text();
-            entry.intent_id = text();
-            entry.detail = text().map(|text| Detail::from_serialize(&[text]).expect("text is JSON"));
-            (entry.duration_ms, entry.count) = numbers;
-            entry
-        },
-    )
 }
 
 proptest! {

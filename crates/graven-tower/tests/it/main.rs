@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bodies_pass_untouched;
+mod deadline;
 mod every_request_is_recorded;
 mod fail_closed;
 mod grpc;

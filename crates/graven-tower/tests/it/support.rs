@@ -13,17 +13,20 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::deadline::Deadline;
+
 /// A trail in a folder of its own.
 pub(crate) struct Place {
     folder: TempDir,
     pub(crate) trail: Trail,
+    _deadline: Deadline,
 }
 
 impl Place {
     pub(crate) fn new() -> Place {
         let folder = tempfile::tempdir().unwrap();
         let trail = Trail::open(Settings::new(folder.path().join("trail"))).unwrap();
-        Place { folder, trail }
+        Place { folder, trail, _deadline: Deadline::begin() }
     }
 
     /// What was recorded so far, oldest first, as it is stored.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod composing;
+mod deadline;
 mod events;
 mod hostile;
 mod never_waits;

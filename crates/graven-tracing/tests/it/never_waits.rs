@@ -1,15 +1,20 @@
-//! Storage that hangs: the traced thread goes on, unless the layer was told to have it wait.
+//! Storage that hangs: the traced thread goes on, unless the layer was told to have it wait. A trail's own threads never
+//! wait.
 
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use graven::disk::sim::{Op, Step};
-use graven::{Flood, WhenFull};
+use graven::{Category, Entry, Flood, Outcome, WhenFull, on_a_trails_thread};
 use graven_tracing::AuditOnly;
-use tracing::{info, info_span};
+use tracing::{Dispatch, dispatcher, info, info_span};
 use tracing_subscriber::Registry;
 use tracing_subscriber::prelude::*;
 
-use crate::support::World;
+use crate::support::{World, actions, until};
 
 fn syncs_live(step: &Step) -> bool {
     step.op == Op::SyncData && step.is_named("audit.jsonl")
@@ -63,14 +68,55 @@ fn what_a_blocking_layer_has_no_answer_for_is_counted() {
             tracing::subscriber::with_default(subscriber, || info!(target: "audit", "event"));
         });
         gate.reached();
-        while !traced.is_finished() {
+        until(|| {
             world.clock.advance(Duration::from_millis(1));
-            std::thread::yield_now();
-        }
+            traced.is_finished()
+        });
     });
     assert_eq!(counters.unacknowledged(), 1);
     gate.open();
     assert_eq!(world.stored().len(), 1, "it was queued, and is recorded once");
+}
+
+/// A task that says an audit event when it is woken, and then on whose thread that was.
+struct Speaker {
+    dispatch: Dispatch,
+    woken: Sender<bool>,
+}
+
+impl Wake for Speaker {
+    fn wake(self: Arc<Self>) {
+        let ours = on_a_trails_thread();
+        dispatcher::with_default(&self.dispatch, || info!(target: "audit", "woken"));
+        self.woken.send(ours).unwrap();
+    }
+}
+
+#[test]
+fn a_waker_that_speaks_on_a_trails_own_thread_is_not_held_up() {
+    let world = World::new();
+    let layer = world.layer().blocking();
+    let counters = layer.counters();
+    let dispatch = Dispatch::new(Registry::default().with(layer.with_filter(AuditOnly)));
+    let (woken, waking) = mpsc::channel();
+    let waker = Waker::from(Arc::new(Speaker { dispatch, woken }));
+    let gate = world.disk.hold(syncs_live);
+    let mut recording = pin!(world.trail.record(Entry::new(Category::Api, "recorded", Outcome::Success)));
+    assert!(recording.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    gate.reached();
+    gate.open();
+    let mut ours = None;
+    until(|| {
+        ours = waking.try_recv().ok();
+        if ours.is_none() {
+            // Were it to wait for its own thread, this would end that, and be counted.
+            world.clock.advance(Duration::from_millis(1));
+        }
+        ours.is_some()
+    });
+    assert_eq!(ours, Some(true), "woken by the thread that writes");
+    assert_eq!(counters.unacknowledged(), 0);
+    assert_eq!(actions(&world.stored()), ["recorded", "woken"]);
 }
 
 #[test]

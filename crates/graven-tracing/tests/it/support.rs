@@ -1,6 +1,8 @@
 //! A trail on a simulated disk, and a subscriber that records in it.
 
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use graven::clock::sim::SimClock;
 use graven::disk::sim::SimDisk;
@@ -11,11 +13,14 @@ use tracing::Dispatch;
 use tracing_subscriber::Registry;
 use tracing_subscriber::prelude::*;
 
+use crate::deadline::Deadline;
+
 /// What a test works with.
 pub(crate) struct World {
     pub(crate) disk: SimDisk,
     pub(crate) clock: SimClock,
     pub(crate) trail: Trail,
+    _deadline: Deadline,
 }
 
 impl World {
@@ -27,7 +32,7 @@ impl World {
         let (disk, clock) = (SimDisk::new(), SimClock::new(2));
         let machine = Machine { disk: Arc::new(disk.clone()), clock: Arc::new(clock.clone()) };
         let trail = Trail::open_on(change(Settings::new("/t")), machine).unwrap();
-        World { disk, clock, trail }
+        World { disk, clock, trail, _deadline: Deadline::begin() }
     }
 
     /// A layer that measures with the trail's clock.
@@ -48,6 +53,13 @@ impl World {
         self.trail.flush_blocking().unwrap();
         let entries = self.trail.entries(..).unwrap().map(|record| record.unwrap().entry().unwrap());
         entries.filter(|entry| entry.category != Category::Trail).collect()
+    }
+}
+
+/// Looks again until it is so; the world's deadline ends that.
+pub(crate) fn until(mut is_so: impl FnMut() -> bool) {
+    while !is_so() {
+        thread::sleep(Duration::from_millis(1));
     }
 }
 

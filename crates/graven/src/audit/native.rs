@@ -70,21 +70,44 @@ pub(super) fn redact(redactor: &Redactor, given: &mut AuditEntry) {
     }
 }
 
-/// The contract's entry, and where its detail is when that is kept beside the log; `None` when the contract has no
-/// word for the category or the outcome. What else the contract has no field for is left out.
-pub(super) fn audit_entry(native: Entry) -> Option<(AuditEntry, Option<BlobRef>)> {
+impl AuditEntry {
+    /// The contract's entry that says the same as a trail's; `None` when the contract has no word for its category or
+    /// outcome, or it has no id or time. Fields that the contract does not have are left out.
+    ///
+    /// When the detail is stored beside the log, this has the marker that stands in the line. What
+    /// [`Reader::detail`](crate::reader::Reader::detail) gives belongs in its place.
+    ///
+    /// ```
+    /// use graven::audit::{AuditCategory, AuditEntry};
+    /// use graven::{Category, Entry, Outcome};
+    ///
+    /// let time = "2026-01-31T23:59:59Z".parse().unwrap();
+    /// let entry = Entry::new(Category::Auth, "login", Outcome::Denied).id("1").timestamp(time);
+    /// let contract = AuditEntry::from_entry(&entry).expect("the contract has words for all of it");
+    /// assert_eq!((contract.category, contract.action.as_str()), (AuditCategory::Auth, "login"));
+    ///
+    /// // The contract has no word for an intent.
+    /// let intent = Entry::intent(Category::Auth, "login").id("1").timestamp(time);
+    /// assert!(AuditEntry::from_entry(&intent).is_none());
+    /// ```
+    pub fn from_entry(entry: &Entry) -> Option<AuditEntry> {
+        Some(AuditEntry {
+            id: entry.id.clone()?,
+            timestamp: entry.timestamp?,
+            category: audit_category(entry.category.as_str())?,
+            action: entry.action.clone(),
+            principal: entry.principal.clone(),
+            outcome: audit_outcome(entry.outcome)?,
+            detail: entry.detail.as_ref().map(|detail| value(detail.as_str())),
+            duration_ms: entry.duration_ms,
+        })
+    }
+}
+
+/// The contract's entry, and which blob its detail is in, if it is in one.
+pub(super) fn audit_entry(native: &Entry) -> Option<(AuditEntry, Option<BlobRef>)> {
     let blob = native.detail.as_ref().and_then(|detail| detail.blob());
-    let entry = AuditEntry {
-        id: native.id?,
-        timestamp: native.timestamp?,
-        category: audit_category(native.category.as_str().as_bytes())?,
-        action: native.action,
-        principal: native.principal,
-        outcome: audit_outcome(native.outcome.as_str().as_bytes())?,
-        detail: native.detail.map(|detail| value(detail.as_str())),
-        duration_ms: native.duration_ms,
-    };
-    Some((entry, blob))
+    Some((AuditEntry::from_entry(native)?, blob))
 }
 
 /// A detail as a value; as its text when a number in it is too large for one.
@@ -93,28 +116,28 @@ pub(super) fn value(json: &str) -> Value {
 }
 
 /// The contract's category of this name.
-pub(super) fn audit_category(name: &[u8]) -> Option<AuditCategory> {
+pub(super) fn audit_category(name: &str) -> Option<AuditCategory> {
     Some(match name {
-        b"api" => AuditCategory::Api,
-        b"tool_execution" => AuditCategory::ToolExecution,
-        b"session" => AuditCategory::Session,
-        b"cognition" => AuditCategory::Cognition,
-        b"swarm" => AuditCategory::Swarm,
-        b"auth" => AuditCategory::Auth,
-        b"k8s" => AuditCategory::K8s,
-        b"sandbox" => AuditCategory::Sandbox,
-        b"config" => AuditCategory::Config,
+        "api" => AuditCategory::Api,
+        "tool_execution" => AuditCategory::ToolExecution,
+        "session" => AuditCategory::Session,
+        "cognition" => AuditCategory::Cognition,
+        "swarm" => AuditCategory::Swarm,
+        "auth" => AuditCategory::Auth,
+        "k8s" => AuditCategory::K8s,
+        "sandbox" => AuditCategory::Sandbox,
+        "config" => AuditCategory::Config,
         _ => return None,
     })
 }
 
-/// The contract's outcome of this name.
-pub(super) fn audit_outcome(name: &[u8]) -> Option<AuditOutcome> {
-    Some(match name {
-        b"success" => AuditOutcome::Success,
-        b"failure" => AuditOutcome::Failure,
-        b"denied" => AuditOutcome::Denied,
-        _ => return None,
+/// The contract's outcome. It has none for an intent.
+pub(super) fn audit_outcome(outcome: Outcome) -> Option<AuditOutcome> {
+    Some(match outcome {
+        Outcome::Success => AuditOutcome::Success,
+        Outcome::Failure => AuditOutcome::Failure,
+        Outcome::Denied => AuditOutcome::Denied,
+        Outcome::Pending => return None,
     })
 }
 

@@ -6,11 +6,12 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use graven_core::entry::{BlobRef, Entry};
+use graven_core::line::glance::Glance;
 
 use super::native::{audit_category, audit_entry, audit_outcome};
 use super::unwritten::Told;
 use super::{AuditCategory, AuditEntry};
-use crate::engine::ring::{Snapshot, category_of};
+use crate::engine::ring::Snapshot;
 use crate::error::Error;
 use crate::files::layout::Layout;
 use crate::reader::Reader;
@@ -69,7 +70,8 @@ impl Kept {
     /// was not told, [`settle`](Kept::settle) finds out. One that has to leave before that comes back as lost.
     pub(super) fn add_uncertain(&self, entry: AuditEntry, from: u64, told: Told) -> Option<AuditCategory> {
         let line = serde_json::to_vec(&entry).expect("an entry is plain data");
-        let beginning = beginning(&line).expect("its line has a category").to_vec();
+        let seen = Glance::at(&line).expect("the contract's line begins as ours do");
+        let beginning = seen.beginning().to_vec();
         self.push(Unrecorded {
             entry,
             perhaps: Some(Perhaps { beginning, from, unsettled: told == Told::No }),
@@ -101,7 +103,7 @@ impl Kept {
         let mut recorded = HashSet::new();
         for record in Reader::open_on(machine, layout.clone())?.entries(from..)? {
             let line = record?.line;
-            recorded.extend(beginning(&line).and_then(|beginning| wanted.take(beginning)));
+            recorded.extend(Glance::at(&line).and_then(|seen| wanted.take(seen.beginning())));
         }
         let mut lost = Vec::new();
         self.entries().retain_mut(|unrecorded| {
@@ -177,31 +179,18 @@ fn recorded<'a>(kept: &VecDeque<Unrecorded>, snapshot: &'a Snapshot) -> HashSet<
     if kept.iter().all(|unrecorded| unrecorded.perhaps.is_none()) {
         return HashSet::new();
     }
-    snapshot.lines().filter_map(beginning).collect()
-}
-
-/// A line up to its category: its id and its time, by which an entry is told from others.
-fn beginning(line: &[u8]) -> Option<&[u8]> {
-    memchr::memmem::find(line, br#"","category":""#).map(|end| &line[..end])
+    snapshot.lines().filter_map(|line| Glance::at(line).map(Glance::beginning)).collect()
 }
 
 /// The category of a stored line, if the contract has a word for it and for the outcome.
 fn category_said(line: &[u8]) -> Option<AuditCategory> {
-    audit_outcome(outcome_of(line)?)?;
-    audit_category(category_of(line)?)
-}
-
-/// The outcome of a stored line, without reading the rest. Inside a string a quote is always escaped, and before
-/// `detail` no object comes, so the first `,"outcome":"` is the key.
-fn outcome_of(line: &[u8]) -> Option<&[u8]> {
-    const KEY: &[u8] = br#","outcome":""#;
-    let start = memchr::memmem::find(line, KEY)? + KEY.len();
-    let end = memchr::memchr(b'"', &line[start..])?;
-    Some(&line[start..start + end])
+    let seen = Glance::at(line)?;
+    audit_outcome(seen.outcome()?)?;
+    audit_category(seen.category())
 }
 
 fn read(line: &[u8]) -> Option<Found> {
-    let (entry, blob) = audit_entry(Entry::from_line(line).ok()?)?;
+    let (entry, blob) = audit_entry(&Entry::from_line(line).ok()?)?;
     Some(Found { entry, blob })
 }
 

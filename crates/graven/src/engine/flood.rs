@@ -32,8 +32,6 @@ use crate::settings::flood::Flood;
 use kind::Kind;
 use kinds::{Kinds, Repeats};
 
-pub(crate) use kind::count_of;
-
 /// How a count gets into the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Push {

@@ -4,10 +4,11 @@
 //! [`Settings::heartbeat`](crate::Settings::heartbeat) asks for them. With them, an opening without a closing before
 //! the next one is a run that ended without a word, and with a heartbeat, silence is visible.
 
+use graven_core::entry::system_actions;
 use serde_json::json;
 
 use super::shared::Engine;
-use crate::engine::system_entries::{self, SystemLine, system_line};
+use crate::engine::system_entries::{SystemLine, system_line};
 use crate::seam::clock::milliseconds;
 
 impl Engine {
@@ -19,7 +20,7 @@ impl Engine {
             && self.queue.unanswered().is_empty()
         {
             let line =
-                system_line(clock, system_entries::HEARTBEAT, &json!({"interval_ms": milliseconds(every)}));
+                system_line(clock, system_actions::HEARTBEAT, &json!({"interval_ms": milliseconds(every)}));
             // An ended trail has no pulse.
             let _ended = self.queue.push_system(&mut line.to_queue());
         }
@@ -32,7 +33,7 @@ impl Engine {
         let last = self
             .settings
             .life_signs
-            .then(|| system_line(&*self.machine.clock, system_entries::CLOSED, &json!({})));
+            .then(|| system_line(&*self.machine.clock, system_actions::CLOSED, &json!({})));
         self.queue.close(last.as_ref().map(SystemLine::to_queue).as_mut());
     }
 }

@@ -10,11 +10,10 @@ use std::task::Waker;
 
 use graven_core::entry::Blob;
 use graven_core::hash::Hash;
+use graven_core::line::glance::Glance;
 
 use crate::engine::completion::{Completion, Slot, wake};
 use crate::engine::counters::Lost;
-use crate::engine::flood::count_of;
-use crate::engine::ring::category_of;
 use crate::error::{Error, ErrorKind};
 use crate::files::bounds::GROUP_BYTES_MAX;
 
@@ -49,8 +48,8 @@ impl Group {
             let place = at as usize;
             let start = if place == 0 { 0 } else { self.ends[place - 1] as usize };
             let line = &self.lines[start..self.ends[place] as usize - 1];
-            let category = String::from_utf8_lossy(category_of(line).expect("every line has one"));
-            (self.first + u64::from(at), category.into_owned(), count_of(line))
+            let seen = Glance::at(line).expect("the queue holds lines of entries");
+            (self.first + u64::from(at), seen.category().to_owned(), seen.count().unwrap_or(1))
         })
     }
 

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use graven_core::entry::{Category, Entry};
+use graven_core::line::glance::Glance;
 
 /// The newest lines of a trail.
 #[derive(Debug)]
@@ -81,7 +82,8 @@ impl Snapshot {
 
     /// The newest entries of a category, newest first.
     pub(crate) fn newest_of(&self, category: &Category, limit: usize) -> Vec<Entry> {
-        let lines = self.lines().filter(|line| category_of(line) == Some(category.as_str().as_bytes()));
+        let is_of = |line: &&[u8]| Glance::at(line).is_some_and(|seen| seen.category() == category.as_str());
+        let lines = self.lines().filter(is_of);
         lines.take(limit).filter_map(read).collect()
     }
 
@@ -100,13 +102,4 @@ impl Snapshot {
 /// a hand has made unreadable since is left to `verify`.
 fn read(line: &[u8]) -> Option<Entry> {
     Entry::from_line(line).ok()
-}
-
-/// The category of a stored line, without reading the rest. Inside a string a quote is always escaped, so the first
-/// `","category":"` is the key.
-pub(crate) fn category_of(line: &[u8]) -> Option<&[u8]> {
-    const KEY: &[u8] = br#"","category":""#;
-    let start = memchr::memmem::find(line, KEY)? + KEY.len();
-    let end = memchr::memchr(b'"', &line[start..])?;
-    Some(&line[start..start + end])
 }

@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use graven_core::entry::system_actions;
+
 use super::alive::Alive;
 use super::counters::{Counters, Lost};
 use super::flood::gate::Floodgate;
@@ -19,7 +21,7 @@ use super::pulse::Pulse;
 use super::queue::{Line, Queue};
 use super::ring::Ring;
 use super::seal::Seal;
-use super::system_entries::{self, system_line};
+use super::system_entries::system_line;
 use super::watchdog::Watchdog;
 use crate::error::Error;
 use crate::files::layout::Layout;
@@ -104,7 +106,7 @@ impl Engine {
         self.lost.announce(|losses| {
             let total: u64 = losses.values().sum();
             let detail = serde_json::json!({"dropped": total, "categories": losses});
-            let line = system_line(&*self.machine.clock, system_entries::GAP, &detail);
+            let line = system_line(&*self.machine.clock, system_actions::GAP, &detail);
             let place =
                 self.queue.push_system(&mut Line { bytes: &line.bytes, hash: line.hash, blob: None })?;
             Ok::<u64, Error>(place.index)

@@ -7,24 +7,6 @@ use serde::Serialize;
 use super::queue::Line;
 use crate::seam::clock::{Clock, id_at};
 
-/// Entries were dropped: how many, by category.
-pub(crate) const GAP: &str = "trail.gap";
-/// The trail was opened after a crash: what was cut, and which entries had not been sealed.
-pub(crate) const RECOVERED: &str = "trail.recovered";
-/// A file that was not ours stood where the live file belongs, and was moved aside.
-pub(crate) const ADOPTED: &str = "trail.adopted";
-/// An operator had the trail repaired: what was wrong, and where the cut bytes are.
-pub(crate) const REPAIRED: &str = "trail.repaired";
-
-/// The settings that the trail remembers are different from those of the last opening.
-pub(crate) const SETTINGS: &str = "trail.settings";
-/// The trail was opened.
-pub(crate) const OPENED: &str = "trail.opened";
-/// The trail was closed.
-pub(crate) const CLOSED: &str = "trail.closed";
-/// Nothing was recorded for a while, and the trail lives.
-pub(crate) const HEARTBEAT: &str = "trail.heartbeat";
-
 /// The finished line of a system entry.
 #[derive(Debug)]
 pub(crate) struct SystemLine {

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use graven_core::entry::{BlobRef, Entry};
+use graven_core::entry::BlobRef;
 use graven_core::hash::Hash;
+use graven_core::line::glance::{BLOB_KEY, Glance};
 use graven_core::verdict::Verdict;
 use memchr::memmem::Finder;
 use sha2::{Digest, Sha256};
@@ -14,10 +15,7 @@ use crate::files::durable;
 use crate::files::layout::Layout;
 use crate::seam::disk::{Disk, Open};
 
-/// What a line that names a blob contains. A line may contain it and name none; so each is parsed.
-const MARKER: &[u8] = br#""detail":{"$blob":"#;
-
-/// So many answers are remembered; past that a blob named again is read again.
+/// The most answers that are remembered. Past that, a blob that is named again is read again.
 const REMEMBERED_MAX: usize = 100_000;
 
 /// Checks blobs, each of them once.
@@ -39,7 +37,7 @@ pub(super) struct Problem {
 
 impl Blobs {
     pub(super) fn new(disk: Arc<dyn Disk>, layout: Layout) -> Blobs {
-        Blobs { disk, layout, finder: Finder::new(MARKER), checked: Mutex::default() }
+        Blobs { disk, layout, finder: Finder::new(BLOB_KEY), checked: Mutex::default() }
     }
 
     /// Where in these bytes lines may name a blob.
@@ -49,8 +47,7 @@ impl Blobs {
 
     /// Checks the blob that a line names, if it names one.
     pub(super) fn check_line(&self, line: &[u8]) -> io::Result<Option<Problem>> {
-        let blob = Entry::from_line(line).ok().and_then(|entry| entry.detail?.blob());
-        match blob {
+        match Glance::at(line).and_then(Glance::blob) {
             Some(blob) => self.check(&blob),
             None => Ok(None),
         }

@@ -1,8 +1,9 @@
 //! What an opening records about itself: settings that differ from those of the last opening, and that it took place.
 
+use graven_core::entry::system_actions;
 use serde_json::json;
 
-use crate::engine::system_entries::{self, SystemLine, system_line};
+use crate::engine::system_entries::{SystemLine, system_line};
 use crate::files::meta::Meta;
 use crate::open::persisted_settings::PersistedSettings;
 use crate::seam::clock::Clock;
@@ -17,11 +18,11 @@ pub(super) fn opening(
     meta: &Meta,
 ) -> Vec<SystemLine> {
     let changed =
-        now.changes_since(before).map(|changes| system_line(clock, system_entries::SETTINGS, &changes));
+        now.changes_since(before).map(|changes| system_line(clock, system_actions::SETTINGS, &changes));
     let opened = settings.life_signs.then(|| {
         let detail =
             json!({"version": env!("CARGO_PKG_VERSION"), "key": meta.key.to_string(), "settings": now});
-        system_line(clock, system_entries::OPENED, &detail)
+        system_line(clock, system_actions::OPENED, &detail)
     });
     changed.into_iter().chain(opened).collect()
 }

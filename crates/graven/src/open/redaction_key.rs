@@ -6,6 +6,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use graven_core::hash::hex;
+
 use crate::error::{Error, ErrorKind};
 use crate::files::durable;
 use crate::files::layout::Layout;
@@ -64,9 +66,8 @@ fn make(machine: &Machine, path: &Path) -> Result<[u8; 32], Error> {
         .secret()
         .map_err(|source| unavailable("no randomness for the redaction key", source))?;
     let disk = &*machine.disk;
-    let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
     durable::create_dir(disk, durable::parent(path))
-        .and_then(|()| durable::replace(disk, path, format!("{hex}\n").as_bytes()))
+        .and_then(|()| durable::replace(disk, path, format!("{}\n", hex(&secret)).as_bytes()))
         .map_err(|source| unavailable("cannot write the redaction key", source))?;
     Ok(secret)
 }

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
+use graven_core::entry::system_actions;
+
 use crate::engine::counters::Lost;
 use crate::engine::held::Lock;
 use crate::engine::queue::Place;
 use crate::engine::ready::{Ready, Recovered};
 use crate::engine::shared::Engine;
-use crate::engine::system_entries::{self, SystemLine, system_line};
+use crate::engine::system_entries::{SystemLine, system_line};
 use crate::error::{Error, ErrorKind};
 use crate::files::durable;
 use crate::files::layout::Layout;
@@ -147,8 +149,8 @@ fn what_happened(
     mode: Mode,
 ) -> Vec<SystemLine> {
     let clock = &*machine.clock;
-    let action = if mode == Mode::Repair { system_entries::REPAIRED } else { system_entries::RECOVERED };
-    let adopted = adopted.map(|adopted| system_line(clock, system_entries::ADOPTED, &adopted));
+    let action = if mode == Mode::Repair { system_actions::REPAIRED } else { system_actions::RECOVERED };
+    let adopted = adopted.map(|adopted| system_line(clock, system_actions::ADOPTED, &adopted));
     let mended = recovered
         .mended
         .take_if(|mended| mode == Mode::Repair || !mended.is_empty())

@@ -1,11 +1,12 @@
 //! Finds an entry by its id: from the newest segment back, without reading a line as JSON.
 //!
-//! The id is the first key of a line, and its value has one written form, so a line with that id begins with bytes
-//! that we know; and a line begins after a newline, which no line contains.
+//! A line with that id begins with bytes that are known ([`beginning_with_id`]), and it begins after a newline, which no
+//! line contains.
 
 use std::io;
 use std::sync::Arc;
 
+use graven_core::line::glance::beginning_with_id;
 use memchr::memmem::Finder;
 use memchr::memrchr;
 
@@ -21,15 +22,13 @@ const CHUNK_BYTES: u64 = 1 << 20;
 
 /// The newest entry with an id.
 pub(super) fn newest(reader: &Reader, id: &str) -> Result<Option<Record>, Error> {
-    let id = serde_json::to_string(id).expect("a string is always JSON");
-    let begin = format!("\n{{\"id\":{id},");
+    let begin = [b"\n", &*beginning_with_id(id)].concat();
     let segments = reader.segments()?;
     for part in segments.parts.iter().rev() {
         let Some(file) = reader.open_part(part)? else {
             continue;
         };
-        let found = last_line_beginning(&file, begin.as_bytes())
-            .map_err(|error| cannot("read", &part.path, error))?;
+        let found = last_line_beginning(&file, &begin).map_err(|error| cannot("read", &part.path, error))?;
         if let Some(offset) = found {
             return record_at(reader, part, file, offset);
         }

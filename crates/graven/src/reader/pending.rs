@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use graven_core::entry::{Category, Entry, Phase};
-use memchr::memmem::Finder;
+use graven_core::line::glance::Glance;
 use serde::{Serialize, Serializer};
 
 use super::Reader;
@@ -56,8 +56,6 @@ impl Reader {
     /// # Errors
     /// `Data` when an intent or a result cannot be read.
     pub fn pending(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<Pending>, Error> {
-        // Both `"phase":"intent"` and `"intent_id":` begin so; most lines have neither and are not parsed.
-        let mark = Finder::new(b"\"intent");
         let mut open: HashMap<String, Vec<u64>> = HashMap::new();
         let mut behind = 0_u64;
         let mut entries = self.entries(..)?;
@@ -66,7 +64,8 @@ impl Reader {
             if behind.is_multiple_of(PROGRESS_ENTRIES) {
                 progress(behind);
             }
-            if mark.find(line).is_none() {
+            // Most lines have no phase, and are not read any further.
+            if Glance::at(line).is_some_and(|seen| seen.phase().is_none()) {
                 continue;
             }
             let entry = Entry::from_line(line).map_err(|error| unreadable(index, error))?;

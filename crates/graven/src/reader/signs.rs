@@ -3,14 +3,11 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use graven_core::entry::Entry;
-use memchr::memmem::Finder;
+use graven_core::entry::{Category, Entry, system_actions};
+use graven_core::line::glance::Glance;
 use serde::{Deserialize, Serialize};
 
-use super::stats::value_after;
-use crate::engine::system_entries;
-
-/// So many silences are named; the others are counted.
+/// The most silences that are named. The others are only counted.
 const SILENCES_NAMED: usize = 100;
 
 /// What the entries of the category `trail` say about how the trail was kept.
@@ -58,7 +55,6 @@ pub struct Silence {
 /// Reads along.
 pub(super) struct Listener {
     signs: LifeSigns,
-    timestamp: Finder<'static>,
     /// Whether the last opening is not closed.
     open: bool,
     /// How much silence is normal, while there is a heartbeat.
@@ -84,20 +80,14 @@ struct Settings {
 
 impl Listener {
     pub(super) fn new() -> Listener {
-        Listener {
-            signs: LifeSigns::default(),
-            timestamp: Finder::new(b",\"timestamp\":\""),
-            open: false,
-            quiet_max: None,
-            latest: None,
-            previous: 0,
-        }
+        Listener { signs: LifeSigns::default(), open: false, quiet_max: None, latest: None, previous: 0 }
     }
 
-    /// Hears one line; `own` says that it is of the category `trail`.
-    pub(super) fn hear(&mut self, index: u64, line: &[u8], own: bool) {
+    /// Hears one line, and what a glance at it says.
+    pub(super) fn hear(&mut self, index: u64, line: &[u8], seen: Option<Glance<'_>>) {
+        let own = seen.is_some_and(|seen| seen.category() == Category::Trail.as_str());
         if let Some(quiet_max) = self.quiet_max
-            && let Some(time) = self.time_of(line)
+            && let Some(time) = seen.and_then(Glance::timestamp)
         {
             self.hear_time(time, quiet_max, own);
         }
@@ -140,7 +130,7 @@ impl Listener {
         let detail: Detail = serde_json::from_str(detail).unwrap_or_default();
         let signs = &mut self.signs;
         match entry.action.as_str() {
-            system_entries::OPENED => {
+            system_actions::OPENED => {
                 signs.opened += 1;
                 signs.unfinished += u64::from(self.open);
                 signs.heartbeat_ms = detail.settings.heartbeat_ms;
@@ -151,14 +141,14 @@ impl Listener {
                 });
                 self.latest = entry.timestamp;
             }
-            system_entries::CLOSED => {
+            system_actions::CLOSED => {
                 signs.closed += 1;
                 (self.open, self.quiet_max) = (false, None);
             }
-            system_entries::RECOVERED => signs.recovered += 1,
-            system_entries::SETTINGS => signs.settings_changed += 1,
-            system_entries::HEARTBEAT => signs.heartbeats += 1,
-            system_entries::GAP => {
+            system_actions::RECOVERED => signs.recovered += 1,
+            system_actions::SETTINGS => signs.settings_changed += 1,
+            system_actions::HEARTBEAT => signs.heartbeats += 1,
+            system_actions::GAP => {
                 signs.gaps += 1;
                 for (category, count) in detail.categories {
                     *signs.dropped.entry(category).or_default() += count;
@@ -166,10 +156,5 @@ impl Listener {
             }
             _ => {}
         }
-    }
-
-    fn time_of(&self, line: &[u8]) -> Option<DateTime<Utc>> {
-        let (time, _) = value_after(&self.timestamp, line)?;
-        str::from_utf8(time).ok()?.parse().ok()
     }
 }

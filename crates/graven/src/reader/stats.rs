@@ -5,8 +5,7 @@ use std::io;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use memchr::memchr;
-use memchr::memmem::Finder;
+use graven_core::line::glance::Glance;
 use serde::Serialize;
 
 use super::signs::{LifeSigns, Listener};
@@ -106,7 +105,6 @@ impl Reader {
     pub fn tally(&self, progress: &mut dyn FnMut(u64)) -> Result<Tally, Error> {
         /// How often progress is told.
         const PROGRESS_ENTRIES: u64 = 65_536;
-        let find = KindFinder::new();
         let mut tally = Tally::default();
         let mut listener = Listener::new();
         let mut entries = self.entries(..)?;
@@ -115,14 +113,14 @@ impl Reader {
             if tally.entries.is_multiple_of(PROGRESS_ENTRIES) {
                 progress(tally.entries);
             }
-            let kind = find.kind(line);
-            listener.hear(index, line, kind.is_some_and(|(category, _)| category == "trail"));
-            match kind {
+            let seen = Glance::at(line);
+            match seen.and_then(|seen| Some((seen.category(), seen.outcome()?))) {
                 Some((category, outcome)) => {
-                    *slot(slot(&mut tally.categories, category), outcome) += 1;
+                    *slot(slot(&mut tally.categories, category), outcome.as_str()) += 1;
                 }
                 None => tally.unreadable += 1,
             }
+            listener.hear(index, line, seen);
         }
         tally.life = listener.finish();
         Ok(tally)
@@ -151,31 +149,4 @@ fn slot<'a, T: Default>(map: &'a mut BTreeMap<String, T>, name: &str) -> &'a mut
         map.insert(name.to_owned(), T::default());
     }
     map.get_mut(name).expect("it was just made")
-}
-
-/// Finds category and outcome in a line without reading the rest of it.
-///
-/// Both stand before `detail`, at the top level, and behind strings only; within a string each quote is escaped, so
-/// the first `,"category":"` of a line is the key itself.
-struct KindFinder {
-    category: Finder<'static>,
-    outcome: Finder<'static>,
-}
-
-impl KindFinder {
-    fn new() -> KindFinder {
-        KindFinder { category: Finder::new(b",\"category\":\""), outcome: Finder::new(b",\"outcome\":\"") }
-    }
-
-    fn kind<'a>(&self, line: &'a [u8]) -> Option<(&'a str, &'a str)> {
-        let (category, rest) = value_after(&self.category, line)?;
-        let (outcome, _) = value_after(&self.outcome, rest)?;
-        Some((str::from_utf8(category).ok()?, str::from_utf8(outcome).ok()?))
-    }
-}
-
-/// The string after a key, and what follows it. The values looked for have no escapes.
-pub(super) fn value_after<'a>(key: &Finder<'static>, line: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let rest = &line[key.find(line)? + key.needle().len()..];
-    Some(rest.split_at(memchr(b'"', rest)?))
 }

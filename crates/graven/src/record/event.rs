@@ -6,6 +6,9 @@ use std::fmt::Debug;
 use graven_core::entry::{Category, Entry, Outcome};
 use tracing::Level;
 
+/// The target of the event. Programs filter by it, so it stays the same when this file moves.
+const TARGET: &str = "graven::event";
+
 thread_local! {
     /// Whether this thread must not speak now.
     static SILENT: Cell<bool> = const { Cell::new(false) };
@@ -53,7 +56,7 @@ pub(crate) struct Event {
 impl Event {
     /// What to say about an entry once it is durable.
     pub(crate) fn of(entry: &Entry) -> Option<Box<Event>> {
-        (are_wanted() && tracing::enabled!(Level::INFO)).then(|| {
+        (are_wanted() && tracing::enabled!(target: TARGET, Level::INFO)).then(|| {
             Box::new(Event {
                 category: entry.category.clone(),
                 action: entry.action.clone(),
@@ -78,6 +81,7 @@ pub(crate) fn emit(
     principal: Option<&str>,
 ) {
     tracing::info!(
+        target: TARGET,
         audit_id = %id,
         category = ?category,
         action = %action,

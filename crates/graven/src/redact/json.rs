@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use graven_core::json::scan::{scalar_end, skip_blanks, string_end, value_end};
+
 use super::command::{Form, Line};
 use super::inner::{Finding, Inner};
 use super::names::{self, Kind, Named};
@@ -67,7 +69,7 @@ impl<'a> Walk<'a> {
             named_path: explain || redactor.has_exempt_fields(),
             work: 0,
         };
-        walk.blanks();
+        walk.pass(skip_blanks);
         walk.value();
         let text = (!walk.edits.is_empty()).then(|| walk.rewritten());
         Walked { text, findings: walk.findings, work: walk.work + walk.at }
@@ -90,18 +92,12 @@ impl<'a> Walk<'a> {
         self.text.as_bytes()
     }
 
-    fn blanks(&mut self) {
-        while matches!(self.bytes().get(self.at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
-        }
-    }
-
     /// Moves over this byte, if it stands here, and over what blanks are around it.
     fn take(&mut self, byte: u8) -> bool {
-        self.blanks();
+        self.pass(skip_blanks);
         let here = self.bytes().get(self.at) == Some(&byte);
         self.at += usize::from(here);
-        self.blanks();
+        self.pass(skip_blanks);
         here
     }
 
@@ -110,11 +106,11 @@ impl<'a> Walk<'a> {
             Some(b'{') => self.object(),
             Some(b'[') => self.array(),
             Some(b'"') => {
-                let (start, end) = self.string();
+                let (start, end) = self.pass(string_end);
                 self.look_at_string(start, end);
             }
             _ => {
-                let (start, end) = self.scalar();
+                let (start, end) = self.pass(scalar_end);
                 let number = &self.bytes()[start..end];
                 let digits = number.len() >= 13 && number.iter().all(u8::is_ascii_digit);
                 if digits && card::is_card(number) && !self.redactor.rules.is_exempt(CARD) {
@@ -124,52 +120,11 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Moves over a string; its place, quotes included.
-    fn string(&mut self) -> (usize, usize) {
+    /// Moves to the end that one of the functions of `scan` finds; what it moved over.
+    fn pass(&mut self, end: impl Fn(&[u8], usize) -> usize) -> (usize, usize) {
         let start = self.at;
-        self.at += 1;
-        loop {
-            let found = memchr::memchr2(b'"', b'\\', &self.bytes()[self.at..]).expect("the text was checked");
-            self.at += found;
-            if self.bytes()[self.at] == b'"' {
-                self.at += 1;
-                return (start, self.at);
-            }
-            self.at += 2;
-        }
-    }
-
-    /// Moves over a number or a word.
-    fn scalar(&mut self) -> (usize, usize) {
-        let start = self.at;
-        let rest = &self.bytes()[start..];
-        let is_end = |byte: &u8| matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r');
-        self.at += rest.iter().position(is_end).unwrap_or(rest.len());
+        self.at = end(self.bytes(), start);
         (start, self.at)
-    }
-
-    /// Moves over a value of any kind.
-    fn skip(&mut self) -> (usize, usize) {
-        let start = self.at;
-        let mut depth = 0;
-        loop {
-            match self.bytes()[self.at] {
-                b'"' => drop(self.string()),
-                b'{' | b'[' => {
-                    depth += 1;
-                    self.at += 1;
-                }
-                b'}' | b']' => {
-                    depth -= 1;
-                    self.at += 1;
-                }
-                b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' => self.at += 1,
-                _ => drop(self.scalar()),
-            }
-            if depth == 0 {
-                return (start, self.at);
-            }
-        }
     }
 
     fn object(&mut self) {
@@ -180,16 +135,16 @@ impl<'a> Walk<'a> {
         let mut named = None;
         let mut value_at = None;
         loop {
-            let (start, end) = self.string();
+            let (start, end) = self.pass(string_end);
             let key = said(&self.text[start..end]);
             self.look_at_string(start, end);
             self.take(b':');
             let outside = self.enter(&key);
             let from = self.at;
             if self.redactor.is_exempt_field(&self.path) {
-                self.skip();
+                self.pass(value_end);
             } else if let Some(secret) = self.name_of_secret(&key) {
-                let (start, end) = self.skip();
+                let (start, end) = self.pass(value_end);
                 self.look_at_secret(secret, start, end);
             } else {
                 self.value();
@@ -249,7 +204,7 @@ impl<'a> Walk<'a> {
         loop {
             let start = self.at;
             if self.bytes()[start] == b'"' {
-                let (start, end) = self.string();
+                let (start, end) = self.pass(string_end);
                 let text = said(&self.text[start..end]);
                 next = self.element(start, end, &text, &line, next);
                 line.push(&text);

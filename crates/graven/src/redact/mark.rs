@@ -3,6 +3,7 @@
 //! The digits are the first 48 bits of an HMAC-SHA-256 of the secret under the trail's own key: equal secrets of one
 //! trail have equal marks, and without the key nobody can try out what a mark stands for.
 
+use graven_core::hash::hex;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -26,7 +27,7 @@ impl Key {
         let mut mac = self.0.clone();
         mac.update(text.as_bytes());
         let bytes = mac.finalize().into_bytes();
-        bytes[..DIGITS / 2].iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&bytes[..DIGITS / 2])
     }
 
     /// What tells this key from another, without being it.
@@ -96,7 +97,7 @@ mod tests {
         let mac = |key: &[u8], text: &[u8]| {
             let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
             mac.update(text);
-            mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+            hex(&mac.finalize().into_bytes())
         };
         let jefe = mac(b"Jefe", b"what do ya want for nothing?");
         assert_eq!(jefe, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// An answer that does not come at all is an error, not a hanging client.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Far more than anything here takes, also on a machine that is busy.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A server, and the token to ask it with.
 #[derive(Debug, Clone)]
@@ -33,6 +33,7 @@ impl Client {
     /// Asks, and reads the answer to its end. An error when the server goes away meanwhile.
     pub(crate) fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> io::Result<Answer> {
         let mut stream = TcpStream::connect(self.address)?;
+        // An answer that does not come at all is an error, and does not make the client hang.
         stream.set_read_timeout(Some(PATIENCE))?;
         let mut request =
             format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);

@@ -5,14 +5,12 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use graven_core::verdict::Verdict;
 
+use crate::client::PATIENCE;
 use crate::server::Server;
-
-/// How long it may take until the server has noticed.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 #[test]
 fn while_the_disk_is_full_nothing_is_done_and_afterwards_everything() {

@@ -7,16 +7,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use graven_core::verdict::Verdict;
 use serde_json::json;
 
-use crate::server::Server;
+use crate::server::{Server, until};
 
 #[test]
 fn what_was_being_done_is_named_and_what_was_answered_is_there() {
     let mut server = Server::start();
+    let mut config = server.admin.ask("GET", "/v1/config", None).unwrap().json;
+    config["tool_timeout_ms"] = json!(60_000);
+    assert_eq!(server.admin.ask("PUT", "/v1/config", Some(&config)).unwrap().status, 200);
     let session = server.session();
     // One tool that will not end by itself, and clients that keep asking.
     let (user, path) = (server.user.clone(), format!("{session}/tools/sleep"));
     let sleeping =
-        std::thread::spawn(move || user.ask("POST", &path, Some(&json!({"arguments": ["9"]}))).is_err());
+        std::thread::spawn(move || user.ask("POST", &path, Some(&json!({"arguments": ["59"]}))).is_err());
     let answered = Arc::new(AtomicU64::new(0));
     let clients: Vec<_> = (0..4)
         .map(|_| {
@@ -29,9 +32,9 @@ fn what_was_being_done_is_named_and_what_was_answered_is_there() {
         })
         .collect();
     let sleeps = |server: &Server| server.entries().iter().any(|entry| entry["action"] == "tool:sleep");
-    while answered.load(Ordering::SeqCst) < 100 || !sleeps(&server) {
-        std::thread::yield_now();
-    }
+    until("a tool sleeps and clients are answered", || {
+        answered.load(Ordering::SeqCst) >= 100 && sleeps(&server)
+    });
     server.kill();
     clients.into_iter().for_each(|client| client.join().unwrap());
     assert!(sleeping.join().unwrap());

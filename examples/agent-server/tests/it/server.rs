@@ -3,6 +3,8 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use graven::fsck::{self, VerifyOptions};
 use graven::layout::Layout;
@@ -12,7 +14,7 @@ use graven_core::verdict::Verdict;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::client::{Answer, Client};
+use crate::client::{Answer, Client, PATIENCE};
 
 pub(crate) const ADMIN: &str = "admin-token-of-the-test";
 pub(crate) const USER: &str = "user-token-of-the-test";
@@ -66,8 +68,7 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let line = first_line(&mut child);
         let address = line.trim().strip_prefix("listening on http://").unwrap().parse().unwrap();
         let client = |token: &str| Client { address, token: Some(token.to_owned()) };
         Server { _folder: folder, trail, child, admin: client(ADMIN), user: client(USER) }
@@ -82,7 +83,12 @@ impl Server {
     pub(crate) fn terminate(&mut self) -> ExitStatus {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        self.child.wait().unwrap()
+        let mut ended = None;
+        until("the server ends after a signal", || {
+            ended = self.child.try_wait().unwrap();
+            ended.is_some()
+        });
+        ended.expect("it has ended")
     }
 
     /// `kill -9`.
@@ -130,6 +136,30 @@ impl Server {
     pub(crate) fn tool(&self, session: &str, tool: &str, arguments: &[&str]) -> Answer {
         let call = json!({"arguments": arguments});
         self.user.ask("POST", &format!("{session}/tools/{tool}"), Some(&call)).unwrap()
+    }
+}
+
+/// What the server says when it listens.
+fn first_line(child: &mut Child) -> String {
+    let (sender, receiver) = mpsc::channel();
+    let stdout = child.stdout.take().unwrap();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let _read = BufReader::new(stdout).read_line(&mut line);
+        sender.send(line)
+    });
+    receiver.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        child.kill().unwrap();
+        panic!("the server has said nothing for {PATIENCE:?}")
+    })
+}
+
+/// Looks again until it is so; a test that waits too long has failed.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "{PATIENCE:?} have passed, and not yet: {what}");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -1,7 +1,8 @@
 //! Which entries are the same: a line without what is its own in every repeat.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use graven_core::hash::Hash;
+use graven_core::line::glance::Glance;
 use graven_core::tile::ENTRY_BYTES_MAX;
 use sha2::{Digest, Sha256};
 
@@ -24,67 +25,13 @@ impl Kind {
         if line.len() > LINE_BYTES_MAX {
             return None;
         }
-        // {"id":"…","timestamp":"…","category":…
-        let rest = &line[br#"{"id":"#.len()..];
-        let rest = &rest[string_bytes(rest)..];
-        let rest = &rest[br#","timestamp":"#.len()..];
-        let (time, rest) = rest.split_at(string_bytes(rest));
-        let at = DateTime::parse_from_rfc3339(str::from_utf8(&time[1..time.len() - 1]).ok()?).ok()?.to_utc();
-        let (before, after) = around_duration(rest);
+        let seen = Glance::at(line)?;
+        // RFC 3339 has years of four digits; a time outside of them leaves no room to count on.
+        let at = seen.timestamp().filter(|at| (0..=9999).contains(&at.year()))?;
+        let (before, after) = seen.around_duration()?;
         let hash = Sha256::new().chain_update(before).chain_update(after).finalize();
         Some(Kind { hash: Hash::from_bytes(hash.into()), at })
     }
-}
-
-/// How many entries a stored line stands for. `count` is the last field of a line that has it.
-pub(crate) fn count_of(line: &[u8]) -> u64 {
-    let count = || {
-        let digits = line.strip_suffix(b"}")?;
-        let start = digits.iter().rposition(|byte| !byte.is_ascii_digit())? + 1;
-        let (before, digits) = digits.split_at(start);
-        before.ends_with(br#","count":"#).then(|| str::from_utf8(digits).ok()?.parse().ok())?
-    };
-    count().unwrap_or(1)
-}
-
-/// What stands before and after the line's own `duration_ms`.
-fn around_duration(rest: &[u8]) -> (&[u8], &[u8]) {
-    const KEY: &[u8] = br#","duration_ms":"#;
-    if memchr::memmem::find(rest, KEY).is_none() {
-        return (rest, &[]);
-    }
-    // Not one in the detail, or in a text.
-    let (mut at, mut depth) = (0, 0_usize);
-    while at < rest.len() {
-        match rest[at] {
-            b'"' => at += string_bytes(&rest[at..]) - 1,
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            b',' if depth == 0 && rest[at..].starts_with(KEY) => {
-                let digits = &rest[at + KEY.len()..];
-                let number = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
-                return (&rest[..at], &digits[number..]);
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    (rest, &[])
-}
-
-/// How many bytes the JSON string has that the text begins with, quotes included.
-fn string_bytes(text: &[u8]) -> usize {
-    debug_assert_eq!(text.first(), Some(&b'"'), "a string");
-    let mut end = 1;
-    while let Some(next) = memchr::memchr2(b'"', b'\\', &text[end..]) {
-        end += next + 1;
-        if text[end - 1] == b'"' {
-            return end;
-        }
-        // Whatever is escaped is no end.
-        end += 1;
-    }
-    text.len()
 }
 
 #[cfg(test)]
@@ -155,22 +102,5 @@ mod tests {
         // One that RFC 3339 has no words for is left alone.
         let far = chrono::DateTime::<Utc>::MAX_UTC;
         assert_eq!(Kind::of(&line(&entry().timestamp(far))), None);
-    }
-
-    #[test]
-    fn a_count_is_read_only_where_it_is_the_lines_own() {
-        assert_eq!(count_of(&line(&entry().count(41))), 41);
-        assert_eq!(count_of(&line(&entry().count(u64::MAX))), u64::MAX);
-        for none in [
-            entry(),
-            entry().detail(json!({"count": 5})),
-            entry().detail(json!("x,\"count\":5")),
-            entry().duration_ms(5),
-            entry().reason(",\"count\":5"),
-        ] {
-            assert_eq!(count_of(&line(&none)), 1, "{none:?}");
-        }
-        assert_eq!(count_of(b"}"), 1);
-        assert_eq!(count_of(b""), 1);
     }
 }

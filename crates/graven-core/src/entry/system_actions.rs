@@ -1,0 +1,21 @@
+//! The actions of the trail's own entries: what happened to the trail itself.
+//!
+//! They stand in entries of the category [`trail`](super::Category::Trail), which only the engine writes. What their
+//! details say is in `docs/FORMAT.md`.
+
+/// The trail was opened. Written with life signs only.
+pub const OPENED: &str = "trail.opened";
+/// The trail was closed. Written with life signs only; nothing of a caller's comes behind it before the next opening.
+pub const CLOSED: &str = "trail.closed";
+/// Nothing else was recorded for a while, and the trail is alive. Written with life signs only.
+pub const HEARTBEAT: &str = "trail.heartbeat";
+/// The trail was opened with other settings, or another redaction key, than before.
+pub const SETTINGS: &str = "trail.settings";
+/// Entries were dropped before they got an index: how many, by category.
+pub const GAP: &str = "trail.gap";
+/// The trail was opened after a crash: what was cut, and which entries no checkpoint covered.
+pub const RECOVERED: &str = "trail.recovered";
+/// An operator repaired the trail: what was wrong, and where the cut bytes are.
+pub const REPAIRED: &str = "trail.repaired";
+/// A file that was not ours stood in the live file's place, and was moved aside.
+pub const ADOPTED: &str = "trail.adopted";
