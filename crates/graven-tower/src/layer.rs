@@ -4,12 +4,11 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use graven::Category;
+use graven::{Category, LastingTrail};
 use http::request::Parts;
 use tower_layer::Layer;
 
 use crate::client::TrustedProxies;
-use crate::lasting::LastingTrail;
 use crate::plan::Plan;
 use crate::rule::Rule;
 use crate::service::AuditService;

@@ -3,12 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use graven::Category;
 use graven::clock::{Clock, OsClock};
+use graven::{Category, LastingTrail};
 use http::request::Parts;
 
 use crate::client::{Peer, TrustedProxies};
-use crate::lasting::LastingTrail;
 use crate::route;
 use crate::rule::Rule;
 

@@ -4,11 +4,10 @@ use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use graven::{Actor, Scoped, Trail};
+use graven::{Actor, LastingTrail, Scoped, Trail};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::lasting::LastingTrail;
 use crate::text::{NAME_BYTES_MAX, bounded};
 
 /// The most bytes of JSON in one value of a detail.

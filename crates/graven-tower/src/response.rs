@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use graven::{Error, Recording, Scoped, Trail};
+use graven::{Error, LastingTrail, Receipt, Scoped};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body;
 use pin_project_lite::pin_project;
@@ -16,7 +16,6 @@ use tower_service::Service;
 use crate::body::AuditBody;
 use crate::ids::X_REQUEST_ID;
 use crate::in_flight::InFlight;
-use crate::lasting::Ready;
 use crate::plan::Plan;
 
 pin_project! {
@@ -44,32 +43,20 @@ pin_project! {
     }
 }
 
-/// The way of an intent: once more when the trail had failed under another entry.
-struct Intending {
-    ready: Ready,
-    recording: Option<(Trail, Recording)>,
-    again: bool,
-}
+/// The entry before, on its way. It is made at the first poll.
+#[derive(Default)]
+struct Intending(Option<Pin<Box<dyn Future<Output = Result<Receipt, Error>> + Send>>>);
 
 impl Intending {
     /// `Ok` once the intent is durable.
-    fn poll(&mut self, request: &mut InFlight, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        loop {
-            let Some((trail, recording)) = &mut self.recording else {
-                let trail = ready!(Pin::new(&mut self.ready).poll(context));
-                let recording = trail.record(request.intent());
-                self.recording = Some((trail, recording));
-                continue;
-            };
-            match ready!(Pin::new(recording).poll(context)) {
-                Ok(_) => return Poll::Ready(Ok(())),
-                Err(error) if self.again && !error.may_be_recorded() && trail.poisoned().is_some() => {
-                    self.again = false;
-                    self.recording = None;
-                }
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
+    fn poll(
+        &mut self,
+        request: &mut InFlight,
+        trail: &LastingTrail,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        let recording = self.0.get_or_insert_with(|| Box::pin(trail.record(request.intent())));
+        recording.as_mut().poll(context).map_ok(drop)
     }
 }
 
@@ -96,8 +83,7 @@ where
         in_flight: InFlight,
         plan: &Arc<Plan>,
     ) -> ResponseFuture<S, Sent> {
-        let intending = Intending { ready: plan.trail.ready(), recording: None, again: true };
-        let stage = Stage::Intending { intending, held: Some((service, request)) };
+        let stage = Stage::Intending { intending: Intending::default(), held: Some((service, request)) };
         ResponseFuture { stage, request: Some(in_flight), plan: Arc::clone(plan) }
     }
 }
@@ -129,7 +115,7 @@ where
         let answered = loop {
             match this.stage.as_mut().project() {
                 StagePinned::Intending { intending, held } => {
-                    if let Err(error) = ready!(intending.poll(request, context)) {
+                    if let Err(error) = ready!(intending.poll(request, &this.plan.trail, context)) {
                         request.intent_refused(&error);
                         let request = this.request.take().expect("looked at above");
                         return Poll::Ready(Ok(refusal(request)));

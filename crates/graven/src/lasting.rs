@@ -46,6 +46,15 @@ impl LastingTrail {
         self.0.seen().expect("made of a trail, which stays until another replaces it")
     }
 
+    /// The trail to record in. Waits for an opening that is due or under way, at most 5 seconds.
+    ///
+    /// # Errors
+    /// `Unavailable` when the trail cannot be opened now, with the reason.
+    pub fn ready(&self) -> impl Future<Output = Result<Trail, Error>> + Send + 'static {
+        let reopening = Arc::clone(&self.0);
+        async move { reopening.trail().await }
+    }
+
     /// Records an entry: [`Trail::record`], which first waits for an opening that is due or under way. When the trail
     /// fails under another entry before it wrote this one, it is opened again and the entry is recorded there.
     ///

@@ -1,19 +1,23 @@
 //! What all handlers share, and the one way in which they begin an act.
 
+pub(crate) mod config;
+pub(crate) mod deployment;
+pub(crate) mod session;
+pub(crate) mod tokens;
+
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use graven::{Act, Entry, Trail};
-use graven_tower::LastingTrail;
+use graven::{Act, Entry, LastingTrail, Trail};
 
 use crate::args::Args;
-use crate::auth::{Seen, Tokens};
-use crate::config::Config;
-use crate::deployments::Deployment;
 use crate::failure::Failure;
-use crate::sessions::Session;
+use config::Config;
+use deployment::Deployment;
+use session::Session;
+use tokens::{Seen, Tokens};
 
 /// The server's state. Cheap to clone.
 #[derive(Clone)]
@@ -58,18 +62,18 @@ impl App {
 
 impl Inner {
     /// The trail, opened again if it had failed.
-    pub(crate) async fn trail(&self) -> Trail {
-        self.trail.ready().await
+    pub(crate) async fn trail(&self) -> Result<Trail, Failure> {
+        Ok(self.trail.ready().await?)
     }
 
     /// Puts on record what is about to be done; without that it must not be done.
     pub(crate) async fn begin(&self, intent: Entry) -> Result<Act, Failure> {
-        Ok(self.trail().await.begin(intent).await?)
+        Ok(self.trail().await?.begin(intent).await?)
     }
 
     /// Puts on record what was decided or seen.
     pub(crate) async fn record(&self, entry: Entry) -> Result<(), Failure> {
-        self.trail().await.record(entry).await?;
+        self.trail.record(entry).await?;
         Ok(())
     }
 

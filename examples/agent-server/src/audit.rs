@@ -10,7 +10,8 @@ use graven::{Entry, Trail};
 use serde::Deserialize;
 
 use crate::app::App;
-use crate::auth::{Role, admin_only};
+use crate::app::tokens::Role;
+use crate::auth::admin_only;
 use crate::failure::Failure;
 
 /// How many entries are given by default, and at most.
@@ -47,7 +48,7 @@ async fn newest(
             )
         })?),
     };
-    let trail = app.trail().await;
+    let trail = app.trail().await?;
     // What was recorded before this request came is to be seen in its answer.
     trail.flush().await?;
     let found = tokio::task::spawn_blocking(move || find(&trail, category, limit.min(LIMIT_MAX))).await;

@@ -5,29 +5,14 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Extension, Json, Router};
 use graven::{Category, Entry, Outcome};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
+use crate::app::deployment::Deployment;
+use crate::app::tokens::Role;
 use crate::app::{App, Inner};
-use crate::auth::{Role, admin_only};
+use crate::auth::admin_only;
 use crate::failure::Failure;
-
-/// What the server runs as.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Deployment {
-    /// Counted by the server, from 0 as it starts.
-    #[serde(default)]
-    generation: u64,
-    image: String,
-    replicas: u32,
-}
-
-impl Default for Deployment {
-    fn default() -> Deployment {
-        Deployment { generation: 0, image: "agent-server:built-in".to_owned(), replicas: 1 }
-    }
-}
 
 pub(crate) fn routes() -> Router<App> {
     Router::new().route("/v1/deployment", get(current).put(deploy))

@@ -26,8 +26,8 @@ use std::time::Duration;
 
 use axum::Router;
 use clap::Parser;
-use graven::{Settings, Trail};
-use graven_tower::{AuditLayer, LastingTrail, TrustedProxies};
+use graven::{LastingTrail, Settings, Trail};
+use graven_tower::{AuditLayer, TrustedProxies};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 

@@ -7,8 +7,8 @@ use graven::{Actor, Agent, Category, Entry, Outcome};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::app::tokens::Role;
 use crate::app::{App, Inner};
-use crate::auth::Role;
 use crate::failure::Failure;
 use crate::tools::{Call, Ended};
 
@@ -51,13 +51,13 @@ async fn prompt(
     let model = app.config().model.clone();
     let agent = Agent { id: Some("assistant".to_owned()), model: Some(model), ..Agent::default() };
     // What follows is done by the assistant, and every entry of it says so.
-    let assistant = Actor::current().unwrap_or_default().agent(agent).session_id(session.id());
+    let assistant = Actor::current().unwrap_or_default().agent(agent).session_id(&session.id);
     let work = async {
         let intent = Entry::intent(Category::Session, "session:prompt");
         // How long it is, not what it says: a prompt is its author's.
         let act = app.begin(intent.detail(json!({"bytes": prompt.text.len()}))).await?;
-        app.prompted(session.id());
-        let answered = app.think_and_act(session.id(), &prompt.text).await;
+        app.prompted(&session.id);
+        let answered = app.think_and_act(&session.id, &prompt.text).await;
         let (outcome, detail) = match &answered {
             Ok(answer) => (Outcome::Success, json!({"tool": answer.tool})),
             Err(_) => (Outcome::Failure, json!({"answered": false})),

@@ -5,26 +5,16 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use graven::{Category, Entry, Outcome};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 
+use crate::app::session::Session;
+use crate::app::tokens::Role;
 use crate::app::{App, Inner};
-use crate::auth::Role;
 use crate::failure::Failure;
 
 /// The most sessions that exist at once.
 const SESSIONS_MAX: usize = 10_000;
-
-/// A session.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Session {
-    id: String,
-    #[serde(skip)]
-    owner: Role,
-    title: String,
-    /// How many prompts it has had.
-    prompts: u64,
-}
 
 #[derive(Debug, Default, Deserialize)]
 struct New {
@@ -117,11 +107,5 @@ impl Inner {
         if let Some(session) = self.sessions().get_mut(id) {
             session.prompts += 1;
         }
-    }
-}
-
-impl Session {
-    pub(crate) fn id(&self) -> &str {
-        &self.id
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::app::App;
-use crate::auth::Role;
+use crate::app::tokens::Role;
 use crate::failure::Failure;
 use crate::prompts;
 
@@ -51,8 +51,8 @@ async fn swarm(
     let tasks: Vec<_> = personas
         .into_iter()
         .map(|persona| {
-            let actor = as_persona(&persona, role, session.id());
-            let (app, session, task) = (app.clone(), session.id().to_owned(), task.clone());
+            let actor = as_persona(&persona, role, &session.id);
+            let (app, session, task) = (app.clone(), session.id.clone(), task.clone());
             tokio::spawn(actor.scope(async move { work(&app, &session, persona, &task).await }))
         })
         .collect();

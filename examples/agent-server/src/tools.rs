@@ -13,8 +13,8 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
+use crate::app::tokens::Role;
 use crate::app::{App, Inner};
-use crate::auth::Role;
 use crate::failure::Failure;
 use crate::sandbox::{self, Allowed};
 
@@ -50,7 +50,7 @@ async fn call(
     Json(call): Json<Call>,
 ) -> Result<Json<Ended>, Failure> {
     let session = app.session(&id, role).await?;
-    app.run_tool(session.id(), &tool, &call).await.map(Json)
+    app.run_tool(&session.id, &tool, &call).await.map(Json)
 }
 
 impl Inner {

@@ -11,8 +11,8 @@ use graven::clock::sim::SimClock;
 use graven::disk::sim::{FailBut, Fault, Op, SimDisk};
 use graven::layout::Layout;
 use graven::reader::Reader;
-use graven::{Machine, Settings, Trail};
-use graven_tower::{AuditLayer, LastingTrail, Rule};
+use graven::{LastingTrail, Machine, Settings, Trail};
+use graven_tower::{AuditLayer, Rule};
 use serde_json::{Value, json};
 
 use crate::deadline::Deadline;
@@ -36,7 +36,7 @@ impl World {
         let (disk, clock) = (SimDisk::new(), SimClock::new(3));
         let machine = Machine { disk: Arc::new(disk.clone()), clock: Arc::new(clock.clone()) };
         let trail = Trail::open_on(Settings::new(DIR), machine).unwrap();
-        let lasting = LastingTrail::with_clock(trail, Arc::new(clock.clone()));
+        let lasting = LastingTrail::from(trail);
         let served = Arc::new(AtomicU64::new(0));
         let count = Arc::clone(&served);
         let handler = move || {
