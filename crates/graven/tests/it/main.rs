@@ -16,6 +16,7 @@ mod flood;
 mod format_keeping;
 mod full_disk;
 mod hostile;
+mod lasting;
 mod life_signs;
 mod many_trails;
 mod never_accused;

@@ -1,0 +1,165 @@
+//! A handle that lasts: its trail is opened again after a failure, with back-off, and nothing that it took is lost.
+
+use std::io::ErrorKind as IoKind;
+use std::pin::pin;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use graven::clock::sim::SimClock;
+use graven::disk::sim::{FailBut, Fault, Op, SimDisk, Step};
+use graven::{Category, Entry, Error, ErrorKind, LastingTrail, Outcome, Receipt, Trail, block_on};
+
+use crate::support::model::{Place, machine};
+
+/// A lasting trail on a disk that can fail.
+struct World {
+    disk: SimDisk,
+    clock: SimClock,
+    lasting: LastingTrail,
+}
+
+impl World {
+    fn new() -> World {
+        let (disk, clock) = (Place::InDir.disk(), SimClock::new(11));
+        let trail = Trail::open_on(Place::InDir.settings(), machine(&disk, &clock)).unwrap();
+        World { disk, clock, lasting: trail.into() }
+    }
+
+    fn record(&self, action: &str) -> Result<Receipt, Error> {
+        block_on(self.lasting.record(entry(action)))
+    }
+
+    /// The next sync of the live file fails, and with it the trail.
+    fn fail_a_sync(&self) {
+        let is_sync = |step: &Step| step.op == Op::SyncData && step.is_named("audit.jsonl");
+        self.disk.inject(Fault::when(is_sync).fail(IoKind::Other, FailBut::NotDone));
+    }
+
+    /// How often the trail's lock was asked for: once for each opening.
+    fn openings(&self) -> usize {
+        self.disk.calls().iter().filter(|call| call.step.op == Op::Lock).count()
+    }
+
+    /// The actions of a program's entries, in order.
+    fn stored(&self) -> Vec<String> {
+        let trail = block_on(self.lasting.ready()).unwrap();
+        trail.flush_blocking().unwrap();
+        let entries = trail.entries(..).unwrap().map(|record| record.unwrap().entry().unwrap());
+        entries.filter(|entry| entry.category != Category::Trail).map(|entry| entry.action).collect()
+    }
+}
+
+fn detail(entry: &Entry) -> serde_json::Value {
+    serde_json::from_str(entry.detail.as_ref().unwrap().as_str()).unwrap()
+}
+
+fn entry(action: &str) -> Entry {
+    Entry::new(Category::Api, action, Outcome::Success)
+}
+
+#[test]
+fn the_entry_after_a_failure_is_recorded_in_the_trail_that_is_opened_for_it() {
+    let world = World::new();
+    world.record("before").unwrap();
+    world.fail_a_sync();
+    let failed = world.record("lost").unwrap_err();
+    assert!(failed.may_be_recorded(), "its sync failed: {}", failed.chain());
+    let receipt = world.record("after").unwrap();
+    let stored = world.stored();
+    assert_eq!((stored[0].as_str(), stored.last().unwrap().as_str()), ("before", "after"));
+    let trail = world.lasting.now();
+    assert!(trail.poisoned().is_none());
+    assert_eq!(trail.len(), receipt.index + 1);
+}
+
+#[test]
+fn an_entry_is_tried_once_more_when_the_trail_failed_under_another() {
+    let world = World::new();
+    world.record("before").unwrap();
+    let gate = world.disk.hold(|step: &Step| step.op == Op::SyncData && step.is_named("audit.jsonl"));
+    let open = world.lasting.now();
+    let first = std::thread::spawn(move || open.record_blocking(entry("first")));
+    gate.reached();
+    // Queued behind the group whose sync is about to fail.
+    let mut second = pin!(world.lasting.record(entry("second")));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(second.as_mut().poll(&mut context).is_pending());
+    world.fail_a_sync();
+    gate.open();
+    first.join().unwrap().unwrap_err();
+    let receipt = block_on(second).unwrap();
+    let trail = world.lasting.now();
+    assert_eq!(
+        trail.entries(receipt.index..).unwrap().next().unwrap().unwrap().entry().unwrap().action,
+        "second"
+    );
+    assert_eq!(world.stored().iter().filter(|action| *action == "second").count(), 1);
+}
+
+#[test]
+fn what_is_emitted_while_no_trail_is_open_is_kept_with_its_time() {
+    let world = World::new();
+    world.fail_a_sync();
+    world.record("lost").unwrap_err();
+    // It cannot be opened either, for now.
+    world.disk.inject(Fault::when(|step: &Step| step.op == Op::Lock).forever());
+    world.record("refused").unwrap_err();
+    world.clock.advance(Duration::from_secs(1));
+    let then = graven::clock::Clock::now(&world.clock);
+    world.lasting.emit(entry("kept"));
+    world.clock.advance(Duration::from_secs(60));
+    world.disk.heal();
+    world.record("after").unwrap();
+    let trail = world.lasting.now();
+    trail.flush_blocking().unwrap();
+    let kept = trail.recent(10).into_iter().find(|entry| entry.action == "kept").expect("it was kept");
+    assert_eq!(kept.timestamp, Some(then));
+}
+
+#[test]
+fn beyond_a_thousand_entries_what_is_emitted_is_counted_as_lost() {
+    let world = World::new();
+    world.fail_a_sync();
+    world.record("lost").unwrap_err();
+    world.disk.inject(Fault::when(|step: &Step| step.op == Op::Lock).forever());
+    world.record("refused").unwrap_err();
+    (0..1_030).for_each(|_| world.lasting.emit(entry("emitted")));
+    world.clock.advance(Duration::from_secs(60));
+    world.disk.heal();
+    world.record("after").unwrap();
+    let trail = world.lasting.now();
+    trail.flush_blocking().unwrap();
+    assert_eq!(world.stored().iter().filter(|action| *action == "emitted").count(), 1_024);
+    let gaps = trail.entries(..).unwrap().map(|record| record.unwrap().entry().unwrap());
+    let gaps: Vec<Entry> = gaps.filter(|entry| entry.action == "trail.gap").collect();
+    let dropped: u64 = gaps.iter().map(|gap| detail(gap)["dropped"].as_u64().unwrap()).sum();
+    assert_eq!(dropped, 6, "{gaps:#?}");
+}
+
+#[test]
+fn each_failure_in_a_row_doubles_the_pause_and_progress_ends_the_row() {
+    let world = World::new();
+    world.record("a").unwrap();
+    assert_eq!(world.openings(), 1);
+    world.fail_a_sync();
+    world.record("b").unwrap_err();
+    world.disk.inject(Fault::when(|step: &Step| step.op == Op::Lock).forever());
+    let refused = world.record("c").unwrap_err();
+    assert_eq!((world.openings(), refused.kind()), (2, ErrorKind::Unavailable), "at once");
+    world.record("c").unwrap_err();
+    assert_eq!(world.openings(), 2, "then not before 100 ms");
+    world.clock.advance(Duration::from_millis(100));
+    world.record("c").unwrap_err();
+    world.clock.advance(Duration::from_millis(199));
+    world.record("c").unwrap_err();
+    assert_eq!(world.openings(), 3, "then not before 200 ms");
+    world.disk.heal();
+    world.clock.advance(Duration::from_millis(1));
+    world.record("d").unwrap();
+    assert_eq!(world.openings(), 4);
+    // A first failure again, since an entry was recorded: no pause before the next opening.
+    world.fail_a_sync();
+    world.record("e").unwrap_err();
+    world.record("f").unwrap();
+    assert_eq!(world.openings(), 5);
+}
