@@ -47,8 +47,6 @@ const CARD_CODE: Named = Named::new("card-code", Kind::Weak);
 const PASS: Named = Named::new("password", Kind::Weak);
 const SIGNATURE: Named = Named::new("signature", Kind::Query);
 
-/// Every rule that a name can have.
-#[rustfmt::skip]
 /// Words that name a secret by themselves.
 #[rustfmt::skip]
 const WORDS: &[(&[&str], Named)] = &[
