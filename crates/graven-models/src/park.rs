@@ -11,7 +11,7 @@ use loom::thread::{self, JoinHandle};
 use crate::completion::{Completion, Slot};
 use crate::error::Error;
 
-/// Tries every interleaving with at most so many preemptions.
+/// Tries every interleaving with at most this many preemptions.
 pub(crate) fn model(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = Some(preemptions);

@@ -1,9 +1,9 @@
 //! Step 7 of 8: what is signed, and when others can see it. Next: `prove`.
 //!
 //! The publisher follows the writer: it appends the leaf hashes of durable entries to `tiles/`, syncs them, and only
-//! then signs and replaces `checkpoint`. It does so every 100 ms at most while there is something new, at a segment's
-//! end, at close, and at once when asked. Entries past the checkpoint are *unsealed*; their number is bounded, and
-//! the writer waits rather than pass the bound.
+//! then signs and replaces `checkpoint`. It does so at most every 100 ms while there is something new, at a segment's
+//! end, at close, and at once when asked. Entries past the checkpoint are *unsealed*; their number is bounded, and the
+//! writer waits before it would exceed the bound.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,7 +40,7 @@ impl Publisher {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        // Until it has ended well, also for whoever comes after a panic in it.
+        // Until it has succeeded. If it panics, later calls see this error.
         self.failed = Some(panicked());
         self.failed = self.publish_new().err();
         match &self.failed {
@@ -105,12 +105,12 @@ impl Engine {
     /// One turn of the publisher: seals what is new.
     pub(crate) fn publish_new(&self, publisher: &Mutex<Publisher>) {
         let publish = || {
-            // After a panic while it was held it publishes nothing more.
+            // If it panicked under the lock, it publishes nothing more.
             let mut publisher = publisher.lock().unwrap_or_else(PoisonError::into_inner);
             publisher.publish().map(drop)
         };
         let published = catch_unwind(AssertUnwindSafe(publish)).unwrap_or_else(|_| Err(panicked()));
-        // The publisher is not held here: those who are told are foreign code.
+        // The publisher is not locked here: poisoning wakes tasks, and their wakers are foreign code.
         if let Err(error) = published {
             self.poison(error);
         }

@@ -58,7 +58,7 @@ impl Seal {
         self.sealed.load(Ordering::Acquire)
     }
 
-    /// Waits until so much may be written without passing the bound. Called by the writer before it writes.
+    /// Waits until this much may be written without exceeding the bound. Called by the writer before it writes.
     pub(crate) fn wait_for_bound(&self, entries: u64, bytes: u64) -> Result<(), Error> {
         let mut state = self.state();
         loop {
@@ -66,7 +66,7 @@ impl Seal {
                 return Err(error.clone());
             }
             let (unsealed_entries, unsealed_bytes) = state.unsealed();
-            // With nothing unsealed anything goes: a group is far below the bound.
+            // With nothing unsealed, any group may be written: it is far below the bound.
             if unsealed_entries == 0
                 || (unsealed_entries + entries <= UNSEALED_ENTRIES_MAX
                     && unsealed_bytes + bytes <= UNSEALED_BYTES_MAX)
@@ -79,7 +79,7 @@ impl Seal {
         }
     }
 
-    /// The writer has synced these.
+    /// Adds what the writer has synced.
     pub(crate) fn add(&self, hashes: &[Hash], bytes: u64) {
         let mut state = self.state();
         state.hashes.extend_from_slice(hashes);
@@ -91,7 +91,7 @@ impl Seal {
         }
     }
 
-    /// Waits until `size` entries are sealed, asking the publisher to hurry.
+    /// Waits until `size` entries are sealed, and tells the publisher not to rest.
     pub(crate) fn wait_for_sealed(&self, size: u64, deadline: Duration) -> Result<(), Error> {
         let mut state = self.state();
         let mut waited = false;
@@ -120,7 +120,7 @@ impl Seal {
         Ok(())
     }
 
-    /// Nothing more is sealed; everybody who waits is told why.
+    /// Ends it: nothing more is sealed, and every thread that waits gets this error.
     pub(crate) fn end(&self, error: Error) {
         self.state().ended.get_or_insert(error);
         self.changed.notify_all();

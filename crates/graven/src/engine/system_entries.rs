@@ -11,9 +11,9 @@ use crate::seam::clock::{Clock, id_at};
 pub(crate) const GAP: &str = "trail.gap";
 /// The trail was opened after a crash: what was cut, and which entries had not been sealed.
 pub(crate) const RECOVERED: &str = "trail.recovered";
-/// A file that was not ours stood where the live file belongs, and was moved aside.
+/// A file that does not belong to the trail was in the place of the live file, and was moved aside.
 pub(crate) const ADOPTED: &str = "trail.adopted";
-/// An operator had the trail repaired: what was wrong, and where the cut bytes are.
+/// An operator repaired the trail: what was wrong, and where the cut bytes are.
 pub(crate) const REPAIRED: &str = "trail.repaired";
 
 /// The settings that the trail remembers are different from those of the last opening.
@@ -51,7 +51,7 @@ pub(crate) fn system_line(clock: &dyn Clock, action: &str, detail: &impl Seriali
     SystemLine { bytes, hash }
 }
 
-/// Fills in the id and the time where the caller gave none.
+/// Fills in the id and the time if the caller set none.
 pub(crate) fn complete(entry: &mut Entry, clock: &dyn Clock) {
     let timestamp = *entry.timestamp.get_or_insert_with(|| clock.now());
     if entry.id.is_none() {

@@ -31,8 +31,8 @@ pub(crate) struct Parts {
     pub(crate) lock: Arc<Held>,
 }
 
-/// What each thread of an engine holds until its end. The lock goes first, so that nobody who saw the thread end
-/// finds the trail locked.
+/// What each thread of an engine holds until its end. The lock is released first: code that saw the thread end must not
+/// find the trail locked.
 struct Running {
     lock: Option<Arc<Held>>,
     engine: Arc<Engine>,
@@ -116,7 +116,7 @@ impl Engine {
                 error
             })
         };
-        // The lock is let go when the last thread that may write is gone.
+        // The lock is released when the last thread that may write is gone.
         let publisher =
             spawn("graven-publish", Some(&lock), Box::new(move |engine| engine.run_publisher(&publisher)))?;
         let writer = spawn(
