@@ -1,4 +1,4 @@
-//! The note that a clean close leaves, by which an opening refuses what was added or taken away since.
+//! The note that a clean close leaves. By it an opening finds what was added or taken away since.
 
 use std::io;
 
