@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -69,6 +70,11 @@ impl Error {
         let source: Arc<dyn StdError + Send + Sync> = Arc::new(source);
         let message = message.into();
         Error(Arc::new(Inner { kind, message, entry_id: None, may_be_recorded: false, source: Some(source) }))
+    }
+
+    /// Storage refuses what is asked of a path: the message is `cannot <what> <path>`.
+    pub(crate) fn cannot(what: &str, path: &Path, source: io::Error) -> Error {
+        Error::with_source(ErrorKind::Unavailable, format!("cannot {what} {}", path.display()), source)
     }
 
     /// There is no trail at `path`.

@@ -53,9 +53,7 @@ impl Lock {
         }
         let path = layout.lock();
         let disk = &*machine.disk;
-        let guard = disk.try_lock(&path).map_err(|source| {
-            Error::with_source(ErrorKind::Unavailable, format!("cannot lock {}", path.display()), source)
-        })?;
+        let guard = disk.try_lock(&path).map_err(|source| Error::cannot("lock", &path, source))?;
         let Some(guard) = guard else {
             let holder = durable::read_file(disk, &path).unwrap_or_default();
             let holder = String::from_utf8_lossy(&holder);

@@ -56,14 +56,10 @@ impl Publisher {
         }
         let size = self.levels.size();
         // A crash from here on leaves hashes past the checkpoint, which the next open writes again.
-        self.levels.append(&hashes).and_then(|()| self.levels.sync(size)).map_err(|source| {
-            let path = self.engine.layout.tiles();
-            Error::with_source(
-                ErrorKind::Unavailable,
-                format!("cannot write the hashes in {}", path.display()),
-                source,
-            )
-        })?;
+        self.levels
+            .append(&hashes)
+            .and_then(|()| self.levels.sync(size))
+            .map_err(|source| Error::cannot("write the hashes in", &self.engine.layout.tiles(), source))?;
         // The hashes are durable: a checkpoint that needs them may be seen.
         let checkpoint = Checkpoint {
             origin: self.engine.meta.origin.clone(),
@@ -73,9 +69,8 @@ impl Publisher {
         };
         let signed = sign(&checkpoint, &self.key);
         let path = self.engine.layout.checkpoint();
-        durable::replace(&*self.engine.machine.disk, &path, signed.as_bytes()).map_err(|source| {
-            Error::with_source(ErrorKind::Unavailable, format!("cannot write {}", path.display()), source)
-        })?;
+        durable::replace(&*self.engine.machine.disk, &path, signed.as_bytes())
+            .map_err(|source| Error::cannot("write", &path, source))?;
         // The checkpoint is durable: these entries are sealed.
         self.checkpoint = signed;
         self.engine.seal.set_sealed(checkpoint.size);
@@ -88,9 +83,8 @@ impl Publisher {
         let text = closed_text(&self.engine.meta.origin, self.levels.size(), &self.levels.root());
         let note = Note::sign(text, &self.key).to_string();
         let path = self.engine.layout.closed();
-        durable::replace(&*self.engine.machine.disk, &path, note.as_bytes()).map_err(|source| {
-            Error::with_source(ErrorKind::Unavailable, format!("cannot write {}", path.display()), source)
-        })
+        durable::replace(&*self.engine.machine.disk, &path, note.as_bytes())
+            .map_err(|source| Error::cannot("write", &path, source))
     }
 }
 

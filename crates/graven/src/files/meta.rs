@@ -50,10 +50,7 @@ impl Meta {
         let path = layout.meta();
         let bytes = durable::read_file(disk, &path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => Error::no_trail(layout.dir()),
-            _ => {
-                let message = format!("cannot read {}", path.display());
-                Error::with_source(ErrorKind::Unavailable, message, source)
-            }
+            _ => Error::cannot("read", &path, source),
         })?;
         Meta::parse(&bytes)
             .map_err(|problem| Error::new(ErrorKind::Data, format!("{}: {problem}", path.display())))

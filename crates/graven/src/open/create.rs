@@ -56,10 +56,8 @@ pub(crate) fn create(
     let empty = Checkpoint { origin, size: 0, root: Hash::EMPTY_TREE, extensions: Vec::new() };
     // The first settings are no change. They are written here, so that no trail exists without them.
     PersistedSettings::of(settings).remember(&*machine.disk, layout)?;
-    lay_out(&*machine.disk, layout, &key, &key_path, &sign(&empty, &key), &meta).map_err(|source| {
-        let message = format!("cannot create a trail in {}", layout.dir().display());
-        Error::with_source(ErrorKind::Unavailable, message, source)
-    })
+    lay_out(&*machine.disk, layout, &key, &key_path, &sign(&empty, &key), &meta)
+        .map_err(|source| Error::cannot("create a trail in", layout.dir(), source))
 }
 
 /// Every step but the last may be found half done by the next attempt, which does it again.
@@ -145,10 +143,8 @@ fn signing_key(
 ) -> Result<SigningKey, Error> {
     // A key that cannot be looked at must not be replaced: other trails may be signed with it.
     let there = || {
-        durable::exists(&*machine.disk, path).map_err(|source| {
-            let message = format!("cannot look for a signing key at {}", path.display());
-            Error::with_source(ErrorKind::Unavailable, message, source)
-        })
+        durable::exists(&*machine.disk, path)
+            .map_err(|source| Error::cannot("look for a signing key at", path, source))
     };
     if there()? {
         match read_signing_key(&*machine.disk, path) {
@@ -183,10 +179,8 @@ fn signing_key(
 
 /// Reads a signing key.
 pub(crate) fn read_signing_key(disk: &dyn Disk, path: &Path) -> Result<SigningKey, Error> {
-    let bytes = durable::read_file(disk, path).map_err(|source| {
-        let message = format!("cannot read the signing key {}", path.display());
-        Error::with_source(ErrorKind::Unavailable, message, source)
-    })?;
+    let bytes = durable::read_file(disk, path)
+        .map_err(|source| Error::cannot("read the signing key", path, source))?;
     let text = String::from_utf8_lossy(&bytes);
     SigningKey::parse(text.trim_end_matches('\n')).map_err(|source| {
         Error::with_source(ErrorKind::Data, format!("{} is not a signing key", path.display()), source)

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::files::durable;
 use crate::files::layout::Layout;
 use crate::redact::Redactor;
@@ -79,10 +79,7 @@ impl PersistedSettings {
         match durable::read_file(disk, &path) {
             Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
             Err(error) if durable::is_absent(&error) => Ok(PersistedSettings::default()),
-            Err(source) => {
-                let message = format!("cannot read {}", path.display());
-                Err(Error::with_source(ErrorKind::Unavailable, message, source))
-            }
+            Err(source) => Err(Error::cannot("read", &path, source)),
         }
     }
 
@@ -94,9 +91,7 @@ impl PersistedSettings {
         let path = layout.settings();
         let mut bytes = serde_json::to_vec(self).expect("names and JSON always serialise");
         bytes.push(b'\n');
-        durable::replace(disk, &path, &bytes).map_err(|source| {
-            Error::with_source(ErrorKind::Unavailable, format!("cannot write {}", path.display()), source)
-        })
+        durable::replace(disk, &path, &bytes).map_err(|source| Error::cannot("write", &path, source))
     }
 
     /// What has changed since `before`; `None` if nothing has.

@@ -39,10 +39,7 @@ pub(crate) fn rebuild(
         );
         return Err(Error::new(ErrorKind::Data, message));
     }
-    let unwritable = |source| {
-        let message = format!("cannot write the hashes in {}", layout.tiles().display());
-        Error::with_source(ErrorKind::Unavailable, message, source)
-    };
+    let unwritable = |source| Error::cannot("write the hashes in", &layout.tiles(), source);
     durable::create_dir(&**disk, &layout.tiles()).map_err(unwritable)?;
     // Written beside the old files: these may be whole and only unreadable now, and a crash must not leave less than
     // there was.
@@ -62,9 +59,7 @@ fn each_leaf(
     let mut left = limit;
     let mut leaves = Vec::with_capacity(LEAVES_AT_ONCE);
     for path in files {
-        let unreadable = |source| {
-            Error::with_source(ErrorKind::Unavailable, format!("cannot read {}", path.display()), source)
-        };
+        let unreadable = |source| Error::cannot("read", path, source);
         let file = disk.open(path, Open::Read).map_err(unreadable)?;
         let ended = each_line(&*file, |line| {
             if left == 0 {

@@ -62,10 +62,8 @@ impl Segments {
             }
         }
         firsts.sort_unstable();
-        let live_exists = durable::exists(disk, layout.live()).map_err(|source| {
-            let message = format!("cannot look for {}", layout.live().display());
-            Error::with_source(ErrorKind::Unavailable, message, source)
-        })?;
+        let live_exists = durable::exists(disk, layout.live())
+            .map_err(|source| Error::cannot("look for", layout.live(), source))?;
         // Every boundary but the newest begins a segment. The last of these segments may still have the name of the
         // live file, if nothing was recorded after it.
         let expected = &boundaries[..boundaries.len() - 1];

@@ -55,9 +55,7 @@ impl Tail {
                 segment_end: None,
             });
         }
-        let unreadable = |source: io::Error| {
-            Error::with_source(ErrorKind::Unavailable, format!("cannot read {}", path.display()), source)
-        };
+        let unreadable = |source| Error::cannot("read", path, source);
         let file = disk.open(path, Open::Read).map_err(unreadable)?;
         let size = levels.size();
         // The lines under the checkpoint since the last full tile are compared with their hashes.
@@ -156,10 +154,8 @@ impl Tail {
 
     /// The files in `torn/` with bytes that an earlier opening cut at this place, but no entry here records it.
     pub(super) fn cut_earlier(&self, disk: &dyn Disk, layout: &Layout) -> Result<Vec<String>, Error> {
-        let there = durable::exists(disk, &layout.torn()).map_err(|source| {
-            let message = format!("cannot look for {}", layout.torn().display());
-            Error::with_source(ErrorKind::Unavailable, message, source)
-        })?;
+        let there = durable::exists(disk, &layout.torn())
+            .map_err(|source| Error::cannot("look for", &layout.torn(), source))?;
         if !there {
             return Ok(Vec::new());
         }
