@@ -1,4 +1,4 @@
-//! One group's outcome, those who wait for it, and those who stop waiting.
+//! The outcome of one group, the tasks that wait for it, and tasks that stop waiting.
 
 use std::sync::Arc;
 use std::task::Context;
@@ -26,7 +26,7 @@ pub(crate) fn everybody_is_woken() {
     });
 }
 
-/// The watchdog wakes all without an outcome: each takes a new place, and nobody takes another's.
+/// The watchdog wakes all without an outcome: each takes a new place, and none takes the place of another.
 pub(crate) fn everybody_is_woken_also_by_a_look_at_the_clock() {
     model(3, || {
         let completion = Arc::new(Completion::default());

@@ -22,7 +22,7 @@ macro_rules! copies {
         mod $name {
             pub(crate) mod sync {
                 pub(crate) use loom::sync::{Arc, Mutex, MutexGuard, atomic};
-                // Neither blocks nor orders anything here: each is set once, before what says so.
+                // These neither block nor order anything here: each is set once, before the state that announces it.
                 pub(crate) use std::sync::{OnceLock, PoisonError};
 
                 pub(crate) use crate::condvar::Condvar;

@@ -1,4 +1,4 @@
-//! The queue between those who record and the writer, with a writer that keeps lines in memory.
+//! The queue between the callers and the writer, with a writer that keeps lines in memory.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -89,7 +89,7 @@ impl Engine {
         Ok(index)
     }
 
-    /// Queues a line for which nobody waits.
+    /// Queues a line that nobody waits for.
     fn emit(&self, n: u64) -> Option<Place> {
         let bytes = line(n);
         self.queue.push(&mut Line { bytes: &bytes, hash: leaf_hash(&bytes), blob: None }, None).ok()
@@ -117,7 +117,7 @@ pub(crate) fn what_is_acknowledged_is_written_and_in_order() {
     });
 }
 
-/// The queue holds one line: the next must wait, and is told.
+/// The queue holds one line: the next caller must wait, and is woken.
 pub(crate) fn who_waits_for_room_gets_it() {
     model(3, || {
         let engine = Engine::new(line(0).len() + 1);

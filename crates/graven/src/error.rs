@@ -17,7 +17,8 @@ pub enum ErrorKind {
     /// The trail cannot serve now (storage full or failing, locked by another process, queue full): try again later,
     /// after reopening if the message says so.
     Unavailable,
-    /// No answer within the deadline. The entry may still be recorded: look for [`Error::entry_id`] before recording again.
+    /// No answer within the deadline. The entry may still be recorded: look for [`Error::entry_id`] before you record
+    /// it again.
     TimedOut,
     /// The stored data is damaged or was changed: an operator must look at it, with `graven verify`.
     Data,

@@ -70,8 +70,8 @@ impl LastingTrail {
         }
     }
 
-    /// Queues an entry without waiting, as [`Trail::emit`] does. While the trail is not open, the first 1,024 entries are
-    /// kept with their time and queued once it is open again. The others are counted as lost.
+    /// Queues an entry without waiting, as [`Trail::emit`] does. While the trail is not open, the first 1,024 entries
+    /// are kept with their time and queued once it is open again. The others are counted as lost.
     pub fn emit(&self, mut entry: Entry) {
         actor::fill(&mut entry);
         self.0.emit_filled(entry);

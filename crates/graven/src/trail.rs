@@ -179,7 +179,7 @@ impl Trail {
         Reader::open_on(&self.0.engine.machine, self.0.engine.layout.clone())
     }
 
-    /// The signed checkpoint as it stands in the file.
+    /// The signed checkpoint, read from its file.
     pub(crate) fn read_checkpoint(&self) -> Result<String, Error> {
         self.reader()?.checkpoint().map(|(_, signed)| signed)
     }

@@ -1,4 +1,4 @@
-//! The outcome of one group, and those who wait for it.
+//! The outcome of one group, and the tasks that wait for it.
 //!
 //! A group is acknowledged as a whole. Waking a task from a foreign thread is the most expensive part of an
 //! acknowledgement, so it is shared: the writer wakes a few, and each that comes to collect its result wakes a few more
@@ -35,7 +35,7 @@ struct Waiting {
     round: u64,
 }
 
-/// Where a task's waker stands in the list.
+/// The place of a task's waker in the list.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Slot {
     round: u64,
@@ -43,8 +43,8 @@ pub(crate) struct Slot {
 }
 
 impl Completion {
-    /// The outcome, once there is one; until then the task is woken when there is.
-    /// `slot` is where the task's waker stands, if it was registered before.
+    /// The outcome, once there is one; until then the task is woken when there is. `slot` is the place of the task's
+    /// waker, if it was registered before.
     pub(crate) fn poll(&self, context: &Context<'_>, slot: &mut Option<Slot>) -> Poll<Result<(), Error>> {
         if let Some(outcome) = self.outcome() {
             self.wake_some();
@@ -82,13 +82,13 @@ impl Completion {
         }
     }
 
-    /// Says that the group is durable, and wakes everybody.
+    /// Sets the outcome: the group is durable. Wakes everybody.
     pub(crate) fn set_durable(&self) {
         self.state.store(DURABLE, Ordering::Release);
         while self.wake_some() {}
     }
 
-    /// Says that the group failed, and wakes everybody. Only the first failure counts.
+    /// Sets the outcome: the group failed. Wakes everybody. Only the first failure counts.
     pub(crate) fn set_failed(&self, error: Error) {
         // What is durable stays so.
         if self.outcome().is_none() && self.error.set(error).is_ok() {

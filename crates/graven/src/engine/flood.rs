@@ -1,7 +1,7 @@
 //! Flood control: repeats of one emitted entry, beyond a rate, become one entry with their count.
 //!
-//! Only for [`emit`](crate::Trail::emit), and off unless [`Settings::flood_control`](crate::Settings::flood_control)
-//! asks for it. Two entries are of one *kind* when their lines are the same but for `id`, `timestamp` and
+//! Only for [`emit`](crate::Trail::emit). Off by default: [`Settings::flood_control`](crate::Settings::flood_control)
+//! turns it on. Two entries are of one *kind* when their lines are the same but for `id`, `timestamp` and
 //! `duration_ms`. The first few of a kind in a window are written one by one, the others are counted; at the window's
 //! end one entry stands for them, with `count`, the time of the first, and the time from there to the last.
 //!

@@ -69,7 +69,7 @@ impl Lock {
             file.set_bytes(0)?;
             durable::write_all_at(&*file, name.as_bytes(), 0)
         });
-        // The name is only a hint for others who find the trail locked. On a full disk it is missing, and the lock
+        // The name is only a hint for processes that find the trail locked. On a full disk it is missing, and the lock
         // still holds.
         if let Err(error) = written {
             tracing::debug!(%error, lock = %path.display(), "could not write the holder's name");

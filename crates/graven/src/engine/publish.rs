@@ -23,7 +23,7 @@ pub(crate) struct Publisher {
     engine: Arc<Engine>,
     levels: Levels,
     key: SigningKey,
-    /// The signed checkpoint that stands in the file.
+    /// The signed checkpoint that is in the file.
     checkpoint: String,
     /// Why nothing more may be signed: hashes were taken and did not all reach the files, so the tree here is not
     /// that of the log.

@@ -35,7 +35,7 @@ pub(crate) struct Recovered {
     pub(crate) lock: Held,
     pub(crate) signing_key: SigningKey,
     pub(crate) redactor: Redactor,
-    /// The signed checkpoint, as it stands in the file.
+    /// The signed checkpoint, as it is in the file.
     pub(crate) checkpoint: String,
     /// The tree under the checkpoint.
     pub(crate) levels: Levels,
@@ -49,7 +49,7 @@ pub(crate) struct Recovered {
     pub(crate) mended: Option<Mended>,
 }
 
-/// What the last crash left, for the entry that says so.
+/// What the last crash left: the detail of the entry that records it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Mended {
     /// The first index past the checkpoint, and how many entries were there: no signature covered them.

@@ -12,7 +12,7 @@ use crate::files::bounds::{UNSEALED_BYTES_MAX, UNSEALED_ENTRIES_MAX};
 /// How long the publisher rests between two checkpoints, unless one is asked for.
 const REST: Duration = Duration::from_millis(100);
 
-/// What is durable but not yet sealed; shared by writer, publisher and those who wait for a checkpoint.
+/// What is durable but not yet sealed; shared by writer, publisher and callers that wait for a checkpoint.
 #[derive(Debug)]
 pub(crate) struct Seal {
     state: Mutex<State>,
@@ -29,7 +29,7 @@ struct State {
     bytes: u64,
     /// Entries and bytes that the publisher took and has not sealed yet.
     taken: (u64, u64),
-    /// Whether somebody waits for a checkpoint: then the publisher does not rest.
+    /// Whether a thread waits for a checkpoint: then the publisher does not rest.
     wanted: bool,
     publisher_sleeps: bool,
     /// Why nothing more is sealed.

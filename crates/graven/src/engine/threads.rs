@@ -1,8 +1,8 @@
 //! The threads of an open trail: how they are started, and how they end.
 //!
-//! There are three: the writer ([`commit`](super::commit)), the publisher ([`publish`](super::publish)) and the watchdog
-//! ([`watching`](super::watching)). Writer and publisher are loops around plain steps, so that the simulator can take
-//! the same steps one by one.
+//! There are three: the writer ([`commit`](super::commit)), the publisher ([`publish`](super::publish)) and the
+//! watchdog ([`watching`](super::watching)). Writer and publisher are loops around plain steps, so that the simulator
+//! can take the same steps one by one.
 
 use std::cell::Cell;
 use std::sync::atomic::AtomicU64;
@@ -124,7 +124,7 @@ impl Engine {
             Some(&lock),
             Box::new(move |engine| {
                 writer.run();
-                // Not before: as long as the writer has a group in hand, somebody may wait for it.
+                // Only now: as long as the writer has a group, a caller may wait for it.
                 engine.watchdog.end();
             }),
         )?;

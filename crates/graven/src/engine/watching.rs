@@ -26,7 +26,8 @@ impl Engine {
                 continue;
             }
             ended = watchdog.wait_for(ended, watchdog.tick);
-            // Before the look: a caller that pushes after it sees that nobody watches, and wakes this thread.
+            // Before the look: a caller that pushes after it sees that this thread does not watch, and wakes this
+            // thread.
             watchdog.watching.store(false, Ordering::SeqCst);
             drop(ended);
             let counting = self.write_due_repeats();

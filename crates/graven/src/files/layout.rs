@@ -108,11 +108,11 @@ impl Layout {
     pub fn segment(&self, first: u64) -> PathBuf {
         self.segments().join(format!("{first:020}.jsonl"))
     }
-    /// `tiles/`: hashes, one append-only file a level.
+    /// `tiles/`: hashes, one append-only file per level.
     pub fn tiles(&self) -> PathBuf {
         self.dir.join("tiles")
     }
-    /// `tiles/<level>`: 32 bytes a hash; the C2SP tile L/N is its bytes N·8192 and on.
+    /// `tiles/<level>`: 32 bytes per hash. The C2SP tile L/N begins at byte N·8192.
     pub fn level(&self, level: u8) -> PathBuf {
         self.tiles().join(level.to_string())
     }

@@ -1,4 +1,4 @@
-//! Step 6 of 8: the tree's hashes on disk, one append-only file a level. Next: [`publish`](crate::engine::publish).
+//! Step 6 of 8: the tree's hashes on disk, one append-only file per level. Next: [`publish`](crate::engine::publish).
 //!
 //! File `tiles/L` holds, 32 bytes each, the roots of the complete subtrees of 256^L leaves; C2SP tile L/N is its bytes
 //! N·8192 and on. Only the right edge stays in memory: for each level the tree of the hashes since the last full tile,

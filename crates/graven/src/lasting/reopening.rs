@@ -91,7 +91,7 @@ impl Reopening {
         Arc::new(reopening)
     }
 
-    /// Opens a trail on this thread. The second value says why it is not open yet, if it is not.
+    /// Opens a trail on this thread. If that fails, the second value is the error, and it is opened later.
     pub(crate) fn open(settings: Settings, machine: Machine) -> (Arc<Reopening>, Result<(), Error>) {
         let reopening = Reopening::new(settings, machine, false);
         let opened = reopening.try_open();

@@ -72,8 +72,8 @@ impl PersistedSettings {
         self
     }
 
-    /// The settings of the last opening. A file that cannot be parsed counts as empty, so that all settings are recorded
-    /// again.
+    /// The settings of the last opening. A file that cannot be parsed counts as empty, so that all settings are
+    /// recorded again.
     pub(crate) fn read(disk: &dyn Disk, layout: &Layout) -> Result<PersistedSettings, Error> {
         let path = layout.settings();
         match durable::read_file(disk, &path) {

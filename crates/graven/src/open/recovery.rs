@@ -75,7 +75,7 @@ pub(crate) fn recover(
     };
     // Makes durable a checkpoint whose rename an earlier process saw but could not sync.
     durable::sync_dir(&**disk, layout.dir()).map_err(mend)?;
-    // The same for a boundary, before a segment is closed under it.
+    // Makes a boundary durable as well, before a segment is closed under it.
     durable::sync_dir(&**disk, &layout.boundaries()).map_err(mend)?;
     // And for hashes that an earlier process rebuilt. The directory may have been deleted, too.
     durable::create_dir(&**disk, &layout.tiles()).map_err(mend)?;

@@ -61,8 +61,8 @@ fn slot(machine: &Machine, layout: &Layout) -> Arc<Slot> {
     Arc::clone(trails.entry(name).or_default())
 }
 
-/// Like [`open`], but starts no threads: the simulator drives the engine's steps. `slot` is its process's entry for this
-/// trail.
+/// Like [`open`], but starts no threads: the simulator drives the engine's steps. `slot` is its process's entry for
+/// this trail.
 #[cfg(feature = "sim")]
 pub(crate) fn ready_in(
     slot: &Arc<Slot>,

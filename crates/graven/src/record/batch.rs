@@ -31,7 +31,7 @@ pub struct RecordingBatch {
     queued: usize,
     /// The groups of the queued lines, oldest first.
     groups: Vec<Arc<Completion>>,
-    /// How many of the groups are durable, and where our waker stands in the next.
+    /// How many of the groups are durable, and the place of our waker in the next.
     durable: usize,
     slot: Option<Slot>,
     /// Until when the next group must be durable.

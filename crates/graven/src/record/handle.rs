@@ -83,7 +83,7 @@ impl Handle {
         patience(self.engine.settings.when_full)
     }
 
-    /// Ends the queue, waits for the threads, and says whether all is sealed.
+    /// Ends the queue and waits for the threads. An error means that not everything is sealed.
     pub(crate) fn close(&self) -> Result<(), Error> {
         self.engine.end_queue();
         if !self.join(self.deadline()) {

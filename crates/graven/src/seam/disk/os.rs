@@ -85,7 +85,7 @@ impl Disk for OsDisk {
     }
 }
 
-/// What a listed name stands for; `None` when it was unlinked while the directory was being listed.
+/// What a listed name refers to; `None` if it was unlinked while the directory was being listed.
 fn listed_metadata(entry: &fs::DirEntry) -> io::Result<Option<Metadata>> {
     let itself = match entry.metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

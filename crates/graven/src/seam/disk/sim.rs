@@ -262,7 +262,7 @@ impl Struck {
     }
 }
 
-/// What the log says of a call's result.
+/// What the log keeps of the result of a call.
 trait Outcome {
     fn bytes(&self) -> u64 {
         0

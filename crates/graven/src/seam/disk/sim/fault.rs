@@ -1,4 +1,4 @@
-//! What a simulated disk is asked to do, and the ways in which it can be told to fail at it.
+//! The calls to a simulated disk, and the ways in which they can be made to fail.
 
 use std::fmt;
 use std::io;

@@ -293,7 +293,7 @@ impl World {
         self.unsynced_names.push(NameChange { id, names, waits_for });
     }
 
-    /// The directory in which a path's last part stands, and that part.
+    /// The directory of a path, and its last part.
     fn place(&self, path: &Path) -> io::Result<(NodeId, String)> {
         let path = absolute(path);
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
