@@ -166,7 +166,7 @@ impl Settings {
 
     /// Writes repeats of an emitted entry, above a rate, as one entry with their count. Default: off.
     ///
-    /// Two entries are repeats if all but their id, timestamp and duration is equal. In each window of a [`Flood`] the
+    /// Two entries are repeats if they are equal but for id, timestamp and duration. In each window of a [`Flood`] the
     /// first few are written one by one. The others are counted, and one entry stands for them: `count` is their
     /// number, `timestamp` the time of the first, and `duration_ms` the time from the first to the last. It is queued
     /// when the window has ended. This is checked four times per window (at least every second, at most every 5 ms),
