@@ -64,8 +64,8 @@ impl Lost {
         self.counts().in_doubt.extend(entries);
     }
 
-    /// Call it when the trail was opened again with `size` entries. Doubtful entries past them are lost, and losses
-    /// that were announced past them must be announced again.
+    /// Settles what is in doubt, when the trail was opened again with `size` entries: entries past these are lost, and
+    /// losses that were announced past these are announced again.
     pub(crate) fn settle(&self, size: u64) {
         let mut counts = self.counts();
         for (index, category, count) in std::mem::take(&mut counts.in_doubt) {

@@ -120,7 +120,7 @@ impl Seal {
         Ok(())
     }
 
-    /// Ends it: nothing more is sealed, and every thread that waits gets this error.
+    /// Ends the sealing: every thread that waits gets this error.
     pub(crate) fn end(&self, error: Error) {
         self.state().ended.get_or_insert(error);
         self.changed.notify_all();

@@ -100,7 +100,7 @@ fn sync_above(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Errors of directories in which a program like this one makes no names: there is nothing to sync.
+/// Whether the error means that a program like this one makes no names in that directory, so that none need a sync.
 fn is_not_ours(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
     matches!(kind, PermissionDenied | ReadOnlyFilesystem | InvalidInput | Unsupported)

@@ -29,7 +29,7 @@ pub(super) struct Tail {
     pub(super) unsealed: Vec<Hash>,
     /// The index after the last good line.
     next: u64,
-    /// Set if the live file is still a whole segment and goes on past its end: where that end is.
+    /// Where the segment ends, if the live file is still that segment and goes on past its end.
     pub(super) segment_end: Option<u64>,
 }
 

@@ -74,8 +74,8 @@ impl Disk for OsDisk {
     }
 
     fn try_lock(&self, path: &Path) -> io::Result<Option<LockGuard>> {
-        // Each guard opens the file anew: `flock` belongs to the open file, so two guards exclude each other within one
-        // process as well, and closing another handle of the file does not release the lock.
+        // Each guard opens the file again: `flock` belongs to the open file, so two guards exclude each other within
+        // one process as well, and closing another handle of the file does not release the lock.
         let file = OpenOptions::new().read(true).write(true).create(true).mode(FILE_MODE).open(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(LockGuard(Box::new(OsLock(file))))),
