@@ -1,6 +1,7 @@
 //! Lays out the engine's own files for the models: once as they are, and once with each bug that a model must find.
 //!
-//! Nothing in the engine knows of this. In the copies `std::sync` is loom's, and the tests at a file's foot are cut off.
+//! The engine does not know of this. In the copies `std::sync` is loom's, and the tests at the end of a file are cut
+//! off.
 
 #![expect(clippy::disallowed_methods, reason = "a build script reads the sources that it copies")]
 
@@ -35,7 +36,7 @@ const EVERYWHERE: &[(&str, &str, &str)] = &[
     ("seal", "    pub(super) fn set_sealed(", "    pub(crate) fn set_sealed("),
 ];
 
-/// Bugs: (name, file, from, to). Each was possible, and is one that tests by themselves hardly find.
+/// Bugs: (name, file, from, to). Each could have been made, and ordinary tests would hardly find it.
 const BUGS: &[(&str, &str, &str, &str)] = &[
     (
         "woken_before_the_outcome",
@@ -46,7 +47,7 @@ const BUGS: &[(&str, &str, &str, &str)] = &[
     (
         "no_second_look",
         "completion",
-        "let mut waiting = self.waiting();\n        // Again under the lock: whoever sets the outcome empties the list after setting it.\n        if let Some(outcome) = self.outcome() {",
+        "let mut waiting = self.waiting();\n        // Again under the lock: the list is emptied after the outcome is set.\n        if let Some(outcome) = self.outcome() {",
         "let mut waiting = self.waiting();\n        if let Some(outcome) = None::<Result<(), Error>> {",
     ),
     (
@@ -56,7 +57,7 @@ const BUGS: &[(&str, &str, &str, &str)] = &[
         "slot.filter(|slot| slot.at < waiting.wakers.len())",
     ),
     (
-        "whoever_fails_second_wakes",
+        "the_second_failure_wakes",
         "completion",
         "while self.wake_some() {}\n        }\n    }",
         "}\n        while self.wake_some() {}\n    }",
@@ -100,7 +101,7 @@ fn main() {
     let package = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
     let out = env::var("OUT_DIR").expect("cargo sets it");
     let engine = Path::new(&package).join("../graven/src");
-    // What only the simulator sees is left out.
+    // Code that only the simulator needs is left out.
     println!("cargo::rustc-check-cfg=cfg(feature, values(\"sim\"))");
     let sound = ("sound", "", "", "");
     for (name, wrong, from, to) in [sound].iter().chain(BUGS) {

@@ -1,4 +1,4 @@
-//! One group's outcome, those who wait for it, and those who stop waiting.
+//! The outcome of one group, the tasks that wait for it, and tasks that stop waiting.
 
 use std::sync::Arc;
 use std::task::Context;
@@ -9,7 +9,7 @@ use crate::completion::Completion;
 use crate::error::{Error, ErrorKind};
 use crate::park::{another_waker, bed, model, outcome, waits};
 
-/// Nobody sleeps through the outcome, whether registered before it or looking while it is set.
+/// No task sleeps through the outcome, whether it registered before it or looks while it is set.
 pub(crate) fn everybody_is_woken() {
     model(3, || {
         let completion = Arc::new(Completion::default());
@@ -26,7 +26,7 @@ pub(crate) fn everybody_is_woken() {
     });
 }
 
-/// The watchdog wakes all without an outcome: each takes a new place, and nobody takes another's.
+/// The watchdog wakes all without an outcome: each takes a new place, and none takes the place of another.
 pub(crate) fn everybody_is_woken_also_by_a_look_at_the_clock() {
     model(3, || {
         let completion = Arc::new(Completion::default());
@@ -69,7 +69,7 @@ pub(crate) fn a_waker_may_change_and_a_task_may_go() {
     });
 }
 
-/// Two find out at the same time that it failed: everybody hears of the same failure, now and later.
+/// Two threads find the failure at the same time: everybody gets the same error, now and later.
 pub(crate) fn one_failure_is_everybodys() {
     model(3, || {
         let completion = Arc::new(Completion::default());

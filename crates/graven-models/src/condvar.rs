@@ -1,7 +1,7 @@
 //! Loom's condition variable with the waits of `std` that it lacks.
 //!
 //! Loom has no time. A short wait, which only paces something, is over at once; a long one, which is a deadline, never
-//! ends by itself, so that whoever relies on it deadlocks.
+//! ends by itself, so that a thread that relies on it deadlocks.
 
 use std::sync::LockResult;
 use std::time::Duration;

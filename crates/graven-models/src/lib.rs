@@ -1,10 +1,10 @@
 //! Every interleaving of the engine's queue, acknowledgements and seal: their own code under loom.
 //!
-//! `build.rs` copies the engine's files with loom's locks in the place of `std`'s. In `sound` they are as they are shipped,
-//! and every model must hold; each other copy has one bug, and the model that is named beside it must fail.
+//! `build.rs` copies the engine's files and puts loom's locks in the place of `std`'s. The copy `sound` is what is
+//! shipped, and every model must hold; each other copy has one bug, and the model that is named beside it must fail.
 //!
-//! Loom tries each order in which threads can be scheduled, with so many preemptions at most, and the stale values that
-//! an atomic may give. A wake-up that is lost shows as a deadlock.
+//! Loom tries each order in which threads can be scheduled, with a limit on preemptions, and the stale values that an
+//! atomic may give. A wake-up that is lost shows as a deadlock.
 
 #![cfg(test)]
 
@@ -22,7 +22,7 @@ macro_rules! copies {
         mod $name {
             pub(crate) mod sync {
                 pub(crate) use loom::sync::{Arc, Mutex, MutexGuard, atomic};
-                // Neither blocks nor orders anything here: each is set once, before what says so.
+                // These neither block nor order anything here: each is set once, before the state that announces it.
                 pub(crate) use std::sync::{OnceLock, PoisonError};
 
                 pub(crate) use crate::condvar::Condvar;
@@ -67,7 +67,7 @@ macro_rules! copies {
 
 copies! {
     sound
-    woken_before_the_outcome no_second_look a_place_of_an_earlier_round whoever_fails_second_wakes
+    woken_before_the_outcome no_second_look a_place_of_an_earlier_round the_second_failure_wakes
     an_outcome_without_release
     the_writer_sleeps_in_secret room_between_two_looks an_end_in_silence the_open_group_is_forgotten taken_after_the_end
     the_publisher_sleeps_on sealed_in_silence
@@ -119,7 +119,7 @@ fn must_fail(test: &str, model: fn(), words: &str) {
     assert!(told.contains(words), "the model failed, but not with {words:?}: {told}");
 }
 
-/// What has a bug: the model fails, and says so in these words.
+/// Each copy with a bug: the model fails, with these words.
 macro_rules! fails {
     ($($bug:ident: $of:ident::$model:ident, $words:literal;)*) => {$(
         #[test]
@@ -134,7 +134,7 @@ mod fails {
         woken_before_the_outcome: acknowledging::everybody_is_woken, "index out of bounds";
         no_second_look: acknowledging::everybody_is_woken, "deadlock";
         a_place_of_an_earlier_round: acknowledging::everybody_is_woken_also_by_a_look_at_the_clock, "deadlock";
-        whoever_fails_second_wakes: acknowledging::one_failure_is_everybodys, "index out of bounds";
+        the_second_failure_wakes: acknowledging::one_failure_is_everybodys, "index out of bounds";
         an_outcome_without_release: queueing::what_is_acknowledged_is_written_and_in_order, "seen as durable";
         the_writer_sleeps_in_secret: queueing::what_is_acknowledged_is_written_and_in_order, "deadlock";
         room_between_two_looks: queueing::who_waits_for_room_gets_it, "deadlock";

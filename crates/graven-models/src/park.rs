@@ -11,7 +11,7 @@ use loom::thread::{self, JoinHandle};
 use crate::completion::{Completion, Slot};
 use crate::error::Error;
 
-/// Tries every interleaving with at most so many preemptions.
+/// Tries every interleaving with at most this many preemptions.
 pub(crate) fn model(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = Some(preemptions);
@@ -25,7 +25,7 @@ pub(crate) fn model(preemptions: usize, model: impl Fn() + Send + Sync + 'static
     println!("{} interleavings", runs.load(Ordering::Relaxed));
 }
 
-/// Where one task sleeps. Loom's own `park` cannot be told apart from a `join`, so it is a lock and a condition.
+/// Where one task sleeps. A lock and a condition, because loom's own `park` looks the same as a `join`.
 #[derive(Default)]
 pub(crate) struct Bed {
     woken: Mutex<bool>,

@@ -1,4 +1,4 @@
-//! The queue between those who record and the writer, with a writer that keeps lines in memory.
+//! The queue between the callers and the writer, with a writer that keeps lines in memory.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use crate::park::{bed, model, outcome, wait_for};
 use crate::queue::{Line, Place, Queue, Refused};
 use crate::ring::Ring;
 
-/// What of an engine is under a model: all but the disk.
+/// The parts of an engine that a model runs: all but the disk.
 struct Engine {
     queue: Queue,
     ring: Mutex<Ring>,
@@ -60,7 +60,7 @@ impl Engine {
         log.extend(lines.split_inclusive(|byte| *byte == b'\n').map(|line| line[..line.len() - 1].to_vec()));
     }
 
-    /// Records a line as `Recording` does: waits for room if it must, then for the outcome. Where it stands then.
+    /// Records a line as `Recording` does: waits for room if it must, then for the outcome. Returns its index.
     fn record(&self, n: u64) -> Result<u64, Error> {
         let bytes = line(n);
         let (bed, waker) = bed();
@@ -80,7 +80,7 @@ impl Engine {
         Ok(place.index)
     }
 
-    /// Records, and looks for the entry everywhere that it must be then.
+    /// Records a line, then looks for the entry in every place where it must be.
     fn record_and_look(&self, n: u64) -> Result<u64, Error> {
         let index = self.record(n)?;
         assert!(self.durable.load(Ordering::Acquire) > index, "acknowledged, so seen as durable");
@@ -89,7 +89,7 @@ impl Engine {
         Ok(index)
     }
 
-    /// Queues a line for which nobody waits.
+    /// Queues a line that nobody waits for.
     fn emit(&self, n: u64) -> Option<Place> {
         let bytes = line(n);
         self.queue.push(&mut Line { bytes: &bytes, hash: leaf_hash(&bytes), blob: None }, None).ok()
@@ -117,7 +117,7 @@ pub(crate) fn what_is_acknowledged_is_written_and_in_order() {
     });
 }
 
-/// The queue holds one line: the next must wait, and is told.
+/// The queue holds one line: the next caller must wait, and is woken.
 pub(crate) fn who_waits_for_room_gets_it() {
     model(3, || {
         let engine = Engine::new(line(0).len() + 1);
@@ -153,7 +153,8 @@ pub(crate) fn a_close_ends_all() {
     });
 }
 
-/// Closed while the writer is at work: who is acknowledged is in the log, who is refused is not, nobody is left out.
+/// Closed while the writer is at work: what is acknowledged is in the log, what is refused is not, and every caller
+/// gets an answer.
 pub(crate) fn a_close_at_any_moment() {
     model(3, || {
         let engine = Engine::new(line(0).len() + 1);
@@ -177,7 +178,8 @@ pub(crate) fn a_close_at_any_moment() {
     });
 }
 
-/// The writer fails with a group in hand, as others push: none of them is told that it is recorded, each is told.
+/// The writer fails while it has a group and others push: every caller gets an error, and none is told that its entry
+/// is recorded.
 pub(crate) fn nothing_is_acknowledged_after_a_failure() {
     model(3, || {
         let engine = Engine::new(1 << 20);

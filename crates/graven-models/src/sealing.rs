@@ -1,4 +1,4 @@
-//! What the writer, the publisher and those who want a checkpoint say to each other. The bound is one entry here.
+//! How the writer, the publisher and the callers that want a checkpoint work together. The bound is one entry here.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::seal::Seal;
 /// A deadline, which in a model never comes.
 const FOREVER: Duration = Duration::from_secs(3600);
 
-/// The publisher's loop; how many it sealed.
+/// The publisher's loop. Returns how many entries it sealed.
 fn publish(seal: &Seal) -> u64 {
     let mut size = 0;
     while seal.wait_for_work() {
@@ -69,7 +69,7 @@ pub(crate) fn an_end_is_told() {
             thread::spawn(move || seal.wait_for_sealed(5, FOREVER))
         };
         seal.end(ended());
-        caller.join().unwrap().expect_err("so much was never sealed");
+        caller.join().unwrap().expect_err("five entries were never there");
         let _ = writer.join().unwrap();
         assert!(publisher.join().unwrap() <= 1);
     });

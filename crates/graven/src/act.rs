@@ -1,9 +1,9 @@
 //! An act: an entry before something is done, and one after it, linked by id.
 //!
-//! The intent is durable before [`Trail::begin`] answers, and only its answer can be finished: who has no [`Act`] has
-//! nothing to run. Whatever ends an act without a word (a return, a panic, a future that is dropped) is itself
-//! recorded as a failure, `abandoned`. What no word reaches, as in a crash, stays an intent without a result, and
-//! [`Reader::pending`](crate::reader::Reader::pending) names it.
+//! The intent is durable before [`Trail::begin`] returns an [`Act`], and only an [`Act`] can be finished: without one
+//! there is nothing to run. An act that is dropped unfinished (by a return, a panic, or a future that is dropped) is
+//! itself recorded as a failure, `abandoned`. After a crash an intent stays without a result, and
+//! [`Reader::pending`](crate::reader::Reader::pending) lists it.
 
 mod begin;
 mod finish;
@@ -27,12 +27,12 @@ pub use finish::Finishing;
 /// The `reason` of a result that nobody gave: the act was dropped unfinished.
 pub const ABANDONED: &str = "abandoned";
 
-/// An act whose intent is durable: what is to be done may be done now.
+/// An act whose intent is durable: the action may be done now.
 ///
-/// It ends with [`finish`](Act::finish). Dropped without, also by a panic or with a cancelled future, it has a result
-/// of the outcome `failure` and the reason `abandoned`. That result is emitted: dropping an act waits for nothing. If
-/// there is no room for it, or the trail has failed, it is counted in a `trail.gap` entry, and the intent stays
-/// without a result for `graven pending` to name.
+/// End it with [`finish`](Act::finish). An act that is dropped unfinished, also by a panic or with a cancelled future,
+/// gets a result with the outcome `failure` and the reason `abandoned`. That result is emitted, because a drop must not
+/// wait. If there is no room for it, or the trail has failed, it is counted in a `trail.gap` entry. The intent then
+/// stays without a result, and `graven pending` lists it.
 ///
 /// An act keeps its trail open, as every handle does: an act that outlives the last [`Trail`] closes it when dropped.
 ///
@@ -55,19 +55,21 @@ pub struct Act {
     receipt: Receipt,
     /// When the intent was durable, by the trail's clock.
     began: Duration,
-    /// What the result will say of the act; gone once that is said.
+    /// The fields of the result that are known; `None` once it was taken.
     result: Option<Box<Entry>>,
 }
 
 impl Trail {
     /// Records the intent of an act. `Ok` means: the intent is durable, and the act may begin.
     ///
-    /// Whatever entry is given becomes an intent: its phase `intent`, its outcome `pending`. Lazy, as
-    /// [`record`](Trail::record) is; dropped before it answers, an intent that was queued gets the result `abandoned`.
+    /// The entry becomes an intent: its phase is set to `intent`, its outcome to `pending`. Lazy, as
+    /// [`record`](Trail::record) is. If the future is dropped after the intent was queued, the intent gets the result
+    /// `abandoned`.
     ///
     /// # Errors
-    /// As [`record`](Trail::record): then nothing may be run. Where [`Error::may_be_recorded`] says so, the intent may
-    /// be in the trail all the same, without a result.
+    /// As [`record`](Trail::record). After an error, do not run the action. If [`Error::may_be_recorded`] is true, the
+    /// intent may still be in the trail: with the result `abandoned` after a deadline, without a result after a failed
+    /// write.
     pub fn begin(&self, intent: Entry) -> Beginning {
         Beginning::new(Arc::clone(&self.0), intent)
     }
@@ -89,14 +91,14 @@ impl Act {
         &self.receipt
     }
 
-    /// Ends the act: records its result, with the time that it took until this call. The result has its own id, and the
-    /// intent's category, action, principal and all else that says who acted on what.
+    /// Ends the act: records its result, with the time from the intent to this call. The result has its own id. It has
+    /// the category, action and principal of the intent, and all other fields that say who acted on what.
     ///
-    /// Dropped before it answers, the result is recorded all the same if there is room for it.
+    /// If the future is dropped before it answers, the result is still recorded if there is room for it.
     ///
     /// # Errors
-    /// As [`Trail::record`]. When the result is `Invalid`, such as one with too large a detail, the outcome is emitted
-    /// without what was given beside it, and with the error as its reason: the act is over all the same.
+    /// As [`Trail::record`]. When the result is `Invalid`, for example because its detail is too large, the outcome is
+    /// emitted without the refused fields, and with the error as its reason: the act has ended.
     pub fn finish(self, outcome: Outcome, detail: Option<Value>) -> Finishing {
         self.finish_with(outcome, |result| match &detail {
             Some(detail) => result.detail(detail),
@@ -109,8 +111,8 @@ impl Act {
         block_on(self.finish(outcome, detail))
     }
 
-    /// [`finish`](Act::finish) with a result that says more, such as a `reason`, or a `resource` that only the act
-    /// itself has found out. What makes it this act's result stays: its phase and its `intent_id`.
+    /// [`finish`](Act::finish) with more fields in the result, such as a `reason`, or a `resource` that is known only
+    /// now. `say` cannot change what links the result to its intent: its phase and its `intent_id`.
     ///
     /// ```
     /// # use graven::{Category, Entry, Outcome, Settings, Trail};
@@ -162,7 +164,7 @@ impl Drop for Act {
     }
 }
 
-/// What a result says as its intent does: everything but what belongs to the one moment of the intent.
+/// The fields that a result has in common with its intent: all but those of the moment of the intent.
 fn shared_with_result(intent: &Entry) -> Box<Entry> {
     let mut result = intent.clone();
     result.id = None;
@@ -179,7 +181,7 @@ fn result_of(mut shared: Entry, intent_id: &str, outcome: Outcome) -> Entry {
     shared.phase(Phase::Result).intent_id(intent_id)
 }
 
-/// Emits from a destructor: nothing may get out of there, not even the panic of a foreign listener.
+/// Emits from a destructor: no panic may leave it, not even that of a foreign listener.
 pub(crate) fn emit(handle: &Handle, entry: Entry) {
     let category = entry.category.clone();
     if catch_unwind(AssertUnwindSafe(|| recording::emit(handle, entry))).is_err() {

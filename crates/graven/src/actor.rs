@@ -1,8 +1,8 @@
-//! Who acts, and for whom: said once, and carried into every entry that is recorded below.
+//! Who acts, and for whom: set once, then copied into every entry that is recorded within.
 //!
 //! An [`Actor`] holds for a piece of work: a future ([`Actor::scope`]), or a call on this thread ([`Actor::enter`]).
-//! Whatever is recorded meanwhile gets the actor's fields where it has none of its own. What is spawned from there is
-//! other work, and takes the actor along with [`Actor::carry`] or [`Actor::carry_fn`].
+//! Entries that are recorded meanwhile get the fields of the actor that they do not set themselves. Spawned tasks and
+//! threads are other work: [`Actor::carry`] and [`Actor::carry_fn`] pass the actor on to them.
 
 mod scope;
 
@@ -14,8 +14,8 @@ pub use scope::Scoped;
 
 /// Who acts, for whom, and in which session, request and trace. Cheap to clone.
 ///
-/// Every field is optional; `Actor::default()` has none. An entry takes a field from the actor only when it has not
-/// set that field itself, at the moment in which `record`, `record_batch`, `emit` or `begin` is called.
+/// Every field is optional; `Actor::default()` has none. An entry takes a field from the actor only when it has not set
+/// that field itself, at the moment when `record`, `record_batch`, `emit` or `begin` is called.
 ///
 /// ```
 /// use graven::{Actor, Category, Entry, Outcome, Settings, Trail};
@@ -33,46 +33,46 @@ pub use scope::Scoped;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Actor(Arc<ActorFields>);
 
-/// What an [`Actor`] says: the fields of an entry that tell who acted and what the action belongs to.
+/// The fields of an [`Actor`]: who acted, and what the action belongs to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ActorFields {
     /// Who acts.
     pub principal: Option<String>,
-    /// For whom, innermost first; an entry with more than eight is refused when it is recorded.
+    /// For whom, innermost first. An entry with more than eight is refused when it is recorded.
     pub on_behalf_of: Vec<String>,
     /// The agent that acts.
     pub agent: Option<Agent>,
     /// Where the request came from.
     pub source: Option<Source>,
-    /// The objective that is served.
+    /// The id of the objective that is served.
     pub okr_id: Option<String>,
-    /// The run of that objective.
+    /// The id of the run of that objective.
     pub okr_run_id: Option<String>,
-    /// The relay that it came through.
+    /// The id of the relay that the request came through.
     pub relay_id: Option<String>,
-    /// The session.
+    /// The id of the session.
     pub session_id: Option<String>,
-    /// The trace.
+    /// The id of the trace.
     pub trace_id: Option<String>,
-    /// The span.
+    /// The id of the span.
     pub span_id: Option<String>,
-    /// The request.
+    /// The id of the request.
     pub request_id: Option<String>,
 }
 
 impl Actor {
-    /// One whose principal is known.
+    /// An actor with this principal.
     pub fn new(principal: impl Into<String>) -> Actor {
         Actor::default().principal(principal)
     }
 
-    /// What it says.
+    /// The fields.
     pub fn fields(&self) -> &ActorFields {
         &self.0
     }
 
-    /// Adds one for whom it acts, and behind those added before: innermost first. At most eight.
+    /// Adds a principal for whom it acts, after those added before: innermost first. At most eight.
     #[must_use]
     pub fn on_behalf_of(mut self, principal: impl Into<String>) -> Actor {
         self.edit().on_behalf_of.push(principal.into());
@@ -93,7 +93,7 @@ impl Actor {
         self
     }
 
-    /// Gives an entry each field that it has not set itself. Recording does so with the actor of the work at hand.
+    /// Sets each field that the entry does not set itself. Recording does this with the current actor.
     pub fn fill(&self, entry: &mut Entry) {
         let ActorFields {
             principal,
@@ -160,23 +160,23 @@ macro_rules! text_setters {
 text_setters! {
     /// Sets who acts.
     principal,
-    /// Sets the objective that is served.
+    /// Sets the id of the objective that is served.
     okr_id,
-    /// Sets the run of that objective.
+    /// Sets the id of the run of that objective.
     okr_run_id,
-    /// Sets the relay that it came through.
+    /// Sets the id of the relay that the request came through.
     relay_id,
-    /// Sets the session.
+    /// Sets the id of the session.
     session_id,
-    /// Sets the trace.
+    /// Sets the id of the trace.
     trace_id,
-    /// Sets the span.
+    /// Sets the id of the span.
     span_id,
-    /// Sets the request.
+    /// Sets the id of the request.
     request_id,
 }
 
-/// Gives an entry what the actor of the work at hand says, if there is one.
+/// Fills an entry from the current actor, if there is one.
 pub(crate) fn fill(entry: &mut Entry) {
     scope::with_current(|actor| actor.fill(entry));
 }

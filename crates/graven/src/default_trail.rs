@@ -1,4 +1,4 @@
-//! The trail of the whole process, for code that is handed none.
+//! The trail of the whole process, for code that is not given one.
 
 use std::sync::OnceLock;
 
@@ -7,14 +7,14 @@ use crate::trail::Trail;
 
 static TRAIL: OnceLock<Trail> = OnceLock::new();
 
-/// Makes a trail the one of the whole process: call it at startup, once. `#[audited]` records in it where it is told
-/// of no other.
+/// Makes this the trail of the whole process. Call it once, at startup. `#[audited]` records in it if it names no other
+/// trail.
 ///
-/// It is never dropped: before the process ends, [`close`](Trail::close) it, or its last entries (at most those of
-/// the last tenth of a second) are durable, but not yet under a signed checkpoint.
+/// It is never dropped. [`close`](Trail::close) it before the process ends. Otherwise its last entries (at most those
+/// of the last tenth of a second) are durable, but not yet under a signed checkpoint.
 ///
 /// # Errors
-/// There is one already: the trail that was given comes back.
+/// Returns the given trail if there is one already.
 ///
 /// ```
 /// # let folder = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
 //! The threads of an open trail, and what they share: from the queue to durable, sealed entries.
 //!
 //! Three threads work for each open trail: the writer, the publisher and the watchdog. `shared` is the state that they
-//! and the callers hold; everything that starts or drives a thread stands above it.
+//! and the callers hold; everything that starts or drives a thread is built on it.
 
 mod alive;
 pub(crate) mod commit;

@@ -1,7 +1,8 @@
-//! What can go wrong, by what the caller should do about it.
+//! Errors, grouped by what the caller should do about them.
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,9 +17,10 @@ pub enum ErrorKind {
     /// The trail cannot serve now (storage full or failing, locked by another process, queue full): try again later,
     /// after reopening if the message says so.
     Unavailable,
-    /// No answer within the deadline. The entry may still be recorded: look for [`Error::entry_id`] before recording again.
+    /// No answer within the deadline. The entry may still be recorded: look for [`Error::entry_id`] before you record
+    /// it again.
     TimedOut,
-    /// What is stored is damaged or was changed: have a person look, with `graven verify`.
+    /// The stored data is damaged or was changed: an operator must look at it, with `graven verify`.
     Data,
     /// The trail was closed by this program: open it again.
     Closed,
@@ -71,6 +73,11 @@ impl Error {
         Error(Arc::new(Inner { kind, message, entry_id: None, may_be_recorded: false, source: Some(source) }))
     }
 
+    /// Storage refuses what is asked of a path: the message is `cannot <what> <path>`.
+    pub(crate) fn cannot(what: &str, path: &Path, source: io::Error) -> Error {
+        Error::with_source(ErrorKind::Unavailable, format!("cannot {what} {}", path.display()), source)
+    }
+
     /// There is no trail at `path`.
     pub(crate) fn no_trail(path: &Path) -> Error {
         let message = format!("no trail at {}; make one with `graven init`", path.display());
@@ -82,32 +89,33 @@ impl Error {
         Error::new(ErrorKind::Closed, "the trail is closed: open it again")
     }
 
-    /// The same error, about one entry.
+    /// This error, with the id of the entry that it is about.
     pub(crate) fn for_entry(&self, id: &str) -> Error {
         Error(Arc::new(Inner { entry_id: Some(id.to_owned()), ..self.0.copy() }))
     }
 
-    /// The same error, of entries that may be recorded all the same.
+    /// This error, for entries that may still be recorded.
     pub(crate) fn outcome_unknown(&self) -> Error {
         Error(Arc::new(Inner { may_be_recorded: true, ..self.0.copy() }))
     }
 
-    /// The same error, with what it is about in front of its message.
+    /// This error, with `what` in front of its message.
     pub(crate) fn prefixed(&self, what: &str) -> Error {
         Error(Arc::new(Inner { message: format!("{what}: {}", self.0.message), ..self.0.copy() }))
     }
 
-    /// What to do about it.
+    /// What the caller should do about the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The id of the entry that it is about, where there is one.
+    /// The id of the entry that the error is about, if it is about one entry.
     pub fn entry_id(&self) -> Option<&str> {
         self.0.entry_id.as_deref()
     }
 
-    /// Whether the entry may be in the trail all the same: true after a failed write or sync and after a deadline.
+    /// Whether the entry may be in the trail in spite of the error: true after a failed write or sync, and when the
+    /// deadline passed after the entry was queued.
     pub fn may_be_recorded(&self) -> bool {
         self.0.may_be_recorded
     }

@@ -1,7 +1,7 @@
-//! What lies on disk, and how it survives a crash.
+//! The files of a trail, and how they survive a crash.
 //!
-//! The writer, recovery, the readers and the verifier all stand on this room, and not on each other. `docs/FORMAT.md`
-//! has the bytes.
+//! The writer, recovery, the readers and the verifier all use this room, and not each other. `docs/FORMAT.md` describes
+//! the bytes.
 
 pub(crate) mod blob;
 pub(crate) mod bounds;

@@ -1,4 +1,4 @@
-//! A trail for a program that must not restart after a disk was full: it is opened again when its storage has failed.
+//! A trail that is opened again after its storage has failed, so that the program need not restart.
 
 mod reopening;
 
@@ -16,9 +16,9 @@ pub(crate) use reopening::{Attempts, Reopening};
 
 /// A handle that opens its trail again after a failure of storage.
 ///
-/// After a failed write or sync a [`Trail`] takes nothing more and has to be opened again. This handle does that, on a
-/// thread of its own, when somebody asks for the trail. The first attempt is made at once. After a further failure in a
-/// row it pauses for 100 ms, and twice as long each time, up to 5 seconds. An entry that is recorded while the trail is
+/// After a failed write or sync a [`Trail`] takes no more entries and must be opened again. This handle does that, on a
+/// thread of its own, when the trail is asked for. The first attempt is made at once. After each further failure in a
+/// row it pauses: 100 ms, then twice as long each time, up to 5 seconds. An entry that is recorded while the trail is
 /// being opened waits for that, at most 5 seconds. Cheap to clone; clones share the trail.
 ///
 /// ```
@@ -39,8 +39,8 @@ impl From<Trail> for LastingTrail {
 }
 
 impl LastingTrail {
-    /// The trail as it is now, without waiting. One that has failed is opened again in the meantime; until then this
-    /// one refuses each entry and says why.
+    /// The trail as it is now, without waiting. If it has failed, it is opened again in the background. Until then the
+    /// failed trail refuses each entry and says why.
     pub fn now(&self) -> Trail {
         self.0.open_if_due();
         self.0.seen().expect("made of a trail, which stays until another replaces it")
@@ -55,10 +55,12 @@ impl LastingTrail {
         async move { reopening.trail().await }
     }
 
-    /// Records an entry: [`Trail::record`], which first waits for an opening that is due or under way. When the trail
-    /// fails under another entry before it wrote this one, it is opened again and the entry is recorded there.
+    /// Records an entry as [`Trail::record`] does, but first waits for an opening that is due or under way. If the
+    /// trail fails because of another entry before it wrote this one, it is opened again and the entry is recorded
+    /// there.
     ///
-    /// Nothing happens before the first poll, but the [`Actor`](crate::Actor) is that of the caller.
+    /// Nothing happens before the first poll, except that the fields of the current [`Actor`](crate::Actor) are taken
+    /// at once.
     ///
     /// # Errors
     /// As [`Trail::record`]; also `Unavailable` when the trail cannot be opened now.
@@ -77,8 +79,8 @@ impl LastingTrail {
         }
     }
 
-    /// Queues an entry without waiting, as [`Trail::emit`] does. While the trail is not open, the first 1,024 entries are
-    /// kept with their time and queued once it is open again. The others are counted as lost.
+    /// Queues an entry without waiting, as [`Trail::emit`] does. While the trail is not open, the first 1,024 entries
+    /// are kept with their time and queued once it is open again. The others are counted as lost.
     pub fn emit(&self, mut entry: Entry) {
         actor::fill(&mut entry);
         self.0.emit_filled(entry);

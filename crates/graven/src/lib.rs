@@ -77,12 +77,12 @@ pub use trail::{Key, Trail};
 #[doc = include_str!("../../../README.md")]
 mod readme {}
 
-/// The same for the page on redaction.
+/// The examples of the page on redaction, so that they compile.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/REDACTION.md")]
 mod redaction_page {}
 
-/// The examples of the guide.
+/// The examples of the guide, so that they compile.
 #[cfg(all(doctest, feature = "macros"))]
 #[doc = include_str!("../../../docs/AUDIT_YOUR_SERVER.md")]
 mod audit_your_server {}

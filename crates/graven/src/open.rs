@@ -1,4 +1,4 @@
-//! How a trail comes to be, and how it comes back after a close or a crash.
+//! How a trail is created, and how it is opened again after a close or a crash.
 
 mod create;
 mod opening;

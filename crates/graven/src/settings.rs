@@ -1,4 +1,4 @@
-//! How a trail is to be kept: plain data, given when it is opened.
+//! The settings of a trail: plain data, given when it is opened.
 
 pub(crate) mod flood;
 
@@ -11,18 +11,18 @@ use graven_core::entry::Category;
 use crate::redact::Redaction;
 use flood::Flood;
 
-/// The shortest heartbeat: more often is noise.
+/// The shortest interval of a heartbeat. A shorter one is raised to it.
 const HEARTBEAT_MIN: Duration = Duration::from_millis(10);
 
-/// How long a caller waits for storage when its policy does not say: 5 seconds.
+/// How long a caller waits for storage when its policy does not say it: 5 seconds.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
 
 /// What to do with an entry when storage is slow or the queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenFull {
-    /// Wait, at most this long; then an error of kind [`TimedOut`](crate::ErrorKind::TimedOut).
+    /// Wait at most this long, then fail with an error of kind [`TimedOut`](crate::ErrorKind::TimedOut).
     Wait(Duration),
-    /// Do not wait: refuse the entry, count it, and write the count as an entry once there is room.
+    /// Do not wait for room: refuse the entry, count it, and record the count as an entry once there is room.
     Drop,
 }
 
@@ -49,7 +49,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// A trail in the directory `dir`, made when it is not there, with every default.
+    /// Settings for a trail in the directory `dir`, with every default. The trail is created if it does not exist.
     pub fn new(dir: impl Into<PathBuf>) -> Settings {
         Settings {
             path: dir.into(),
@@ -71,109 +71,112 @@ impl Settings {
         }
     }
 
-    /// A trail whose live file is exactly `file`; everything else lives in `<file>.d/`.
+    /// Settings for a trail whose live file is exactly `file`. Everything else is in `<file>.d/`.
     pub fn live_file(file: impl Into<PathBuf>) -> Settings {
         Settings { live_file: true, ..Settings::new(file) }
     }
 
-    /// Refuse to make a trail where there is none.
+    /// Refuses to create a trail: opening fails with `NotFound` if there is none. Default: the trail is created.
     pub fn must_exist(mut self) -> Settings {
         self.create = false;
         self
     }
 
-    /// The origin of a new trail: a C2SP key name (no white space, no `+`, at most 255 bytes). Without it, a name
-    /// with a random part is made. Ignored when the trail exists.
+    /// Sets the origin of a new trail: a C2SP key name (no white space, no `+`, at most 255 bytes). Ignored when the
+    /// trail exists. Default: `graven.local/` and 16 random hex digits.
     pub fn origin(mut self, origin: impl Into<String>) -> Settings {
         self.origin = Some(origin.into());
         self
     }
 
-    /// After how many bytes the live file becomes a closed segment: 256 MiB unless `graven.json` says otherwise.
-    /// A new trail keeps the number in `graven.json`.
+    /// Sets after how many bytes the live file becomes a closed segment. A segment ends only at a multiple of 256
+    /// entries. A new trail keeps the number in `graven.json`. Default: the number in `graven.json`; 256 MiB for a new
+    /// trail.
     pub fn segment_bytes(mut self, bytes: u64) -> Settings {
         self.segment_bytes = Some(bytes);
         self
     }
 
-    /// After how long the live file becomes a closed segment; never, unless set.
+    /// Sets after how long the live file becomes a closed segment, at the next multiple of 256 entries. Default: no
+    /// limit.
     pub fn segment_age(mut self, age: Duration) -> Settings {
         self.segment_age = Some(age);
         self
     }
 
-    /// How many of the newest entries are kept in memory: 10,000 unless set.
+    /// Sets how many of the newest entries are kept in memory. Default: 10,000.
     pub fn ring_entries(mut self, entries: usize) -> Settings {
         self.ring_entries = entries;
         self
     }
 
-    /// How many bytes of entries may wait to be written: 8 MiB unless set, at least 128 KiB.
+    /// Sets how many bytes of entries may wait to be written, at least 128 KiB. Default: 8 MiB.
     pub fn queue_bytes(mut self, bytes: usize) -> Settings {
         self.queue_bytes = bytes.max(128 << 10);
         self
     }
 
-    /// The largest `detail` kept beside the log: 16 MiB unless set.
+    /// Sets the largest `detail` that is kept beside the log, in bytes. An entry with a larger one is refused. Default:
+    /// 16 MiB.
     pub fn blob_bytes_max(mut self, bytes: u64) -> Settings {
         self.blob_bytes_max = bytes;
         self
     }
 
-    /// What to do when storage is slow or the queue is full: wait 5 seconds, unless set.
+    /// Sets what to do when storage is slow or the queue is full. Default: wait 5 seconds.
     pub fn when_full(mut self, policy: WhenFull) -> Settings {
         self.when_full = policy;
         self
     }
 
-    /// The same for one category.
+    /// Sets what to do for the entries of one category. Default: as [`when_full`](Settings::when_full) says.
     pub fn when_full_for(mut self, category: Category, policy: WhenFull) -> Settings {
         self.when_full_by_category.insert(category, policy);
         self
     }
 
-    /// Whether to put on record when the trail is opened (`trail.opened`, with its key and its settings) and closed
-    /// (`trail.closed`). Not unless set: a program that counts entries, or takes its first one to be the trail's
-    /// first, need not know of them. A server should set it: an opening without a closing before it is then a run
-    /// that ended without a word, and `graven stats` says how many there were.
+    /// Records when the trail is opened (`trail.opened`, with its key and its settings) and closed (`trail.closed`).
+    /// Default: off, because a program that counts entries, or expects its own entry to be the first, need not know of
+    /// them. A server should turn it on: an opening without a closing before it then means that the last run ended
+    /// unexpectedly, and `graven stats` counts such runs.
     ///
-    /// What puts itself on record whatever is set here: settings that decide what is recorded and are other than when
-    /// the trail was last opened (`trail.settings`), what a crash left (`trail.recovered`), and losses (`trail.gap`).
+    /// Three entries are recorded whatever this setting is: `trail.settings` when settings that decide what is recorded
+    /// differ from those of the last opening, `trail.recovered` for what a crash left, and `trail.gap` for losses.
     pub fn life_signs(mut self, wanted: bool) -> Settings {
         self.life_signs = wanted;
         self
     }
 
-    /// Puts a `trail.heartbeat` on record whenever nothing else was recorded for that long, at least 10 ms: so a
-    /// trail that is silent for longer was not kept, and `graven stats` says when. None unless set; setting it also
-    /// sets [`life_signs`](Settings::life_signs).
+    /// Records a `trail.heartbeat` whenever nothing else was recorded for this long, at least 10 ms. A trail that is
+    /// silent for longer was not running, and `graven stats` says when. This also turns on
+    /// [`life_signs`](Settings::life_signs). Default: no heartbeat.
     ///
-    /// A heartbeat is late by a quarter of the interval at most.
+    /// A heartbeat is late by at most a quarter of the interval.
     pub fn heartbeat(mut self, every: Duration) -> Settings {
         self.heartbeat = Some(every.max(HEARTBEAT_MIN));
         self.life_signs(true)
     }
 
-    /// What is taken out of entries before they are hashed and written: everything that looks like a secret, unless
-    /// set. When it is other than when the trail was last opened, an entry `trail.settings` says what has changed.
+    /// Sets what is taken out of entries before they are hashed and written. If it differs from the last opening, an
+    /// entry `trail.settings` says what has changed. Default: everything that looks like a secret.
     pub fn redaction(mut self, redaction: Redaction) -> Settings {
         self.redaction = redaction;
         self
     }
 
-    /// Has repeats of one emitted entry, beyond a rate, written as one entry with their count; not unless set.
+    /// Writes repeats of an emitted entry, above a rate, as one entry with their count. Default: off.
     ///
-    /// Two entries are repeats of one another when everything but their id, timestamp and duration is the same. Within
-    /// a [`Flood`]'s window the first few are written by themselves. The others are counted, and one entry stands for
-    /// them: `count` is how many, `timestamp` when the first was, and `duration_ms` how long after it the last was.
-    /// It is queued as soon as the window is over (looked at four times in a window, at least every second and at
-    /// most every 5 ms, and whenever something is emitted), and before that by `flush`, `checkpoint` and `close`, and
-    /// when the last handle is dropped. For want of room it waits, and goes on counting.
+    /// Two entries are repeats if they are equal but for id, timestamp and duration. In each window of a [`Flood`] the
+    /// first few are written one by one. The others are counted, and one entry stands for them: `count` is their
+    /// number, `timestamp` the time of the first, and `duration_ms` the time from the first to the last. It is queued
+    /// when the window has ended. This is checked four times per window (at least every second, at most every 5 ms),
+    /// and whenever something is emitted. `flush`, `checkpoint`, `close` and dropping the last handle queue it earlier.
+    /// While the queue has no room, it waits and goes on counting.
     ///
-    /// Never counted away are the first of its kind, a denial, an intent or a result, an entry with a `count` of its
-    /// own or with a detail too large for its line, and anything but what is emitted: whatever is acknowledged is
-    /// written by itself. An entry that was only counted has no `tracing` event, and neither has the one that stands
-    /// for it. **What a process has counted and not queued is lost when the process dies**, at most one window of it.
+    /// These entries are always written one by one: the first of its kind, a denial, an intent, a result, an entry with
+    /// a `count` of its own or with a detail too large for its line, and every entry that is acknowledged. An entry
+    /// that was only counted has no `tracing` event, and neither has the entry that stands for it. **Counts that are
+    /// not queued yet are lost when the process dies**: at most those of one window.
     ///
     /// ```
     /// use std::time::Duration;
@@ -196,7 +199,8 @@ impl Settings {
         self
     }
 
-    /// Where the signing key lies, when not in the trail's `keys/`. Made there for a new trail.
+    /// Sets the file of the signing key. A new trail uses the key in it, or creates one there. Default: `keys/signing`
+    /// in the trail.
     pub fn signing_key(mut self, file: impl Into<PathBuf>) -> Settings {
         self.signing_key = Some(file.into());
         self

@@ -1,8 +1,8 @@
 //! One open trail without threads: a driver takes the engine's steps, one by one (feature `sim`).
 //!
 //! The threads of an open trail are loops around plain steps: the writer commits a group, the publisher seals what is
-//! new. Here somebody else decides which step comes next, so that a run on the simulated disk and clock is the same
-//! each time. What a step does, and how it fails, is the engine's own code.
+//! new. Here the driver decides which step comes next, so that a run on the simulated disk and clock is the same each
+//! time. What a step does, and how it fails, is the code of the engine itself.
 
 use std::fmt;
 use std::pin::pin;
@@ -22,15 +22,15 @@ use crate::seam::machine::Machine;
 use crate::settings::Settings;
 use crate::trail::Trail;
 
-/// What outlives an engine in one process: the losses that are still to be written down, and who holds the lock.
-/// For one trail. A new process is a new one of these.
+/// What outlives the engines of one trail in one process: the losses that are still to be recorded, and whether the
+/// lock is held. To simulate a new process, make a new one.
 #[derive(Debug, Default)]
 pub struct Process(Arc<Slot>);
 
-/// An open trail whose steps somebody takes. Dropping it is what the end of its process is.
+/// An open trail whose steps a driver takes. Dropping it simulates the end of its process.
 ///
-/// Nothing waits here, so what waits for a step elsewhere must not be called before that step was taken: poll
-/// [`Trail::record`] and its like with a waker of your own, and call the blocking forms for reading only.
+/// Nothing runs in the background. A call that waits for a step must not be made before that step was taken: poll
+/// [`Trail::record`] and similar futures with a waker of your own, and use the blocking forms for reading only.
 pub struct Stepped {
     trail: Trail,
     /// `None` once it has ended.
@@ -39,7 +39,7 @@ pub struct Stepped {
     lock: Option<Arc<Held>>,
 }
 
-/// What the writer's turn was.
+/// What the writer did in its turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
     /// There was nothing to do.
@@ -56,18 +56,18 @@ impl Process {
         Process::default()
     }
 
-    /// [`Trail::open_on`]: what a crash left is in order, on record and sealed when this returns.
+    /// [`Trail::open_on`], without threads: when this returns, what a crash left is repaired, recorded and sealed.
     ///
     /// # Errors
-    /// The same as there.
+    /// As [`Trail::open_on`].
     pub fn open(&self, settings: Settings, machine: Machine) -> Result<Stepped, Error> {
         self.start(settings, machine, Mode::Open)
     }
 
-    /// [`Trail::repair`], on a given machine.
+    /// [`Trail::repair_on`], without threads.
     ///
     /// # Errors
-    /// The same as there.
+    /// As [`Trail::repair_on`].
     pub fn repair(&self, settings: Settings, machine: Machine) -> Result<Stepped, Error> {
         self.start(settings.must_exist(), machine, Mode::Repair)
     }
@@ -126,13 +126,13 @@ impl Stepped {
         has_work
     }
 
-    /// [`Trail::checkpoint`], with the turns that it waits for.
+    /// [`Trail::checkpoint`]. Takes the turns that it waits for.
     ///
     /// # Errors
-    /// The same as there.
+    /// As [`Trail::checkpoint`].
     pub fn checkpoint(&mut self) -> Result<String, Error> {
         let mut flush = pin!(self.trail.flush());
-        // The first poll has the losses announced and finds the youngest group.
+        // The first poll announces the losses and finds the youngest group.
         let mut context = Context::from_waker(Waker::noop());
         let early = flush.as_mut().poll(&mut context);
         self.commit_all();
@@ -148,19 +148,19 @@ impl Stepped {
         self.trail.read_checkpoint()
     }
 
-    /// [`Trail::close`], with the turns that it waits for.
+    /// [`Trail::close`]. Takes the turns that it waits for.
     ///
     /// # Errors
-    /// The same as there.
+    /// As [`Trail::close`].
     pub fn close(mut self) -> Result<(), Error> {
         let closed = self.trail.close_blocking();
         self.commit_all();
-        // Only now it is known whether the trail was poisoned by one of them.
+        // Only now is it known whether one of these turns poisoned the trail.
         closed.and_then(|()| self.trail.close_blocking())
     }
 }
 
-/// A wait that would never end: the engine had no step left, and the answer was not there.
+/// The error for a wait that would never end: the engine had no step left, and there was no answer.
 fn left_undone() -> Error {
     Error::new(
         ErrorKind::Internal,

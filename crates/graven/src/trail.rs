@@ -1,4 +1,4 @@
-//! Step 1 of 8: the trail in a program's hands. Next: `graven_core::entry` and `graven_core::line`, then
+//! Step 1 of 8: the trail, as a program uses it. Next: `graven_core::entry` and `graven_core::line`, then
 //! [`queue`](crate::engine::queue).
 //!
 //! [`Trail::record`] returns `Ok` only when the entry's bytes are durable and its place in the log is fixed.
@@ -31,11 +31,12 @@ use crate::settings::Settings;
 /// An open trail. Cheap to clone; clones, and other handles of the same path in this process, share one log.
 ///
 /// Dropping the last handle closes the trail: it waits until everything is written and sealed, or until storage has
-/// made no progress for 5 seconds or a longer deadline. Call [`close`](Trail::close) to learn whether that went well.
+/// made no progress for 5 seconds (or for the deadline, if that is longer). Call [`close`](Trail::close) to learn
+/// whether that succeeded.
 #[derive(Debug, Clone)]
 pub struct Trail(pub(crate) Arc<Handle>);
 
-/// Which entry is meant.
+/// Names an entry, by its index or by its id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Key {
     /// The entry at this position in the log, from 0.
@@ -63,23 +64,24 @@ impl From<String> for Key {
 }
 
 impl Trail {
-    /// Opens a trail, made if it is not there; mends what a crash left. When this process has the trail open already,
-    /// the new handle shares it, and the settings of whoever opened it first hold.
+    /// Opens a trail. Creates it if it does not exist, and repairs what a crash left. If this process has the trail
+    /// open already, the new handle shares it, with the settings of the first opening.
     ///
     /// # Errors
     /// `Unavailable` when another process writes it (the message names the process) or storage fails; `Data` when what
-    /// is stored contradicts what was signed; `Invalid` when the path cannot be a trail.
+    /// is stored contradicts what was signed; `Invalid` when the path cannot be a trail; `NotFound` when there is none
+    /// and [`Settings::must_exist`] is set.
     pub fn open(settings: Settings) -> Result<Trail, Error> {
         Trail::open_on(settings, Machine::os())
     }
 
-    /// The same on another disk and clock than the system's.
+    /// Opens a trail as [`open`](Trail::open) does, on the given disk and clock.
     pub fn open_on(settings: Settings, machine: Machine) -> Result<Trail, Error> {
         registry::open(settings, machine, Mode::Open).map(Trail)
     }
 
-    /// Opens the trail again, with the settings that it has: for one who keeps a handle for long, and finds it
-    /// [`poisoned`](Trail::poisoned). While the trail is open this is one handle more.
+    /// Opens the trail again with its settings. Call it when a handle that you keep for long is
+    /// [`poisoned`](Trail::poisoned). If the trail is still open, this returns one more handle of it.
     ///
     /// # Errors
     /// As [`open`](Trail::open).
@@ -88,31 +90,32 @@ impl Trail {
         Trail::open_on(engine.settings.clone(), engine.machine.clone())
     }
 
-    /// Opens a trail that [`open`](Trail::open) refuses because of what is past its checkpoint: that goes to `torn/`,
-    /// and an entry of the action `trail.repaired` says so. For an operator who has looked at it.
+    /// Opens a trail that [`open`](Trail::open) refuses because of what is past its checkpoint: what cannot be kept
+    /// goes to `torn/`, and an entry of the action `trail.repaired` says so. Call it only after an operator has looked
+    /// at the trail.
     ///
     /// # Errors
-    /// `Data` when what is stored contradicts a signed head: that cannot be repaired, only restored from a copy.
+    /// `Data` when what is stored contradicts a signed head: this cannot be repaired, only restored from a copy.
     pub fn repair(settings: Settings) -> Result<Trail, Error> {
         Trail::repair_on(settings, Machine::os())
     }
 
-    /// The same on another disk and clock than the system's.
+    /// Repairs a trail as [`repair`](Trail::repair) does, on the given disk and clock.
     pub fn repair_on(settings: Settings, machine: Machine) -> Result<Trail, Error> {
         registry::open(settings.must_exist(), machine, Mode::Repair).map(Trail)
     }
 
     /// Records an entry. `Ok` means: its bytes are durable, and the receipt's index is its place in the log.
     ///
-    /// What the entry does not say, it takes from the [`Actor`](crate::Actor) of the work that calls this.
+    /// Fields the entry does not set are taken from the current [`Actor`](crate::Actor).
     ///
-    /// Lazy: nothing happens before the first poll. Runs on any executor. Once polled, the entry is written even if
-    /// the future is dropped.
+    /// Lazy: nothing happens before the first poll. Runs on any executor. Once the entry is queued, it is written even
+    /// if the future is dropped.
     ///
     /// # Errors
     /// `Invalid`: the entry cannot be recorded as it is. `TimedOut`: no answer within the deadline; it may still be
-    /// recorded. `Unavailable`: storage failed; [`Error::may_be_recorded`] says whether it may be recorded all the
-    /// same. `Closed`: the trail was closed.
+    /// recorded. `Unavailable`: storage failed, or there was no room and the policy is [`Drop`](crate::WhenFull::Drop);
+    /// [`Error::may_be_recorded`] says whether the entry may still be recorded. `Closed`: the trail was closed.
     pub fn record(&self, mut entry: Entry) -> Recording {
         actor::fill(&mut entry);
         self.record_filled(entry)
@@ -123,8 +126,8 @@ impl Trail {
         block_on(self.record(entry))
     }
 
-    /// Records many entries, in their order but not necessarily side by side. An entry that cannot be recorded
-    /// refuses the batch before anything is written. After an error, a part of the batch may be recorded.
+    /// Records many entries, in their order but not necessarily side by side. If one of them cannot be recorded as it
+    /// is, the batch is refused before anything is written. After any other error, a part of the batch may be recorded.
     pub fn record_batch(&self, mut entries: Vec<Entry>) -> RecordingBatch {
         entries.iter_mut().for_each(actor::fill);
         RecordingBatch::new(Arc::clone(&self.0), entries)
@@ -176,12 +179,12 @@ impl Trail {
         Reader::open_on(&self.0.engine.machine, self.0.engine.layout.clone())
     }
 
-    /// The signed checkpoint as it stands in the file.
+    /// The signed checkpoint, read from its file.
     pub(crate) fn read_checkpoint(&self) -> Result<String, Error> {
         self.reader()?.checkpoint().map(|(_, signed)| signed)
     }
 
-    /// The newest entries, newest first, from memory. Details kept beside the log are given as their markers.
+    /// The newest entries, newest first, from memory. A detail that is kept beside the log is given as its marker.
     pub fn recent(&self, limit: usize) -> Vec<Entry> {
         let snapshot = self.0.engine.ring().snapshot();
         snapshot.newest(limit)
@@ -213,31 +216,32 @@ impl Trail {
         self.0.engine.meta.key.clone()
     }
 
-    /// What the trail takes out of entries, for texts that a program says elsewhere: with the same marks.
+    /// The redactor of the trail. A program can use it for other texts, such as its log: equal secrets get the same
+    /// marks as in the trail.
     pub fn redactor(&self) -> Redactor {
         self.0.engine.redactor.clone()
     }
 
-    /// Where the trail lies.
+    /// The paths of the trail's files.
     pub fn layout(&self) -> &Layout {
         &self.0.engine.layout
     }
 
-    /// How the trail is doing, since this process opened it.
+    /// Numbers that say how the trail is doing.
     pub fn counters(&self) -> Counters {
         self.0.engine.counters()
     }
 
-    /// Why the trail takes nothing more, when a write or sync failed. Drop every handle of it, or just open it again.
+    /// Why the trail takes no more entries, after a failed write or sync. Open it again to go on.
     pub fn poisoned(&self) -> Option<Error> {
         self.0.engine.poisoned().cloned()
     }
 
-    /// Writes and seals everything, says in `closed` where the trail ends, and lets go of the lock. Every handle of
-    /// the trail is closed by it.
+    /// Writes and seals everything, writes to `closed` where the trail ends, and releases the lock. This closes every
+    /// handle of the trail.
     ///
     /// # Errors
-    /// Whatever kept an entry from being written or sealed. `TimedOut` when storage makes no progress: then the
+    /// The error that kept an entry from being written or sealed. `TimedOut` when storage makes no progress: then the
     /// trail closes by itself as soon as storage answers.
     pub fn close(&self) -> impl Future<Output = Result<(), Error>> + Send + 'static {
         let trail = self.clone();
@@ -266,7 +270,7 @@ impl Trail {
         self.0.engine.ring().snapshot()
     }
 
-    /// Counts entries that a caller lost, so that the trail says so.
+    /// Counts entries that a caller lost, so that the trail records the loss.
     pub(crate) fn count_lost(&self, losses: Losses) {
         for (category, count) in losses {
             (0..count).for_each(|_| self.0.engine.lost.add(&category));

@@ -19,7 +19,7 @@ use crate::record::recording::Recording;
 pub struct Beginning {
     handle: Arc<Handle>,
     recording: Recording,
-    /// What the result will say; gone once there is an answer.
+    /// The fields of the result that are known; `None` once there is an answer.
     result: Option<Box<Entry>>,
 }
 
@@ -32,7 +32,7 @@ impl Beginning {
         Beginning { recording: Recording::new(Arc::clone(&handle), intent), handle, result }
     }
 
-    /// Nobody will do what the intent says: a result says so, behind it in the queue.
+    /// Queues the result `abandoned` behind the intent: nobody will do what the intent announced.
     fn abandon(&mut self, id: &str) {
         if let Some(result) = self.result.take() {
             emit(&self.handle, result_of(*result, id, Outcome::Failure).reason(ABANDONED));
@@ -51,7 +51,7 @@ impl Future for Beginning {
                 Ok(Act::new(Arc::clone(&self.handle), receipt, result))
             }
             Err(error) => {
-                // Queued but late: it may yet be written. After a failed write nothing more is.
+                // It is queued but late, and may still be written. After a failed write nothing more is written.
                 if error.kind() == ErrorKind::TimedOut && error.may_be_recorded() {
                     self.abandon(error.entry_id().unwrap_or_default());
                 }

@@ -47,7 +47,7 @@ impl Future for Finishing {
 
 impl Drop for Finishing {
     fn drop(&mut self) {
-        // The act has ended, and how is known: that is said even if nobody waits for it any more.
+        // The act has ended and its result is known: it is recorded even if nobody waits for it any more.
         let recording = &mut self.recording;
         let _foreign_panic = catch_unwind(AssertUnwindSafe(|| recording.let_go()));
     }

@@ -1,7 +1,7 @@
-//! For which work an actor holds: a thread-local that is set while the work runs, and put back afterwards.
+//! Which work an actor holds for: a thread-local that is set while the work runs, and restored afterwards.
 //!
-//! Work that is a future runs a poll at a time, on whatever thread polls it: so the thread-local is set at each poll,
-//! and no runtime is needed.
+//! A future may be polled on a different thread each time, so the thread-local is set at each poll. No runtime is
+//! needed.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -14,22 +14,22 @@ use pin_project_lite::pin_project;
 use super::Actor;
 
 thread_local! {
-    /// The actor of what runs on this thread now.
+    /// The current actor of this thread.
     static CURRENT: RefCell<Option<Actor>> = const { RefCell::new(None) };
 }
 
 impl Actor {
-    /// The actor of the work at hand: of the innermost `scope` or `enter`. To add to it:
+    /// The current actor: that of the innermost `scope` or `enter`. To add to it:
     /// `Actor::current().unwrap_or_default().session_id("s")`.
     pub fn current() -> Option<Actor> {
-        // A thread that is ending has none any more.
+        // A thread that is ending has none.
         CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
     }
 
-    /// Runs a future as this actor, wherever it is polled, on any executor. Within it an inner scope counts alone; it
-    /// takes nothing from the outer one.
+    /// Runs a future as this actor, on any executor and any thread. An inner scope replaces the outer one and takes
+    /// nothing from it.
     ///
-    /// What the future spawns is not part of it: see [`carry`](Actor::carry).
+    /// Tasks that the future spawns do not have this actor: see [`carry`](Actor::carry).
     pub fn scope<F: Future>(&self, future: F) -> Scoped<F> {
         Scoped::new(Some(self.clone()), future)
     }
@@ -40,8 +40,8 @@ impl Actor {
         call()
     }
 
-    /// Makes a future run as the actor of now, wherever it is polled: for what is spawned. Without an actor now, it
-    /// runs without one.
+    /// Makes a future run as the current actor, on any thread. Use it for tasks that are spawned. Without a current
+    /// actor the future runs without one.
     ///
     /// ```
     /// # use graven::Actor;
@@ -56,7 +56,7 @@ impl Actor {
         Scoped::new(Actor::current(), future)
     }
 
-    /// Makes a function run as the actor of now, on whatever thread it is called: for threads, and for pools of them.
+    /// Makes a function run as the current actor, on any thread. Use it for threads and thread pools.
     ///
     /// ```
     /// # use graven::Actor;
@@ -72,7 +72,7 @@ impl Actor {
     }
 }
 
-/// Looks at the actor of the work at hand, if there is one.
+/// Looks at the current actor, if there is one.
 pub(super) fn with_current(look: impl FnOnce(&Actor)) {
     let _ending = CURRENT.try_with(|current| {
         if let Some(actor) = &*current.borrow() {
@@ -87,7 +87,7 @@ pin_project! {
     #[derive(Debug)]
     pub struct Scoped<F> {
         actor: Option<Actor>,
-        // Gone only when this is dropped: what it holds is dropped as the actor, too.
+        // `None` only once this is dropped: the future is dropped as the actor, too.
         #[pin]
         future: Option<F>,
     }
@@ -117,10 +117,10 @@ impl<F: Future> Future for Scoped<F> {
     }
 }
 
-/// An actor holds on this thread until this is dropped, in a panic too. Then the one before it holds again.
+/// Sets the actor of this thread until this is dropped, also by a panic. Then the actor before it holds again.
 struct Entered {
     before: Option<Actor>,
-    /// Not for another thread.
+    /// Keeps this on its thread: it is not `Send`.
     _here: PhantomData<*const ()>,
 }
 
@@ -136,7 +136,7 @@ impl Drop for Entered {
     }
 }
 
-/// Puts an actor in place; the one that was there. On a thread that is ending there is no place any more.
+/// Sets the current actor; returns the one before. On a thread that is ending it does nothing.
 fn exchange(actor: Option<Actor>) -> Option<Actor> {
     CURRENT.try_with(|current| current.replace(actor)).ok().flatten()
 }

@@ -22,7 +22,7 @@ impl Alive {
         self.changed.notify_all();
     }
 
-    /// Waits until no thread runs, at most for `patience`; whether that is so.
+    /// Waits until no thread runs, at most for `patience`. Returns whether none runs.
     pub(super) fn wait_for_none(&self, patience: Duration) -> bool {
         let threads = self.threads();
         let waited = self.changed.wait_timeout_while(threads, patience, |threads| *threads > 0);

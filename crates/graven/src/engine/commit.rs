@@ -1,6 +1,6 @@
 //! Step 4 of 8: the commit, on one page. Next: [`rotation`](crate::engine::rotation) and [`durable`].
 //!
-//! One writer a trail takes a group, writes it, syncs it, and only then acknowledges it. Each comment says what is
+//! One writer per trail takes a group, writes it, syncs it, and only then acknowledges it. Each comment says what is
 //! true after a crash at that point.
 
 use std::io;
@@ -35,7 +35,7 @@ impl Writer {
         if outcome.is_err() {
             let error = Error::new(ErrorKind::Internal, "the writer panicked: please report it");
             engine.poison(error.clone());
-            // Also those of the group that it had in hand.
+            // Also the completion of the group that was being written.
             for completion in engine.queue.unanswered() {
                 completion.set_failed(error.outcome_unknown());
             }
@@ -62,7 +62,7 @@ impl Writer {
             Ok(()) => {
                 let size = group.first + group.len() as u64;
                 let (lines, ends) = (std::mem::take(&mut group.lines), std::mem::take(&mut group.ends));
-                // The ring before the wake-up: who is told "recorded" finds the entry there.
+                // The ring before the wake-up: a caller that is told "recorded" finds the entry there.
                 let spare = self.engine.ring().push(lines, ends);
                 self.engine.set_durable(size);
                 self.engine.lost.durable_before(size);
@@ -80,13 +80,13 @@ impl Writer {
         }
     }
 
-    /// Makes a group durable. Cut into pieces where a segment ends. Says in `touched` whether any line may be there.
+    /// Makes a group durable, in pieces if a segment ends within it. Sets `touched` once any line may be on the disk.
     fn write(&mut self, group: &Group, touched: &mut bool) -> Result<(), Error> {
         self.engine.seal.wait_for_bound(group.len() as u64, group.lines.len() as u64)?;
         // A crash before here leaves nothing of the group.
         let disk = &*self.engine.machine.disk;
         blob::write_all(disk, &self.engine.layout, &group.blobs)?;
-        // A crash here leaves blobs that no line names: harmless, and used again should they come again.
+        // A crash here leaves blobs that no line names: harmless, and used if the same detail comes again.
         let mut done = 0;
         while done < group.len() {
             self.rotate_if_due(group.first + done as u64)?;
@@ -114,7 +114,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Drained and synced: seal everything and say where the trail ends.
+    /// The queue is drained and synced: seals everything and writes where the trail ends.
     fn close(&mut self) {
         let closed = self.publisher().write_closed();
         match closed {

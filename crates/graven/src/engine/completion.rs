@@ -1,9 +1,9 @@
-//! The outcome of one group, and those who wait for it.
+//! The outcome of one group, and the tasks that wait for it.
 //!
-//! A group is acknowledged as a whole. Waking a task from a foreign thread is the dearest part of an
-//! acknowledgement, so it is shared: the writer wakes a few, and each that comes to collect its result wakes a few
-//! more from inside its own executor, where that is cheap. The writer goes on until the list is empty, so nobody's
-//! sleep depends on a task that never runs again.
+//! A group is acknowledged as a whole. Waking a task from a foreign thread is the most expensive part of an
+//! acknowledgement, so it is shared: the writer wakes a few, and each that comes to collect its result wakes a few more
+//! from inside its own executor, where that is cheap. The writer goes on until the list is empty, so nobody's sleep
+//! depends on a task that never runs again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -31,11 +31,11 @@ pub(crate) struct Completion {
 #[derive(Debug, Default)]
 struct Waiting {
     wakers: Vec<Waker>,
-    /// How often all were woken before there was an outcome. A place in the list is good for one round only.
+    /// How often all were woken before there was an outcome. A place in the list is valid for one round only.
     round: u64,
 }
 
-/// Where a task's waker stands in the list.
+/// The place of a task's waker in the list.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Slot {
     round: u64,
@@ -43,15 +43,15 @@ pub(crate) struct Slot {
 }
 
 impl Completion {
-    /// The outcome, once there is one; until then the task is woken when there is.
-    /// `slot` is where the task's waker stands, if it was registered before.
+    /// The outcome, once there is one; until then the task is woken when there is. `slot` is the place of the task's
+    /// waker, if it was registered before.
     pub(crate) fn poll(&self, context: &Context<'_>, slot: &mut Option<Slot>) -> Poll<Result<(), Error>> {
         if let Some(outcome) = self.outcome() {
             self.wake_some();
             return Poll::Ready(outcome);
         }
         let mut waiting = self.waiting();
-        // Again under the lock: whoever sets the outcome empties the list after setting it.
+        // Again under the lock: the list is emptied after the outcome is set.
         if let Some(outcome) = self.outcome() {
             return Poll::Ready(outcome);
         }
@@ -68,7 +68,7 @@ impl Completion {
         Poll::Pending
     }
 
-    /// Registers a task that has not asked before; where its waker stands.
+    /// Registers a task that has not asked before. Returns the place of its waker.
     pub(crate) fn register(&self, waker: Waker) -> Slot {
         self.waiting().add(waker)
     }
@@ -82,23 +82,24 @@ impl Completion {
         }
     }
 
-    /// Says that the group is durable, and wakes everybody.
+    /// Sets the outcome: the group is durable. Wakes everybody.
     pub(crate) fn set_durable(&self) {
         self.state.store(DURABLE, Ordering::Release);
         while self.wake_some() {}
     }
 
-    /// Says that the group failed, and wakes everybody. Only the first failure counts.
+    /// Sets the outcome: the group failed. Wakes everybody. Only the first failure counts.
     pub(crate) fn set_failed(&self, error: Error) {
         // What is durable stays so.
         if self.outcome().is_none() && self.error.set(error).is_ok() {
             self.state.store(FAILED, Ordering::Release);
-            // Nobody else may: the list must not be emptied while there is no outcome, or places in it are lost.
+            // Only the first failure may do this: if the list is emptied while there is no outcome, places in it are
+            // lost.
             while self.wake_some() {}
         }
     }
 
-    /// Wakes everybody, outcome or not: those whose deadline has passed will say so, the others ask again.
+    /// Wakes everybody, with or without an outcome: those whose deadline has passed say so, the others ask again.
     pub(crate) fn wake_all(&self) {
         let all = {
             let mut waiting = self.waiting();
@@ -108,7 +109,7 @@ impl Completion {
         all.into_iter().for_each(wake);
     }
 
-    /// Wakes a few, once there is an outcome and nobody registers any more; whether there were any.
+    /// Wakes a few, once there is an outcome and nobody registers any more. Returns whether there were any.
     fn wake_some(&self) -> bool {
         let few = {
             let wakers = &mut self.waiting().wakers;

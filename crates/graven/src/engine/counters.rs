@@ -1,35 +1,36 @@
-//! What was counted: entries that were not recorded, and how the trail is doing.
+//! Counts of entries: how the trail is doing, and what was not recorded.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use graven_core::entry::Category;
 
-/// How a trail is doing, since this process opened it.
+/// Numbers that say how a trail is doing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {
-    /// Entries that are durable.
+    /// Entries in the trail, all of them durable.
     pub durable: u64,
-    /// How many groups they were written in: one write and one sync each, and one more at each segment's end.
+    /// Groups written since the trail was opened: one write and one sync each, and one more where a segment ends.
     pub groups: u64,
     /// Entries that are under a signed checkpoint.
     pub sealed: u64,
-    /// Entries dropped for want of room or storage. Each leaves its count in a `trail.gap` entry.
+    /// Entries dropped since this process first opened the trail: there was no room, storage failed, or they were not
+    /// valid. Each is counted in a `trail.gap` entry.
     pub dropped: u64,
 }
 
 /// Dropped entries by category.
 pub(crate) type Losses = BTreeMap<String, u64>;
 
-/// So many categories are counted by name at most: they must fit the line of one entry, 64 bytes each.
+/// The most categories that are counted by name: they must fit the line of one entry, 64 bytes each.
 const CATEGORIES_MAX: usize = 256;
 
-/// Stands for all other categories, and for what is no name of one.
+/// Stands for all other categories, and for texts that do not name a category.
 const OTHERS: &str = "*";
 
-/// Entries that were dropped and whose count is not yet durable in the trail. It outlives the engine: what one
-/// poisoned engine lost, the next writes down.
+/// Entries that were dropped and whose count is not yet durable in the trail. It outlives the engine: the next engine
+/// records what a poisoned one lost.
 #[derive(Debug, Default)]
 pub(crate) struct Lost(Mutex<Counts>);
 
@@ -58,12 +59,13 @@ impl Lost {
         self.counts().lose(category, count);
     }
 
-    /// Keeps in mind entries whose write failed: index, category, and how many each stands for.
+    /// Remembers entries whose write failed: index, category, and how many each stands for.
     pub(crate) fn doubt(&self, entries: impl Iterator<Item = (u64, String, u64)>) {
         self.counts().in_doubt.extend(entries);
     }
 
-    /// The trail was opened again and holds `size` entries: what is not among them is lost, or still to be announced.
+    /// Settles what is in doubt, when the trail was opened again with `size` entries: entries past these are lost, and
+    /// losses that were announced past these are announced again.
     pub(crate) fn settle(&self, size: u64) {
         let mut counts = self.counts();
         for (index, category, count) in std::mem::take(&mut counts.in_doubt) {
@@ -77,9 +79,9 @@ impl Lost {
         }
     }
 
-    /// Has the losses written down; not when there are none, or when others are still on their way. `write` queues an
-    /// entry and says its index. It is called under the lock: else the entry could be durable before its index is
-    /// known, and the losses be told twice.
+    /// Announces the losses, unless there are none or earlier ones are still on their way. `write` queues an entry and
+    /// returns its index. It is called under the lock: otherwise the entry could be durable before its index is known,
+    /// and the losses would be recorded twice.
     pub(crate) fn announce<E>(&self, write: impl FnOnce(&Losses) -> Result<u64, E>) {
         let mut counts = self.counts();
         if counts.pending.is_empty() || !counts.announced.is_empty() {
@@ -91,7 +93,7 @@ impl Lost {
         }
     }
 
-    /// Every entry before `size` is durable: the announced losses too, if they are among them.
+    /// Notes that every entry before `size` is durable, and with them the announced losses if they are among them.
     pub(crate) fn durable_before(&self, size: u64) {
         let mut counts = self.counts();
         if counts.announced_at.is_some_and(|index| index < size) {

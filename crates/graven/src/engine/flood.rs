@@ -1,20 +1,20 @@
 //! Flood control: repeats of one emitted entry, beyond a rate, become one entry with their count.
 //!
-//! Only for [`emit`](crate::Trail::emit), and off unless [`Settings::flood_control`](crate::Settings::flood_control)
-//! asks for it. Two entries are of one *kind* when their lines are the same but for `id`, `timestamp` and
-//! `duration_ms`. The first few of a kind in a window are written by themselves, the others are counted; at the
-//! window's end one entry stands for them, with `count`, the time of the first, and the time from there to the last.
+//! Only for [`emit`](crate::Trail::emit). Off by default: [`Settings::flood_control`](crate::Settings::flood_control)
+//! turns it on. Two entries are of one *kind* when their lines are the same but for `id`, `timestamp` and
+//! `duration_ms`. The first few of a kind in a window are written one by one, the others are counted; at the window's
+//! end one entry stands for them, with `count`, the time of the first, and the time from there to the last.
 //!
-//! Never counted away: the first of its kind, a denial, an intent or a result, an entry that has a `count` of its own
-//! or a detail beside the log, and whatever is acknowledged.
+//! Always written one by one: the first of its kind, a denial, an intent or a result, an entry that has a `count` of
+//! its own or a detail beside the log, and every entry that is acknowledged.
 //!
 //! | file | what it is |
 //! |---|---|
 //! | `kind.rs` | which entries are the same |
 //! | `kinds.rs` | what was seen in the windows that are open |
 //!
-//! The one lock is held while lines go into the queue, so that a flush or a close that finds nothing counted finds it
-//! queued. Nothing is written and nobody is woken under it but the writer.
+//! Its one lock is held while lines go into the queue: if a flush or a close finds nothing counted, everything is
+//! queued already. Under this lock nothing is written, and only the writer is woken.
 
 pub(super) mod gate;
 mod kind;
@@ -35,20 +35,21 @@ use kinds::{Kinds, Repeats};
 /// How a count gets into the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Push {
-    /// If there is room; otherwise it goes on growing.
+    /// If there is room. Otherwise the count goes on growing.
     IfRoom,
-    /// Room or not: for the last time.
+    /// With or without room: for the last time.
     Last,
 }
 
-/// Whether an entry is one whose repeats may be counted.
+/// Whether repeats of this entry may be counted.
 pub(crate) fn may_repeat(entry: &Entry) -> bool {
     let decides = matches!(entry.outcome, Outcome::Denied | Outcome::Pending);
     !decides && entry.phase.is_none() && entry.count.is_none()
 }
 
 impl Engine {
-    /// Whether this line is a repeat that was only counted. The line is finished, and its entry may repeat.
+    /// Whether this line is a repeat that was only counted. The line is finished, and [`may_repeat`] is true for its
+    /// entry.
     pub(crate) fn counts_repeat(&self, line: &[u8], blob: Option<&Blob>) -> bool {
         let (Some(gate), None) = (&self.flood, blob) else {
             return false;
@@ -70,7 +71,7 @@ impl Engine {
         counted
     }
 
-    /// Writes the counts whose window is over; whether any are left.
+    /// Queues the counts whose window has ended. Returns whether any are left.
     pub(crate) fn write_due_repeats(&self) -> bool {
         let Some(gate) = &self.flood else {
             return false;
@@ -81,7 +82,7 @@ impl Engine {
         state.kinds.any_repeats()
     }
 
-    /// Queues every count; whether there was room for all. The windows go on.
+    /// Queues every count. Returns whether there was room for all. The windows stay open.
     pub(crate) fn write_repeats(&self) -> bool {
         let Some(gate) = &self.flood else {
             return true;
@@ -90,7 +91,7 @@ impl Engine {
         state.kinds.take_each(|repeats| self.write(repeats, Push::IfRoom))
     }
 
-    /// Queues every count, room or not, and counts no more: the trail is closing.
+    /// Queues every count, with or without room, and counts no more: the trail is closing.
     pub(crate) fn end_flood(&self) {
         if let Some(gate) = &self.flood {
             let mut state = gate.state();
@@ -108,8 +109,8 @@ impl Engine {
         }
     }
 
-    /// Queues the entry that stands for the repeats; `false` when there is no room. What a trail that has ended does
-    /// not take is counted as lost.
+    /// Queues the entry that stands for the repeats; `false` when there is no room. If the trail has ended, they are
+    /// counted as lost.
     fn write(&self, repeats: &Repeats, push: Push) -> bool {
         let mut entry = Entry::from_line(&repeats.line).expect("we made this line");
         let mut bytes = Vec::new();
@@ -121,7 +122,7 @@ impl Engine {
             complete(&mut entry, &*self.machine.clock);
             entry.append_line(0, &mut bytes).expect("as well-formed as its repeats, and it fits");
         } else {
-            // A single one says itself best.
+            // A single repeat is written as it is.
             bytes.extend_from_slice(&repeats.line);
         }
         let mut line = Line { bytes: &bytes, hash: leaf_hash(&bytes), blob: None };

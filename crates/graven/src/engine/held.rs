@@ -9,14 +9,14 @@ use crate::files::layout::Layout;
 use crate::seam::disk::{LockGuard, Open};
 use crate::seam::machine::Machine;
 
-/// How long to wait for an engine that is being closed, before another may be started.
+/// How long to wait for an engine that this process is closing, before opening fails.
 const CLOSING: Duration = Duration::from_secs(30);
 
 /// Whether this process holds the lock of one trail. Shared by all that open the trail in this process.
 #[derive(Debug, Default)]
 pub(crate) struct Lock {
     held: Mutex<bool>,
-    /// Told when the last thread that held the lock is gone.
+    /// Notified when the last thread that held the lock is gone.
     freed: Condvar,
 }
 
@@ -36,24 +36,24 @@ impl Drop for Held {
 }
 
 impl Lock {
-    /// Takes the trail's lock and writes our name into it.
+    /// Takes the trail's lock and writes the id of this process into it.
     pub(crate) fn acquire(self: &Arc<Lock>, machine: &Machine, layout: &Layout) -> Result<Held, Error> {
-        // One that this process is closing will be free in a moment.
+        // A lock of an engine that this process is closing will be free soon.
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut held, waited) = self
             .freed
             .wait_timeout_while(held, CLOSING, |held| *held)
             .unwrap_or_else(PoisonError::into_inner);
         if waited.timed_out() {
-            let message =
-                format!("{} is still being closed by this process: storage hangs", layout.dir().display());
+            let message = format!(
+                "{} is still being closed by this process: storage is slow or hangs; try again later",
+                layout.dir().display()
+            );
             return Err(Error::new(ErrorKind::Unavailable, message));
         }
         let path = layout.lock();
         let disk = &*machine.disk;
-        let guard = disk.try_lock(&path).map_err(|source| {
-            Error::with_source(ErrorKind::Unavailable, format!("cannot lock {}", path.display()), source)
-        })?;
+        let guard = disk.try_lock(&path).map_err(|source| Error::cannot("lock", &path, source))?;
         let Some(guard) = guard else {
             let holder = durable::read_file(disk, &path).unwrap_or_default();
             let holder = String::from_utf8_lossy(&holder);
@@ -69,7 +69,8 @@ impl Lock {
             file.set_bytes(0)?;
             durable::write_all_at(&*file, name.as_bytes(), 0)
         });
-        // Only a hint for others who find the trail locked: on a full disk the name is missing and the lock holds.
+        // The name is only a hint for processes that find the trail locked. On a full disk it is missing, and the lock
+        // still holds.
         if let Err(error) = written {
             tracing::debug!(%error, lock = %path.display(), "could not write the holder's name");
         }

@@ -1,8 +1,8 @@
 //! Life signs: entries that say when a trail was opened and closed, and that it lives while nothing happens.
 //!
-//! Off unless [`Settings::life_signs`](crate::Settings::life_signs) or
-//! [`Settings::heartbeat`](crate::Settings::heartbeat) asks for them. With them, an opening without a closing before
-//! the next one is a run that ended without a word, and with a heartbeat, silence is visible.
+//! Off by default: [`Settings::life_signs`](crate::Settings::life_signs) and
+//! [`Settings::heartbeat`](crate::Settings::heartbeat) turn them on. With them, an opening without a closing before the
+//! next opening means that a run ended unexpectedly. With a heartbeat, silence is visible.
 
 use graven_core::entry::system_actions;
 use serde_json::json;
@@ -12,8 +12,8 @@ use crate::engine::system_entries::{SystemLine, system_line};
 use crate::seam::clock::milliseconds;
 
 impl Engine {
-    /// Writes a heartbeat if one is due. Not while something waits for storage: that will be a sign of life itself,
-    /// or its absence the truth.
+    /// Queues a heartbeat if one is due. Not while entries wait for storage: once written, they show that the trail
+    /// lives, and until then a heartbeat would hide that storage hangs.
     pub(crate) fn beat_if_due(&self) {
         let clock = &*self.machine.clock;
         if let Some(every) = self.pulse.due(clock)
@@ -21,13 +21,13 @@ impl Engine {
         {
             let line =
                 system_line(clock, system_actions::HEARTBEAT, &json!({"interval_ms": milliseconds(every)}));
-            // An ended trail has no pulse.
+            // An ended trail needs no heartbeat.
             let _ended = self.queue.push_system(&mut line.to_queue());
         }
     }
 
-    /// Takes nothing more from callers, and puts the closing on record behind all that is queued, if life signs are
-    /// wanted. What is queued will still be written.
+    /// Ends the queue: nothing more is taken from callers, and what is queued will still be written. If life signs are
+    /// wanted, the closing is recorded behind all of it.
     pub(crate) fn end_queue(&self) {
         self.end_flood();
         let last = self

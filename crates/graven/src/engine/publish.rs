@@ -1,9 +1,9 @@
 //! Step 7 of 8: what is signed, and when others can see it. Next: `prove`.
 //!
 //! The publisher follows the writer: it appends the leaf hashes of durable entries to `tiles/`, syncs them, and only
-//! then signs and replaces `checkpoint`. It does so every 100 ms at most while there is something new, at a segment's
-//! end, at close, and at once when asked. Entries past the checkpoint are *unsealed*; their number is bounded, and
-//! the writer waits rather than pass the bound.
+//! then signs and replaces `checkpoint`. It does so at most every 100 ms while there is something new, at a segment's
+//! end, at close, and at once when asked. Entries past the checkpoint are *unsealed*; their number is bounded, and the
+//! writer waits before it would exceed the bound.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +23,7 @@ pub(crate) struct Publisher {
     engine: Arc<Engine>,
     levels: Levels,
     key: SigningKey,
-    /// The signed checkpoint that stands in the file.
+    /// The signed checkpoint that is in the file.
     checkpoint: String,
     /// Why nothing more may be signed: hashes were taken and did not all reach the files, so the tree here is not
     /// that of the log.
@@ -40,7 +40,7 @@ impl Publisher {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        // Until it has ended well, also for whoever comes after a panic in it.
+        // Until it has succeeded. If it panics, later calls see this error.
         self.failed = Some(panicked());
         self.failed = self.publish_new().err();
         match &self.failed {
@@ -56,14 +56,10 @@ impl Publisher {
         }
         let size = self.levels.size();
         // A crash from here on leaves hashes past the checkpoint, which the next open writes again.
-        self.levels.append(&hashes).and_then(|()| self.levels.sync(size)).map_err(|source| {
-            let path = self.engine.layout.tiles();
-            Error::with_source(
-                ErrorKind::Unavailable,
-                format!("cannot write the hashes in {}", path.display()),
-                source,
-            )
-        })?;
+        self.levels
+            .append(&hashes)
+            .and_then(|()| self.levels.sync(size))
+            .map_err(|source| Error::cannot("write the hashes in", &self.engine.layout.tiles(), source))?;
         // The hashes are durable: a checkpoint that needs them may be seen.
         let checkpoint = Checkpoint {
             origin: self.engine.meta.origin.clone(),
@@ -73,9 +69,8 @@ impl Publisher {
         };
         let signed = sign(&checkpoint, &self.key);
         let path = self.engine.layout.checkpoint();
-        durable::replace(&*self.engine.machine.disk, &path, signed.as_bytes()).map_err(|source| {
-            Error::with_source(ErrorKind::Unavailable, format!("cannot write {}", path.display()), source)
-        })?;
+        durable::replace(&*self.engine.machine.disk, &path, signed.as_bytes())
+            .map_err(|source| Error::cannot("write", &path, source))?;
         // The checkpoint is durable: these entries are sealed.
         self.checkpoint = signed;
         self.engine.seal.set_sealed(checkpoint.size);
@@ -88,9 +83,8 @@ impl Publisher {
         let text = closed_text(&self.engine.meta.origin, self.levels.size(), &self.levels.root());
         let note = Note::sign(text, &self.key).to_string();
         let path = self.engine.layout.closed();
-        durable::replace(&*self.engine.machine.disk, &path, note.as_bytes()).map_err(|source| {
-            Error::with_source(ErrorKind::Unavailable, format!("cannot write {}", path.display()), source)
-        })
+        durable::replace(&*self.engine.machine.disk, &path, note.as_bytes())
+            .map_err(|source| Error::cannot("write", &path, source))
     }
 }
 
@@ -105,12 +99,12 @@ impl Engine {
     /// One turn of the publisher: seals what is new.
     pub(crate) fn publish_new(&self, publisher: &Mutex<Publisher>) {
         let publish = || {
-            // After a panic while it was held it publishes nothing more.
+            // If it panicked under the lock, it publishes nothing more.
             let mut publisher = publisher.lock().unwrap_or_else(PoisonError::into_inner);
             publisher.publish().map(drop)
         };
         let published = catch_unwind(AssertUnwindSafe(publish)).unwrap_or_else(|_| Err(panicked()));
-        // The publisher is not held here: those who are told are foreign code.
+        // The publisher is not locked here: poisoning wakes tasks, and their wakers are foreign code.
         if let Err(error) = published {
             self.poison(error);
         }

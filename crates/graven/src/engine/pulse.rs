@@ -1,4 +1,4 @@
-//! When the engine last recorded anything: what a heartbeat is measured by.
+//! When the engine last recorded anything: a heartbeat is measured from there.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::seam::clock::{Clock, milliseconds};
 use crate::settings::Settings;
 
-/// When the engine last put anything on record, in milliseconds of its clock. Kept only for a heartbeat.
+/// When the engine last recorded anything, in milliseconds of its clock. Kept only for a heartbeat.
 #[derive(Debug)]
 pub(crate) struct Pulse {
     every: Option<Duration>,
@@ -24,7 +24,7 @@ impl Pulse {
         self.every.map(|every| every / 4)
     }
 
-    /// Something was recorded.
+    /// Notes that something was recorded.
     pub(crate) fn beat(&self, clock: &dyn Clock) {
         if self.every.is_some() {
             self.last_ms.store(milliseconds(clock.elapsed()), Ordering::Relaxed);

@@ -35,7 +35,7 @@ pub(crate) struct Recovered {
     pub(crate) lock: Held,
     pub(crate) signing_key: SigningKey,
     pub(crate) redactor: Redactor,
-    /// The signed checkpoint, as it stands in the file.
+    /// The signed checkpoint, as it is in the file.
     pub(crate) checkpoint: String,
     /// The tree under the checkpoint.
     pub(crate) levels: Levels,
@@ -45,21 +45,21 @@ pub(crate) struct Recovered {
     pub(crate) live: Live,
     pub(crate) newest_lines: Vec<u8>,
     pub(crate) newest_ends: Vec<u32>,
-    /// What a crash left. Taken by whoever writes it down.
+    /// What a crash left. Taken by the code that records it.
     pub(crate) mended: Option<Mended>,
 }
 
-/// What the last crash left, for the entry that says so.
+/// What the last crash left: the detail of the entry that records it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Mended {
-    /// The first index past the checkpoint, and how many entries were there: they rested on the disk alone.
+    /// The first index past the checkpoint, and how many entries were there: no signature covered them.
     pub(crate) unsealed_first: u64,
     pub(crate) unsealed_entries: u64,
     /// How many bytes were cut from the tail, and where they are.
     pub(crate) torn_bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) torn_file: Option<String>,
-    /// Where the bytes are that an earlier opening cut here, and that a crash kept it from writing down.
+    /// Where the bytes are that an earlier opening cut here and, because of a crash, did not record.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) torn_earlier: Vec<String>,
 }

@@ -1,6 +1,6 @@
 //! The newest entries, in memory, newest first to ask for.
 //!
-//! The ring keeps stored lines, not entries: the writer hands it the very bytes that it synced, and whoever asks
+//! The ring keeps stored lines, not entries: the writer hands it the very bytes that it synced, and the thread that asks
 //! pays for reading them. Old lines leave from the front, a group's buffer when its last line leaves.
 
 use std::collections::VecDeque;

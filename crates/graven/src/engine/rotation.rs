@@ -69,7 +69,10 @@ impl Writer {
                 self.live = Live { file, first: size, bytes: 0, since };
             })
             .map_err(|source| {
-                let message = format!("cannot close the segment that begins at entry {}", self.live.first);
+                let message = format!(
+                    "cannot close the segment that begins at entry {}; the trail must be reopened",
+                    self.live.first
+                );
                 Error::with_source(ErrorKind::Unavailable, message, source)
             })
     }

@@ -12,7 +12,7 @@ use crate::files::bounds::{UNSEALED_BYTES_MAX, UNSEALED_ENTRIES_MAX};
 /// How long the publisher rests between two checkpoints, unless one is asked for.
 const REST: Duration = Duration::from_millis(100);
 
-/// What is durable but not yet sealed; shared by writer, publisher and those who wait for a checkpoint.
+/// What is durable but not yet sealed; shared by writer, publisher and callers that wait for a checkpoint.
 #[derive(Debug)]
 pub(crate) struct Seal {
     state: Mutex<State>,
@@ -29,7 +29,7 @@ struct State {
     bytes: u64,
     /// Entries and bytes that the publisher took and has not sealed yet.
     taken: (u64, u64),
-    /// Whether somebody waits for a checkpoint: then the publisher does not rest.
+    /// Whether a thread waits for a checkpoint: then the publisher does not rest.
     wanted: bool,
     publisher_sleeps: bool,
     /// Why nothing more is sealed.
@@ -58,7 +58,7 @@ impl Seal {
         self.sealed.load(Ordering::Acquire)
     }
 
-    /// Waits until so much may be written without passing the bound. Called by the writer before it writes.
+    /// Waits until this much may be written without exceeding the bound. Called by the writer before it writes.
     pub(crate) fn wait_for_bound(&self, entries: u64, bytes: u64) -> Result<(), Error> {
         let mut state = self.state();
         loop {
@@ -66,7 +66,7 @@ impl Seal {
                 return Err(error.clone());
             }
             let (unsealed_entries, unsealed_bytes) = state.unsealed();
-            // With nothing unsealed anything goes: a group is far below the bound.
+            // With nothing unsealed, any group may be written: it is far below the bound.
             if unsealed_entries == 0
                 || (unsealed_entries + entries <= UNSEALED_ENTRIES_MAX
                     && unsealed_bytes + bytes <= UNSEALED_BYTES_MAX)
@@ -79,7 +79,7 @@ impl Seal {
         }
     }
 
-    /// The writer has synced these.
+    /// Adds what the writer has synced.
     pub(crate) fn add(&self, hashes: &[Hash], bytes: u64) {
         let mut state = self.state();
         state.hashes.extend_from_slice(hashes);
@@ -91,7 +91,7 @@ impl Seal {
         }
     }
 
-    /// Waits until `size` entries are sealed, asking the publisher to hurry.
+    /// Waits until `size` entries are sealed, and tells the publisher not to rest.
     pub(crate) fn wait_for_sealed(&self, size: u64, deadline: Duration) -> Result<(), Error> {
         let mut state = self.state();
         let mut waited = false;
@@ -120,7 +120,7 @@ impl Seal {
         Ok(())
     }
 
-    /// Nothing more is sealed; everybody who waits is told why.
+    /// Ends the sealing: every thread that waits gets this error.
     pub(crate) fn end(&self, error: Error) {
         self.state().ended.get_or_insert(error);
         self.changed.notify_all();

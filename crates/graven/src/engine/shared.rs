@@ -6,7 +6,7 @@
 //! | `ring` | writer | callers |
 //! | `durable` | writer | callers |
 //! | `seal` | writer (adds), publisher (takes) | callers |
-//! | `poison` | the first that fails | all |
+//! | `poison` | the first thread that fails | all |
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -53,14 +53,15 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// After a failed write or sync nothing more is written: what the disk holds is unknown until it is read again.
+    /// Ends the trail after a failed write or sync. Nothing more is written: what the disk holds is unknown until it is
+    /// read again.
     pub(crate) fn poison(&self, error: Error) {
         let error = self.poison.get_or_init(|| error).clone();
         self.queue.fail(&error, &self.lost);
         self.seal.end(error);
     }
 
-    /// Why the trail takes nothing more, when a write or sync failed.
+    /// Why the trail takes no more entries, after a failed write or sync.
     pub(crate) fn poisoned(&self) -> Option<&Error> {
         self.poison.get()
     }
@@ -93,15 +94,15 @@ impl Engine {
         self.durable.load(Ordering::Acquire)
     }
 
-    /// The writer has synced `size` entries. The pulse comes first: a caller that sees the new size must not see a
-    /// heartbeat that was due before it.
+    /// Notes that the writer has synced `size` entries. The pulse comes first: a caller that sees the new size must not
+    /// see a heartbeat that was due before it.
     pub(crate) fn set_durable(&self, size: u64) {
         self.pulse.beat(&*self.machine.clock);
         self.groups.fetch_add(1, Ordering::Relaxed);
         self.durable.store(size, Ordering::Release);
     }
 
-    /// Writes down what was dropped, if anything was.
+    /// Queues the entry that says what was dropped, if anything was.
     pub(crate) fn announce_losses(&self) {
         self.lost.announce(|losses| {
             let total: u64 = losses.values().sum();
@@ -113,11 +114,11 @@ impl Engine {
         });
     }
 
-    /// How the trail is doing.
+    /// Numbers that say how the trail is doing.
     pub(crate) fn counters(&self) -> Counters {
         let sealed = self.seal.sealed();
         Counters {
-            // For a moment the publisher is ahead of what the writer has told: what is sealed is durable.
+            // The publisher may be ahead of `durable` for a moment: what is sealed is durable.
             durable: self.durable().max(sealed),
             groups: self.groups.load(Ordering::Relaxed),
             sealed,

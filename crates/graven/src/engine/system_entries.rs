@@ -33,7 +33,7 @@ pub(crate) fn system_line(clock: &dyn Clock, action: &str, detail: &impl Seriali
     SystemLine { bytes, hash }
 }
 
-/// Fills in the id and the time where the caller gave none.
+/// Fills in the id and the time if the caller set none.
 pub(crate) fn complete(entry: &mut Entry, clock: &dyn Clock) {
     let timestamp = *entry.timestamp.get_or_insert_with(|| clock.now());
     if entry.id.is_none() {

@@ -1,8 +1,8 @@
 //! The threads of an open trail: how they are started, and how they end.
 //!
-//! There are three: the writer ([`commit`](super::commit)), the publisher ([`publish`](super::publish)) and the watchdog
-//! ([`watching`](super::watching)). Writer and publisher are loops around plain steps, so that the simulator can take
-//! the same steps one by one.
+//! There are three: the writer ([`commit`](super::commit)), the publisher ([`publish`](super::publish)) and the
+//! watchdog ([`watching`](super::watching)). Writer and publisher are loops around plain steps, so that the simulator
+//! can take the same steps one by one.
 
 use std::cell::Cell;
 use std::sync::atomic::AtomicU64;
@@ -31,8 +31,8 @@ pub(crate) struct Parts {
     pub(crate) lock: Arc<Held>,
 }
 
-/// What each thread of an engine holds until its end. The lock goes first, so that nobody who saw the thread end
-/// finds the trail locked.
+/// What each thread of an engine holds until its end. The lock is released first: code that saw the thread end must not
+/// find the trail locked.
 struct Running {
     lock: Option<Arc<Held>>,
     engine: Arc<Engine>,
@@ -116,7 +116,7 @@ impl Engine {
                 error
             })
         };
-        // The lock is let go when the last thread that may write is gone.
+        // The lock is released when the last thread that may write is gone.
         let publisher =
             spawn("graven-publish", Some(&lock), Box::new(move |engine| engine.run_publisher(&publisher)))?;
         let writer = spawn(
@@ -124,7 +124,7 @@ impl Engine {
             Some(&lock),
             Box::new(move |engine| {
                 writer.run();
-                // Not before: as long as the writer has a group in hand, somebody may wait for it.
+                // Only now: as long as the writer has a group, a caller may wait for it.
                 engine.watchdog.end();
             }),
         )?;

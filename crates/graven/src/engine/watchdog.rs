@@ -1,5 +1,5 @@
-//! Wakes those who wait too long: when storage hangs, writer and publisher hang with it, and somebody must still
-//! see to it that every caller gets an answer within its deadline.
+//! Wakes callers that wait too long. When storage hangs, writer and publisher hang with it, and every caller must still
+//! get an answer within its deadline.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::settings::{Settings, WhenFull};
 
-/// Looks from time to time whether the groups make way; sleeps without a timer while there is none.
+/// Looks from time to time whether the groups make progress. While there is no group, it sleeps without a timer.
 #[derive(Debug)]
 pub(crate) struct Watchdog {
     /// Whether the thread looks from time to time. Read by every caller, so not under the lock.
@@ -18,7 +18,7 @@ pub(crate) struct Watchdog {
 }
 
 impl Watchdog {
-    /// Looks four times in the shortest deadline or window, but at least every second and at most every 5 ms.
+    /// Looks four times in the shortest deadline or window: at least every second, and at most every 5 ms.
     pub(crate) fn new(settings: &Settings) -> Watchdog {
         let policies = settings.when_full_by_category.values().chain([&settings.when_full]);
         let deadlines = policies.filter_map(|policy| match *policy {
@@ -31,7 +31,8 @@ impl Watchdog {
         Watchdog { watching: AtomicBool::new(false), ended: Mutex::new(false), changed: Condvar::new(), tick }
     }
 
-    /// Somebody waits now: called after the entry was pushed. Cheap while the watchdog is awake.
+    /// Wakes the watchdog for a caller that waits now. Called after the entry was pushed. Cheap while the watchdog is
+    /// awake.
     pub(crate) fn watch(&self) {
         if !self.watching.load(Ordering::SeqCst) {
             let _ended = self.ended();

@@ -7,7 +7,7 @@ use super::completion::Completion;
 use super::shared::Engine;
 
 impl Engine {
-    /// Looks whether a heartbeat, a count of repeats or somebody's deadline is due, until the watchdog is ended.
+    /// Looks whether a heartbeat, a count of repeats or the deadline of a caller is due, until the watchdog is ended.
     pub(super) fn run_watchdog(&self) {
         let watchdog = &self.watchdog;
         // The youngest group one tick ago.
@@ -26,13 +26,14 @@ impl Engine {
                 continue;
             }
             ended = watchdog.wait_for(ended, watchdog.tick);
-            // Before the look: a caller that pushes after it sees that nobody watches, and wakes this thread.
+            // Before the look: a caller that pushes after it sees that this thread does not watch, and wakes this
+            // thread.
             watchdog.watching.store(false, Ordering::SeqCst);
             drop(ended);
             let counting = self.write_due_repeats();
             ended = watchdog.ended();
             let unanswered = self.queue.unanswered();
-            // Somebody has waited for a whole tick: every caller now looks at the clock.
+            // A caller has waited for a whole tick: every caller now looks at the clock.
             let slow = last.as_ref().is_some_and(|last| last.outcome().is_none());
             if counting || !unanswered.is_empty() {
                 watchdog.watching.store(true, Ordering::SeqCst);

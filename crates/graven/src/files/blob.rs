@@ -12,7 +12,7 @@ use crate::seam::disk::Disk;
 pub(crate) fn write_all(disk: &dyn Disk, layout: &Layout, blobs: &[Blob]) -> Result<(), Error> {
     for blob in blobs {
         let path = layout.blob(&blob.sha256.to_hex());
-        // One that is already there and whole need not be written again, but its name must be durable.
+        // A blob that is there and whole need not be written again, but its name must be durable.
         let written = if holds(disk, layout, &blob.sha256) {
             durable::sync_dir(disk, &layout.blobs())
         } else {

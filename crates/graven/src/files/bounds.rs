@@ -7,7 +7,7 @@
 /// throughput. It is also the most that a crash can leave torn.
 pub(crate) const GROUP_BYTES_MAX: usize = 1 << 20;
 
-/// The most entries that may be past the checkpoint. After a crash only the disk vouches for them.
+/// The most entries that may be past the checkpoint. After a crash no signature protects them.
 pub(crate) const UNSEALED_ENTRIES_MAX: u64 = 262_144;
 
 /// The most bytes of lines that may be past the checkpoint.

@@ -1,6 +1,6 @@
 //! Files that survive: whole reads and writes, and the one way in which a file is replaced.
 //!
-//! [`replace`] makes these calls, in this order, and nothing is true before the last:
+//! [`replace`] makes these calls, in this order, and nothing is guaranteed before the last:
 //!
 //! ```text
 //! open(path.tmp, create) → ftruncate(0) → pwrite… → fsync(path.tmp) → rename(path.tmp, path) → fsync(directory)
@@ -26,8 +26,8 @@ pub fn read_file(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whether a path names anything. Where that cannot be told, it is an error: who takes "cannot look" for "is not there"
-/// makes a trail anew over the one that is.
+/// Whether a path names anything. If that cannot be told, it is an error: treating "cannot look" as "absent" would
+/// create a new trail over an existing one.
 pub fn exists(disk: &dyn Disk, path: &Path) -> io::Result<bool> {
     match disk.metadata(path) {
         Ok(_) => Ok(true),
@@ -36,12 +36,12 @@ pub fn exists(disk: &dyn Disk, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Whether an error says that there is nothing of that name.
+/// Whether an error says that the path names nothing.
 pub(crate) fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// Reads until the buffer is full or the file ends; how many bytes were read.
+/// Reads until the buffer is full or the file ends. Returns how many bytes were read.
 pub fn read_full_at(file: &dyn File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut done = 0;
     while done < buffer.len() {
@@ -58,14 +58,14 @@ pub fn write_all_at(file: &dyn File, bytes: &[u8], offset: u64) -> io::Result<()
     let mut done = 0;
     while done < bytes.len() {
         match retried(|| file.write_at(&bytes[done..], offset + done as u64))? {
-            0 => return Err(io::Error::new(io::ErrorKind::WriteZero, "the disk took no byte")),
+            0 => return Err(io::Error::new(io::ErrorKind::WriteZero, "the disk accepted no bytes")),
             written => done += written,
         }
     }
     Ok(())
 }
 
-/// Replaces a file as a whole, durably: see the module's page.
+/// Replaces a file as a whole, durably: see the documentation of the module.
 pub fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".tmp");
@@ -83,7 +83,7 @@ pub fn write_whole(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()>
     retried(|| file.sync_all())
 }
 
-/// Makes a directory and syncs its parent; nothing when it is there.
+/// Makes a directory and syncs its parent. Does nothing if it exists.
 pub fn create_dir(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     match retried(|| disk.create_dir(path)) {
         Ok(()) => sync_dir(disk, parent(path)),
@@ -108,7 +108,7 @@ pub fn sync_dir(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     retried(|| disk.sync_dir(path))
 }
 
-/// Calls again what was interrupted by a signal.
+/// Calls again if a signal interrupted the call.
 pub fn retried<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     let mut interruptions = 0;
     loop {

@@ -1,4 +1,4 @@
-//! Where everything of a trail lies. The tree of names is in `docs/FORMAT.md`.
+//! The paths of a trail. The tree of names is in `docs/FORMAT.md`.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ impl Layout {
         Layout { live: dir.join("audit.jsonl"), dir }
     }
 
-    /// A trail whose live file is `live`, whatever its ending; all the rest is in `<live>.d/`.
+    /// A trail whose live file is `live`, with any extension. All the rest is in `<live>.d/`.
     pub fn beside_live(live: impl Into<PathBuf>) -> Layout {
         let live = live.into();
         let mut dir = live.clone().into_os_string();
@@ -29,8 +29,8 @@ impl Layout {
 
     /// What a path given by a person means: a trail's directory, or its live file.
     ///
-    /// A directory is a directory; `d/audit.jsonl` beside a `d/graven.json` is that directory's trail; a file, or a
-    /// name with a `<name>.d/graven.json`, is a live file; anything else is a directory still to be made.
+    /// A directory is the directory of a trail. `d/audit.jsonl` beside a `d/graven.json` is the trail of `d`. A file,
+    /// or a name with a `<name>.d/graven.json`, is a live file. Anything else is a directory that is still to be made.
     pub fn find(disk: &dyn Disk, path: &Path) -> Layout {
         let kind = disk.metadata(path).map(|m| m.kind);
         if matches!(kind, Ok(Kind::Dir)) {
@@ -40,8 +40,8 @@ impl Layout {
         if kind.is_ok() || disk.metadata(&found.meta()).is_ok() { found } else { Layout::in_dir(path) }
     }
 
-    /// The trail whose live file is `live`: that of the directory it belongs to, or else one beside it. A link to the
-    /// file is as good.
+    /// The trail whose live file is `live`: that of the directory it belongs to, or else one beside it. `live` may be a
+    /// link to the file.
     pub fn of_live(disk: &dyn Disk, live: &Path) -> Layout {
         let found = Layout::of_live_named(disk, live);
         if durable::exists(disk, &found.meta()).ok() != Some(false) {
@@ -57,7 +57,7 @@ impl Layout {
         let inside = Layout::in_dir(beside.live_parent());
         let belongs = inside.live().file_name() == live.file_name();
         let there = |layout: &Layout| durable::exists(disk, &layout.meta()).ok();
-        // One that cannot be looked at may be there: opening it says what is wrong, and makes none anew.
+        // A trail that cannot be looked at may exist: opening then says what is wrong, and creates no new one.
         if belongs && there(&beside) != Some(true) && there(&inside) != Some(false) { inside } else { beside }
     }
 
@@ -108,11 +108,11 @@ impl Layout {
     pub fn segment(&self, first: u64) -> PathBuf {
         self.segments().join(format!("{first:020}.jsonl"))
     }
-    /// `tiles/`: hashes, one append-only file a level.
+    /// `tiles/`: hashes, one append-only file per level.
     pub fn tiles(&self) -> PathBuf {
         self.dir.join("tiles")
     }
-    /// `tiles/<level>`: 32 bytes a hash; the C2SP tile L/N is its bytes N·8192 and on.
+    /// `tiles/<level>`: 32 bytes per hash. The C2SP tile L/N begins at byte N·8192.
     pub fn level(&self, level: u8) -> PathBuf {
         self.tiles().join(level.to_string())
     }
@@ -141,7 +141,7 @@ impl Layout {
     pub fn torn(&self) -> PathBuf {
         self.dir.join("torn")
     }
-    /// `closed`: there after a clean close, gone while a writer runs and after a crash.
+    /// `closed`: present after a clean close, absent while a writer runs and after a crash.
     pub fn closed(&self) -> PathBuf {
         self.dir.join("closed")
     }

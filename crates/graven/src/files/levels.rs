@@ -1,8 +1,8 @@
-//! Step 6 of 8: the tree's hashes on disk, one append-only file a level. Next: [`publish`](crate::engine::publish).
+//! Step 6 of 8: the tree's hashes on disk, one append-only file per level. Next: [`publish`](crate::engine::publish).
 //!
-//! File `tiles/L` holds, 32 bytes each, the roots of the complete subtrees of 256^L leaves; C2SP tile L/N is its
-//! bytes N·8192 and on. In memory stays only the right edge: for each level the tree of the hashes since the last
-//! full tile, at most 255 of them. Together these give the root of the whole: their peaks, from the widest level down.
+//! File `tiles/L` holds, 32 bytes each, the roots of the complete subtrees of 256^L leaves; C2SP tile L/N is its bytes
+//! N·8192 and on. Only the right edge stays in memory: for each level the tree of the hashes since the last full tile,
+//! at most 255 of them. The peaks of these trees, from the widest level down, give the root of the whole.
 
 use std::io;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ pub(crate) struct Levels {
     disk: Arc<dyn Disk>,
     layout: Layout,
     levels: Vec<Level>,
-    /// Whether new files are made under names of their own, until [`put_in_place`](Levels::put_in_place).
+    /// Whether new files have temporary names until [`put_in_place`](Levels::put_in_place).
     beside: bool,
 }
 
@@ -41,13 +41,14 @@ impl Levels {
         Levels { disk, layout, levels: Vec::new(), beside: false }
     }
 
-    /// The empty tree, whose files take the place of others as a whole: until then those stay as they are.
+    /// The empty tree. Its files have temporary names, and the old files stay, until
+    /// [`put_in_place`](Levels::put_in_place).
     pub(crate) fn beside(disk: Arc<dyn Disk>, layout: Layout) -> Levels {
         Levels { beside: true, ..Levels::empty(disk, layout) }
     }
 
-    /// Gives the files that were made beside others their names. They must be synced. A crash leaves some of the old
-    /// and some of the new.
+    /// Gives the temporary files their final names. They must be synced. A crash leaves some of the old and some of the
+    /// new.
     pub(crate) fn put_in_place(&mut self) -> io::Result<()> {
         for number in (0..).take(self.levels.len()) {
             durable::retried(|| self.disk.rename(&self.path(number), &self.layout.level(number)))?;
@@ -62,8 +63,8 @@ impl Levels {
         if self.beside { path.with_extension("tmp") } else { path }
     }
 
-    /// The right edge of the tree of `size` leaves as the files have it. The files are not written.
-    /// A file that is absent or too short is an error of kind `UnexpectedEof` or `NotFound`.
+    /// The right edge of the tree of `size` leaves, read from the files. Nothing is written. A file that is absent or
+    /// too short is an error of kind `UnexpectedEof` or `NotFound`.
     pub(crate) fn load(disk: Arc<dyn Disk>, layout: Layout, size: u64) -> io::Result<Levels> {
         let mut levels = Levels::empty(disk, layout);
         for number in 0.. {
@@ -90,7 +91,7 @@ impl Levels {
         let Some(first) = peaks.next() else {
             return Hash::EMPTY_TREE;
         };
-        // From the narrowest peak to the widest: each is the left sibling of all that stands right of it.
+        // From the narrowest peak to the widest: each is the left sibling of everything to its right.
         peaks.fold(*first, |right, left| node_hash(left, &right))
     }
 
@@ -138,7 +139,7 @@ impl Levels {
         }
     }
 
-    /// The length in bytes of each level's file, as it should be.
+    /// Cuts each level's file to the length that it should have.
     pub(crate) fn trim(&self) -> io::Result<()> {
         for level in &self.levels {
             let bytes = level.hashes * HASH_BYTES as u64;

@@ -1,7 +1,7 @@
 //! A file of lines, read from its start to its end.
 //!
-//! For files that stand still. The readers have their own way, over files that grow meanwhile, and so has the verifier,
-//! which hashes in place and on all cores.
+//! For files that do not change. The readers have their own code, for files that grow meanwhile, and so has the
+//! verifier, which hashes in place and on all cores.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -12,7 +12,7 @@ use crate::seam::disk::File;
 /// How much is read at a time: 1 MiB. A line is shorter.
 const BLOCK_BYTES: usize = 1 << 20;
 
-/// Calls with each block of a file and the offset where it begins, until told to stop.
+/// Calls `call` with each block of a file and the offset where it begins, until told to stop.
 pub(crate) fn each_block<B>(
     file: &dyn File,
     mut call: impl FnMut(u64, &[u8]) -> ControlFlow<B>,
@@ -31,8 +31,8 @@ pub(crate) fn each_block<B>(
     }
 }
 
-/// Calls with each complete line of a file, without its newline, until told to stop. Ends before a line that is longer
-/// than any of ours: what follows cannot be told apart.
+/// Calls `call` with each complete line of a file, without its newline, until told to stop. Ends before a line that is
+/// longer than a block: no line of a trail is.
 pub(crate) fn each_line<B>(
     file: &dyn File,
     mut call: impl FnMut(&[u8]) -> ControlFlow<B>,

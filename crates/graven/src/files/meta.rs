@@ -14,7 +14,7 @@ use crate::seam::disk::Disk;
 /// The only format version there is.
 pub const VERSION: u64 = 1;
 
-/// After how many bytes a live file becomes a segment, unless told otherwise: 256 MiB.
+/// The size in bytes at which a live file becomes a segment, by default: 256 MiB.
 pub const SEGMENT_BYTES: u64 = 256 << 20;
 
 /// What a trail is.
@@ -44,15 +44,13 @@ struct File {
 }
 
 impl Meta {
-    /// Reads `graven.json`. An error of kind `NotFound` when there is none, `Data` when it cannot be read.
+    /// Reads `graven.json`. The error is of kind `NotFound` when there is none, `Unavailable` when it cannot be read,
+    /// and `Data` when its content is not valid.
     pub fn read(disk: &dyn Disk, layout: &Layout) -> Result<Meta, Error> {
         let path = layout.meta();
         let bytes = durable::read_file(disk, &path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => Error::no_trail(layout.dir()),
-            _ => {
-                let message = format!("cannot read {}", path.display());
-                Error::with_source(ErrorKind::Unavailable, message, source)
-            }
+            _ => Error::cannot("read", &path, source),
         })?;
         Meta::parse(&bytes)
             .map_err(|problem| Error::new(ErrorKind::Data, format!("{}: {problem}", path.display())))
@@ -69,7 +67,7 @@ impl Meta {
             serde_json::from_slice(bytes).map_err(|error| format!("not a graven.json: {error}"))?;
         if version != VERSION {
             return Err(format!(
-                "format version {version} is not known here, only {VERSION}: use a newer graven"
+                "this graven knows only format version {VERSION}, not {version}: use a newer graven"
             ));
         }
         let file: File =
@@ -77,7 +75,7 @@ impl Meta {
         let key = VerifierKey::parse(&file.public_key)
             .map_err(|error| format!("public_key is not a verifier key: {error}"))?;
         if key.name() != file.origin {
-            return Err(format!("the key is named {:?}, the origin {:?}", key.name(), file.origin));
+            return Err(format!("public_key is named {:?}, but origin is {:?}", key.name(), file.origin));
         }
         Ok(Meta {
             version,

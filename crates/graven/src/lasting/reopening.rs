@@ -1,7 +1,7 @@
-//! Opening a trail again, with back-off, when it could not be opened or has failed.
+//! Opens a trail again, with pauses between attempts, when it could not be opened or has failed.
 //!
-//! There is no timer. The first caller after the back-off has a thread started that opens the trail; it waits for that
-//! thread, as do those that come meanwhile.
+//! There is no timer. The first caller after the pause starts a thread that opens the trail, and waits for it. Callers
+//! that come meanwhile wait too.
 
 use std::future::poll_fn;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -18,31 +18,32 @@ use crate::seam::machine::Machine;
 use crate::settings::{DEADLINE, Settings};
 use crate::trail::Trail;
 
-/// How long to leave storage alone after the second failure in a row; after each further one twice as long. After
-/// the first it is tried again at once: one failed write is no outage.
+/// How long to pause after the second failure in a row, and twice as long after each further one. After the first
+/// failure the next attempt is made at once: one failed write is no outage.
 const BACK_OFF: Duration = Duration::from_millis(100);
-/// The longest time for which storage is left alone.
+/// The longest pause.
 const BACK_OFF_MAX: Duration = Duration::from_secs(5);
 /// The most entries that are kept for a trail that is not open. More are counted as lost.
 const KEPT_MAX: usize = 1_024;
 
-/// A trail, the settings to open it with, and how it is doing.
+/// A trail, the settings to open it with, and its state.
 pub(crate) struct Reopening {
     settings: Settings,
     machine: Machine,
-    /// Whether openings are told as `tracing` events. The drop-in has its own.
+    /// Whether openings are reported as `tracing` events. The drop-in reports its own.
     tells: bool,
     state: Mutex<State>,
 }
 
-/// Under its lock, which is held for a moment only: not while a trail is opened, dropped or given an entry.
+/// The lock is held for a moment only: not while a trail is opened, dropped or given an entry.
 struct State {
-    /// The trail opened last. When it fails it stays, for what it has in memory, until there is another.
+    /// The trail opened last. After a failure it stays until there is another, because its newest entries are in
+    /// memory.
     trail: Option<Trail>,
-    /// How many entries it had when it was opened.
+    /// How many entries the trail had when it was opened.
     opened_size: u64,
     stage: Stage,
-    /// How long to leave storage alone when it fails next.
+    /// How long to pause after the next failure.
     back_off: Duration,
     /// What was emitted while no trail was open.
     kept: Vec<Entry>,
@@ -51,16 +52,16 @@ struct State {
 enum Stage {
     /// The trail takes entries, as far as we know.
     Serving,
-    /// There is no trail that does, and opening one is not tried before this moment of the clock.
+    /// No trail takes entries, and none is opened before this time of [`Clock::elapsed`](crate::clock::Clock::elapsed).
     Down { error: Error, not_before: Duration },
     /// It is being opened.
     Opening(Arc<Completion>),
-    /// Nobody wants the trail any more.
+    /// The trail is no longer wanted.
     Ended,
 }
 
-/// What there is for an entry.
-enum Chance {
+/// What an entry gets: a trail, a wait for one, or an error.
+enum Availability {
     Trail(Trail),
     Wait(Arc<Completion>),
     None(Error),
@@ -73,7 +74,7 @@ pub(crate) struct Attempts {
 }
 
 impl Attempts {
-    /// Whether to try an entry once more: the trail failed under other entries before it wrote this one.
+    /// Whether to try an entry once more: the trail failed because of other entries, before it wrote this one.
     pub(crate) fn once_more(&mut self, trail: &Trail, error: &Error) -> bool {
         let may = !self.repeated && !error.may_be_recorded() && trail.poisoned().is_some();
         self.repeated = true;
@@ -90,7 +91,7 @@ impl Reopening {
         Arc::new(reopening)
     }
 
-    /// Opens a trail on this thread, if that is possible now; otherwise also says why not.
+    /// Opens a trail on this thread. If that fails, the second value is the error, and it is opened later.
     pub(crate) fn open(settings: Settings, machine: Machine) -> (Arc<Reopening>, Result<(), Error>) {
         let reopening = Reopening::new(settings, machine, false);
         let opened = reopening.try_open();
@@ -116,10 +117,10 @@ impl Reopening {
     /// The trail to record in. Waits while it is being opened.
     pub(crate) async fn trail(self: &Arc<Reopening>) -> Result<Trail, Error> {
         loop {
-            match self.chance() {
-                Chance::Trail(trail) => return Ok(trail),
-                Chance::None(error) => return Err(error),
-                Chance::Wait(opened) => {
+            match self.availability() {
+                Availability::Trail(trail) => return Ok(trail),
+                Availability::None(error) => return Err(error),
+                Availability::Wait(opened) => {
                     let mut slot = None;
                     poll_fn(|context| opened.poll(context, &mut slot)).await?;
                 }
@@ -129,10 +130,10 @@ impl Reopening {
 
     /// Starts an opening if one is due, and waits for nothing.
     pub(crate) fn open_if_due(self: &Arc<Reopening>) {
-        let _not_needed_now = self.chance();
+        let _not_needed_now = self.availability();
     }
 
-    /// Queues an entry, or keeps it for the trail that is to be opened. Waits for nothing.
+    /// Queues an entry, or keeps it for the trail that is to be opened. Does not wait.
     pub(crate) fn emit_filled(self: &Arc<Reopening>, mut entry: Entry) {
         let mut state = self.state();
         let trail = match (&state.stage, &state.trail) {
@@ -152,7 +153,7 @@ impl Reopening {
         self.open_if_due();
     }
 
-    /// Lets go of the trail, which closes it if nobody else holds it. Waits for one that is just being opened.
+    /// Drops the trail, which closes it if there is no other handle. Waits for an opening that is under way.
     pub(crate) fn end(&self) {
         let mut state = self.state();
         let trail = state.trail.take();
@@ -161,17 +162,17 @@ impl Reopening {
         drop(trail);
         if let Stage::Opening(opened) = stage {
             let mut slot = None;
-            // How it ended is of no interest any more.
+            // Its result does not matter any more.
             let _ = block_on(poll_fn(|context| opened.poll(context, &mut slot)));
         }
     }
 
-    /// What there is for an entry that comes now. Starts an opening if one is due.
-    fn chance(self: &Arc<Reopening>) -> Chance {
+    /// What an entry gets that comes now. Starts an opening if one is due.
+    fn availability(self: &Arc<Reopening>) -> Availability {
         let mut state = self.state();
         if let (Stage::Serving, Some(trail)) = (&state.stage, &state.trail) {
             match trail.poisoned() {
-                None => return Chance::Trail(trail.clone()),
+                None => return Availability::Trail(trail.clone()),
                 Some(error) => {
                     // It made progress, so this failure is not one more in a row.
                     if trail.len() > state.opened_size {
@@ -183,16 +184,18 @@ impl Reopening {
         }
         match &state.stage {
             Stage::Down { error, not_before } if self.machine.clock.elapsed() < *not_before => {
-                Chance::None(error.clone())
+                Availability::None(error.clone())
             }
-            Stage::Opening(opened) => Chance::Wait(Arc::clone(opened)),
-            Stage::Ended => Chance::None(Error::new(ErrorKind::Closed, "the audit log is gone")),
+            Stage::Opening(opened) => Availability::Wait(Arc::clone(opened)),
+            Stage::Ended => {
+                Availability::None(Error::new(ErrorKind::Closed, "the audit log was closed by this program"))
+            }
             Stage::Serving | Stage::Down { .. } => {
                 let opened = Arc::new(Completion::default());
                 state.stage = Stage::Opening(Arc::clone(&opened));
                 drop(state);
                 self.open_elsewhere(&opened);
-                Chance::Wait(opened)
+                Availability::Wait(opened)
             }
         }
     }
@@ -206,7 +209,7 @@ impl Reopening {
                 Ok(()) => answer.set_durable(),
                 Err(error) => answer.set_failed(error),
             }
-            // Nobody listens any more when it took too long.
+            // Nobody listens any more if it took too long.
             let _ = done.send(());
         });
         if let Err(error) = started {
@@ -218,11 +221,11 @@ impl Reopening {
         let started = spawn("graven-open-by", move || match is_done.recv_timeout(DEADLINE) {
             Ok(()) => {}
             Err(RecvTimeoutError::Timeout) => {
-                let message = "still being opened: storage is slow or hangs";
+                let message = "the trail is still being opened: storage is slow or hangs; try again later";
                 answer.set_failed(Error::new(ErrorKind::Unavailable, message));
             }
             Err(RecvTimeoutError::Disconnected) => {
-                let error = Error::new(ErrorKind::Internal, "opening it panicked: please report it");
+                let error = Error::new(ErrorKind::Internal, "opening the trail panicked: please report it");
                 reopening.go_down(&mut reopening.state(), error.clone());
                 answer.set_failed(error);
             }
@@ -232,7 +235,7 @@ impl Reopening {
         }
     }
 
-    /// Opens the trail, and puts it in place or says why there is none.
+    /// Opens the trail and puts it in place, or returns why there is none.
     fn try_open(&self) -> Result<(), Error> {
         let opened = Trail::open_on(self.settings.clone(), self.machine.clone());
         let mut state = self.state();
@@ -248,7 +251,7 @@ impl Reopening {
                 return Err(error);
             }
         };
-        // Not under the lock, since listeners of `tracing` are told of each.
+        // Not under the lock: each entry may be reported to `tracing`, whose listeners are foreign code.
         while !state.kept.is_empty() {
             let kept = std::mem::take(&mut state.kept);
             drop(state);
@@ -257,7 +260,7 @@ impl Reopening {
         }
         if matches!(state.stage, Stage::Ended) {
             drop(state);
-            // Closed here, before those who wait for us go on.
+            // Closed here, before the callers that wait for this opening go on.
             drop(trail);
             return Ok(());
         }
@@ -272,14 +275,14 @@ impl Reopening {
         Ok(())
     }
 
-    /// The trail that entries are recorded in from now on; gives back the one before.
+    /// Makes this the trail for entries from now on. Returns the one before.
     fn put_in_place(&self, state: &mut State, trail: Trail) -> Option<Trail> {
         state.opened_size = trail.len();
         state.stage = Stage::Serving;
         state.trail.replace(trail)
     }
 
-    /// The trail takes nothing more, or could not be opened.
+    /// Notes that the trail takes no more entries, or could not be opened.
     fn go_down(&self, state: &mut State, error: Error) {
         if matches!(state.stage, Stage::Ended) {
             return;
@@ -299,7 +302,7 @@ impl Drop for Reopening {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         if !state.kept.is_empty() {
             let lost = state.kept.len();
-            tracing::error!(lost, "entries waited for the audit trail, which was not opened again in time");
+            tracing::error!(lost, "entries were lost: the audit trail was not opened again in time");
         }
     }
 }
@@ -307,7 +310,9 @@ impl Drop for Reopening {
 /// The error of an entry whose trail cannot be opened: the kind `Invalid` would blame the entry.
 fn unopened(error: Error) -> Error {
     match error.kind() {
-        ErrorKind::Invalid => Error::with_source(ErrorKind::Unavailable, "no trail can be there", error),
+        ErrorKind::Invalid => {
+            Error::with_source(ErrorKind::Unavailable, "the path cannot hold a trail: choose another", error)
+        }
         _ => error,
     }
 }

@@ -1,4 +1,4 @@
-//! How a trail comes to be.
+//! Creates a trail.
 //!
 //! The order: directories, key, signed checkpoint of size 0, empty live file, each synced with its directory; then
 //! `graven.json`. Without `graven.json` nothing was ever acknowledged, so a creation that was cut short is simply
@@ -25,7 +25,7 @@ use crate::seam::disk::{Disk, Kind, Open};
 use crate::seam::machine::Machine;
 use crate::settings::Settings;
 
-/// A file that stood where the live file belongs, and was moved aside.
+/// A file that was in the place of the live file, and was moved aside.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct Adopted {
     /// Its new name, beside the live file.
@@ -35,7 +35,7 @@ pub(crate) struct Adopted {
     lines: u64,
 }
 
-/// Makes a trail. Called with the trail's lock held. Says what it moved aside.
+/// Creates a trail. Called with the trail's lock held. Returns what it moved aside.
 pub(crate) fn create(
     machine: &Machine,
     layout: &Layout,
@@ -54,12 +54,10 @@ pub(crate) fn create(
         segment_bytes: settings.segment_bytes.unwrap_or(SEGMENT_BYTES),
     };
     let empty = Checkpoint { origin, size: 0, root: Hash::EMPTY_TREE, extensions: Vec::new() };
-    // How it begins is no change. Here, so that there is never a trail that has forgotten it.
+    // The first settings are no change. They are written here, so that no trail exists without them.
     PersistedSettings::of(settings).remember(&*machine.disk, layout)?;
-    lay_out(&*machine.disk, layout, &key, &key_path, &sign(&empty, &key), &meta).map_err(|source| {
-        let message = format!("cannot make a trail in {}", layout.dir().display());
-        Error::with_source(ErrorKind::Unavailable, message, source)
-    })
+    lay_out(&*machine.disk, layout, &key, &key_path, &sign(&empty, &key), &meta)
+        .map_err(|source| Error::cannot("create a trail in", layout.dir(), source))
 }
 
 /// Every step but the last may be found half done by the next attempt, which does it again.
@@ -89,8 +87,8 @@ fn lay_out(
     Ok(adopted)
 }
 
-/// Makes the names of all directories above durable: an attempt that was killed may have made them without a sync,
-/// and once there is a `graven.json` nobody asks any more.
+/// Makes the names of all directories above durable: an attempt that was killed may have made them without a sync, and
+/// once there is a `graven.json` nobody syncs them any more.
 fn sync_above(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
     for above in dir.ancestors().skip(1) {
         match durable::sync_dir(disk, above) {
@@ -102,13 +100,13 @@ fn sync_above(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// What a directory answers in which nobody like us makes names.
+/// Whether the error means that a program like this one makes no names in that directory, so that none need a sync.
 fn is_not_ours(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
     matches!(kind, PermissionDenied | ReadOnlyFilesystem | InvalidInput | Unsupported)
 }
 
-/// A directory with segments, or with a checkpoint of entries, held a trail: its `graven.json` was taken away.
+/// Refuses a directory that held a trail: it has segments or a checkpoint of entries, but `graven.json` is gone.
 fn refuse_remains(disk: &dyn Disk, layout: &Layout) -> Result<(), Error> {
     let unreadable = |source| {
         let message = format!("cannot tell whether {} holds a trail", layout.dir().display());
@@ -136,28 +134,28 @@ fn if_there<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// The key of a new trail: a new one, or the one that already lies where the settings say.
+/// The key of a new trail: a new one, or the one that is already where the settings say.
 fn signing_key(
     machine: &Machine,
     path: &Path,
     outside: bool,
     origin: Option<&str>,
 ) -> Result<SigningKey, Error> {
-    // A key that is there and cannot be looked at must not be replaced: other trails may be signed with it.
+    // A key that cannot be looked at must not be replaced: other trails may be signed with it.
     let there = || {
-        durable::exists(&*machine.disk, path).map_err(|source| {
-            let message = format!("cannot look for a signing key at {}", path.display());
-            Error::with_source(ErrorKind::Unavailable, message, source)
-        })
+        durable::exists(&*machine.disk, path)
+            .map_err(|source| Error::cannot("look for a signing key at", path, source))
     };
     if there()? {
         match read_signing_key(&*machine.disk, path) {
-            // In the trail itself it is that of an attempt that was cut short, and a verifier may know it already.
+            // A key in the trail itself is left from an attempt that was cut short, and a verifier may know it already.
             Ok(key) if origin.is_none_or(|origin| origin == key.name()) => return Ok(key),
             Ok(key) if outside => {
                 let (path, name) = (path.display(), key.name());
-                let message =
-                    format!("the key in {path} is named {name:?}, not {:?}", origin.unwrap_or_default());
+                let message = format!(
+                    "the key in {path} is named {name:?}, not {:?}: set its name as the origin, or use another key",
+                    origin.unwrap_or_default()
+                );
                 return Err(Error::new(ErrorKind::Invalid, message));
             }
             Err(error) if outside || error.kind() == ErrorKind::Unavailable => return Err(error),
@@ -181,10 +179,8 @@ fn signing_key(
 
 /// Reads a signing key.
 pub(crate) fn read_signing_key(disk: &dyn Disk, path: &Path) -> Result<SigningKey, Error> {
-    let bytes = durable::read_file(disk, path).map_err(|source| {
-        let message = format!("cannot read the signing key {}", path.display());
-        Error::with_source(ErrorKind::Unavailable, message, source)
-    })?;
+    let bytes = durable::read_file(disk, path)
+        .map_err(|source| Error::cannot("read the signing key", path, source))?;
     let text = String::from_utf8_lossy(&bytes);
     SigningKey::parse(text.trim_end_matches('\n')).map_err(|source| {
         Error::with_source(ErrorKind::Data, format!("{} is not a signing key", path.display()), source)
@@ -202,7 +198,7 @@ pub(crate) fn refuse_special(disk: &dyn Disk, layout: &Layout) -> Result<(), Err
     Err(Error::new(ErrorKind::Invalid, message))
 }
 
-/// Moves a file that is not ours from where the live file belongs. An empty one is as good as ours.
+/// Moves aside a file that is in the place of the live file. An empty file is used as it is.
 fn move_aside(disk: &dyn Disk, layout: &Layout) -> io::Result<Option<Adopted>> {
     let live = layout.live();
     if if_there(disk.metadata(live))?.is_none_or(|metadata| metadata.bytes == 0) {
@@ -230,7 +226,7 @@ fn summary(disk: &dyn Disk, path: &Path) -> io::Result<(String, u64, u64)> {
     Ok((Hash::from_bytes(hasher.finalize().into()).to_hex(), bytes, lines))
 }
 
-/// `<path>.before-graven`, or the first `<path>.before-graven-<n>` that nothing has.
+/// `<path>.before-graven`, or the first `<path>.before-graven-<n>` that is free.
 fn free_name(disk: &dyn Disk, path: &Path) -> io::Result<PathBuf> {
     for n in 1..10_000 {
         let mut name = path.as_os_str().to_owned();

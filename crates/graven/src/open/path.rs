@@ -10,7 +10,8 @@ use crate::open::create;
 use crate::seam::machine::Machine;
 use crate::settings::Settings;
 
-/// The layout with links resolved, so that every name of a trail is one trail. Makes the directory if it may.
+/// The layout with links resolved, so that every name of a trail is one trail. Creates the directory if the settings
+/// allow it.
 pub(super) fn canonical_layout(settings: &Settings, machine: &Machine) -> Result<Layout, Error> {
     let disk = &*machine.disk;
     let found = if settings.live_file {

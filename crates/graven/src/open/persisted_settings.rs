@@ -1,19 +1,19 @@
-//! The settings that a trail remembers: those that decide what gets into it without its callers' knowledge.
+//! The settings that a trail remembers: those that decide what gets into it and that its callers do not see.
 //!
-//! They stand in `settings.json`. An opening with different ones records the difference in an entry `trail.settings`.
-//! The file holds what is not the default; a trail without the file was kept with the defaults. The entry is durable
-//! before the file is replaced: after a crash between the two, the next opening records the difference again.
+//! They are in `settings.json`. An opening with different ones records the difference in an entry `trail.settings`. The
+//! file holds what is not the default; a trail without the file had the defaults. The entry is durable before the file
+//! is replaced: after a crash between the two, the next opening records the difference again.
 //!
 //! The redaction key is one of them: after it is replaced, equal secrets no longer have equal marks.
 //!
-//! Settings whose effect a caller is told of are not among them: how long it waits, and how large a detail may be.
+//! Settings whose effect a caller sees are not among them: how long it waits, and how large a detail may be.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::files::durable;
 use crate::files::layout::Layout;
 use crate::redact::Redactor;
@@ -21,11 +21,11 @@ use crate::seam::clock::milliseconds;
 use crate::seam::disk::Disk;
 use crate::settings::{Settings, WhenFull};
 
-/// Which redaction key the trail has. It has no default: a trail that remembers none is older than this setting, and
-/// then the key is not reported as a change.
+/// Which redaction key the trail has. It has no default: trails did not always remember it. Where it was not
+/// remembered, the key is not reported as a change.
 const REDACTION_KEY: &str = "redaction_key";
 
-/// Settings by name; those that are the default are left out.
+/// Settings by name, without those that have their default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct PersistedSettings(BTreeMap<String, Value>);
@@ -66,23 +66,20 @@ impl PersistedSettings {
         PersistedSettings(values)
     }
 
-    /// With the redaction key.
+    /// Adds the redaction key.
     pub(crate) fn with_key_of(mut self, redactor: &Redactor) -> PersistedSettings {
         self.0.insert(REDACTION_KEY.to_owned(), redactor.key_id().into());
         self
     }
 
-    /// The settings of the last opening. A file that cannot be parsed counts as empty, so that all settings are recorded
-    /// again.
+    /// The settings of the last opening. A file that cannot be parsed counts as empty, so that all settings are
+    /// recorded again.
     pub(crate) fn read(disk: &dyn Disk, layout: &Layout) -> Result<PersistedSettings, Error> {
         let path = layout.settings();
         match durable::read_file(disk, &path) {
             Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
             Err(error) if durable::is_absent(&error) => Ok(PersistedSettings::default()),
-            Err(source) => {
-                let message = format!("cannot read {}", path.display());
-                Err(Error::with_source(ErrorKind::Unavailable, message, source))
-            }
+            Err(source) => Err(Error::cannot("read", &path, source)),
         }
     }
 
@@ -94,12 +91,10 @@ impl PersistedSettings {
         let path = layout.settings();
         let mut bytes = serde_json::to_vec(self).expect("names and JSON always serialise");
         bytes.push(b'\n');
-        durable::replace(disk, &path, &bytes).map_err(|source| {
-            Error::with_source(ErrorKind::Unavailable, format!("cannot write {}", path.display()), source)
-        })
+        durable::replace(disk, &path, &bytes).map_err(|source| Error::cannot("write", &path, source))
     }
 
-    /// What has changed since `before`, if anything has.
+    /// What has changed since `before`; `None` if nothing has.
     pub(crate) fn changes_since(&self, before: &PersistedSettings) -> Option<Changes> {
         let names: BTreeSet<&String> = before.0.keys().chain(self.0.keys()).collect();
         let value = |settings: &PersistedSettings, name: &String| {

@@ -1,4 +1,4 @@
-//! Makes `tiles/` again from the segments. The signed checkpoint is the judge.
+//! Rebuilds `tiles/` from the segments. The signed checkpoint decides whether the result is right.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -17,8 +17,8 @@ use crate::seam::disk::{Disk, Open};
 /// How many leaves are appended at a time.
 const LEAVES_AT_ONCE: usize = 4_096;
 
-/// Makes the level files again from the first `checkpoint.size` lines of these files. When these do not give the
-/// signed root, the segments were changed: an error of kind `Data`, and nothing is written.
+/// Rebuilds the level files from the first `checkpoint.size` lines of these files. If these do not give the signed
+/// root, the segments were changed: this is an error of kind `Data`, and nothing is written.
 pub(crate) fn rebuild(
     disk: &Arc<dyn Disk>,
     layout: &Layout,
@@ -39,19 +39,17 @@ pub(crate) fn rebuild(
         );
         return Err(Error::new(ErrorKind::Data, message));
     }
-    let unwritable = |source| {
-        let message = format!("cannot write the hashes in {}", layout.tiles().display());
-        Error::with_source(ErrorKind::Unavailable, message, source)
-    };
+    let unwritable = |source| Error::cannot("write the hashes in", &layout.tiles(), source);
     durable::create_dir(&**disk, &layout.tiles()).map_err(unwritable)?;
-    // Beside the old ones: perhaps they could only not be read, and a crash must not leave less than there was.
+    // Written beside the old files: these may be whole and only unreadable now, and a crash must not leave less than
+    // there was.
     let mut levels = Levels::beside(Arc::clone(disk), layout.clone());
     each_leaf(&**disk, files, checkpoint.size, |leaves| levels.append(leaves).map_err(unwritable))?;
     levels.sync(0).and_then(|()| levels.put_in_place()).map_err(unwritable)?;
     Ok(levels)
 }
 
-/// Calls with the leaf hashes of the first `limit` lines of these files, some thousand at a time.
+/// Calls `call` with the leaf hashes of the first `limit` lines of these files, some thousand at a time.
 fn each_leaf(
     disk: &dyn Disk,
     files: &[PathBuf],
@@ -61,9 +59,7 @@ fn each_leaf(
     let mut left = limit;
     let mut leaves = Vec::with_capacity(LEAVES_AT_ONCE);
     for path in files {
-        let unreadable = |source| {
-            Error::with_source(ErrorKind::Unavailable, format!("cannot read {}", path.display()), source)
-        };
+        let unreadable = |source| Error::cannot("read", path, source);
         let file = disk.open(path, Open::Read).map_err(unreadable)?;
         let ended = each_line(&*file, |line| {
             if left == 0 {

@@ -41,8 +41,8 @@ use tail::Tail;
 pub(crate) enum Mode {
     /// Only what a crash explains.
     Open,
-    /// On an operator's word: whatever is past the checkpoint and cannot be kept goes to `torn/`. What contradicts a
-    /// signed head is refused all the same.
+    /// On the request of an operator: whatever is past the checkpoint and cannot be kept goes to `torn/`. What
+    /// contradicts a signed head is still refused.
     Repair,
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn recover(
     let (checkpoint, checkpoint_text) = read_checkpoint(&**disk, layout, &meta, mode)?;
     let segments = Segments::read(&**disk, layout, &meta, &checkpoint)?;
     let levels = trusted_levels(disk, layout, &checkpoint, &segments)?;
-    // After a clean close nothing may follow; an operator may have what does cut off.
+    // After a clean close nothing may follow. A repair cuts what does.
     let keep = closed.as_ref().filter(|_| mode == Mode::Repair).map(|closed| closed.size);
     let tail = Tail::read(&**disk, layout, &segments, &levels, mode, keep)?;
     if let Some(closed) = &closed {
@@ -75,9 +75,9 @@ pub(crate) fn recover(
     };
     // Makes durable a checkpoint whose rename an earlier process saw but could not sync.
     durable::sync_dir(&**disk, layout.dir()).map_err(mend)?;
-    // The same for a boundary, before a segment is closed under it.
+    // Makes a boundary durable as well, before a segment is closed under it.
     durable::sync_dir(&**disk, &layout.boundaries()).map_err(mend)?;
-    // And for hashes that an earlier process made again. The directory may have been deleted, too.
+    // And for hashes that an earlier process rebuilt. The directory may have been deleted, too.
     durable::create_dir(&**disk, &layout.tiles()).map_err(mend)?;
     durable::sync_dir(&**disk, &layout.tiles()).map_err(mend)?;
     let torn_file = tail.keep_torn(&**disk, layout).map_err(mend)?;
@@ -85,7 +85,7 @@ pub(crate) fn recover(
     let file = segments.finish_rotation(&**disk, layout, tail.segment_end).map_err(mend)?;
     tail.mend(&*file).map_err(mend)?;
     levels.trim().map_err(mend)?;
-    // Not before: until what does not belong here is cut, this note is what an opening refuses it by.
+    // Only now: until what does not belong here is cut, an opening needs this note to refuse it.
     if closed.is_some() {
         durable::retried(|| disk.remove_file(&layout.closed())).map_err(mend)?;
         durable::sync_dir(&**disk, layout.dir()).map_err(mend)?;
@@ -129,12 +129,13 @@ fn matching_key(
     if *key.verifier_key() == meta.key {
         return Ok(key);
     }
-    let message = format!("{} is not the key that {} names", path.display(), layout.meta().display());
+    let message =
+        format!("{} is not the key that {} names: restore that key", path.display(), layout.meta().display());
     Err(Error::new(ErrorKind::Data, message))
 }
 
-/// Reads the checkpoint and checks our own signature on it. A repair begins at the newest head that was signed, which
-/// is a boundary's when an older checkpoint was put in the place of the last.
+/// Reads the checkpoint and checks our own signature on it. A repair begins at the newest signed head. That is the one
+/// of a boundary if the checkpoint was replaced by an older one.
 fn read_checkpoint(
     disk: &dyn Disk,
     layout: &Layout,
@@ -193,9 +194,9 @@ fn trusted_levels(
     {
         return Ok(levels);
     }
-    tracing::warn!(tiles = %layout.tiles().display(), "the tiles do not give the checkpoint's root: made again from the segments");
+    tracing::warn!(tiles = %layout.tiles().display(), "the tiles do not give the checkpoint's root: they are rebuilt from the segments");
     let mut files: Vec<PathBuf> = segments.firsts.iter().map(|first| layout.segment(*first)).collect();
-    // After a rotation that a crash cut short there may be none.
+    // There may be none, after a rotation that a crash cut short.
     files.extend(segments.live_exists.then(|| layout.live().to_owned()));
     rebuild::rebuild(disk, layout, &files, checkpoint)
 }

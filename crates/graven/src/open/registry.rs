@@ -1,4 +1,4 @@
-//! The trails that this process has open: one engine a trail, however many handles and names it has.
+//! The trails that this process has open: one engine per trail, for all its handles and names.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -40,7 +40,7 @@ pub(crate) struct Slot {
     lost: Arc<Lost>,
 }
 
-/// Opens a trail, or joins the handles that have it open. A repair joins none: it is refused while there are any.
+/// Opens a trail, or returns the handle that this process has of it. A repair is refused while there is one.
 pub(crate) fn open(settings: Settings, machine: Machine, mode: Mode) -> Result<Arc<Handle>, Error> {
     let layout = canonical_layout(&settings, &machine)?;
     let slot = slot(&machine, &layout);
@@ -63,8 +63,8 @@ fn slot(machine: &Machine, layout: &Layout) -> Arc<Slot> {
     Arc::clone(trails.entry(name).or_default())
 }
 
-/// Like [`open`], but starts no threads: the simulator drives the engine's steps. `slot` is its process's entry for this
-/// trail.
+/// Like [`open`], but starts no threads: the simulator drives the engine's steps. `slot` is its process's entry for
+/// this trail.
 #[cfg(feature = "sim")]
 pub(crate) fn ready_in(
     slot: &Arc<Slot>,
@@ -89,7 +89,7 @@ fn start(
     let (engine, threads) = Engine::start(ready)?;
     let handle = Handle::new(Arc::clone(&engine), Some(threads));
     if let Some(place) = queue_system_entries(&engine, system_entries)? {
-        // What a crash left is on record, and sealed, before anybody uses the trail.
+        // What a crash left is recorded, and sealed, before the trail is used.
         handle.wait(&place.completion)?;
         handle.seal(place.index + 1)?;
     }
@@ -97,7 +97,7 @@ fn start(
     Ok(handle)
 }
 
-/// Queues the system entries of an opening, then the losses; the place of the last of the former.
+/// Queues the system entries of an opening, then the losses. Returns the place of the last system entry.
 pub(crate) fn queue_system_entries(engine: &Engine, lines: Vec<SystemLine>) -> Result<Option<Place>, Error> {
     let mut last = None;
     for line in lines {

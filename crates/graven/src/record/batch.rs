@@ -22,16 +22,16 @@ const LINES_AT_ONCE: usize = 256;
 #[derive(Debug)]
 pub struct RecordingBatch {
     handle: Arc<Handle>,
-    /// Not yet made into lines; all are, at the first poll.
+    /// Entries that are not made into lines yet. The first poll makes all of them.
     entries: Vec<Entry>,
     /// The lines, end to end.
     lines: Vec<u8>,
     made: Vec<Made>,
     /// How many of `made` are queued.
     queued: usize,
-    /// The groups that they are in, oldest first.
+    /// The groups of the queued lines, oldest first.
     groups: Vec<Arc<Completion>>,
-    /// How many of the groups are durable, and where our waker stands in the next.
+    /// How many of the groups are durable, and the place of our waker in the next.
     durable: usize,
     slot: Option<Slot>,
     /// Until when the next group must be durable.

@@ -55,7 +55,7 @@ impl<T: Send + 'static> Future for Blocking<T> {
                 waker.into_iter().for_each(wake);
             });
             if let Err(source) = started {
-                let message = "cannot start a thread to work on";
+                let message = "cannot start a thread for work that blocks";
                 return Poll::Ready(Err(Error::with_source(ErrorKind::Unavailable, message, source)));
             }
         }

@@ -10,14 +10,14 @@ use tracing::Level;
 const TARGET: &str = "graven::event";
 
 thread_local! {
-    /// Whether this thread must not speak now.
+    /// Whether this thread must not emit events now.
     static SILENT: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Runs `call` without the `tracing` events of what it records on this thread.
 ///
-/// For a subscriber of `tracing` that records entries while it is being told of an event: an event within an event
-/// would upset the filters of its other layers, and could come back as an entry. `graven-tracing` uses it.
+/// For a `tracing` subscriber that records entries while it handles an event: an event within an event would confuse
+/// the filters of its other layers, and could come back as an entry. `graven-tracing` uses it.
 ///
 /// ```
 /// # use graven::{Category, Entry, Outcome, Settings, Trail};
@@ -27,24 +27,24 @@ thread_local! {
 /// # Ok::<(), graven::Error>(())
 /// ```
 pub fn without_events<R>(call: impl FnOnce() -> R) -> R {
-    /// Puts it back, also after a panic.
+    /// Restores the value, also after a panic.
     struct Restore(bool);
     impl Drop for Restore {
         fn drop(&mut self) {
             let _ending = SILENT.try_with(|silent| silent.set(self.0));
         }
     }
-    // A thread that is ending can only speak as ever.
+    // A thread that is ending cannot be silenced.
     let _restore = Restore(SILENT.try_with(|silent| silent.replace(true)).unwrap_or(false));
     call()
 }
 
-/// Whether this thread may say events now.
+/// Whether this thread may emit events now.
 pub(crate) fn are_wanted() -> bool {
     !SILENT.try_with(Cell::get).unwrap_or(false)
 }
 
-/// What the event says, kept from before the entry is handed over; nothing when nobody listens.
+/// The fields of the event, copied before the entry is handed over.
 #[derive(Debug)]
 pub(crate) struct Event {
     category: Category,
@@ -54,7 +54,7 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    /// What to say about an entry once it is durable.
+    /// The event to emit once the entry is durable; `None` when nobody listens.
     pub(crate) fn of(entry: &Entry) -> Option<Box<Event>> {
         (are_wanted() && tracing::enabled!(target: TARGET, Level::INFO)).then(|| {
             Box::new(Event {
@@ -66,7 +66,7 @@ impl Event {
         })
     }
 
-    /// Says it.
+    /// Emits it.
     pub(crate) fn emit(&self, id: &str) {
         emit(id, &self.category, &self.action, &self.outcome, self.principal.as_deref());
     }

@@ -20,7 +20,7 @@ pub(crate) struct Handle {
 }
 
 impl Handle {
-    /// Without threads somebody else takes the engine's steps.
+    /// Without threads, the simulator takes the engine's steps.
     pub(crate) fn new(engine: Arc<Engine>, threads: Option<Threads>) -> Handle {
         Handle { engine, threads: Mutex::new(threads) }
     }
@@ -53,7 +53,7 @@ impl Handle {
             if all_queued {
                 break;
             }
-            // Counts for which there was no room: now there is.
+            // There was no room for some counts: now there is.
             self.check_for_room(until)?;
         }
         match self.engine.poisoned() {
@@ -69,7 +69,7 @@ impl Handle {
         };
         self.wait_until(&youngest, until)
             .await
-            // Of no single entry, so the trail's own error, whichever is seen first.
+            // This concerns no single entry, so it is the trail's own error if there is one.
             .map_err(|error| self.engine.poisoned().cloned().unwrap_or(error))
     }
 
@@ -78,17 +78,17 @@ impl Handle {
         self.engine.seal.wait_for_sealed(size, self.deadline())
     }
 
-    /// How long to wait where no entry is concerned, and so no category.
+    /// How long to wait when no entry is concerned, and so no category.
     fn deadline(&self) -> Duration {
         patience(self.engine.settings.when_full)
     }
 
-    /// Ends the queue, waits for the threads, and says whether all is sealed.
+    /// Ends the queue and waits for the threads. An error means that not everything is sealed.
     pub(crate) fn close(&self) -> Result<(), Error> {
         self.engine.end_queue();
         if !self.join(self.deadline()) {
             let message = format!(
-                "{} is not closed yet, as storage is slow or hangs, or this is a thread of its own: it closes by itself",
+                "{} is not closed yet, because storage is slow or hangs, or because this thread belongs to a trail: it closes by itself",
                 self.engine.layout.dir().display()
             );
             return Err(Error::new(ErrorKind::TimedOut, message));
@@ -100,8 +100,8 @@ impl Handle {
     }
 
     /// Waits until the threads of an ended engine are gone; `false` when there was no progress for as long as
-    /// `patience`. On a thread of an engine (an executor may drop the last handle while it is woken) nobody can wait.
-    /// They end by themselves then.
+    /// `patience`. A thread of an engine must not wait here (an executor may drop the last handle while it is woken):
+    /// then the threads end by themselves.
     pub(crate) fn join(&self, patience: Duration) -> bool {
         if on_a_trails_thread() || !self.engine.wait_for_end(patience) {
             return false;
@@ -145,7 +145,7 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.engine.end_queue();
-        // Nobody is told of a failure here, so with more patience than a caller may ask for.
+        // Nobody learns of a failure here, so it waits for at least five seconds, even where callers wait for less.
         if !self.join(self.deadline().max(DEADLINE)) && !on_a_trails_thread() {
             let dir = self.engine.layout.dir().display();
             tracing::error!(trail = %dir, "storage hangs: the trail is not closed, and what is queued is not written yet");
@@ -153,7 +153,7 @@ impl Drop for Handle {
     }
 }
 
-/// How long a caller waits for storage. Also an entry that does not wait for room waits for the disk.
+/// How long a caller waits for storage. An entry that does not wait for room still waits for the disk.
 fn patience(policy: WhenFull) -> Duration {
     match policy {
         WhenFull::Wait(deadline) => deadline,

@@ -22,13 +22,13 @@ use crate::record::event::{self, Event};
 use crate::record::handle::Handle;
 use crate::settings::WhenFull;
 
-/// What an acknowledged entry is known by.
+/// Identifies an acknowledged entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Receipt {
     /// Its position in the log, from 0.
     pub index: u64,
-    /// Its id: the caller's, or the one that was made.
+    /// Its id: the one that the caller set, or the one that was made.
     pub id: String,
     /// The leaf hash of its stored line (RFC 6962 §2.1); base64 when serialised.
     #[serde(serialize_with = "base64")]
@@ -66,7 +66,7 @@ pub struct Recording {
 #[derive(Debug)]
 enum State {
     New(Entry),
-    /// Made, but there was no room yet.
+    /// The line is made, but there was no room yet.
     Waiting {
         line: Vec<u8>,
         blob: Option<Blob>,
@@ -97,7 +97,7 @@ impl Recording {
         Recording { handle, state: State::New(entry) }
     }
 
-    /// The id of an entry that is queued and whose answer nobody has had.
+    /// The id of the entry, if it is queued and nobody has its answer yet.
     pub(crate) fn queued_id(&self) -> Option<&str> {
         match &self.state {
             State::Queued { ticket, .. } => Some(&ticket.id),
@@ -105,7 +105,8 @@ impl Recording {
         }
     }
 
-    /// Queues what is not queued yet, for a caller who will not ask again: without waiting, as [`emit`] does.
+    /// Queues the entry if it is not queued yet, without waiting, as [`emit`] does. For a caller that will not poll
+    /// again.
     pub(crate) fn let_go(&mut self) {
         match std::mem::replace(&mut self.state, State::Done) {
             State::New(entry) => emit(&self.handle, entry),
@@ -191,7 +192,7 @@ impl Future for Recording {
 }
 
 impl Ticket {
-    /// Says the event, and gives the receipt.
+    /// Emits the event and returns the receipt.
     pub(crate) fn receipt(self, index: u64) -> Receipt {
         if let Some(event) = self.event {
             event.emit(&self.id);
@@ -226,14 +227,14 @@ pub(crate) fn make(
     Ok((ticket, blob))
 }
 
-/// Counts an entry that its caller does not learn to be lost.
+/// Counts a lost entry whose caller gets no error.
 #[cfg(feature = "macros")]
 pub(crate) fn lose(handle: &Handle, category: &Category) {
     handle.engine.lost.add(category.as_str());
     handle.engine.announce_losses();
 }
 
-/// Queues an entry and waits for nothing: what there is no room for is counted.
+/// Queues an entry without waiting. If there is no room, it is counted as lost.
 pub(crate) fn emit(handle: &Handle, entry: Entry) {
     let engine = &handle.engine;
     with_scratch(|line| {
@@ -257,7 +258,7 @@ pub(crate) fn emit(handle: &Handle, entry: Entry) {
     });
 }
 
-/// Queues a line for which nobody waits; whether there was room.
+/// Queues a line that nobody waits for. Returns whether there was room.
 fn emit_line(handle: &Handle, line: &[u8], blob: Option<Blob>, ticket: &Ticket) -> bool {
     let mut line = Line { bytes: line, hash: ticket.leaf_hash, blob };
     let taken = handle.engine.queue.push(&mut line, None).is_ok();

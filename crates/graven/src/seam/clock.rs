@@ -1,4 +1,4 @@
-//! The seam to time and chance: the one place where the engine reads a clock or draws a random number.
+//! The seam to time and random numbers: the one place where the engine reads a clock or draws a random number.
 
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -11,8 +11,8 @@ use std::time::{Duration, Instant, SystemTime};
 use chrono::{DateTime, Utc};
 use uuid::Builder;
 
-/// Time and chance, as far as the engine needs them. Two implementations: [`OsClock`], and the simulated
-/// one (feature `sim`), which stands still until it is told to move.
+/// Time and random numbers, as far as the engine needs them. Two implementations: [`OsClock`], and the simulated one
+/// (feature `sim`), which stands still until it is told to move.
 pub trait Clock: Send + Sync + Debug {
     /// The time of day. May jump, also backwards.
     fn now(&self) -> DateTime<Utc>;
@@ -41,14 +41,14 @@ pub(crate) fn id_at(time: DateTime<Utc>, clock: &dyn Clock) -> String {
     let mut random = [0; 10];
     random[..8].copy_from_slice(&clock.random().to_le_bytes());
     random[8..].copy_from_slice(&clock.random().to_le_bytes()[..2]);
-    // Before 1970 there is no such id; the time is in the entry all the same.
+    // An id cannot name a time before 1970; the entry itself does.
     let milliseconds = u64::try_from(time.timestamp_millis()).unwrap_or(0);
     let uuid = Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid();
     let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
     uuid.hyphenated().encode_lower(&mut text).to_owned()
 }
 
-/// Whole milliseconds; the largest number when there are more.
+/// Whole milliseconds, at most `u64::MAX`.
 pub(crate) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

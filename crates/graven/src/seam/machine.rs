@@ -10,7 +10,7 @@ use super::disk::{Disk, OsDisk};
 pub struct Machine {
     /// Where files live.
     pub disk: Arc<dyn Disk>,
-    /// Where time and chance come from.
+    /// Where time and random numbers come from.
     pub clock: Arc<dyn Clock>,
 }
 

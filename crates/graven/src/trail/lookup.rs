@@ -1,4 +1,4 @@
-//! Questions to an open trail about what is stored: receipts, proofs, entries.
+//! Lookups in an open trail: receipts, proofs, entries.
 
 use std::ops::{Range, RangeBounds};
 
@@ -31,7 +31,7 @@ impl Trail {
         Ok(Receipt { index: record.index, id, leaf_hash: record.leaf_hash() })
     }
 
-    /// Proves that an entry is in the log, sealing it first if need be.
+    /// Proves that an entry is in the log. Seals it first if it is not sealed yet.
     ///
     /// # Errors
     /// `NotFound` when there is no such entry; `Data` when what is stored does not give the signed root.
@@ -76,7 +76,7 @@ impl Trail {
         })
     }
 
-    /// The newest entry with an id. One in which there was a secret was stored with a mark in its place.
+    /// The newest entry with an id. If the id contained a secret, it was stored with a mark in place of the secret.
     fn find(&self, reader: &Reader, id: &str) -> Result<Option<Record>, Error> {
         let durable = |record: &Record| record.index < self.len();
         let redactor = self.redactor();

@@ -12,7 +12,7 @@ pub(crate) struct Floodgate(Mutex<State>);
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) kinds: Kinds,
-    /// The trail is closing: what is emitted now is refused, and counted as that.
+    /// The trail is closing: what is emitted now is refused and counted as lost.
     pub(super) ended: bool,
 }
 

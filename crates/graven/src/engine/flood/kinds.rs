@@ -1,4 +1,4 @@
-//! What was seen in the windows that are open: kinds of entries, and what was counted of each. Time is passed in.
+//! The open windows: the kinds of entries that were seen, and the repeats that were counted of each. Time is passed in.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::Flood;
 use super::kind::Kind;
 use crate::seam::clock::milliseconds;
 
-/// At most so many bytes of lines are kept: 4 MiB. A kind whose line finds no place is not counted.
+/// The most bytes of lines that are kept: 4 MiB. A kind whose line does not fit is not counted.
 const LINES_BYTES_MAX: usize = 4 << 20;
 
 /// The kinds whose window is open.
@@ -28,7 +28,7 @@ pub(super) struct Kinds {
 /// What was seen of one kind since its window began.
 #[derive(Debug, Default)]
 struct Seen {
-    /// How many were written by themselves.
+    /// How many were written one by one.
     written: u64,
     repeats: Option<Box<Repeats>>,
 }
@@ -39,7 +39,7 @@ pub(super) struct Repeats {
     /// The line of the first one counted.
     pub(super) line: Box<[u8]>,
     pub(super) count: u64,
-    /// The earliest and the latest time that one of them says.
+    /// The earliest and the latest of their times.
     pub(super) first: DateTime<Utc>,
     pub(super) last: DateTime<Utc>,
 }
@@ -49,7 +49,7 @@ impl Kinds {
         Kinds { flood, seen: HashMap::new(), windows: VecDeque::new(), repeated: 0, lines_bytes: 0 }
     }
 
-    /// Sees one more entry; whether it was counted, and is not to be written.
+    /// Sees one more entry. Returns whether it was counted and must not be written.
     pub(super) fn see(&mut self, kind: &Kind, line: &[u8], now: Duration) -> bool {
         let Some(seen) = self.seen.get_mut(&kind.hash) else {
             if self.seen.len() < self.flood.kinds_max {
@@ -88,7 +88,7 @@ impl Kinds {
         self.windows.front().map(|(end, _)| *end)
     }
 
-    /// Closes the oldest window, unless what was counted in it cannot be written now.
+    /// Closes the oldest window, unless its count cannot be written now. Returns whether it is closed.
     pub(super) fn close_oldest(&mut self, write: impl FnOnce(&Repeats) -> bool) -> bool {
         let Some((_, kind)) = self.windows.front().copied() else {
             return true;
@@ -101,7 +101,7 @@ impl Kinds {
         true
     }
 
-    /// Has everything written that was counted, the oldest window first; whether it could be. The windows stay open.
+    /// Writes all counts, the oldest window first. Returns whether all could be written. The windows stay open.
     pub(super) fn take_each(&mut self, mut write: impl FnMut(&Repeats) -> bool) -> bool {
         if !self.any_repeats() {
             return true;
@@ -112,7 +112,7 @@ impl Kinds {
         all
     }
 
-    /// Has written what was counted of a kind, if anything was; whether it could be.
+    /// Writes the count of a kind, if there is one. Returns whether it could be written.
     fn take(&mut self, kind: &Hash, write: impl FnOnce(&Repeats) -> bool) -> bool {
         let seen = self.seen.get_mut(kind).expect("every window has its kind");
         let Some(repeats) = &seen.repeats else {

@@ -1,4 +1,4 @@
-//! The note that a clean close leaves, by which an opening refuses what was added or taken away since.
+//! The note that a clean close leaves. By it an opening finds what was added or taken away since.
 
 use std::io;
 
@@ -27,10 +27,7 @@ impl Closed {
         let bytes = match durable::read_file(disk, &path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => {
-                let message = format!("cannot read {}", path.display());
-                return Err(Error::with_source(ErrorKind::Unavailable, message, source));
-            }
+            Err(source) => return Err(Error::cannot("read", &path, source)),
         };
         let bad =
             || Error::new(ErrorKind::Data, format!("{} is not a note of this trail's key", path.display()));

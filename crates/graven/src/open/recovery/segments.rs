@@ -62,12 +62,10 @@ impl Segments {
             }
         }
         firsts.sort_unstable();
-        let live_exists = durable::exists(disk, layout.live()).map_err(|source| {
-            let message = format!("cannot look for {}", layout.live().display());
-            Error::with_source(ErrorKind::Unavailable, message, source)
-        })?;
-        // Every boundary but the newest begins a segment. The last of these may still be called by the live file's
-        // name, as long as nothing was recorded after it.
+        let live_exists = durable::exists(disk, layout.live())
+            .map_err(|source| Error::cannot("look for", layout.live(), source))?;
+        // Every boundary but the newest begins a segment. The last of these segments may still have the name of the
+        // live file, if nothing was recorded after it.
         let expected = &boundaries[..boundaries.len() - 1];
         let unfinished = !expected.is_empty()
             && firsts == expected[..expected.len() - 1]
@@ -92,8 +90,8 @@ impl Segments {
         self.live_first != self.live_first_after
     }
 
-    /// Finishes what a crash left of a rotation, and opens the live file. What is in the segment past `segment_end` is
-    /// cut first.
+    /// Finishes a rotation that a crash cut short, and opens the live file. Cuts first what is in the segment past
+    /// `segment_end`.
     pub(super) fn finish_rotation(
         &self,
         disk: &dyn Disk,

@@ -29,12 +29,12 @@ pub(super) struct Tail {
     pub(super) unsealed: Vec<Hash>,
     /// The index after the last good line.
     next: u64,
-    /// Where the segment ends that the live file still is, when it goes on past its end.
+    /// Where the segment ends, if the live file is still that segment and goes on past its end.
     pub(super) segment_end: Option<u64>,
 }
 
 impl Tail {
-    /// Reads and judges the end of the live file; in a repair at most `keep` entries are kept.
+    /// Reads and judges the end of the live file. In a repair at most `keep` entries are kept.
     pub(super) fn read(
         disk: &dyn Disk,
         layout: &Layout,
@@ -55,9 +55,7 @@ impl Tail {
                 segment_end: None,
             });
         }
-        let unreadable = |source: io::Error| {
-            Error::with_source(ErrorKind::Unavailable, format!("cannot read {}", path.display()), source)
-        };
+        let unreadable = |source| Error::cannot("read", path, source);
         let file = disk.open(path, Open::Read).map_err(unreadable)?;
         let size = levels.size();
         // The lines under the checkpoint since the last full tile are compared with their hashes.
@@ -127,7 +125,7 @@ impl Tail {
                     let end = self.sealed_end;
                     return refuse(format!("it goes on at byte {end} past the end of its segment"));
                 }
-                // No entry can be there, however good it looks.
+                // No entry can be there, even if it looks like one.
                 self.segment_end = Some(self.sealed_end);
                 self.next -= self.unsealed.len() as u64;
                 self.unsealed.clear();
@@ -147,19 +145,17 @@ impl Tail {
         self.bytes.split_at(good)
     }
 
-    /// The name in `torn/` of what is torn.
+    /// The name in `torn/` for the torn bytes.
     fn torn_name(&self) -> Option<String> {
         let (_, torn) = self.good_and_torn();
         let hash = sha256(torn).to_hex();
         (!torn.is_empty()).then(|| format!("{:020}-{}", self.next, &hash[..16]))
     }
 
-    /// The files in `torn/` with bytes that were cut just here before, though no entry stands here that says so.
+    /// The files in `torn/` with bytes that an earlier opening cut at this place, but no entry here records it.
     pub(super) fn cut_earlier(&self, disk: &dyn Disk, layout: &Layout) -> Result<Vec<String>, Error> {
-        let there = durable::exists(disk, &layout.torn()).map_err(|source| {
-            let message = format!("cannot look for {}", layout.torn().display());
-            Error::with_source(ErrorKind::Unavailable, message, source)
-        })?;
+        let there = durable::exists(disk, &layout.torn())
+            .map_err(|source| Error::cannot("look for", &layout.torn(), source))?;
         if !there {
             return Ok(Vec::new());
         }
@@ -171,7 +167,7 @@ impl Tail {
         Ok(earlier.map(|name| format!("torn/{name}")).collect())
     }
 
-    /// Keeps what is torn. Returns where it is.
+    /// Keeps the torn bytes in a file. Returns its name.
     pub(super) fn keep_torn(&self, disk: &dyn Disk, layout: &Layout) -> io::Result<Option<String>> {
         let Some(name) = self.torn_name() else {
             return Ok(None);
@@ -182,7 +178,7 @@ impl Tail {
         Ok(Some(format!("torn/{name}")))
     }
 
-    /// Cuts what is torn, and writes again what is good.
+    /// Cuts the torn bytes, and writes the good ones again.
     pub(super) fn mend(&self, live: &dyn File) -> io::Result<()> {
         let (good, torn) = self.good_and_torn();
         if !torn.is_empty() {
@@ -193,7 +189,7 @@ impl Tail {
     }
 }
 
-/// Where a line begins; how many lines fewer there were than asked for.
+/// Where a line begins, and how many of the lines before it are missing.
 #[derive(Debug, Clone, Copy)]
 struct Start {
     offset: u64,
@@ -218,7 +214,7 @@ fn skip_lines(file: &dyn File, lines: u64) -> io::Result<Start> {
     Ok(start)
 }
 
-/// Compares the lines under the checkpoint with their hashes; where they end.
+/// Compares the lines under the checkpoint with their hashes. Returns where they end.
 fn check_sealed(
     layout: &Layout,
     first: u64,

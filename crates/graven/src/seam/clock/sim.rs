@@ -1,4 +1,4 @@
-//! The simulated clock: stands still until it is told to move, and draws its chance from a seed.
+//! The simulated clock: stands still until it is told to move, and makes its random numbers from a seed.
 
 use std::fmt;
 use std::io;
@@ -12,10 +12,10 @@ use crate::seam::clock::Clock;
 /// 2026-01-01T00:00:00Z, where a simulated clock begins.
 const BEGINNING_UNIX_SECONDS: i64 = 1_767_225_600;
 
-/// A clock for tests. Clones are one clock.
+/// A clock for tests. Clones share one clock.
 ///
-/// Two clocks of one seed that are asked the same questions in the same order give the same answers. Its secrets
-/// are as predictable as all the rest, so a key drawn from it protects nothing.
+/// Two clocks with the same seed give the same answers to the same calls in the same order. The secrets are as
+/// predictable as the rest, so a key made from them protects nothing.
 #[derive(Clone)]
 pub struct SimClock(Arc<Mutex<State>>);
 

@@ -1,8 +1,8 @@
 //! The seam to the disk: the one place where the engine touches files.
 //!
-//! Two implementations: [`OsDisk`], and the simulated disk (feature `sim`), which keeps "written" and "synced"
-//! apart and can fail any call. Every operation is small and named after the system call it stands for, so that
-//! what the engine asks for can be read off a trace.
+//! Two implementations: [`OsDisk`], and the simulated disk (feature `sim`), which keeps "written" and "synced" apart
+//! and can fail any call. Every operation is small and named after the system call it stands for, so that a trace shows
+//! what the engine asks for.
 
 mod os;
 #[cfg(feature = "sim")]
@@ -52,7 +52,7 @@ pub struct Metadata {
 /// One name in a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirEntry {
-    /// The name, without its directory. Names that are not UTF-8 are given lossily; none of ours is.
+    /// The name, without its directory. Names that are not UTF-8 are converted lossily; a trail has none.
     pub name: String,
     /// What it names.
     pub metadata: Metadata,
@@ -66,7 +66,7 @@ pub trait File: Send + Sync + Debug {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize>;
     /// `fdatasync`: the bytes, and the length that reaches them, are durable.
     fn sync_data(&self) -> io::Result<()>;
-    /// `fsync`: the same with all metadata.
+    /// `fsync`: the bytes, the length and all metadata are durable.
     fn sync_all(&self) -> io::Result<()>;
     /// The length in bytes.
     fn bytes(&self) -> io::Result<u64>;
@@ -94,8 +94,8 @@ pub trait Disk: Send + Sync + Debug {
     fn canonicalize(&self, path: &Path) -> io::Result<PathBuf>;
     /// Two disks with the same number hold the same files: the system's is 0, each simulated one has its own.
     fn number(&self) -> u64;
-    /// An exclusive advisory lock on a file, made when absent, held until the guard is dropped;
-    /// `None` when somebody else (another process, or another guard in this one) holds it.
+    /// An exclusive advisory lock on a file, made when absent, held until the guard is dropped; `None` when another
+    /// process, or another guard in this one, holds it.
     fn try_lock(&self, path: &Path) -> io::Result<Option<LockGuard>>;
 }
 

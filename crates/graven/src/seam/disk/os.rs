@@ -1,4 +1,5 @@
-//! The operating system's disk: each operation is the system call of its name. All that is Unix's own is here.
+//! The operating system's disk: each operation is the system call of its name. All code that is specific to Unix is
+//! here.
 
 #![expect(clippy::disallowed_methods, reason = "this module is the seam")]
 
@@ -10,9 +11,9 @@ use std::sync::Arc;
 
 use super::{DirEntry, Disk, File, Kind, LockGuard, Metadata, Open};
 
-/// Files are the owner's alone: an audit trail names people and what they did.
+/// Only the owner may read and write files: an audit trail names people and what they did.
 const FILE_MODE: u32 = 0o600;
-/// Directories likewise.
+/// The same for directories.
 const DIR_MODE: u32 = 0o700;
 
 /// The operating system's disk.
@@ -73,8 +74,8 @@ impl Disk for OsDisk {
     }
 
     fn try_lock(&self, path: &Path) -> io::Result<Option<LockGuard>> {
-        // Each guard opens the file anew: `flock` belongs to the open file, so two guards exclude each other
-        // within one process as well, and closing another handle of the file does not let the lock go.
+        // Each guard opens the file again: `flock` belongs to the open file, so two guards exclude each other within
+        // one process as well, and closing another handle of the file does not release the lock.
         let file = OpenOptions::new().read(true).write(true).create(true).mode(FILE_MODE).open(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(LockGuard(Box::new(OsLock(file))))),
@@ -84,7 +85,7 @@ impl Disk for OsDisk {
     }
 }
 
-/// What a listed name stands for; `None` when it was unlinked while the directory was being listed.
+/// What a listed name refers to; `None` if it was unlinked while the directory was being listed.
 fn listed_metadata(entry: &fs::DirEntry) -> io::Result<Option<Metadata>> {
     let itself = match entry.metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -107,8 +108,8 @@ fn ours(metadata: &fs::Metadata) -> Metadata {
     }
 }
 
-/// Lets the lock go when it is dropped. Closing the file alone would not do: a process that another thread is just
-/// starting holds a copy of it until it runs its program.
+/// Releases the lock when it is dropped. Closing the file is not enough: a process that another thread is just starting
+/// holds a copy of it until it runs its program.
 #[derive(Debug)]
 struct OsLock(fs::File);
 

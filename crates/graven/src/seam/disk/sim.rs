@@ -1,4 +1,4 @@
-//! The simulated disk: in memory, it keeps "written" and "durable" apart, can fail any call, and remembers every one.
+//! The simulated disk: in memory, it keeps "written" and "durable" apart, can fail any call, and logs every call.
 //!
 //! A test runs the real engine on it, then asks what a power cut at any moment could have left
 //! ([`Snapshot::crash_choices`], [`Snapshot::crash`]), or makes single calls fail ([`SimDisk::inject`]), holds them
@@ -33,7 +33,7 @@ pub use crash::CrashChoice;
 pub use fault::{Call, Effect, FailBut, Fault, Op, Step};
 pub use gate::Gate;
 
-/// A disk in memory, of one machine that has not been switched off since. Clones are one disk.
+/// A disk in memory, for one run of a machine: after a crash or a restart there is a new one. Clones share one disk.
 #[derive(Clone)]
 pub struct SimDisk {
     number: u64,
@@ -91,13 +91,13 @@ impl SimDisk {
         self.state().faults.push(fault);
     }
 
-    /// Takes back every fault that was injected.
+    /// Removes every fault that was injected.
     pub fn heal(&self) {
         self.state().faults.clear();
     }
 
-    /// Whether faults wait for calls that have not come. A test that injects one asks this at its end, lest it
-    /// pass because nothing failed.
+    /// Whether faults wait for calls that have not come. A test that injects one asks this at its end: it must not pass
+    /// because nothing failed.
     pub fn has_faults(&self) -> bool {
         !self.state().faults.is_empty()
     }
@@ -109,8 +109,8 @@ impl SimDisk {
         gate
     }
 
-    /// How many bytes the files may hold together; `None` for no limit. A write that does not fit writes what does,
-    /// and fails with `StorageFull` when that is nothing. Less than there is now is allowed.
+    /// Sets how many bytes all files together may hold; `None` for no limit. It may be less than they hold now. A write
+    /// that does not fit writes the part that fits, and fails with `StorageFull` when that is nothing.
     pub fn set_space(&self, bytes: Option<u64>) {
         self.state().space = bytes;
     }
@@ -120,13 +120,13 @@ impl SimDisk {
         self.state().world.bytes()
     }
 
-    /// Every later call fails, whoever makes it: the machine is off for those who still hold this disk.
+    /// Makes every later call fail: the machine is off for all code that still holds this disk.
     pub fn halt(&self) {
         self.state().halted = true;
     }
 
-    /// The disk as a new process finds it after this one was killed: all that was written is seen, synced or not,
-    /// nobody holds a lock, and there is no more space than before. This disk halts.
+    /// The disk as a new process finds it after this one was killed: all that was written is seen, synced or not, no
+    /// lock is held, and the limit of space stays. This disk halts.
     pub fn restart(&self) -> SimDisk {
         self.halt();
         let next = self.snapshot().restart();
@@ -134,7 +134,7 @@ impl SimDisk {
         next
     }
 
-    /// The disk after a power cut now. This one goes on.
+    /// The disk after a power cut now. This disk stays as it is.
     pub fn crash(&self, choice: &CrashChoice) -> SimDisk {
         self.snapshot().crash(choice)
     }
@@ -174,7 +174,7 @@ impl SimDisk {
         self.snapshot().files()
     }
 
-    /// Changes a file behind everybody's back, durably: bit rot, or somebody with an editor.
+    /// Changes a file durably and without a call: bit rot, or a person with an editor.
     pub fn tamper(&self, path: impl AsRef<Path>, edit: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
         let mut state = self.state();
         let node = state.world.find(path.as_ref())?;
@@ -262,7 +262,7 @@ impl Struck {
     }
 }
 
-/// What the log says of a call's result.
+/// What the log keeps of the result of a call.
 trait Outcome {
     fn bytes(&self) -> u64 {
         0
@@ -345,8 +345,7 @@ impl Snapshot {
         paths.filter(|(_, node)| self.world.file(*node).is_ok()).map(|(path, _)| path).collect()
     }
 
-    /// A number that differs, all but surely, when the names or bytes that a program sees differ. For leaving out
-    /// images that were looked at already.
+    /// A hash of the names and bytes that a program sees. It serves to skip images that were looked at before.
     pub fn digest(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         for (path, node) in self.world.paths() {

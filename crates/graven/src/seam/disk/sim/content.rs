@@ -8,8 +8,8 @@ const PAGE: usize = 4096;
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Content {
     bytes: u64,
-    /// Always as many as `bytes` needs. `None` is a page of zeros that nobody wrote. Past `bytes`, the last page
-    /// holds zeros, so that a file that grows again shows none of what was cut off.
+    /// Always the number of pages that `bytes` needs. `None` is a page of zeros that was never written. Past `bytes`,
+    /// the last page holds zeros, so that a file that grows again shows none of what was cut off.
     pages: Vec<Option<Arc<[u8; PAGE]>>>,
 }
 
@@ -18,7 +18,7 @@ impl Content {
         self.bytes
     }
 
-    /// Fills `buffer` from `offset`; how many bytes there were.
+    /// Fills `buffer` from `offset`. Returns how many bytes there were.
     pub(super) fn read(&self, buffer: &mut [u8], offset: u64) -> usize {
         let there = self.bytes.saturating_sub(offset).min(buffer.len() as u64) as usize;
         for_each_page(offset, there, |page, at, range| match self.pages.get(page).and_then(Option::as_ref) {

@@ -18,7 +18,7 @@ use super::world::{Change, FileNode, Node, NodeId, World};
 
 /// The sizes of block in which a disk or a page cache writes.
 const BLOCKS_BYTES: [u64; 2] = [512, 4096];
-/// Above so many possibilities those of one file, or of the names, are drawn and not listed.
+/// With more possibilities than this for one file, or for the names, they are drawn at random and not listed.
 const LISTED_MAX: u64 = 4_096;
 
 /// One outcome of a power cut at one moment. Belongs to the [`Snapshot`] that gave it.
@@ -33,7 +33,7 @@ pub struct CrashChoice {
 /// What a power cut leaves of the unsynced changes of one file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Keep {
-    /// The first so many bytes written, in the order of the writes; a change of length counts as one byte.
+    /// This many of the first bytes, in the order of the writes; a change of length counts as one byte.
     Prefix(u64),
     /// Blocks on their own.
     Blocks {
@@ -166,7 +166,7 @@ fn every(files: &[DirtyFile], names: &NameSets) -> Vec<CrashChoice> {
     choices
 }
 
-/// Each file, and the names, on their own.
+/// Draws for each file, and for the names, independently.
 fn drawn(files: &[DirtyFile], names: &NameSets, chance: &mut fastrand::Rng) -> CrashChoice {
     CrashChoice {
         files: files.iter().map(|file| (file.id, (file.path.clone(), file.draw(chance)))).collect(),
@@ -348,7 +348,7 @@ fn blocks(file: &FileNode, block_bytes: u64, lengths: usize, versions: &[u32], r
     content
 }
 
-/// How many bytes of a prefix a change is.
+/// How many bytes of a prefix a change takes.
 fn units(change: &Change) -> u64 {
     match change {
         Change::Write { bytes, .. } => bytes.len() as u64,

@@ -1,4 +1,4 @@
-//! What a simulated disk is asked to do, and the ways in which it can be told to fail at it.
+//! The calls to a simulated disk, and the ways in which they can be made to fail.
 
 use std::fmt;
 use std::io;
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 /// The kind of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Op {
-    /// A file that is there is opened.
+    /// An existing file is opened.
     Open,
-    /// A file is opened that may have to be made.
+    /// A file is opened, and made if it is absent.
     Create,
     /// `pread`.
     Read,
@@ -37,7 +37,7 @@ pub enum Op {
     Metadata,
     /// `realpath`.
     Canonicalize,
-    /// `flock`, of a file that may have to be made.
+    /// `flock` of a file, which is made if it is absent.
     Lock,
 }
 
@@ -89,7 +89,7 @@ impl Step {
     }
 }
 
-/// One call that was made, and what came of it.
+/// One call that was made, and its result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
     /// What was asked for.
@@ -98,7 +98,7 @@ pub struct Call {
     pub result: Result<u64, io::ErrorKind>,
 }
 
-/// What a call that fails has done all the same.
+/// What a failed call has done in spite of the error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailBut {
     /// Nothing.
@@ -117,9 +117,9 @@ pub enum FailBut {
 pub enum Effect {
     /// It fails with this error.
     Fail(io::ErrorKind, FailBut),
-    /// It succeeds, with at most so many bytes. (With 0, a write reports that nothing could be written.)
+    /// It succeeds, with at most this many bytes. (With 0, a write reports that nothing could be written.)
     Short(u64),
-    /// It says that it succeeded and has done nothing: a disk that lies about a sync.
+    /// It reports success and does nothing: a disk that lies about a sync.
     Lie,
     /// A read gives what is stored, but for this bit: (place in the file, mask).
     Rot(u64, u8),
@@ -170,7 +170,7 @@ impl Fault {
         self
     }
 
-    /// Strikes so many of them, one after the other.
+    /// Strikes this many of them, one after the other.
     pub fn times(mut self, calls: u64) -> Fault {
         self.times = calls;
         self
@@ -181,17 +181,17 @@ impl Fault {
         self.times(u64::MAX)
     }
 
-    /// They fail with `error`.
+    /// Makes them fail with `error`.
     pub fn fail(self, error: io::ErrorKind, but: FailBut) -> Fault {
         self.effect(Effect::Fail(error, but))
     }
 
-    /// They are interrupted by a signal and not done.
+    /// Makes them fail as interrupted by a signal, and not done.
     pub fn interrupt(self) -> Fault {
         self.fail(io::ErrorKind::Interrupted, FailBut::NotDone)
     }
 
-    /// What happens to them.
+    /// Sets what happens to them.
     pub fn effect(mut self, effect: Effect) -> Fault {
         self.effect = effect;
         self
@@ -212,7 +212,7 @@ impl Fault {
         Some(self.effect)
     }
 
-    /// Whether it has struck as often as it was to.
+    /// Whether it has struck as often as it should.
     pub(super) fn spent(&self) -> bool {
         self.times == 0
     }

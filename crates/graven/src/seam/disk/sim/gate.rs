@@ -8,8 +8,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Holds back the calls that reach it until it is opened or dropped.
 ///
-/// Made by [`SimDisk::hold`](super::SimDisk::hold). It takes the place of sleeping in a test: nothing is "probably
-/// waiting by now".
+/// Made by [`SimDisk::hold`](super::SimDisk::hold). A test uses it instead of sleeping: nothing is "probably waiting by
+/// now".
 #[derive(Debug)]
 pub struct Gate(Arc<Latch>);
 

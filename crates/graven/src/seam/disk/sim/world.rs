@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use super::content::Content;
 
-/// Which file or directory, whatever its name.
+/// Identifies a file or directory, under any name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct NodeId(u64);
 
 /// The directory `/`, which is always there.
 pub(super) const ROOT: NodeId = NodeId(0);
 
-/// Everything on the disk. A clone shares all bytes with the original, so that one can be kept for every moment.
+/// Everything on the disk. A clone shares all bytes with the original, so that a copy of every moment can be kept.
 ///
 /// What programs see is `seen`; it is there as long as the machine runs. After a power cut there is `durable`, and of
 /// `unsynced` whatever the cut left: see the module `crash`.
@@ -62,7 +62,7 @@ pub(super) struct NameChange {
     waits_for: BTreeSet<NodeId>,
 }
 
-/// In this directory this name now stands for that, or for nothing.
+/// A name in a directory, and what it stands for now, if anything.
 #[derive(Clone, Debug)]
 pub(super) struct NewName {
     pub(super) dir: NodeId,
@@ -183,7 +183,7 @@ impl World {
         Ok(())
     }
 
-    /// `fsync` of a file. Says nothing of its name.
+    /// `fsync` of a file. Its name may still not be durable.
     pub(super) fn sync_file(&mut self, node: NodeId) -> io::Result<()> {
         if self.file(node)?.unsynced.is_empty() {
             return Ok(());
@@ -211,7 +211,7 @@ impl World {
                 durable.insert(change.id);
             }
         }
-        // A rename between two directories that another change builds on cannot be left behind by it.
+        // A change may build on an earlier rename between two directories: then that rename is durable too.
         let durable = self.with_earlier_names(&durable);
         for change in std::mem::take(&mut self.unsynced_names) {
             if durable.contains(&change.id) {
@@ -223,8 +223,8 @@ impl World {
         Ok(())
     }
 
-    /// With each of these changes all earlier ones that share a name with it: later ones of a name replace them, and
-    /// a rename would not be atomic if its old name could be seen taken again while its new name is missing.
+    /// These changes, and all earlier ones that share a name with one of them. Later changes of a name replace earlier
+    /// ones; and a rename would not be atomic if its old name could be in use again while its new name is missing.
     pub(super) fn with_earlier_names(&self, chosen: &BTreeSet<u64>) -> BTreeSet<u64> {
         let mut all = BTreeSet::new();
         let mut names = BTreeSet::new();
@@ -246,7 +246,7 @@ impl World {
         }
     }
 
-    /// Drops what no name, seen or durable or unsynced, leads to, and nobody holds open.
+    /// Drops the nodes to which no name leads, seen or durable or unsynced, and which nobody holds open.
     pub(super) fn sweep(&mut self, open: impl Fn(NodeId) -> bool) {
         let mut reached = BTreeSet::from([ROOT]);
         for node in self.nodes.values() {
@@ -293,7 +293,7 @@ impl World {
         self.unsynced_names.push(NameChange { id, names, waits_for });
     }
 
-    /// The directory in which a path's last part stands, and that part.
+    /// The directory of a path, and its last part.
     fn place(&self, path: &Path) -> io::Result<(NodeId, String)> {
         let path = absolute(path);
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
