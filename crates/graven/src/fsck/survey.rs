@@ -58,7 +58,7 @@ pub(super) fn survey(
         live: snapshot.live.as_ref().map(|(file, bytes)| (Source::Open(Arc::clone(file)), *bytes)),
         findings,
     };
-    // A boundary whose checkpoint is damaged is still one, but not whatever anybody puts there.
+    // A boundary with a damaged checkpoint still counts, but only where a rotation can have put it.
     let sealed = heads.sealed().map_or(u64::MAX, |head| head.size);
     let is_boundary =
         |size: &u64| heads.boundary(*size) || size.is_multiple_of(TILE_WIDTH) && *size <= sealed;

@@ -14,7 +14,7 @@ type Found = Option<(usize, usize, &'static str)>;
 /// The bytes of a name that are read to each side.
 const NAME_SEEN: usize = 64;
 
-/// A name in its place.
+/// A name of a secret, with its place.
 struct Name<'a> {
     text: &'a str,
     start: usize,

@@ -82,7 +82,7 @@ impl Inner {
         !self.exempt_fields.is_empty()
     }
 
-    /// Whether a field is left alone.
+    /// Whether a field stays unchanged.
     pub(super) fn is_exempt_field(&self, path: &str) -> bool {
         self.exempt_fields.iter().any(|exempt| exempt == path)
     }
