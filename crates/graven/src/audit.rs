@@ -1,9 +1,9 @@
-//! The audit log of the agent server that Graven began from, name by name, over a trail.
+//! A drop-in for the audit log of the agent server that Graven began from: the same names, over a trail.
 //!
-//! A program written against that server's `audit` module works against this one after changing one `use` line. What
-//! it gains: [`record`](AuditLog::record) and [`log`](AuditLog::log) return once the entry is durable, a failure is
-//! said and counted, storage that comes back is used again without a restart, and the entries of earlier runs are
-//! there. New programs should use [`Trail`], which answers every entry with a receipt or an error.
+//! A program that uses that server's `audit` module works with this one after changing one `use` line. What it gains:
+//! [`record`](AuditLog::record) and [`log`](AuditLog::log) return once the entry is durable, failures are reported and
+//! counted, storage that comes back is used again without a restart, and the entries of earlier runs are still there.
+//! New programs should use [`Trail`], which answers every entry with a receipt or an error.
 //!
 //! ```
 //! use graven::audit::{AuditCategory, AuditLog, AuditOutcome};
@@ -41,7 +41,7 @@ use native::Correlation;
 use shared::Shared;
 use unwritten::Told;
 
-/// What an entry is about.
+/// The area that an entry is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuditCategory {
@@ -65,15 +65,15 @@ pub enum AuditCategory {
     Config,
 }
 
-/// How it went.
+/// The outcome of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuditOutcome {
-    /// It was done.
+    /// The action was done.
     Success,
-    /// It failed.
+    /// The action failed.
     Failure,
-    /// It was not allowed.
+    /// The action was not allowed.
     Denied,
 }
 
@@ -84,61 +84,63 @@ pub struct AuditEntry {
     pub id: String,
     /// When it happened.
     pub timestamp: DateTime<Utc>,
-    /// What it is about.
+    /// The area that it is about.
     pub category: AuditCategory,
-    /// What was done, such as `POST /api/session`.
+    /// What was done, for example `POST /api/session`.
     pub action: String,
     /// Who did it.
     pub principal: Option<String>,
-    /// How it went.
+    /// The outcome.
     pub outcome: AuditOutcome,
-    /// What else is to be known.
+    /// Further details, as JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<Value>,
-    /// How long it took.
+    /// The duration, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
 }
 
-/// How many entries are kept in memory, unless asked otherwise.
+/// The default number of entries in memory.
 const MAX_ENTRIES: usize = 10_000;
-/// The fewest entries that may be kept in memory.
+/// The smallest number of entries in memory.
 const MAX_ENTRIES_MIN: usize = 128;
 
-/// Where the number of entries in memory is read from: the first that is set decides.
+/// The variables for the number of entries in memory: the first that is set decides.
 const MAX_ENTRIES_NAMES: [&str; 2] = ["GRAVEN_AUDIT_MAX_ENTRIES", "CODETETHER_AUDIT_MAX_ENTRIES"];
-/// Where the path of the file is read from.
+/// The variables for the path of the file: the first that is set decides.
 const PATH_NAMES: [&str; 2] = ["GRAVEN_AUDIT_LOG_PATH", "CODETETHER_AUDIT_LOG_PATH"];
 
 /// The audit log: a file of JSON Lines that can be verified, and its newest entries in memory.
 ///
-/// Cheap to clone; clones share one log, and logs on one path share one [`Trail`]. Dropping the last of them writes
-/// and seals everything and lets go of the file before it returns.
+/// Cheap to clone; clones share one log, and logs on one path share one [`Trail`]. Dropping the last of them writes and
+/// seals everything and closes the file before it returns.
 ///
-/// While the file cannot be written, entries are kept in memory only; [`failures`](AuditLog::failures) counts them,
-/// an event of level ERROR says when that begins and when it ends, and a `trail.gap` entry says in the file how many
-/// are missing. The file is tried again when an entry comes, at most every 5 seconds.
+/// While the file cannot be written, entries are kept in memory only. [`failures`](AuditLog::failures) counts them, an
+/// event of level ERROR reports when this begins and when it ends, and a `trail.gap` entry in the file says how many
+/// are missing. The log tries the file again when an entry comes, at most every 5 seconds.
 #[derive(Clone)]
 pub struct AuditLog(Arc<Shared>);
 
 impl AuditLog {
-    /// A log that keeps the newest `max_entries` in memory (fewer than 128 count as 128) and writes every entry to
-    /// the file `sink_path`, if there is one.
+    /// Makes a log that keeps the newest `max_entries` in memory (at least 128) and writes every entry to the file
+    /// `sink_path`, if there is one.
     ///
-    /// Never fails: a file that cannot be opened is tried again when an entry comes. The file is exactly this path;
-    /// all else is in `<path>.d/`. Of logs that share a trail, the first says how many entries it keeps in memory.
+    /// Never fails: a file that cannot be opened is tried again when an entry comes. The entries are in the file at
+    /// exactly this path; all other files are in `<path>.d/`. When several logs share a trail, the first one sets how
+    /// many entries the trail keeps in memory.
     pub fn new(max_entries: usize, sink_path: Option<PathBuf>) -> AuditLog {
         AuditLog::on(max_entries, sink_path, Machine::os())
     }
 
-    /// The log that the environment describes: `GRAVEN_AUDIT_MAX_ENTRIES` and `GRAVEN_AUDIT_LOG_PATH`, or else
-    /// `CODETETHER_AUDIT_MAX_ENTRIES` and `CODETETHER_AUDIT_LOG_PATH`. Empty counts as unset.
+    /// Makes the log that the environment describes: `GRAVEN_AUDIT_MAX_ENTRIES` and `GRAVEN_AUDIT_LOG_PATH`, or else
+    /// `CODETETHER_AUDIT_MAX_ENTRIES` and `CODETETHER_AUDIT_LOG_PATH`. An empty variable counts as unset. Default:
+    /// 10,000 entries in memory, and no file.
     pub fn from_env() -> AuditLog {
         let max_entries = first_set(MAX_ENTRIES_NAMES).and_then(|number| number.to_str()?.parse().ok());
         AuditLog::new(max_entries.unwrap_or(MAX_ENTRIES), first_set(PATH_NAMES).map(PathBuf::from))
     }
 
-    /// [`new`](AuditLog::new) on another disk and clock than the system's.
+    /// [`new`](AuditLog::new) on another machine than the system's.
     #[cfg(feature = "sim")]
     #[doc(hidden)]
     pub fn testing_only_new_on(max_entries: usize, sink_path: Option<PathBuf>, machine: Machine) -> AuditLog {
@@ -149,11 +151,10 @@ impl AuditLog {
         AuditLog(Arc::new(Shared::new(max_entries.max(MAX_ENTRIES_MIN), sink_path, machine)))
     }
 
-    /// Records an entry; returns once it is durable, or known not to be.
+    /// Records an entry. Returns once the entry is durable, or known not to be.
     ///
-    /// What it does not say, it takes from the [`Actor`](crate::Actor) of the work that calls this, as all that is
-    /// recorded does: the principal, and in the file also what else the actor says. But for that moment it is an
-    /// `async fn`.
+    /// Fields the entry does not set are taken from the current [`Actor`](crate::Actor): the principal, and in the file
+    /// also the other fields of the actor. The actor is read when this is called, not when the future is polled.
     pub fn record(&self, entry: AuditEntry) -> impl Future<Output = ()> {
         let correlation = Correlation::now();
         async move {
@@ -161,11 +162,11 @@ impl AuditLog {
         }
     }
 
-    /// [`record`](AuditLog::record) that says what came of it.
+    /// Records an entry like [`record`](AuditLog::record), and returns its receipt or the error.
     ///
     /// # Errors
-    /// As [`Trail::record`]; `Unavailable` when the log has no file or it cannot be opened now. The entry is in
-    /// memory all the same.
+    /// As [`Trail::record`]; also `Unavailable` when the log has no file, or the file cannot be opened now. After an
+    /// error the entry is still in memory.
     pub fn try_record(&self, entry: AuditEntry) -> impl Future<Output = Result<Receipt, Error>> {
         let correlation = Correlation::now();
         async move { self.0.record(entry, correlation, Told::Yes).await }
@@ -183,7 +184,7 @@ impl AuditLog {
         self.log_with_correlation(category, action, outcome, principal, detail, None, None, None, None)
     }
 
-    /// [`log`](AuditLog::log) with the objective, its run, the relay and the session that the action belongs to.
+    /// Records like [`log`](AuditLog::log), with the objective, its run, the relay and the session of the action.
     #[expect(clippy::too_many_arguments, reason = "the contract's signature")]
     pub fn log_with_correlation(
         &self,
@@ -215,19 +216,20 @@ impl AuditLog {
         self.0.newest(Some(category), limit).await
     }
 
-    /// How many entries are in memory.
+    /// The number of entries in memory.
     pub async fn count(&self) -> usize {
         self.0.kept.count(self.0.seen_trail().as_ref())
     }
 
-    /// How many entries were not recorded in the file, or perhaps not, since the log was made. 0 without a file.
+    /// The number of entries since the log was made that were not recorded in the file, or perhaps not. 0 without a
+    /// file.
     pub fn failures(&self) -> u64 {
         self.0.sink.as_ref().map_or(0, |sink| sink.failures())
     }
 
     /// The trail behind the log; `None` without a file, and while the file has failed or cannot be opened.
     ///
-    /// Closing it is the program's own word: nothing is recorded in the file any more.
+    /// After the program closes this trail, the log records nothing in the file any more.
     pub fn trail(&self) -> Option<Trail> {
         self.0.seen_trail().filter(|trail| trail.poisoned().is_none())
     }
@@ -241,7 +243,7 @@ impl Default for AuditLog {
 }
 
 impl fmt::Debug for AuditLog {
-    /// Says nothing of the entries: they may hold what belongs in no other log.
+    /// Shows no entries: they may hold data that must not reach another log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuditLog")
             .field("max_entries", &self.0.kept.entries_max())
@@ -251,7 +253,7 @@ impl fmt::Debug for AuditLog {
     }
 }
 
-/// The first of these variables that is set and not empty.
+/// The value of the first of these variables that is set and not empty.
 fn first_set(names: [&str; 2]) -> Option<OsString> {
     names.into_iter().filter_map(env::var_os).find(|value| !value.is_empty())
 }
@@ -259,10 +261,10 @@ fn first_set(names: [&str; 2]) -> Option<OsString> {
 /// The log of the whole process.
 static LOG: OnceLock<AuditLog> = OnceLock::new();
 
-/// Makes a log the one of the whole process: call it at startup, once.
+/// Sets the log of the whole process. Call it once, at startup.
 ///
 /// # Errors
-/// There is one already: the log that was given comes back.
+/// Returns the given log when the process has one already.
 pub fn init_audit_log(log: AuditLog) -> Result<(), AuditLog> {
     LOG.set(log)
 }
@@ -270,12 +272,12 @@ pub fn init_audit_log(log: AuditLog) -> Result<(), AuditLog> {
 /// The log of the whole process.
 ///
 /// # Panics
-/// Before [`init_audit_log`].
+/// When it is called before [`init_audit_log`].
 pub fn audit_log() -> &'static AuditLog {
     try_audit_log().expect("there is no audit log yet: call init_audit_log() at startup")
 }
 
-/// The log of the whole process, if there is one already.
+/// The log of the whole process; `None` before [`init_audit_log`].
 pub fn try_audit_log() -> Option<&'static AuditLog> {
     LOG.get()
 }

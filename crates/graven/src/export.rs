@@ -1,7 +1,7 @@
-//! Writes a static C2SP log: `checkpoint`, and exactly the tiles and entry bundles which it implies.
+//! Writes a static C2SP log: `checkpoint`, and exactly the tiles and entry bundles that it implies.
 //!
-//! Everything is made anew from the stored lines, so what is exported is what the lines say; and the checkpoint is
-//! written last, only when they lead to its root. A folder without `checkpoint` is no log.
+//! All files are computed from the stored lines. The checkpoint is written last, and only when the lines lead to its
+//! root. A folder without `checkpoint` is not a log.
 
 use std::collections::HashSet;
 use std::io;
@@ -20,43 +20,47 @@ use crate::files::durable;
 use crate::reader::{Entries, Hashes, Reader, cannot};
 use crate::seam::disk::{Disk, Kind, Open};
 
-/// What was exported.
+/// The result of an export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ExportReport {
     /// The log's origin.
     pub origin: String,
-    /// How many entries it has.
+    /// The number of entries.
     pub size: u64,
     /// Its root, in base64.
     pub root: String,
-    /// Tiles written.
+    /// The number of tiles written.
     pub tiles: u64,
-    /// Entry bundles written.
+    /// The number of entry bundles written.
     pub bundles: u64,
-    /// Bytes written.
+    /// The bytes written.
     pub bytes: u64,
 }
 
-/// Exports what the latest checkpoint covers into `out`, a folder that is absent or empty.
+/// Exports the entries under the latest checkpoint into `out`, a folder that is absent or empty.
 ///
-/// Files and folders are the owner's alone, as those of the trail: the bundles hold every entry.
+/// Only the owner can read the files and folders, as with the trail: the bundles hold every entry.
 ///
 /// # Errors
 ///
-/// `Invalid` when `out` holds anything or lies within the trail; `Data` when the stored entries do not lead to the
-/// checkpoint's root, and then `out` holds no checkpoint.
+/// `Invalid` when `out` is not empty or lies within the trail. `Data` when the stored entries do not lead to the
+/// checkpoint's root; then `out` holds no checkpoint. `Unavailable` when a file cannot be read or written.
 pub fn export_tiles(reader: &Reader, out: &Path) -> Result<ExportReport, Error> {
     export_tiles_with(reader, out, &mut |_, _| ())
 }
 
-/// The same; `progress` is told how many entries are done, of how many.
+/// Exports like [`export_tiles`]. Calls `progress` with the entries done and the entries in all.
+///
+/// # Errors
+///
+/// As [`export_tiles`].
 pub fn export_tiles_with(
     reader: &Reader,
     out: &Path,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<ExportReport, Error> {
-    // The checkpoint first: beside a live writer, all it covers is there, and what comes later is not exported.
+    // Read the checkpoint first: beside a live writer, all entries under it are there, and later ones are not exported.
     let (head, note) = reader.checkpoint()?;
     let disk = reader.disk();
     prepare(&**disk, reader, out)?;
@@ -87,7 +91,7 @@ pub fn export_tiles_with(
     })
 }
 
-/// Makes the folder, or sees that it is empty and not a part of the trail.
+/// Makes the folder, or checks that it is empty. Refuses one within the trail.
 fn prepare(disk: &dyn Disk, reader: &Reader, out: &Path) -> Result<(), Error> {
     let refuse = |why: &str| Err(Error::new(ErrorKind::Invalid, format!("{}: {why}", out.display())));
     let existing = out.ancestors().find_map(|path| disk.canonicalize(path).ok());
@@ -95,42 +99,49 @@ fn prepare(disk: &dyn Disk, reader: &Reader, out: &Path) -> Result<(), Error> {
         .canonicalize(reader.layout().dir())
         .map_err(|error| cannot("read", reader.layout().dir(), error))?;
     if existing.is_some_and(|existing| existing.starts_with(trail)) {
-        return refuse("this is within the trail, which an export must leave alone: name another folder");
+        return refuse(
+            "this folder is within the trail, and an export must not change the trail: name another folder",
+        );
     }
     match disk.metadata(out) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             durable::create_dir_all(disk, out).map_err(|error| cannot("make", out, error))
         }
         Err(error) => Err(cannot("read", out, error)),
-        Ok(metadata) if metadata.kind != Kind::Dir => refuse("there is something else than a folder"),
+        Ok(metadata) if metadata.kind != Kind::Dir => refuse("not a folder: name a new or an empty folder"),
         Ok(_) => match disk.read_dir(out).map_err(|error| cannot("list", out, error))?.first() {
             None => Ok(()),
-            Some(name) => refuse(&format!("not empty, it holds {:?}: name a new folder", name.name)),
+            Some(name) => {
+                refuse(&format!("the folder is not empty, it holds {:?}: name a new folder", name.name))
+            }
         },
     }
 }
 
-/// Sees that the lines lead to the checkpoint's root.
+/// Checks that the lines lead to the checkpoint's root.
 fn check(log: &Log, head: &Checkpoint, suspect: Suspect, out: &Path) -> Result<(), Error> {
     let (size, root) = (log.tree.size(), log.tree.root());
     let what = if size < head.size {
-        format!("the checkpoint covers {} entries, and {size} are stored", head.size)
+        format!("the checkpoint covers {} entries, but only {size} are stored", head.size)
     } else if root != head.root {
-        let place = suspect
-            .first
-            .map_or_else(String::new, |place| format!("; the first to differ from tiles/0 is {place}"));
+        let place = suspect.first.map_or_else(String::new, |place| {
+            format!("; the first entry that differs from tiles/0 is {place}")
+        });
         format!("the stored entries do not lead to the root that was sealed{place}")
     } else {
         return Ok(());
     };
-    let message = format!("{what}; see `graven verify`. What was written to {} is no log", out.display());
+    let message =
+        format!("{what}; see `graven verify`. The files in {} are not a log: delete them", out.display());
     Err(Error::new(ErrorKind::Data, message))
 }
 
-/// The checkpoint without cosignatures: a reader of a static log knows the log's own key.
+/// The checkpoint without cosignatures: readers of a static log know only the log's own key.
 fn with_our_signature_alone(note: &str, reader: &Reader) -> Result<String, Error> {
     let key = &reader.meta().key;
-    let bad = |error| Error::with_source(ErrorKind::Data, "the checkpoint is not a good note", error);
+    let bad = |error| {
+        Error::with_source(ErrorKind::Data, "the checkpoint is not a note signed by the trail's key", error)
+    };
     let mut note = Note::parse(note.as_bytes()).map_err(bad)?;
     note.signatures.retain(|signature| signature.name == key.name() && signature.key_id == key.key_id());
     note.signatures.truncate(1);
@@ -138,36 +149,36 @@ fn with_our_signature_alone(note: &str, reader: &Reader) -> Result<String, Error
     Ok(note.to_string())
 }
 
-/// Makes the checkpoint's name durable. The rest can be exported again, so it is left to the system.
+/// Makes the checkpoint durable. The other files are left to the system: they can be exported again.
 fn seal(disk: &dyn Disk, out: &Path) -> Result<(), Error> {
     let path = out.join("checkpoint");
     let synced = disk.open(&path, Open::Read).and_then(|file| file.sync_all());
     synced.and_then(|()| durable::sync_dir(disk, out)).map_err(|error| cannot("sync", &path, error))
 }
 
-/// A static log being written: in memory are one bundle and one tile a level.
+/// A static log being written. Keeps in memory one bundle, and one tile for each level.
 struct Log {
     disk: Arc<dyn Disk>,
     out: PathBuf,
-    /// Folders that were made.
+    /// The folders that exist already.
     folders: HashSet<PathBuf>,
     /// The whole tree, for its root.
     tree: Tree,
     /// The bundle being filled.
     bundle: Vec<u8>,
-    /// The tile being filled, level by level.
+    /// The tile being filled of each level.
     levels: Vec<Level>,
     tiles: u64,
     bundles: u64,
     bytes: u64,
 }
 
-/// The tile of one level that is being filled.
+/// The tile being filled of one level.
 #[derive(Default)]
 struct Level {
-    /// How many full tiles stand before it.
+    /// The number of full tiles before it.
     index: u64,
-    /// Its hashes as a tree, for the hash of the level above.
+    /// The tree over its hashes, for the hash in the level above.
     tree: Tree,
     bytes: Vec<u8>,
 }
@@ -187,10 +198,10 @@ impl Log {
         }
     }
 
-    /// Appends an entry; writes what it fills.
+    /// Appends an entry; writes the bundle and the tiles that it fills.
     fn push(&mut self, line: &[u8], leaf: Hash) -> Result<(), Error> {
         Bundle::encode_entry(line, &mut self.bundle)
-            .expect("the reader hands out no line past the bundle's limit");
+            .expect("the reader returns no line past the bundle's limit");
         self.tree.push(leaf);
         if self.tree.size().is_multiple_of(TILE_WIDTH) {
             self.write_bundle(TILE_WIDTH as u16)?;
@@ -198,7 +209,7 @@ impl Log {
         self.push_hash(0, leaf)
     }
 
-    /// Appends a hash to a level; a full tile is written, and its root goes to the level above.
+    /// Appends a hash to a level. Writes a full tile, and appends its root to the level above.
     fn push_hash(&mut self, number: u8, hash: Hash) -> Result<(), Error> {
         if self.levels.len() == usize::from(number) {
             self.levels.push(Level::default());
@@ -215,7 +226,7 @@ impl Log {
         self.push_hash(number + 1, full.tree.root())
     }
 
-    /// Writes the partial bundle and the partial tiles at the right edge. Empty ones do not exist.
+    /// Writes the partial bundle and the partial tiles at the right edge. Writes no empty ones.
     fn finish(&mut self) -> Result<(), Error> {
         if !self.bundle.is_empty() {
             self.write_bundle((self.tree.size() % TILE_WIDTH) as u16)?;
@@ -234,7 +245,7 @@ impl Log {
         let bytes = std::mem::take(&mut self.bundle);
         self.write(&bundle.path(), &bytes)?;
         self.bundles += 1;
-        // The allocation serves the next one.
+        // Keep the allocation for the next bundle.
         self.bundle = bytes;
         self.bundle.clear();
         Ok(())
@@ -273,11 +284,11 @@ impl Log {
     }
 }
 
-/// Remembers the first entry that `tiles/0` has another hash for: if the root is wrong, this is where to look.
+/// Finds the first entry whose hash differs from `tiles/0`: if the root is wrong, this is where to look.
 struct Suspect {
-    /// Where to look; `None` once there is nothing to look for.
+    /// The stored hashes; `None` once the search has ended.
     stored: Option<Hashes>,
-    /// Leaf hashes as stored, from `start` on.
+    /// Stored leaf hashes, from `start` on.
     window: Vec<Hash>,
     start: u64,
     size: u64,
@@ -285,7 +296,7 @@ struct Suspect {
 }
 
 impl Suspect {
-    /// How many stored hashes are read at a time.
+    /// The number of stored hashes that are read at a time.
     const WINDOW_HASHES: u64 = 4_096;
 
     fn new(stored: Hashes, size: u64) -> Suspect {

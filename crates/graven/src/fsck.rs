@@ -1,8 +1,8 @@
 //! Verification: reads every byte of a trail and says whether anything was changed, and where.
 //!
-//! It recomputes every leaf hash from the stored lines, the root at every size that the trail's key has signed, and
-//! the hashes in `tiles/`. When something differs, the leaf hashes that a signed root still vouches for show the very
-//! line. It only reads, also beside the process that writes; before it accuses anybody it looks again.
+//! It recomputes every leaf hash from the stored lines, the root at every size that the trail's key has signed, and the
+//! hashes in `tiles/`. When something differs, the leaf hashes that a signed root still vouches for show which line it
+//! is. It only reads, and it may run beside the process that writes. Before it reports tampering, it looks again.
 
 mod blobs;
 mod diff;
@@ -37,17 +37,17 @@ use memory::{Memory, State};
 
 use examine::{Examination, Examiner};
 
-/// How a trail is verified.
+/// How to verify a trail.
 #[derive(Debug, Clone, Default)]
 pub struct VerifyOptions {
-    /// The key that its checkpoints must be signed with. Without it: the one that the verifier remembers, else the one
-    /// that the trail names itself.
+    /// The key that must have signed the checkpoints. Default: the key in the verifier's memory; if there is none, the
+    /// key that the trail itself names.
     pub key: Option<VerifierKey>,
-    /// The folder of the verifier's memory, see [`user_folder`]; `None` to do without.
+    /// The folder of the verifier's memory, see [`user_folder`]. Default: `None`, no memory.
     pub state: Option<PathBuf>,
 }
 
-/// Where the key came from that the signatures were checked with.
+/// Where the key that checked the signatures came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeySource {
@@ -55,42 +55,42 @@ pub enum KeySource {
     Given,
     /// From the verifier's memory: the key of an earlier verification.
     Pinned,
-    /// From the trail itself, which proves only that it agrees with itself.
+    /// From the trail itself. This proves only that the trail agrees with itself.
     SelfAsserted,
 }
 
 /// What a verification found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
-    /// The worst of the findings; `intact` without any.
+    /// The worst of the findings; `intact` when there are none.
     pub verdict: Verdict,
-    /// How many entries are stored.
+    /// The number of stored entries.
     pub entries: u64,
-    /// How many of them are sealed: the size of the newest head that the key has signed.
+    /// The number of sealed entries: the size of the newest head that the key signed.
     pub sealed: u64,
-    /// The root over the sealed entries, recomputed from what is stored; absent when they are not all there.
+    /// The root over the sealed entries, recomputed from the stored lines; absent when some of them are missing.
     pub root: Option<Hash>,
-    /// Where the key came from; absent when there was none.
+    /// Where the key came from; absent when there was no key.
     pub key_source: Option<KeySource>,
-    /// The key.
+    /// The key that checked the signatures; absent when there was no key.
     #[serde(serialize_with = "as_text")]
     pub key: Option<VerifierKey>,
-    /// All that was found, in the order of the log; at most [`FINDINGS_MAX`].
+    /// The findings, at most [`FINDINGS_MAX`]: first those that accuse, then the others, each in the order of the log.
     pub findings: Vec<Finding>,
-    /// How many findings more there were.
+    /// The number of findings that are not in `findings`.
     pub findings_left_out: u64,
-    /// What the verifier could not do for reasons of its own.
+    /// Problems of the verifier, not of the trail: for example, its memory could not be read.
     pub warnings: Vec<String>,
-    /// How many bytes of entries were read.
+    /// The bytes of entries that were read.
     pub bytes: u64,
-    /// How long the (last) look at the trail took.
+    /// The duration of the last look at the trail, in seconds.
     pub seconds: f64,
-    /// How many entries a second that was.
+    /// Entries per second during that look.
     pub entries_per_second: f64,
 }
 
 impl Report {
-    /// The exit code that belongs to the verdict: 0 nothing was changed, 1 tampering or damage, 2 cannot tell.
+    /// The verdict's exit code: 0 nothing was changed, 1 tampering or damage, 2 cannot tell.
     pub fn exit_code(&self) -> u8 {
         self.verdict.exit_code()
     }
@@ -100,18 +100,19 @@ fn as_text<S: serde::Serializer>(key: &Option<VerifierKey>, serializer: S) -> Re
     key.as_ref().map(ToString::to_string).serialize(serializer)
 }
 
-/// At most so many findings are reported; the rest is counted.
+/// The most findings that are reported; the rest are only counted.
 pub const FINDINGS_MAX: usize = 1_000;
 
-/// So often the trail is looked at before somebody is accused: twice, and again as long as the looks differ.
+/// The most looks at a trail before a report that accuses: two, and more while the looks differ.
 const LOOKS_MAX: u32 = 6;
 
-/// Verifies a trail. `progress` hears how many bytes of how many are done, on the caller's thread; from the start
-/// again when the trail is looked at a second time.
+/// Verifies a trail. Calls `progress` with the bytes done and the bytes in all, on the caller's thread. The bytes done
+/// start again at 0 when the trail is looked at a second time.
 ///
 /// # Errors
 ///
-/// When it cannot be told: there is no trail, or its files cannot be read. A damaged trail is no error but a finding.
+/// `NotFound` when there is no trail; `Unavailable` when its files cannot be read. A damaged trail is a finding, not an
+/// error.
 pub fn verify(
     machine: &Machine,
     layout: &Layout,
@@ -121,7 +122,7 @@ pub fn verify(
     let mut warnings = Vec::new();
     let state = options.state.as_ref().map(|folder| State::new(machine, folder, layout));
     let recalled = state.as_ref().map_or(Ok(None), State::recall);
-    // What cannot be understood is kept for a person to look at, and not replaced by what this trail says of itself.
+    // A memory that cannot be parsed is kept for a person to look at. It is not replaced by what this trail says.
     let state = state.filter(|_| recalled.is_ok());
     let memory = recalled.unwrap_or_else(|error| {
         warnings.push(error.chain());
@@ -140,7 +141,7 @@ pub fn verify(
     Ok(examination.into_report(warnings))
 }
 
-/// Looks at the trail until it is clean, or two looks in a row accuse it of the same.
+/// Looks at the trail until it is clean, or until two looks in a row accuse it of the same.
 fn look_until_sure(examiner: &Examiner, warnings: &mut Vec<String>) -> Result<Examination, Error> {
     let clean = |look: &Result<Examination, Error>| look.as_ref().is_ok_and(|look| !look.verdict().accuses());
     let mut last = examiner.examine();
@@ -160,15 +161,14 @@ fn look_until_sure(examiner: &Examiner, warnings: &mut Vec<String>) -> Result<Ex
         last = next;
     }
     if !clean(&last) {
-        let message =
-            "the trail changed under every look; what it is accused of may be wrong: verify it again at rest";
+        let message = "the trail changed during every look, so the findings may be wrong: verify it again while nothing writes to it";
         warnings.push(message.to_owned());
     }
     last
 }
 
-/// What an accepted trail leaves in the verifier's memory: never less than what was there.
 impl Examination {
+    /// What the verifier remembers of an accepted trail: never an older head than before.
     fn accepted(&self, before: Option<&Memory>) -> Option<Memory> {
         let (key, head) = (self.key.clone()?, self.sealed_head.clone()?);
         let older = before.filter(|before| before.key == key && before.size > head.size);
@@ -176,12 +176,11 @@ impl Examination {
     }
 }
 
-/// Checks a C2SP proof file offline: that the log with this key holds this entry. One newline after the entry is not
-/// part of it.
+/// Checks a C2SP proof file offline: that the log with this key holds this entry. Ignores one newline after the entry.
 ///
 /// # Errors
 ///
-/// [`TlogProofError`], when the file does not show that.
+/// [`TlogProofError`] when the file does not prove it.
 pub fn verify_proof(
     tlog_proof: &[u8],
     entry: &[u8],

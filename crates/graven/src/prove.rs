@@ -1,6 +1,6 @@
 //! Step 8 of 8: proves that an entry is under a signed checkpoint. Next: [`graven_core::proof`], in anyone's hands.
 //!
-//! A proof is checked here, by the code with which others check it, before it is handed out.
+//! Every proof is checked before it is returned, by the same code that others check it with.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -19,9 +19,9 @@ use crate::reader::{Reader, Record};
 pub struct Proof {
     /// The entry's position.
     pub index: u64,
-    /// The stored line, without its newline: what is proved.
+    /// The stored line, without its newline. The proof is for these bytes.
     pub line: Vec<u8>,
-    /// The proof, with the signed checkpoint in it; its `Display` is the content of a `.tlog-proof` file.
+    /// The proof, with the signed checkpoint in it. Its `Display` is the content of a `.tlog-proof` file.
     pub tlog_proof: TlogProof,
 }
 
@@ -29,11 +29,16 @@ pub struct Proof {
 ///
 /// # Errors
 ///
-/// `NotFound` when there is no such entry; `Unavailable` when the checkpoint does not cover it yet; `Data` when
-/// what is stored does not lead to the checkpoint's root.
+/// `NotFound` when there is no such entry. `Unavailable` when the checkpoint does not cover the entry yet, or a file
+/// cannot be read. `Data` when the checkpoint is not signed by the trail's key, or when the stored entries do not lead
+/// to its root.
 pub fn prove(reader: &Reader, index: u64, checkpoint: &str) -> Result<Proof, Error> {
     let (head, _) = Checkpoint::open(checkpoint.as_bytes(), &reader.meta().key).map_err(|error| {
-        Error::with_source(ErrorKind::Data, "the checkpoint to prove under is not good", error)
+        Error::with_source(
+            ErrorKind::Data,
+            "the checkpoint to prove under is not signed by the trail's key",
+            error,
+        )
     })?;
     let Some(record) = reader.record(index)? else {
         let message = format!("there is no entry {index}: the trail has {}", reader.len()?);
@@ -49,12 +54,16 @@ pub fn prove(reader: &Reader, index: u64, checkpoint: &str) -> Result<Proof, Err
     };
     let tlog_proof = TlogProof { index, hashes, extra: None, checkpoint: checkpoint.to_owned() };
     tlog_proof.verify(&record.line, &reader.meta().key).map_err(|error| {
-        Error::with_source(ErrorKind::Internal, "a proof that was just made is refused", error)
+        Error::with_source(
+            ErrorKind::Internal,
+            "a newly made proof does not verify; this is a bug in graven",
+            error,
+        )
     })?;
     Ok(Proof { index, line: record.line, tlog_proof })
 }
 
-/// The inclusion proof as `tiles/` gives it; `None` when it gives none, or one that does not hold.
+/// The inclusion proof from `tiles/`; `None` when the hashes are missing or do not prove the entry.
 fn path_from_tiles(reader: &Reader, record: &Record, head: &Checkpoint) -> Result<Option<Vec<Hash>>, Error> {
     let mut stored = reader.hashes(head.size);
     let Ok(path) = inclusion_proof(record.index, head.size, |node| stored.node(node)) else {
@@ -65,20 +74,20 @@ fn path_from_tiles(reader: &Reader, record: &Record, head: &Checkpoint) -> Resul
         return Ok(Some(path));
     }
     match stored.read(0, record.index, record.index + 1) {
-        // The signed root vouches for the hash in tiles/, so it is the line that was changed.
+        // The signed root vouches for the hash in tiles/, so the line was changed.
         Ok(leaf) if holds_for(&leaf[0]) => Err(changed(reader, record, "it is not the line that was sealed")),
         _ => Ok(None),
     }
 }
 
-/// The inclusion proof made from the stored lines alone: reads every entry under the checkpoint.
+/// The inclusion proof from the stored lines alone: reads every entry under the checkpoint.
 fn path_from_lines(reader: &Reader, record: &Record, head: &Checkpoint) -> Result<Vec<Hash>, Error> {
     let mut nodes = Vec::new();
     let Ok(_) = inclusion_proof(record.index, head.size, |node| {
         nodes.push(node);
         Ok::<Hash, Infallible>(Hash::EMPTY_TREE)
     });
-    // Together with the leaf itself they cover every entry, each once.
+    // The nodes and the leaf together cover every entry exactly once.
     nodes.sort_unstable_by_key(|node| node.index << node.level);
     let roots: HashMap<Node, Hash> = nodes
         .into_iter()
@@ -91,7 +100,7 @@ fn path_from_lines(reader: &Reader, record: &Record, head: &Checkpoint) -> Resul
     }
 }
 
-/// The root of a complete subtree, from the stored lines.
+/// The root of a complete subtree, computed from the stored lines.
 fn subtree_root(reader: &Reader, node: Node) -> Result<Hash, Error> {
     let (start, end) = (node.index << node.level, (node.index + 1) << node.level);
     let mut tree = Tree::new();

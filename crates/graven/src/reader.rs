@@ -1,8 +1,8 @@
-//! Reads a trail without touching it: no lock, no write, also beside the process that writes it.
+//! Reads a trail without changing it: takes no lock, writes nothing, and may run beside the process that writes.
 //!
-//! A rotation renames the live file to `segments/<first>.jsonl` and makes a new live file, at any moment of ours.
-//! So every look at a trail is taken in an order that cannot mistake it for a loss: see
-//! `reader/segments.rs`. What the writer has not finished, a line without its newline, is not an entry.
+//! A rotation can happen at any moment: it renames the live file to `segments/<first>.jsonl` and makes a new live file.
+//! So every look at a trail follows an order in which a rotation cannot look like a loss: see `reader/segments.rs`. A
+//! line without its newline is unfinished, and not an entry.
 
 mod entries;
 mod find;
@@ -44,7 +44,7 @@ use lines::Lines;
 use offsets::LineIndex;
 use segments::{Part, Segments};
 
-/// A trail, for reading. Clones share what has been learnt about where lines begin.
+/// A trail, for reading. Cheap to clone; clones share an index of where lines begin.
 #[derive(Debug, Clone)]
 pub struct Reader {
     shared: Arc<Shared>,
@@ -55,7 +55,7 @@ struct Shared {
     disk: Arc<dyn Disk>,
     layout: Layout,
     meta: Meta,
-    /// Where lines begin, by the first index of the segment. A live file keeps its first index when it is closed.
+    /// Where lines begin, by the segment's first index. A live file keeps its first index when it is closed.
     indexes: Mutex<HashMap<u64, LineIndex>>,
 }
 
@@ -68,36 +68,43 @@ pub struct Record {
     pub line: Vec<u8>,
 }
 
-/// Where an entry is stored.
+/// The place where an entry is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The segment, closed or live.
+    /// The segment file, closed or live.
     pub file: PathBuf,
-    /// The offset of the line's first byte.
+    /// The byte offset of the line's first byte.
     pub offset: u64,
 }
 
 impl Reader {
-    /// Opens the trail that a path names: its directory, or its live file.
+    /// Opens the trail at a path: the trail's directory, or its live file.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no trail; `Data` when its `graven.json` is damaged; `Unavailable` when that cannot be
+    /// read.
     pub fn open(path: impl AsRef<Path>) -> Result<Reader, Error> {
         let machine = Machine::os();
         let layout = Layout::find(&*machine.disk, path.as_ref());
         Reader::open_on(&machine, layout)
     }
 
-    /// The same on a given machine.
+    /// Opens a trail on a given machine.
+    ///
+    /// # Errors
+    /// As [`open`](Reader::open).
     pub fn open_on(machine: &Machine, layout: Layout) -> Result<Reader, Error> {
         let meta = Meta::read(&*machine.disk, &layout)?;
         let indexes = Mutex::default();
         Ok(Reader { shared: Arc::new(Shared { disk: Arc::clone(&machine.disk), layout, meta, indexes }) })
     }
 
-    /// What the trail is.
+    /// The content of the trail's `graven.json`.
     pub fn meta(&self) -> &Meta {
         &self.shared.meta
     }
 
-    /// Where its files lie.
+    /// The paths of the trail's files.
     pub fn layout(&self) -> &Layout {
         &self.shared.layout
     }
@@ -106,7 +113,7 @@ impl Reader {
         &self.shared.disk
     }
 
-    /// How many entries there are now: complete lines, sealed or not.
+    /// The number of entries now: all complete lines, sealed or not.
     pub fn len(&self) -> Result<u64, Error> {
         let segments = self.segments()?;
         let live = segments.live();
@@ -118,14 +125,15 @@ impl Reader {
         Ok(live.first + lines?)
     }
 
-    /// Whether there is no entry at all.
+    /// Whether the trail has no entries.
     pub fn is_empty(&self) -> Result<bool, Error> {
         Ok(self.len()? == 0)
     }
 
-    /// The entries of a range, in order, read as they are asked for. The range may reach past the end.
+    /// The entries of a range, in order, read lazily. The range may reach past the end.
     ///
-    /// What is there now is read whole; entries that are appended meanwhile may or may not be among it.
+    /// The stream has every entry of the range that is stored now. Entries that are appended meanwhile may or may not
+    /// be in it.
     pub fn entries(&self, range: impl RangeBounds<u64>) -> Result<Entries, Error> {
         let Range { start, end } = indexes(range);
         Entries::new(self.clone(), start, end)
@@ -136,22 +144,22 @@ impl Reader {
         self.entries(self.len()?.saturating_sub(count)..)
     }
 
-    /// Entries as they come, from an index on: see [`Follow`].
+    /// Follows the trail from an index on: see [`Follow`].
     pub fn follow(&self, from: u64) -> Follow {
         Follow::new(self.clone(), from)
     }
 
-    /// The entry at an index; `None` when there is none yet.
+    /// The entry at an index; `None` when there is no such entry yet.
     pub fn record(&self, index: u64) -> Result<Option<Record>, Error> {
         self.entries(index..=index)?.next().transpose()
     }
 
-    /// The newest entry with this id. May have to look through the whole trail, from its end.
+    /// The newest entry with this id; `None` when there is none. May search the whole trail, from its end.
     pub fn find(&self, id: &str) -> Result<Option<Record>, Error> {
         find::newest(self, id)
     }
 
-    /// Where the entry at an index is stored; `None` when there is none yet.
+    /// Where the entry at an index is stored; `None` when there is no such entry yet.
     pub fn place(&self, index: u64) -> Result<Option<Place>, Error> {
         let segments = self.segments()?;
         let part = segments.part_of(index)?;
@@ -165,7 +173,10 @@ impl Reader {
         Ok(complete.then(|| Place { file: part.path.to_path_buf(), offset }))
     }
 
-    /// The latest checkpoint, its signature checked with the trail's key, and the note as it is stored.
+    /// The latest checkpoint, and the stored text of its note. Checks the signature with the trail's key.
+    ///
+    /// # Errors
+    /// `Data` when the checkpoint is missing or is not signed by that key; `Unavailable` when it cannot be read.
     pub fn checkpoint(&self) -> Result<(Checkpoint, String), Error> {
         let path = self.layout().checkpoint();
         let bytes = durable::read_file(&**self.disk(), &path).map_err(|error| match error.kind() {
@@ -175,12 +186,19 @@ impl Reader {
             _ => cannot("read", &path, error),
         })?;
         let (checkpoint, note) = Checkpoint::open(&bytes, &self.meta().key).map_err(|error| {
-            Error::with_source(ErrorKind::Data, format!("{} is not a good checkpoint", path.display()), error)
+            Error::with_source(
+                ErrorKind::Data,
+                format!("{} is not a checkpoint signed by the trail's key", path.display()),
+                error,
+            )
         })?;
         Ok((checkpoint, note.to_string()))
     }
 
-    /// A large detail by its reference, checked against its length and its hash.
+    /// Reads a large detail by its reference, and checks its length and its hash.
+    ///
+    /// # Errors
+    /// `Data` when the blob is missing or damaged; `Unavailable` when it cannot be read.
     pub fn blob(&self, blob: &BlobRef) -> Result<String, Error> {
         let path = self.layout().blob(&blob.sha256.to_hex());
         let damaged = |what: String| Error::new(ErrorKind::Data, format!("blob {}: {what}", path.display()));
@@ -188,19 +206,22 @@ impl Reader {
             io::ErrorKind::NotFound => damaged("missing".into()),
             _ => cannot("read", &path, error),
         })?;
-        // The length first: a reference that lies must not make us read a file of any size.
+        // The length first: a false reference must not make us read a file of any size.
         if metadata.kind != Kind::File || metadata.bytes != blob.bytes {
-            return Err(damaged(format!("{} bytes, where the entry says {}", metadata.bytes, blob.bytes)));
+            return Err(damaged(format!("it has {} bytes, the entry says {}", metadata.bytes, blob.bytes)));
         }
         let bytes =
             durable::read_file(&**self.disk(), &path).map_err(|error| cannot("read", &path, error))?;
         if sha256(&bytes) != blob.sha256 {
-            return Err(damaged("its bytes are not those of its name".into()));
+            return Err(damaged("its SHA-256 is not its name".into()));
         }
         String::from_utf8(bytes).map_err(|_| damaged("not UTF-8".into()))
     }
 
-    /// An entry's detail as JSON text, fetched from beside the log when it is kept there.
+    /// An entry's detail as JSON text; reads the blob when the detail is stored in one.
+    ///
+    /// # Errors
+    /// As [`blob`](Reader::blob).
     pub fn detail(&self, entry: &Entry) -> Result<Option<String>, Error> {
         let Some(detail) = &entry.detail else {
             return Ok(None);
@@ -216,7 +237,7 @@ impl Reader {
         Hashes::new(Arc::clone(self.disk()), self.layout().clone(), size)
     }
 
-    /// A look at the segments as they are now.
+    /// Takes a look at the segments.
     fn segments(&self) -> Result<Segments, Error> {
         Segments::list(&**self.disk(), self.layout(), |last| {
             let file = self.open_closed(&last.path)?;
@@ -224,7 +245,7 @@ impl Reader {
         })
     }
 
-    /// The file of a part; `None` for a live file that is just being made.
+    /// The file of a part; `None` for a live file that does not exist yet.
     fn open_part(&self, part: &Part) -> Result<Option<Arc<dyn File>>, Error> {
         match part.end {
             None => Ok(part.file.clone()),
@@ -236,13 +257,13 @@ impl Reader {
         self.disk().open(path, Open::Read).map_err(|error| cannot("open", path, error))
     }
 
-    /// Where the line of an index begins in its part; `None` when fewer lines end before it.
+    /// The offset at which the line of an index begins; `None` when too few lines end before it.
     fn offset_of(&self, part: &Part, file: &Arc<dyn File>, index: u64) -> Result<Option<u64>, Error> {
         let line = index - part.first;
         self.indexed(part, file, |lines| lines.offset_of(&**file, line, part.settled_bytes(file)?))
     }
 
-    /// Asks the index of a part's lines.
+    /// Asks the line index of a part, after dropping what it remembers past the file's end.
     fn indexed<T>(
         &self,
         part: &Part,
@@ -260,13 +281,16 @@ impl Reader {
     }
 
     fn indexes(&self) -> MutexGuard<'_, HashMap<u64, LineIndex>> {
-        // What a panicking thread left is a prefix of the truth, as always.
+        // A thread that panicked left a valid prefix, like every other state.
         self.shared.indexes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Record {
-    /// The entry that the line says.
+    /// Parses the line.
+    ///
+    /// # Errors
+    /// `Data` when the line is not an entry.
     pub fn entry(&self) -> Result<Entry, Error> {
         Entry::from_line(&self.line).map_err(|error| {
             Error::with_source(ErrorKind::Data, format!("entry {} cannot be read", self.index), error)
@@ -279,12 +303,12 @@ impl Record {
     }
 }
 
-/// A file that could not be read just now.
+/// The error for a file that cannot be used now.
 pub(crate) fn cannot(act: &str, path: &Path, source: io::Error) -> Error {
     Error::with_source(ErrorKind::Unavailable, format!("cannot {act} {}", path.display()), source)
 }
 
-/// The indexes of a range, from its first to behind its last.
+/// The indexes of a range: from its first to before its end.
 pub(crate) fn indexes(range: impl RangeBounds<u64>) -> Range<u64> {
     let start = match range.start_bound() {
         Bound::Included(&start) => start,

@@ -1,20 +1,20 @@
-//! Redaction at the door: what looks like a secret is taken out of an entry before it is hashed and written.
+//! Redaction: replaces what looks like a secret in an entry, before the entry is hashed and written.
 //!
-//! A secret on disk under a signed tree can never be taken out again, so it must not get there. Every string that a
-//! caller gives goes through two kinds of rules: names under which a secret stands (`names`), and the looks of the
-//! secrets themselves (`tokens`, `shapes`, `card`). In a secret's place stands a mark (`mark`).
+//! A secret on disk under a signed tree can never be removed, so it must not get there. Every string from a caller goes
+//! through two kinds of rules: names whose values are secrets (`names`), and the form of the secrets themselves
+//! (`tokens`, `shapes`, `card`). A mark replaces each secret (`mark`).
 //!
-//! | file | what it is |
+//! | file | what it holds |
 //! |---|---|
-//! | `settings.rs`, `program_rule.rs` | what a program says about it, and its own rules |
-//! | `redactor.rs`, `inner.rs`, `entry.rs`, `json.rs` | texts, entries and JSON on their way through the rules |
-//! | `gram.rs`, `text.rs`, `scan.rs` | the filter that ordinary text passes in a moment, and the way over what it holds up |
+//! | `settings.rs`, `program_rule.rs` | the settings of a program, and its own rules |
+//! | `redactor.rs`, `inner.rs`, `entry.rs`, `json.rs` | how texts, entries and JSON go through the rules |
+//! | `gram.rs`, `text.rs`, `scan.rs` | the filter that ordinary text passes fast, and the scan of the rest |
 //! | `rules.rs` | the names of the rules |
-//! | `tokens.rs`, `shapes.rs`, `card.rs`, `command.rs` | secrets by their looks |
-//! | `names.rs`, `assign.rs`, `value.rs` | names of secrets, and what is assigned to them in a text |
-//! | `mark.rs` | what stands in their place |
+//! | `tokens.rs`, `shapes.rs`, `card.rs`, `command.rs` | secrets that are known by their form |
+//! | `names.rs`, `assign.rs`, `value.rs` | names of secrets, and the values assigned to them in a text |
+//! | `mark.rs` | the marks that replace secrets |
 //!
-//! `docs/REDACTION.md` says what is found and what is not.
+//! `docs/REDACTION.md` lists what is found and what is not.
 
 mod assign;
 mod card;
@@ -39,7 +39,7 @@ pub use inner::Finding;
 pub use redactor::Redactor;
 pub use settings::Redaction;
 
-/// The version of the built-in rules. A trail that was last opened under another one says so in an entry.
+/// The version of the built-in rules. When it differs from the version at the last opening, the trail records an entry.
 pub const VERSION: u32 = 1;
 
 /// The names of the built-in rules, each once, in order.

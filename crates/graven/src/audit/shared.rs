@@ -1,4 +1,4 @@
-//! What the clones of an audit log share, and an entry's way through it.
+//! What the clones of an audit log share, and how an entry is recorded.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,16 +23,16 @@ use crate::trail::Trail;
 /// What the clones of a log share.
 pub(super) struct Shared {
     machine: Machine,
-    /// For entries that no trail takes; one that does has its own.
+    /// For entries that no trail takes; a trail has its own redactor.
     redactor: Redactor,
-    /// The entries that no trail holds.
+    /// The entries that are in no trail.
     pub(super) kept: Arc<Kept>,
-    /// The file, if there is to be one.
+    /// The file; `None` for a log in memory only.
     pub(super) sink: Option<Arc<Sink>>,
 }
 
 impl Shared {
-    /// Opens the file, if there is to be one.
+    /// Opens the file, if a path is given.
     pub(super) fn new(max_entries: usize, path: Option<PathBuf>, machine: Machine) -> Shared {
         let kept = Arc::new(Kept::new(max_entries));
         let sink = path.map(|path| Sink::open(path, machine.clone(), Arc::clone(&kept)));
@@ -53,7 +53,8 @@ impl Shared {
         AuditEntry { id, timestamp, category, action, principal, outcome, detail, duration_ms: None }
     }
 
-    /// File first, then the event, then memory. The trail does all three; what it does not take is done here.
+    /// Records an entry: in the file, then as an event, then in memory. The trail does all three; for entries that it
+    /// does not take, the last two are done here.
     pub(super) async fn record(
         &self,
         mut entry: AuditEntry,
@@ -83,7 +84,7 @@ impl Shared {
         }
     }
 
-    /// Records an entry in the trail; once more when the trail failed under other entries before it wrote this one.
+    /// Records an entry in the trail. Tries once more when the trail failed on other entries before it wrote this one.
     async fn write(
         &self,
         sink: &Arc<Sink>,
@@ -108,7 +109,7 @@ impl Shared {
                 Ok(receipt) => return Ok(receipt),
                 Err(error) if attempts.once_more(&trail, &error) => {}
                 Err(error) => {
-                    // As the trail has it, if it has it.
+                    // With the same marks as in the trail, in case the entry is there.
                     native::redact(&trail.redactor(), &mut entry);
                     return Err(Unwritten { entry, error, from });
                 }
@@ -125,7 +126,7 @@ impl Shared {
         }
     }
 
-    /// Fetches the details that are kept beside the log. One that cannot be read stays the marker that it is.
+    /// Reads the details that are stored as blobs. One that cannot be read stays a reference.
     async fn with_blobs(&self, mut found: Vec<Found>, trail: &Trail) -> Vec<AuditEntry> {
         let mut wanted = Vec::new();
         for (position, found) in found.iter_mut().enumerate() {
@@ -141,14 +142,20 @@ impl Shared {
                     .collect::<Vec<_>>())
             });
             let fetched = fetched.await.unwrap_or_else(|error| {
-                tracing::warn!(error = error.chain(), "details beside the audit log cannot be read");
+                tracing::warn!(
+                    error = error.chain(),
+                    "the details that the audit log stores as blobs cannot be read"
+                );
                 Vec::new()
             });
             for (position, text) in fetched {
                 match text {
                     Ok(text) => found[position].entry.detail = Some(native::value(&text)),
                     Err(error) => {
-                        tracing::warn!(error = error.chain(), "a detail beside the audit log cannot be read")
+                        tracing::warn!(
+                            error = error.chain(),
+                            "a detail that the audit log stores as a blob cannot be read"
+                        )
                     }
                 }
             }
@@ -156,7 +163,7 @@ impl Shared {
         found.into_iter().map(|found| found.entry).collect()
     }
 
-    /// The trail whose entries are to be seen, poisoned or not.
+    /// The trail whose entries are shown, poisoned or not.
     pub(super) fn seen_trail(&self) -> Option<Trail> {
         self.sink.as_ref().and_then(|sink| sink.seen_trail())
     }
@@ -170,7 +177,7 @@ impl Drop for Shared {
     }
 }
 
-/// An entry whose caller waits for the file to be opened, and may give up: then it is not recorded.
+/// An entry whose caller waits for the file to be opened. If the caller gives up, the entry is not recorded.
 struct Waiting<'a> {
     redactor: &'a Redactor,
     sink: &'a Arc<Sink>,

@@ -1,4 +1,4 @@
-//! The file of an audit log: a trail that is opened again after a failure, and what was not recorded meanwhile.
+//! The file of an audit log: a trail that is opened again after a failure, and the entries that it missed.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -20,22 +20,22 @@ use crate::trail::Trail;
 pub(super) struct Sink {
     path: PathBuf,
     machine: Machine,
-    /// Where entries are that the trail does not take.
+    /// The entries that the trail did not take.
     kept: Arc<Kept>,
     reopening: Arc<Reopening>,
-    /// How many entries were not recorded, or perhaps not.
+    /// The number of entries that were not recorded, or perhaps not.
     failures: AtomicU64,
-    /// Whether an entry that is recorded has anything to put in order. Written under `state`'s lock.
+    /// Whether the next recorded entry must end a failure or settle uncertain entries. Written under `state`'s lock.
     troubled: AtomicBool,
     state: Mutex<State>,
 }
 
 struct State {
-    /// The failures before the one that was said to begin, until its end is said.
+    /// The value of `failures` when the current failure began; `None` while nothing fails.
     failing_since: Option<u64>,
-    /// How many entries could never have been recorded as they are.
+    /// The number of entries that could never be recorded as they are.
     refused: u64,
-    /// Lost before there was any trail to count them in.
+    /// Losses that are not yet counted in a trail.
     lost: Losses,
 }
 
@@ -64,7 +64,7 @@ impl Sink {
         &self.path
     }
 
-    /// How many entries were not recorded, or perhaps not.
+    /// The number of entries that were not recorded, or perhaps not.
     pub(super) fn failures(&self) -> u64 {
         self.failures.load(Ordering::SeqCst)
     }
@@ -81,8 +81,8 @@ impl Sink {
         Ok(trail)
     }
 
-    /// An entry was recorded. `failures_before` is how many had failed when it came: if it is still that, the trouble is
-    /// over.
+    /// Notes that an entry was recorded. `failures_before` is the number of failures when the entry came: if it has not
+    /// changed since, the failure is over.
     pub(super) async fn recorded(self: &Arc<Sink>, failures_before: u64) {
         if !self.troubled.load(Ordering::SeqCst) {
             return;
@@ -102,7 +102,7 @@ impl Sink {
         if let Some(trail) = trail.filter(|_| self.kept.is_unsettled()) {
             let (sink, layout) = (Arc::clone(self), trail.layout().clone());
             drop(trail);
-            // What came before this entry is written by now, or never will be.
+            // Earlier entries are written by now, or never will be.
             let settled = blocking(move || {
                 let lost = sink.kept.settle(&sink.machine, &layout)?;
                 lost.into_iter().for_each(|category| sink.lose(category));
@@ -114,14 +114,14 @@ impl Sink {
         }
     }
 
-    /// An entry was not recorded, or perhaps not. The error for its caller.
+    /// Notes an entry that was not recorded, or perhaps not. Returns the error for its caller.
     pub(super) fn missed(&self, unwritten: Unwritten, told: Told) -> Error {
         let Unwritten { entry, error, from } = unwritten;
         let named = error.prefixed(&self.path.display().to_string());
         let named = if named.entry_id().is_some() { named } else { named.for_entry(&entry.id) };
         let (category, perhaps) = (entry.category, error.may_be_recorded());
         say(&entry);
-        // Kept before it is counted: who sees that nothing failed since finds it there.
+        // Keep the entry before counting it: a thread that sees an unchanged count finds it in memory.
         let forgotten =
             if perhaps { self.kept.add_uncertain(entry, from, told) } else { self.kept.add(entry) };
         let mut state = self.state();
@@ -140,7 +140,7 @@ impl Sink {
         named
     }
 
-    /// An entry that can never be recorded as it is. The error for its caller.
+    /// Notes an entry that can never be recorded as it is. Returns the error for its caller.
     pub(super) fn refused(&self, unwritten: Unwritten, told: Told) -> Error {
         let Unwritten { entry, error, .. } = unwritten;
         let category = entry.category;
@@ -155,23 +155,23 @@ impl Sink {
             self.lose(category);
         }
         forgotten.into_iter().for_each(|category| self.lose(category));
-        // Such entries say nothing of the storage, and may be many: said ever more rarely.
+        // Such entries are no sign of a storage failure, and there may be many: report number 1, 2, 4, 8, …
         if refused.is_power_of_two() {
             tracing::error!(path = %self.path.display(), error = error.chain(), refused, "an audit entry was refused");
         }
         error.prefixed(&self.path.display().to_string())
     }
 
-    /// Says that entries are not recorded from now on. Called without the lock: whoever listens may record.
+    /// Reports that entries are not recorded from now on. Call it without the lock: the subscriber may record an entry.
     fn say_failing(&self, error: &Error) {
         tracing::error!(
             path = %self.path.display(),
             error = error.chain(),
-            "audit entries cannot be recorded: until this is mended they are kept in memory only"
+            "audit entries cannot be recorded: they are kept in memory only until the file can be written again"
         );
     }
 
-    /// The log is gone: closes the trail, unless somebody else holds it.
+    /// Ends the log: closes the trail, unless another log or the program holds it.
     pub(super) fn end(&self) {
         if let Some(trail) = self.seen_trail() {
             self.state().hand_losses_to(&trail);
@@ -179,7 +179,7 @@ impl Sink {
         self.reopening.end();
     }
 
-    /// Counts an entry that is lost, so that the trail says so.
+    /// Counts a lost entry, so that the trail reports it.
     fn lose(&self, category: AuditCategory) {
         let trail = self.seen_trail();
         let mut state = self.state();
@@ -195,7 +195,7 @@ impl Sink {
 }
 
 impl State {
-    /// Hands the losses to a trail. Even one that is poisoned keeps them for the next.
+    /// Hands the losses to a trail. A poisoned trail keeps them for the next one.
     fn hand_losses_to(&mut self, trail: &Trail) {
         if !self.lost.is_empty() {
             trail.count_lost(std::mem::take(&mut self.lost));

@@ -1,10 +1,10 @@
-//! An entry that the file of an audit log did not take, and who is told of it.
+//! An entry that the file of an audit log did not take, and whether its caller is told.
 
 use super::AuditEntry;
 use crate::error::Error;
 use crate::record::event;
 
-/// Whether the caller learns what came of an entry. If not, one that is lost is counted in the trail.
+/// Whether the caller learns the result. If not, a lost entry is counted in the trail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Told {
     Yes,
@@ -15,11 +15,11 @@ pub(super) enum Told {
 pub(super) struct Unwritten {
     pub(super) entry: AuditEntry,
     pub(super) error: Error,
-    /// If it is in the trail all the same, it is not before this index.
+    /// If the entry is in the trail anyway, its index is this or larger.
     pub(super) from: u64,
 }
 
-/// The event of an entry that the trail did not take.
+/// Emits the event of an entry that the trail did not take.
 pub(super) fn say(entry: &AuditEntry) {
     event::emit(&entry.id, &entry.category, &entry.action, &entry.outcome, entry.principal.as_deref());
 }

@@ -1,51 +1,52 @@
-//! Compares the lines that are stored with those that were recorded, and says what was done to them.
+//! Compares the stored lines with the recorded ones, and reports the edits.
 //!
-//! Both are sequences of leaf hashes. They run side by side until they differ; then the nearest place is looked for
-//! where they agree again for a while. What lies between is put into words: as many as have a counterpart were altered,
-//! the rest of the stored ones inserted, the rest of the recorded ones are missing.
+//! Both are sequences of leaf hashes. They are compared side by side until they differ. Then a search finds the nearest
+//! place where several lines in a row agree again. The lines before that place are reported: those that have a
+//! counterpart as altered, further stored lines as inserted, further recorded lines as missing.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
 
 use graven_core::hash::Hash;
 
-/// How far ahead the sequences are compared when they differ. A hole or an insertion of more lines than this is told
-/// as altered lines.
+/// How many lines ahead the wide search looks. A hole or an insertion of more lines than this is reported as altered
+/// lines.
 const WINDOW: usize = 65_536;
 
-/// How far ahead is looked first.
+/// How many lines ahead the first search looks.
 const NEAR: usize = 512;
 
-/// So many lines that agree in a row count as being in step again.
+/// This many lines in a row must agree before the sequences count as in step again.
 const IN_STEP: usize = 16;
 
-/// When at most so many lines are left on both sides, the shortest edit is computed exactly.
+/// The shortest edit is computed exactly when at most this many lines are left on both sides.
 const EXACT_MAX: usize = 64;
 
-/// So often a place to go on is searched for, near by and in the whole window; past that only altered lines are told.
+/// The most searches in all; after that every difference is reported as one altered line.
 const SEARCHES_MAX: u32 = 20_000;
+/// The most searches in the whole window; after that only the near search is done.
 const WIDE_SEARCHES_MAX: u32 = 200;
 
-/// A line that was recorded.
+/// A recorded line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Recorded {
     /// Its leaf hash is known.
     Leaf(Hash),
-    /// Its leaf hash did not survive: any line may stand there.
+    /// Its leaf hash is lost: any stored line counts as the same.
     Lost,
 }
 
-/// A line that is stored: its offset and its leaf hash.
+/// A stored line: its offset and its leaf hash.
 pub(super) type Stored = (u64, Hash);
 
-/// What was done, in order.
+/// One edit; edits are reported in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Edit {
     pub(super) kind: Kind,
-    /// The number of the first recorded line concerned; of an inserted one, the place where it stands.
+    /// The number of the first recorded line that it changes; for inserted lines, of the recorded line after them.
     pub(super) at: u64,
     pub(super) count: u64,
-    /// The number and the offset of the first stored line concerned, or of the place where it should be.
+    /// The number and the offset of the first stored line that it concerns, or of the place where it should be.
     pub(super) line: u64,
     pub(super) offset: u64,
 }
@@ -59,22 +60,22 @@ pub(super) enum Kind {
     CutOff,
 }
 
-/// Who hears what the comparison finds.
+/// Receives what the comparison finds.
 pub(super) trait Listener {
     fn edit(&mut self, edit: Edit);
-    /// A stored line stands where a recorded one was whose hash is lost.
+    /// A stored line stands in the place of a recorded line whose hash is lost.
     fn stands_for_lost(&mut self, recorded: u64, stored: Stored);
 }
 
 /// Where the comparison ended: after the last recorded line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct End {
-    /// How many stored lines were used up, and the offset after them.
+    /// The number of stored lines before that place, and the offset after them.
     pub(super) lines: u64,
     pub(super) offset: u64,
 }
 
-/// Compares. `open_end` says that stored lines after the last recorded one are none of our business.
+/// Compares stored lines with recorded ones. `open_end` allows stored lines after the last recorded one.
 pub(super) fn diff(
     stored: impl FnMut() -> io::Result<Option<Stored>>,
     recorded: impl FnMut() -> io::Result<Option<Recorded>>,
@@ -143,7 +144,7 @@ where
         self.stored.items.front().map_or(self.end_offset, |(offset, _)| *offset)
     }
 
-    /// Puts so many stored and so many recorded lines, which do not agree, into words, and leaves them behind.
+    /// Reports the next `stored` and `recorded` lines, which do not agree, and goes on behind them.
     fn tell(&mut self, stored: usize, recorded: usize) {
         let altered = stored.min(recorded);
         self.tell_one(Kind::Altered, altered, altered, altered);
@@ -164,7 +165,7 @@ where
 
     /// How many stored and how many recorded lines lie before the place where the two agree again.
     fn next_agreement(&mut self) -> io::Result<(usize, usize)> {
-        // One altered line is what happens most, and needs no search.
+        // One altered line is the most common case, and needs no search.
         self.stored.fill(1 + IN_STEP)?;
         self.recorded.fill(1 + IN_STEP)?;
         self.searches += 1;
@@ -194,11 +195,11 @@ where
         if stored != recorded {
             return Ok((stored, recorded));
         }
-        // Lines that were replaced one for one: some between them may have been left as they were.
+        // The lines were replaced one for one: some between them may be unchanged.
         Ok((1..stored).find(|i| self.agreement(*i, *i) > 0).map_or((stored, stored), |i| (i, i)))
     }
 
-    /// How many lines agree in a row from there on, at most [`IN_STEP`].
+    /// How many lines in a row agree from these places on, at most [`IN_STEP`].
     fn agreement(&self, stored: usize, recorded: usize) -> usize {
         let stored = self.stored.items.iter().skip(stored);
         let recorded = self.recorded.items.iter().skip(recorded);
@@ -209,7 +210,7 @@ where
             .count()
     }
 
-    /// The nearest place where the two are in step again, or the one with the longest agreement; and how long that is.
+    /// The nearest place where both are in step again, else the one where most lines agree; and how many lines agree.
     fn search(&self, window: usize) -> ((usize, usize), usize) {
         let mut places = HashMap::new();
         for (place, recorded) in self.recorded.items.iter().enumerate().take(window) {
@@ -233,9 +234,10 @@ where
         (best, best_length)
     }
 
-    /// For short remainders: what the cheapest edit of all of it leaves before the first agreement. An altered line
-    /// costs as much as an inserted or a missing one, and is preferred. Lines left over at an open end cost a little
-    /// more than one edit together, so that two swapped last lines are not taken for a missing line and a left-over one.
+    /// Like [`next_agreement`](Diff::next_agreement), exact, for short remainders: the lines before the first agreement
+    /// in the cheapest edit of the whole remainder. An altered line costs as much as an inserted or a missing one, and
+    /// is preferred. All lines left over at an open end cost together a little more than one edit: otherwise two
+    /// swapped last lines would look like a missing line and a left-over one.
     fn shortest_edit(&self) -> (usize, usize) {
         const EDIT: usize = 1_000;
         let stored: Vec<Stored> = self.stored.items.iter().copied().collect();
@@ -245,7 +247,7 @@ where
             lines if self.open_end => EDIT + lines,
             lines => EDIT * lines,
         };
-        // cost[s][r]: of what is left from stored line s and recorded line r on.
+        // cost[s][r]: the cost of the rest, from stored line s and recorded line r on.
         let mut cost = vec![vec![0; recorded.len() + 1]; stored.len() + 1];
         for s in (0..=stored.len()).rev() {
             for r in (0..=recorded.len()).rev() {
@@ -282,12 +284,12 @@ fn agree((_, stored): Stored, recorded: Recorded) -> bool {
     }
 }
 
-/// The next items of a sequence.
+/// A look ahead into a sequence.
 struct Window<T, F> {
     next: F,
     items: VecDeque<T>,
     ended: bool,
-    /// How many items have been left behind.
+    /// How many items were dropped from the front.
     done: u64,
 }
 
@@ -296,7 +298,7 @@ impl<T, F: FnMut() -> io::Result<Option<T>>> Window<T, F> {
         Window { next, items: VecDeque::new(), ended: false, done: 0 }
     }
 
-    /// Looks ahead, so that at least so many items are there, or all that are left.
+    /// Looks ahead until there are at least `count` items, or all that are left.
     fn fill(&mut self, count: usize) -> io::Result<()> {
         while self.items.len() < count && !self.ended {
             match (self.next)()? {

@@ -23,7 +23,7 @@ use crate::files::meta::{Meta, VERSION};
 use crate::fsck::memory::Memory;
 use crate::seam::machine::Machine;
 
-/// What a look needs.
+/// The input of a look.
 pub(super) struct Examiner<'a> {
     pub(super) machine: &'a Machine,
     pub(super) layout: &'a Layout,
@@ -32,17 +32,17 @@ pub(super) struct Examiner<'a> {
     pub(super) progress: &'a dyn Fn(u64, u64),
 }
 
-/// What a look gave.
+/// The result of a look.
 #[derive(Debug, Default)]
 pub(super) struct Examination {
     findings: Vec<Finding>,
     entries: u64,
-    /// The newest head that the key has signed.
+    /// The newest head that the key signed.
     pub(super) sealed_head: Option<Head>,
     root: Option<Hash>,
     pub(super) key: Option<VerifierKey>,
     key_source: Option<KeySource>,
-    /// The trail names another key than the one that judges: it is not the trail that is remembered.
+    /// Whether the trail names another key than the one that judges it: then it is not the remembered trail.
     other_key: bool,
     bytes: u64,
     seconds: f64,
@@ -54,7 +54,7 @@ impl Examination {
         self.findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Intact)
     }
 
-    /// The findings that accuse somebody.
+    /// The findings that report tampering or damage.
     pub(super) fn accusations(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.verdict.accuses())
     }
@@ -98,7 +98,8 @@ impl Examiner<'_> {
         Ok(examination)
     }
 
-    /// Decides which key judges: given, then pinned, then the trail's own. `false` when nothing more can be said.
+    /// Chooses the key that judges: the given one, then the pinned one, then the trail's own. `false` when the trail
+    /// has an unknown version and nothing more can be judged.
     fn choose_key(&self, snapshot: &Snapshot, examination: &mut Examination) -> Result<bool, Error> {
         let own = match &snapshot.meta {
             Some(bytes) => match self.own_key(bytes, examination) {
@@ -109,7 +110,7 @@ impl Examiner<'_> {
                 }
             },
             None if snapshot.holds_entries() => {
-                let message = "this says what trail it is, and it is not there";
+                let message = "the file that identifies the trail is missing";
                 examination.findings.push(Finding::new(Verdict::Missing, message).file("graven.json"));
                 None
             }
@@ -136,7 +137,7 @@ impl Examiner<'_> {
         Ok(true)
     }
 
-    /// The key that the trail names itself; an error for a version that is not ours.
+    /// The key that the trail itself names; an error for an unknown version.
     fn own_key(&self, bytes: &[u8], examination: &mut Examination) -> Result<Option<VerifierKey>, Finding> {
         match Meta::parse(bytes) {
             Ok(meta) => Ok(Some(meta.key)),
@@ -167,7 +168,7 @@ impl Examiner<'_> {
         let same_key =
             |memory: &&Memory| !examination.other_key && examination.key.as_ref() == Some(&memory.key);
         let remembered = self.memory.filter(same_key).map(Memory::head);
-        // When no signed head is left, the remembered one is the judge.
+        // When no signed head is left, the remembered one judges.
         let sealed_head = heads.sealed().or(remembered.as_ref()).cloned();
         let sealed = sealed_head.as_ref().map_or(0, |head| head.size);
         let tiles = Tiles::open(&**disk, self.layout, sealed)?;
@@ -200,7 +201,7 @@ impl Examiner<'_> {
 }
 
 impl Snapshot {
-    /// Whether anything was ever recorded here.
+    /// Whether the trail holds entries: a live file with bytes, or a closed segment.
     fn holds_entries(&self) -> bool {
         self.live.as_ref().is_some_and(|(_, bytes)| *bytes > 0) || !self.names.segments.is_empty()
     }
@@ -211,7 +212,7 @@ fn no_trail(layout: &Layout) -> Error {
     Error::new(ErrorKind::NotFound, message)
 }
 
-/// Turns what was computed into findings.
+/// Makes findings of the results of the scan.
 struct Judge<'a> {
     layout: &'a Layout,
     survey: &'a Survey,
@@ -248,7 +249,7 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// Whether every closed segment has as many lines as it must have, and no bytes after them.
+    /// Whether every closed segment has exactly the expected number of lines, and no bytes after them.
     fn counts_fit(&self) -> bool {
         let fits = |(piece, scan): (&super::piece::Piece, &super::scan::PieceScan)| {
             piece.end.is_none_or(|end| end - piece.first == scan.lines && scan.torn.is_none())
@@ -278,7 +279,7 @@ impl Judge<'_> {
         Ok(located)
     }
 
-    /// The note of the close, when nothing was signed after it.
+    /// The closing note, when nothing was signed after it.
     fn closed(&self) -> Option<&Head> {
         self.heads
             .closed
@@ -286,7 +287,7 @@ impl Judge<'_> {
             .filter(|closed| self.sealed.is_some_and(|sealed| sealed.size == closed.size))
     }
 
-    /// Bytes after the last newline of a closed segment, where its lines are all there.
+    /// Finds bytes after the last newline of a closed segment that has all its lines.
     fn find_torn_segments(&self, findings: &mut Vec<Finding>) {
         for (piece, scan) in self.survey.pieces.iter().zip(&self.scan.pieces) {
             if let (Some(end), Some(torn)) = (piece.end, scan.torn)
@@ -299,12 +300,12 @@ impl Judge<'_> {
         }
     }
 
-    /// The live file may be missing only where a rotation puts it next.
+    /// Finds a missing live file that held sealed entries. Otherwise it may be missing: a rotation is about to make it.
     fn find_missing_live(&self, findings: &mut Vec<Finding>) {
         let first = self.survey.live_first;
         let sealed = self.sealed.map_or(0, |head| head.size);
         if !self.live_there && sealed > first {
-            let message = format!("the live file is not there, and with it {}", count(sealed - first));
+            let message = format!("the live file is missing, and with it {}", count(sealed - first));
             findings.push(
                 Finding::new(Verdict::Truncated, message)
                     .range(first, sealed - 1)
@@ -319,14 +320,14 @@ impl Judge<'_> {
         if let Some(closed) = &self.heads.closed
             && !self.live_there
         {
-            let message = "the live file is not there, though the trail was closed";
+            let message = "the live file is missing, though the trail was closed";
             findings.push(
                 Finding::new(Verdict::Missing, message).index(closed.size).file(live_name(self.layout)),
             );
         }
     }
 
-    /// Heads that contradict the entries, although the newest agrees with them.
+    /// Finds heads that contradict the entries, although the newest head agrees with them.
     fn judge_heads(&self, findings: &mut Vec<Finding>) {
         let agrees = |head: &&Head| (self.root_at)(head.size) == Some(head.root);
         for head in self.heads.all().filter(|head| !agrees(head)) {
@@ -342,19 +343,19 @@ impl Judge<'_> {
         let sealed = self.sealed.map_or(0, |head| head.size);
         match (self.root_at)(head.size) {
             Some(root) if root == head.root => {}
-            // Where the entries are known to differ from the recorded ones, that has been told.
+            // A finding already says that these entries differ from the recorded ones.
             _ if findings.iter().any(|f| f.verdict.accuses() && f.index.is_some_and(|i| i < head.size)) => {}
             Some(_) => findings.push(self.fork(head)),
             None if sealed >= head.size => {}
             None => {
-                let message = format!("only {} are there, fewer than in {}", count(entries), head.name());
+                let message = format!("only {} stored, fewer than in {}", count(entries), head.name());
                 findings
                     .push(Finding::new(Verdict::RolledBack, message).range(entries, head.size.max(1) - 1));
             }
         }
     }
 
-    /// Enough entries, another root: it lies after the largest head that the entries agree with.
+    /// The finding for enough entries but another root. The difference lies after the largest head that agrees.
     fn fork(&self, head: &Head) -> Finding {
         let smaller = self.heads.all().chain(self.remembered).filter(|other| other.size < head.size);
         let agreeing = smaller.filter(|other| (self.root_at)(other.size) == Some(other.root));
@@ -364,7 +365,7 @@ impl Judge<'_> {
         Finding { file: head.file(), ..finding }
     }
 
-    /// Lines that no version of this program writes, where nothing else is wrong with them.
+    /// Finds lines that no version of this program writes, when no other finding accuses their file.
     fn judge_lines(&self, findings: &mut Vec<Finding>) {
         let sealed = self.sealed.map_or(0, |head| head.size);
         for (piece, scan) in self.survey.pieces.iter().zip(&self.scan.pieces) {
@@ -392,7 +393,7 @@ impl Judge<'_> {
         }
     }
 
-    /// What follows the last sealed entry.
+    /// Judges what follows the last sealed entry.
     fn judge_tail(&self, located: Option<&Located>, findings: &mut Vec<Finding>) -> io::Result<()> {
         let (Some(head), true) = (self.sealed, self.survey.has_live) else {
             return Ok(());
@@ -401,7 +402,7 @@ impl Judge<'_> {
         let lines = self.scan.pieces.last().expect("each piece was scanned").lines;
         let (first, start) = match located {
             None if live.first + lines >= head.size => match self.scan.unsealed_at {
-                // They begin in a closed segment: the whole live file is past them.
+                // The unsealed entries begin in a closed segment: the whole live file is unsealed.
                 Some((piece, _)) if piece + 1 < self.survey.pieces.len() => (live.first, 0),
                 Some((_, offset)) => (head.size, offset),
                 None => {

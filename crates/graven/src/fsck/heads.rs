@@ -1,4 +1,4 @@
-//! The tree heads that judge a trail: what its key signed, and what the verifier remembers.
+//! The tree heads that a trail is judged by: those that its key signed, and the one that the verifier remembers.
 
 use std::io;
 
@@ -13,7 +13,7 @@ use crate::files::notes::closed_text;
 use crate::fsck::memory::Memory;
 use crate::seam::disk::Disk;
 
-/// A size and the root that belongs to it.
+/// A tree size and the root at that size.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) kind: Kind,
@@ -21,7 +21,7 @@ pub(super) struct Head {
     pub(super) root: Hash,
 }
 
-/// Who says so.
+/// Where a head comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Checkpoint,
@@ -31,7 +31,7 @@ pub(super) enum Kind {
 }
 
 impl Head {
-    /// The file that it comes from.
+    /// The file that holds the head.
     pub(super) fn file(&self) -> Option<String> {
         match self.kind {
             Kind::Checkpoint => Some("checkpoint".to_owned()),
@@ -41,12 +41,12 @@ impl Head {
         }
     }
 
-    /// What it is called in a message.
+    /// Its name in messages.
     pub(super) fn name(&self) -> String {
         match self.kind {
             Kind::Checkpoint => format!("the checkpoint of {} entries", self.size),
-            Kind::Closed => format!("the note of the close at {} entries", self.size),
-            Kind::Boundary => format!("the checkpoint of the segment's end at {} entries", self.size),
+            Kind::Closed => format!("the closing note of {} entries", self.size),
+            Kind::Boundary => format!("the checkpoint at the segment's end, of {} entries", self.size),
             Kind::Remembered => format!("the head of {} entries that this verifier remembers", self.size),
         }
     }
@@ -59,7 +59,7 @@ impl Memory {
     }
 }
 
-/// The heads with a good signature.
+/// The heads with a valid signature.
 #[derive(Debug, Default)]
 pub(super) struct Heads {
     pub(super) checkpoint: Option<Head>,
@@ -69,7 +69,7 @@ pub(super) struct Heads {
 }
 
 impl Heads {
-    /// Reads and checks all of them; what is wrong with them goes to the findings.
+    /// Reads and checks all heads; adds what is wrong with them to the findings.
     pub(super) fn read(
         disk: &dyn Disk,
         layout: &Layout,
@@ -81,7 +81,7 @@ impl Heads {
         match &snapshot.checkpoint {
             Some(bytes) => heads.checkpoint = open(bytes, key, Kind::Checkpoint, "checkpoint", findings),
             None => findings.push(
-                Finding::new(Verdict::Missing, "there is no checkpoint, though every trail has one")
+                Finding::new(Verdict::Missing, "the checkpoint is missing: every trail has one")
                     .file("checkpoint"),
             ),
         }
@@ -101,7 +101,7 @@ impl Heads {
                 Some(head) => findings.push(
                     Finding::new(
                         Verdict::Missing,
-                        format!("the checkpoint of the segment's end is not there; the file holds the one of {} entries", head.size),
+                        format!("the checkpoint at the segment's end is missing: the file holds the checkpoint of {} entries", head.size),
                     )
                     .index(*size)
                     .file(name),
@@ -113,8 +113,8 @@ impl Heads {
         Ok(heads)
     }
 
-    /// The largest size that the key signed: up to there the entries are sealed. The checkpoint, unless it is older
-    /// than another head.
+    /// The largest head that the key signed: up to its size the entries are sealed. This is the checkpoint, unless
+    /// another head is newer.
     pub(super) fn sealed(&self) -> Option<&Head> {
         let rest = self.closed.iter().chain(self.boundaries.last());
         rest.fold(self.checkpoint.as_ref(), |best, head| match best {
@@ -123,17 +123,17 @@ impl Heads {
         })
     }
 
-    /// Whether a segment's end at this size is signed.
+    /// Whether there is a signed boundary checkpoint of this size.
     pub(super) fn boundary(&self, size: u64) -> bool {
         self.boundaries.binary_search_by_key(&size, |head| head.size).is_ok()
     }
 
-    /// All of them.
+    /// All heads.
     pub(super) fn all(&self) -> impl Iterator<Item = &Head> {
         self.boundaries.iter().chain(&self.closed).chain(&self.checkpoint)
     }
 
-    /// A checkpoint or a `closed` that is older than what was signed before it.
+    /// Finds a checkpoint or a `closed` that is older than another signed head.
     fn find_old_ones(&self, findings: &mut Vec<Finding>) {
         let Some(checkpoint) = &self.checkpoint else {
             return;
@@ -168,7 +168,7 @@ fn open(
 }
 
 fn bad_signature(file: &str, key: &VerifierKey) -> Finding {
-    let message = format!("this is nothing that the key {key} has signed");
+    let message = format!("this file holds nothing that the key {key} signed");
     Finding::new(Verdict::BadSignature, message).file(file)
 }
 

@@ -1,4 +1,4 @@
-//! Finds the place where the stored entries differ from the recorded ones, once it is known that they do.
+//! Finds where the stored entries differ from the recorded ones. It runs only when they are known to differ.
 
 use std::io;
 
@@ -15,35 +15,35 @@ use super::spine::subtree_hash;
 use super::tail::count;
 use super::tiles::Tiles;
 
-/// What there is to compare.
+/// What to compare.
 #[derive(Debug)]
 pub(super) struct Scene<'a> {
     pub(super) pieces: &'a [Piece],
     pub(super) has_live: bool,
     pub(super) scan: &'a Scan,
     pub(super) tiles: &'a Tiles,
-    /// The signed heads, by size; each with the root over the stored entries, where they are all there.
+    /// The signed heads, by size. Each has the root over the stored entries, if all of them are there.
     pub(super) heads: &'a [(Head, Option<Hash>)],
-    /// The size of the largest.
+    /// The size of the largest head.
     pub(super) sealed: u64,
-    /// Whether the trail was closed there, so that nothing may follow.
+    /// Whether the trail was closed at that size, so that nothing may follow.
     pub(super) closed: bool,
 }
 
-/// What was found.
+/// The result of a comparison.
 #[derive(Debug, Default)]
 pub(super) struct Located {
     pub(super) findings: Vec<Finding>,
-    /// For each piece: what was done to its lines.
+    /// The edits to the lines of each piece.
     pub(super) edits: Vec<Vec<Edit>>,
-    /// Where the unsealed lines of the live file begin, when it was compared: their number and offset.
+    /// Where the unsealed lines of the live file begin: line number and offset. `None` when it was not compared.
     pub(super) sealed_end: Option<diff::End>,
 }
 
-/// So many edits of a piece are kept; the others are counted as findings of their own and left out.
+/// The most separate edits that are kept for one piece; after that the last one grows to cover the others.
 const EDITS_MAX: usize = 2_000;
 
-/// Compares all that a signed root still vouches for line by line, and judges the rest by the heads.
+/// Compares line by line what a signed root still vouches for, and judges the rest by the heads.
 pub(super) fn locate(scene: &Scene) -> io::Result<Located> {
     let candidates = Candidates::read(scene.tiles, scene.scan)?;
     let mut located = Located { edits: vec![Vec::new(); scene.pieces.len()], ..Located::default() };
@@ -62,7 +62,7 @@ pub(super) fn locate(scene: &Scene) -> io::Result<Located> {
 }
 
 impl Scene<'_> {
-    /// Compares the entries below the size of `recorded` with it.
+    /// Compares the first `recorded.size` entries with `recorded`.
     fn compare(&self, recorded: &Recorded, candidates: &Candidates, located: &mut Located) -> io::Result<()> {
         for (number, piece) in self.pieces.iter().enumerate() {
             let end = piece.end.unwrap_or(u64::MAX).min(recorded.size);
@@ -78,7 +78,7 @@ impl Scene<'_> {
                 tiles_damaged(level - 1, index * TILE_WIDTH, (index + 1) * TILE_WIDTH - 1),
             );
             if candidates.entries_root(*level, *index) != Some(*root) && located.findings.is_empty() {
-                let message = "some of these entries are not the recorded ones; the hashes that would tell which did not survive";
+                let message = "some of these entries are not as recorded; the hashes that would show which ones are lost";
                 located
                     .findings
                     .push(Finding::new(Verdict::Altered, message).range(range.start, range.end - 1));
@@ -87,7 +87,7 @@ impl Scene<'_> {
         Ok(())
     }
 
-    /// Whether the pass has shown already that this piece is as recorded up to `end`.
+    /// Whether the scan has already shown that this piece is as recorded up to `end`.
     fn is_clean(&self, number: usize, end: u64, recorded: &Recorded) -> bool {
         let piece = &self.pieces[number];
         let lines = self.scan.pieces[number].lines;
@@ -124,7 +124,7 @@ impl Scene<'_> {
         }
         for (group, offset) in edits.wrong_groups {
             let first = group * TILE_WIDTH;
-            let message = "at least one of these entries is not the recorded one; the hashes that would tell which did not survive";
+            let message = "at least one of these entries is not as recorded; the hashes that would show which one are lost";
             let finding = Finding::new(Verdict::Altered, message).range(first, first + TILE_WIDTH - 1);
             add(&mut located.findings, finding.file(&piece.name).offset(offset));
         }
@@ -135,8 +135,8 @@ impl Scene<'_> {
         Ok(())
     }
 
-    /// Where nothing vouches for leaf hashes any more: the range between the last head that the entries agree with and
-    /// the first that they do not.
+    /// Judges entries whose leaf hashes nothing vouches for any more: reports the range between the last head that the
+    /// entries agree with and the first that they do not agree with.
     fn judge_by_heads(&self, vouched_for: u64, located: &mut Located) -> io::Result<()> {
         let agreeing =
             self.heads.iter().filter(|(head, root)| *root == Some(head.root)).map(|(head, _)| head.size);
@@ -160,8 +160,10 @@ impl Scene<'_> {
             let finding = Finding::new(Verdict::Forked, message).range(good, head.size - 1);
             Finding { file: head.file(), ..finding }
         } else {
-            let message =
-                format!("these entries do not lead to {}, and no hashes are left to tell which", head.name());
+            let message = format!(
+                "these entries do not lead to {}, and no hashes are left that show which ones differ",
+                head.name()
+            );
             let finding = Finding::new(Verdict::Altered, message).range(good, head.size - 1);
             match self.pieces.iter().rev().find(|piece| piece.first <= good) {
                 Some(piece) => {
@@ -174,7 +176,7 @@ impl Scene<'_> {
         Ok(())
     }
 
-    /// Segments past `good` with more or fewer lines than they must have.
+    /// Finds segments past `good` that have more or fewer lines than recorded.
     fn miscounted(&self, good: u64) -> Vec<Finding> {
         let mut findings = Vec::new();
         for (number, (piece, scan)) in self.pieces.iter().zip(&self.scan.pieces).enumerate() {
@@ -202,17 +204,18 @@ impl Scene<'_> {
     }
 }
 
-/// A stretch of hashes that are not what was recorded.
+/// The finding for a run of stored hashes that are not as recorded.
 pub(super) fn tiles_damaged(level: u8, first: u64, last: u64) -> Finding {
     let leaves = 1 << (level * TILE_HEIGHT);
-    let message = "stored hashes are not those of the entries, which are as recorded; they can be made again";
+    let message =
+        "stored hashes do not match the entries, which are as recorded; the hashes can be made again";
     Finding::new(Verdict::TilesDamaged, message)
         .range(first * leaves, (last + 1) * leaves - 1)
         .file(format!("tiles/{level}"))
         .offset(first * HASH_BYTES as u64)
 }
 
-/// Adds a finding; one that goes on where the last one of its kind ends makes that one longer.
+/// Adds a finding. If it continues the last finding of the same kind, that one grows instead.
 fn add(findings: &mut Vec<Finding>, finding: Finding) {
     match findings.last_mut() {
         Some(before)
@@ -226,7 +229,7 @@ fn add(findings: &mut Vec<Finding>, finding: Finding) {
     }
 }
 
-/// Puts an edit into words.
+/// Makes a finding of an edit.
 fn tell(piece: &Piece, edit: &Edit, is_live: bool) -> Finding {
     let first = piece.first + edit.at;
     let last = first + edit.count - 1;
@@ -243,14 +246,14 @@ fn tell(piece: &Piece, edit: &Edit, is_live: bool) -> Finding {
                 .range(first, last)
         }
         Kind::Missing | Kind::CutOff => {
-            Finding::new(Verdict::Missing, format!("{entries} recorded here, but not there any more"))
+            Finding::new(Verdict::Missing, format!("{entries} recorded here, but no longer stored"))
                 .range(first, last)
         }
     };
     finding.file(&piece.name).offset(edit.offset)
 }
 
-/// The index at which the line of a piece was recorded; `None` when that line was altered or inserted.
+/// The index under which a line of a piece was recorded; `None` when that line was altered or inserted.
 pub(super) fn recorded_index(piece: &Piece, edits: &[Edit], line: u64) -> Option<u64> {
     let mut number = line;
     for edit in edits.iter().take_while(|edit| edit.line <= line) {
@@ -264,14 +267,15 @@ pub(super) fn recorded_index(piece: &Piece, edits: &[Edit], line: u64) -> Option
     Some(piece.first + number)
 }
 
-/// Hears the edits of one piece.
+/// Collects the edits of one piece.
 struct Edits<'a> {
     recorded: &'a Recorded,
     first: u64,
     edits: Vec<Edit>,
-    /// A group whose leaf hashes are lost: its number, the offset of its first line, and what stands there.
+    /// A group whose leaf hashes are lost: its number, the offset of its first line, and the hashes of the stored
+    /// lines.
     lost: Option<(u64, u64, Vec<Hash>)>,
-    /// Groups whose root is not the recorded one, with the offset of the first line.
+    /// Groups whose root differs from the recorded one, each with the offset of its first line.
     wrong_groups: Vec<(u64, u64)>,
 }
 
@@ -286,7 +290,7 @@ impl Listener for Edits<'_> {
             {
                 last.count += edit.count;
             }
-            // Past the limit only the last one grows, so that its end is still right.
+            // Past the limit only the last edit grows, so its end is still right.
             Some(last) if full => last.count = (edit.at + edit.count - last.at).max(last.count),
             _ => self.edits.push(edit),
         }
@@ -317,7 +321,7 @@ impl Listener for Edits<'_> {
     }
 }
 
-/// The recorded leaf hashes of a stretch of entries, read as they are needed.
+/// The recorded leaf hashes of a range of entries, read when they are needed.
 struct RecordedLeaves<'a> {
     recorded: &'a Recorded,
     tiles: &'a Tiles,

@@ -1,7 +1,7 @@
-//! The verifier's memory: for each trail the key and the newest head that it has accepted, like a file of known hosts.
+//! The verifier's memory: for each trail the key and the newest accepted head, like the known hosts of SSH.
 //!
-//! One JSON file a trail, named by the SHA-256 of the trail's canonical path. With it a rollback of everything at once
-//! and a changed key show, which no single look at a trail can tell. Delete the file to make the verifier forget.
+//! One JSON file for each trail, named by the SHA-256 of the trail's canonical path. It reveals a rollback of
+//! everything at once and a changed key, which no single look at a trail can. To forget a trail, delete its file.
 
 use std::env;
 use std::io;
@@ -18,8 +18,8 @@ use crate::files::layout::Layout;
 use crate::seam::disk::Disk;
 use crate::seam::machine::Machine;
 
-/// The folder of the user's state: `$XDG_STATE_HOME/graven`, else `~/.local/state/graven`; `None` when neither variable
-/// is set.
+/// The folder for the memory in the user's state: `$XDG_STATE_HOME/graven`, else `$HOME/.local/state/graven`. `None`
+/// when neither variable holds an absolute path.
 pub fn user_folder() -> Option<PathBuf> {
     let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
@@ -29,13 +29,13 @@ pub fn user_folder() -> Option<PathBuf> {
 /// What is remembered of one trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Memory {
-    /// The key, whose name is the origin.
+    /// The key. Its name is the origin.
     pub(crate) key: VerifierKey,
     pub(crate) size: u64,
     pub(crate) root: Hash,
 }
 
-/// Where the memory of one trail lies.
+/// Where the memory of one trail is stored.
 #[derive(Debug)]
 pub(crate) struct State {
     disk: Arc<dyn Disk>,
@@ -44,12 +44,12 @@ pub(crate) struct State {
     trail: io::Result<PathBuf>,
 }
 
-/// The bytes of the file, field by field.
+/// The content of the file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     version: u64,
-    /// For a person who looks which trail this is.
+    /// The path of the trail, for a person who reads the file.
     trail: String,
     origin: String,
     key: String,
@@ -57,18 +57,18 @@ struct File {
     root: Hash,
 }
 
-/// The only version of the file there is.
+/// The only version of the file.
 const VERSION: u64 = 1;
 
 impl State {
-    /// The memory of this trail in that folder.
+    /// The place of the memory of a trail in a folder.
     pub(crate) fn new(machine: &Machine, folder: &Path, layout: &Layout) -> State {
         let disk = Arc::clone(&machine.disk);
         let trail = disk.canonicalize(layout.dir());
         State { disk, folder: folder.to_owned(), trail }
     }
 
-    /// What is remembered, if anything.
+    /// Reads what is remembered; `None` when nothing is.
     pub(crate) fn recall(&self) -> Result<Option<Memory>, Error> {
         let path = self.path()?;
         let bytes = match durable::read_file(&*self.disk, &path) {
@@ -77,13 +77,15 @@ impl State {
             Err(source) => return Err(unusable(&path, "read", source)),
         };
         parse(&bytes).map(Some).ok_or_else(|| {
-            let message =
-                format!("{} cannot be understood: nothing is remembered of this trail", path.display());
+            let message = format!(
+                "the verifier's memory {} is damaged: delete it to forget what it says of this trail",
+                path.display()
+            );
             Error::new(ErrorKind::Data, message)
         })
     }
 
-    /// Remembers.
+    /// Replaces what is remembered.
     pub(crate) fn remember(&self, memory: &Memory) -> Result<(), Error> {
         let path = self.path()?;
         let trail = self.trail.as_deref().map_or(String::new(), |trail| trail.display().to_string());

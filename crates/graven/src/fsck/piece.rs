@@ -1,4 +1,4 @@
-//! One file of consecutive entries, as verification takes it, and how it is cut into lines.
+//! One file of consecutive entries, for verification, and how to cut it into lines.
 
 use std::io;
 use std::path::PathBuf;
@@ -19,18 +19,18 @@ pub(super) struct Piece {
     pub(super) name: String,
     /// The index of its first entry.
     pub(super) first: u64,
-    /// The index after its last entry; `None` for the live segment, which is still growing.
+    /// The index after its last entry; `None` for the live segment, which may still grow.
     pub(super) end: Option<u64>,
-    /// How many bytes of it are looked at: its length when it was opened.
+    /// The bytes to look at: its length when the look began.
     pub(super) bytes: u64,
 }
 
-/// How the bytes of a piece are reached.
+/// How to read the bytes of a piece.
 #[derive(Debug, Clone)]
 pub(super) enum Source {
-    /// The live file, opened once: its name may come to mean another file.
+    /// The live file, opened once: later its name may belong to another file.
     Open(Arc<dyn File>),
-    /// A closed segment, opened when it is read, because there may be more of them than a process may have open.
+    /// A closed segment, opened for each read: there may be more segments than files that a process may have open.
     Path(Arc<dyn Disk>, PathBuf),
 }
 
@@ -43,35 +43,35 @@ impl Piece {
     }
 }
 
-/// A stretch of a piece, with where its lines lie in memory. Belongs to the chunk: every line that begins in it.
+/// A part of a piece in memory, with the places of its lines. Every line that begins in the part belongs to the chunk.
 ///
-/// The buffer begins one byte before the chunk, so that in front of every line there is a byte which is not part of
-/// any line: the newline before it. The leaf hash is taken over that byte, set to 0x00, and the line, in one run.
+/// The buffer begins one byte before the chunk. So there is a byte before every line that belongs to no line: the
+/// newline before it. The leaf hash is computed in one run over that byte, set to 0x00, and the line.
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
     pub(super) buffer: Vec<u8>,
-    /// The file offset of `buffer[0]`, plus one; so that the chunk at the file's start needs no negative number.
+    /// The file offset of `buffer[0]`, plus one, so that the chunk at the file's start needs no negative number.
     pub(super) start: u64,
     /// Where the first line begins in the buffer.
     pub(super) first_line: usize,
-    /// Where each line ends in the buffer: the place of its newline.
+    /// The place of each line's newline in the buffer.
     pub(super) ends: Vec<u32>,
-    /// The file offset of the bytes at the end of the file that have no newline.
+    /// The file offset of an unfinished line at the end of the file: bytes without a newline.
     pub(super) torn: Option<u64>,
 }
 
-/// How much more is read when the last line goes on past the chunk.
+/// The bytes of each further read while the last line continues past the chunk.
 const MORE_BYTES: usize = 8 << 10;
 
 impl Chunk {
-    /// Reads the chunk from byte `start` to byte `end`, with the rest of its last line.
+    /// Reads the chunk from byte `start` to before byte `end`, and the rest of its last line.
     pub(super) fn read(&mut self, piece: &Piece, start: u64, end: u64) -> io::Result<()> {
         self.start = start;
         self.ends.clear();
         self.torn = None;
         let file = piece.open()?;
         let filled = self.fill(&*file, start, end)?;
-        // A line begins after a newline. One that begins exactly at `end` is the next chunk's.
+        // A line begins after a newline. A line that begins exactly at `end` belongs to the next chunk.
         self.first_line = match memchr(b'\n', &self.buffer[..filled]) {
             Some(newline) if newline + 1 < filled => newline + 1,
             _ => return Ok(()),
@@ -82,7 +82,7 @@ impl Chunk {
         if rest < filled { self.finish_last_line(&*file, piece.bytes, rest, filled, end) } else { Ok(()) }
     }
 
-    /// The lines in order: each with its place in the buffer.
+    /// The lines in order: start and end of each in the buffer.
     pub(super) fn lines(&self) -> impl Iterator<Item = (usize, usize)> {
         let starts = std::iter::once(self.first_line).chain(self.ends.iter().map(|end| *end as usize + 1));
         starts.zip(self.ends.iter().map(|end| *end as usize))
@@ -93,7 +93,7 @@ impl Chunk {
         self.start + place as u64 - 1
     }
 
-    /// The line that covers a place in the buffer: its number in the chunk, and its bytes.
+    /// The line at a place in the buffer: its number in the chunk, and its bytes.
     pub(super) fn line_at(&self, place: usize) -> Option<(usize, &[u8])> {
         let number = self.ends.partition_point(|end| (*end as usize) < place);
         let end = *self.ends.get(number)? as usize;
@@ -114,7 +114,7 @@ impl Chunk {
         }
     }
 
-    /// Reads on until the last line ends. Of one longer than any entry only so much is kept that its length shows.
+    /// Reads until the last line ends. Keeps of a line that is too long for an entry only enough to show that.
     fn finish_last_line(
         &mut self,
         file: &dyn File,
@@ -149,7 +149,7 @@ impl Chunk {
     }
 }
 
-/// Where line number `line` of a piece begins; the end of its last line when it has fewer.
+/// The offset of line number `line` of a piece; the end of its last line when it has fewer lines.
 pub(super) fn offset_of_line(piece: &Piece, line: u64) -> io::Result<u64> {
     let (mut offset, mut left) = (0, line);
     each_newline(piece, |newline| {
@@ -162,7 +162,7 @@ pub(super) fn offset_of_line(piece: &Piece, line: u64) -> io::Result<u64> {
     Ok(offset)
 }
 
-/// How many whole lines a piece has.
+/// The number of whole lines of a piece.
 pub(super) fn count_lines(piece: &Piece) -> io::Result<u64> {
     let mut lines = 0;
     each_newline(piece, |_| {
@@ -172,7 +172,7 @@ pub(super) fn count_lines(piece: &Piece) -> io::Result<u64> {
     Ok(lines)
 }
 
-/// Calls `each` with the offset of every newline, until it says `false`.
+/// Calls `each` with the offset of every newline, until it returns `false`.
 fn each_newline(piece: &Piece, mut each: impl FnMut(u64) -> bool) -> io::Result<()> {
     let file = piece.open()?;
     let mut buffer = vec![0; 256 << 10];
@@ -188,18 +188,18 @@ fn each_newline(piece: &Piece, mut each: impl FnMut(u64) -> bool) -> io::Result<
     Ok(())
 }
 
-/// The lines of a piece, one after the other, hashed.
+/// The leaf hashes of the lines of a piece, one after the other.
 #[derive(Debug)]
 pub(super) struct HashedLines<'a> {
     piece: &'a Piece,
     chunk: Chunk,
-    /// How far the chunk reaches.
+    /// The offset after the chunk.
     end: u64,
-    /// The next line of the chunk.
+    /// The number of the next line in the chunk.
     next: usize,
 }
 
-/// How many bytes [`HashedLines`] reads at a time.
+/// The bytes that [`HashedLines`] reads at a time.
 const READ_BYTES: u64 = 256 << 10;
 
 impl<'a> HashedLines<'a> {

@@ -1,9 +1,9 @@
 //! What was recorded, as far as it can be proven: the leaf hashes in `tiles/` that lead to a signed root.
 //!
-//! The hashes of a level are believed when the level above, already believed, is their root; the topmost when they
-//! give the signed root. Where a stored hash does not fit, the one computed from the level below it, or the one
-//! computed from the entries, may: each place has up to three candidates, and the combination that fits is found from
-//! the top down. So a damaged tile takes nothing away but itself.
+//! The hashes of a level are trusted when their root is in the level above, which is already trusted; the topmost ones
+//! when they lead to the signed root. Where a stored hash does not fit, the hash computed from the level below, or the
+//! one computed from the entries, may fit. So each place has up to three candidates, and the combination that fits is
+//! found from the top down. A damaged tile therefore hides nothing except itself.
 
 use std::io;
 
@@ -15,21 +15,21 @@ use super::scan::Scan;
 use super::spine::{Spine, subtree_hash};
 use super::tiles::Tiles;
 
-/// What a group of 256 entries was recorded as.
+/// What is known of a recorded group of 256 entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Group {
     /// The leaf hashes in `tiles/0` are those that were recorded.
     Leaves,
-    /// They are not, but their root is known.
+    /// The leaf hashes are not, but the root of the group is known.
     Root(Hash),
-    /// Nothing is known but the root of something larger.
+    /// Only the root of a larger subtree is known.
     Lost,
 }
 
-/// The part of a trail that a signed root vouches for, and what is known of it.
+/// The entries that a signed root vouches for, and what is known of them.
 #[derive(Debug)]
 pub(super) struct Recorded {
-    /// How many entries the root covers.
+    /// The number of entries under the root.
     pub(super) size: u64,
     groups: Vec<Group>,
     /// The leaf hashes after the last whole group.
@@ -39,13 +39,13 @@ pub(super) struct Recorded {
 }
 
 impl Recorded {
-    /// What was recorded of a group.
+    /// What is known of a group.
     pub(super) fn group(&self, group: u64) -> Group {
         usize::try_from(group).ok().and_then(|group| self.groups.get(group)).copied().unwrap_or(Group::Lost)
     }
 }
 
-/// The candidates for every hash of every level of `tiles/` but the lowest, read once.
+/// The candidates for every hash in `tiles/` except those of the lowest level, read once.
 #[derive(Debug)]
 pub(super) struct Candidates<'a> {
     tiles: &'a Tiles,
@@ -54,7 +54,7 @@ pub(super) struct Candidates<'a> {
     levels: Vec<Vec<Choice>>,
 }
 
-/// The values that a hash may have had: as stored, as computed from the stored level below, and as computed from the
+/// The values that a recorded hash may have: as stored, as computed from the stored level below, as computed from the
 /// entries.
 #[derive(Debug, Clone, Copy, Default)]
 struct Choice {
@@ -63,7 +63,7 @@ struct Choice {
     entries: Option<Hash>,
 }
 
-/// More combinations than this are not tried.
+/// The most combinations that are tried.
 const COMBINATIONS_MAX: usize = 4_096;
 
 impl Choice {
@@ -71,7 +71,7 @@ impl Choice {
         [self.stored, self.below, self.entries]
     }
 
-    /// The different values, the most likely first: one that two sources agree on, else as stored.
+    /// The different values, the most likely first: the one that `below` and `entries` agree on, else the stored one.
     fn distinct(&self) -> Vec<Hash> {
         let mut distinct: Vec<Hash> = Vec::with_capacity(3);
         let agreed =
@@ -109,7 +109,7 @@ impl<'a> Candidates<'a> {
         Ok(Candidates { tiles, scan, levels })
     }
 
-    /// What a root over `size` entries vouches for; `None` when the hashes that are left do not lead to it.
+    /// What a root over `size` entries vouches for; `None` when no candidates lead to it.
     pub(super) fn vouched_for(&self, size: u64, root: &Hash) -> io::Result<Option<Recorded>> {
         let mut edge: Vec<(Node, Choice)> = Vec::new();
         for level in (0..self.tiles.levels()).rev() {
@@ -143,7 +143,7 @@ impl<'a> Candidates<'a> {
         self.levels.get(usize::from(level).checked_sub(1)?)?.get(usize::try_from(index).ok()?)?.entries
     }
 
-    /// From the believed hashes of each level to those of the level below.
+    /// Finds the trusted hashes of each level from those of the level above.
     fn descend(&self, size: u64, mut known: Vec<Vec<Option<Hash>>>, tail: Vec<Hash>) -> io::Result<Recorded> {
         let mut lost = Vec::new();
         for level in (2..known.len()).rev() {
@@ -187,20 +187,20 @@ impl<'a> Candidates<'a> {
     }
 }
 
-/// The root of a full tile as it is stored.
+/// The root of a full tile, from its stored hashes.
 fn full_tile_root(tiles: &Tiles, level: u8, index: u64) -> io::Result<Option<Hash>> {
     let hashes = tiles.read(level, index * TILE_WIDTH, TILE_WIDTH)?;
     Ok((hashes.len() as u64 == TILE_WIDTH).then(|| subtree_hash(&hashes)))
 }
 
-/// The root over one value of each of 256 choices, when all of them have it.
+/// The root over one value of each of 256 choices; `None` when one of them lacks it.
 fn root_of_tile(choices: &[Choice], index: u64, value: impl Fn(&Choice) -> Option<Hash>) -> Option<Hash> {
     let start = (index * TILE_WIDTH) as usize;
     let hashes: Option<Vec<Hash>> = choices[start..start + TILE_WIDTH as usize].iter().map(value).collect();
     hashes.map(|hashes| subtree_hash(&hashes))
 }
 
-/// The root over subtrees that stand side by side.
+/// The root over neighbouring subtrees.
 fn root_of(nodes: &[Node], hashes: &[Hash]) -> Option<Hash> {
     let mut spine = Spine::new(0);
     for (node, hash) in nodes.iter().zip(hashes) {
@@ -209,7 +209,7 @@ fn root_of(nodes: &[Node], hashes: &[Hash]) -> Option<Hash> {
     spine.root()
 }
 
-/// The values of all choices that fit together.
+/// One value of each choice, so that they fit together.
 fn fit(choices: &[Choice], fits: impl Fn(&[Hash]) -> bool) -> Option<Vec<Hash>> {
     let distinct: Vec<Vec<Hash>> = choices.iter().map(Choice::distinct).collect();
     if distinct.iter().any(Vec::is_empty) {
@@ -225,7 +225,7 @@ fn fit(choices: &[Choice], fits: impl Fn(&[Hash]) -> bool) -> Option<Vec<Hash>> 
     combinations(&distinct)?.find(|hashes| fits(hashes))
 }
 
-/// All ways of taking one value of each; `None` when they are too many.
+/// All ways to take one value of each; `None` when there are too many.
 fn combinations(distinct: &[Vec<Hash>]) -> Option<impl Iterator<Item = Vec<Hash>>> {
     let count = distinct.iter().try_fold(1, |count: usize, values| {
         count.checked_mul(values.len()).filter(|count| *count <= COMBINATIONS_MAX)

@@ -1,9 +1,9 @@
-//! The one pass over all bytes: every leaf hash recomputed, on all cores, in bounded memory.
+//! The one pass over all bytes: recomputes every leaf hash, on all cores, in bounded memory.
 //!
-//! The pieces are cut into chunks, and the threads take the chunks in order. A thread reads its chunk, finds the
-//! lines and says how many there are; from that, everybody knows the index of the first line of the next chunk. Then
-//! it hashes the lines, compares them with `tiles/0`, and hashes them up to subtrees of 256. What comes out of a chunk
-//! is small, and is put together in order on the right edge of the tree.
+//! The pieces are cut into chunks, and the threads take the chunks in order. A thread reads its chunk, finds the lines
+//! and shares their number: from it follows the index of the first line of the next chunk. Then it hashes the lines,
+//! compares them with `tiles/0`, and hashes them up to subtrees of 256. The results of a chunk are small; they are put
+//! together in order on the right edge of the tree.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,19 +20,19 @@ use super::piece::{Chunk, Piece};
 use super::spine::{Spine, subtrees};
 use super::tiles::{Damage, Tiles};
 
-/// How many bytes a thread takes at a time: few enough to stay in its cache while they are hashed.
+/// The bytes that a thread takes at a time: few enough to stay in the core's cache while they are hashed.
 const CHUNK_BYTES: u64 = 512 << 10;
 
 /// More threads than this read no faster.
 const THREADS_MAX: usize = 16;
 
-/// What is to be looked at, and what is to be found out on the way.
+/// What to read, and what to find out on the way.
 #[derive(Debug)]
 pub(super) struct Plan<'a> {
     pub(super) pieces: &'a [Piece],
-    /// Sizes at which the root is wanted, ascending.
+    /// The sizes at which to compute the root, ascending.
     pub(super) stops: &'a [u64],
-    /// Up to here the entries are sealed; the offset of the first one past it is wanted.
+    /// The number of sealed entries; the scan finds the offset of the first entry after them.
     pub(super) sealed: u64,
     pub(super) tiles: &'a Tiles,
     pub(super) blobs: &'a Blobs,
@@ -41,13 +41,13 @@ pub(super) struct Plan<'a> {
 /// What the pass found.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
-    /// For each piece.
+    /// What it found in each piece.
     pub(super) pieces: Vec<PieceScan>,
-    /// For each stop: the root over so many entries, where all of them are there.
+    /// For each stop: the root over that number of entries; `None` when some of them are missing.
     pub(super) roots: Vec<Option<Hash>>,
     /// Where `tiles/` differs from the entries, level by level.
     pub(super) damage: Damage,
-    /// The roots over 256 entries each, by group; for groups that are there.
+    /// The root of each complete group of 256 sealed entries, by group.
     pub(super) groups: BTreeMap<u64, Hash>,
     /// The leaf hashes of the sealed entries past the last whole group.
     pub(super) tail: Vec<(u64, Hash)>,
@@ -59,15 +59,15 @@ pub(super) struct Scan {
 /// What the pass found in one piece.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct PieceScan {
-    /// How many whole lines it has.
+    /// The number of whole lines.
     pub(super) lines: u64,
     /// Where the bytes after its last newline begin.
     pub(super) torn: Option<u64>,
-    /// The first line that is empty or too long to be an entry: its number in the piece, and its offset.
+    /// The first line that is empty or too long for an entry: its number in the piece, and its offset.
     pub(super) not_an_entry: Option<(u64, u64)>,
 }
 
-/// A blob that an entry names and that is not as it should be.
+/// A problem with a blob that an entry names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct BlobProblem {
     pub(super) piece: usize,
@@ -76,7 +76,7 @@ pub(super) struct BlobProblem {
     pub(super) problem: Problem,
 }
 
-/// Runs the pass. `progress` is called on this thread with the bytes done; with all of them once, at the end.
+/// Runs the pass. Calls `progress` on this thread with the bytes done; with all bytes only once, at the end.
 pub(super) fn scan(plan: &Plan, progress: &dyn Fn(u64)) -> io::Result<Scan> {
     let chunks = cut(plan.pieces);
     let work = Work::new(plan, &chunks);
@@ -96,7 +96,7 @@ fn threads() -> usize {
     thread::available_parallelism().map_or(2, usize::from).min(THREADS_MAX)
 }
 
-/// A stretch of one piece.
+/// A part of one piece.
 #[derive(Debug, Clone, Copy)]
 struct Stretch {
     piece: usize,
@@ -129,18 +129,18 @@ struct Work<'a> {
     assembly: Mutex<Assembly<'a>>,
 }
 
-/// How many lines the chunks have, as far as they have been counted.
+/// The line counts of the chunks, as far as they are known.
 #[derive(Debug)]
 struct LineCounts {
-    /// By chunk: the number within its piece of the first line that begins in it. One more than are counted.
+    /// By chunk: the number within its piece of the first line that begins in it. One more than the counted chunks.
     first_lines: Vec<u64>,
-    /// Counts that came before their turn, by chunk.
+    /// Counts that came before those of earlier chunks, by chunk.
     early: BTreeMap<usize, u64>,
     error: Option<io::Error>,
     stopped: bool,
 }
 
-/// What one chunk gives.
+/// The results of one chunk.
 #[derive(Debug)]
 struct Part {
     piece: usize,
@@ -246,7 +246,7 @@ impl<'a> Work<'a> {
         Ok(problems)
     }
 
-    /// Hashes leaves up to subtrees of at most 256, none of which goes across a size whose root is wanted.
+    /// Hashes leaves up to subtrees of at most 256. No subtree crosses a stop.
     fn hash_up(&self, first: u64, leaves: &[Hash], part: &mut Part) {
         let end = first + leaves.len() as u64;
         let mut at = first;
@@ -259,7 +259,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Keeps what is wanted around the end of the sealed entries.
+    /// Keeps the leaf hashes after the last whole group, and the offset where the sealed entries end.
     fn keep_tail(&self, first: u64, leaves: &[Hash], chunk: &Chunk, part: &mut Part) {
         let sealed = self.plan.sealed;
         let end = first + leaves.len() as u64;
@@ -271,7 +271,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Says how many lines begin in a chunk.
+    /// Shares how many lines begin in a chunk.
     fn say_count(&self, number: usize, lines: u64) {
         let mut counts = self.counts();
         counts.early.insert(number, lines);
@@ -330,7 +330,7 @@ impl Drop for StopOthersOnPanic<'_, '_> {
     }
 }
 
-/// The leaf hash of every line; returns the first line that is no entry by its length, with its offset.
+/// Computes the leaf hash of every line. Returns number and offset of the first line whose length no entry has.
 fn hash_lines(chunk: &mut Chunk, leaves: &mut Vec<Hash>) -> Option<(u64, u64)> {
     leaves.clear();
     leaves.reserve(chunk.ends.len());
@@ -341,7 +341,7 @@ fn hash_lines(chunk: &mut Chunk, leaves: &mut Vec<Hash>) -> Option<(u64, u64)> {
         if not_an_entry.is_none() && !(1..=ENTRY_BYTES_MAX).contains(&(end - start)) {
             not_an_entry = Some((number, chunk.start + start as u64 - 1));
         }
-        // The byte before a line is a newline which nobody needs any more: it becomes the 0x00 of the leaf hash.
+        // The byte before a line is a newline that is no longer needed: it becomes the 0x00 of the leaf hash.
         chunk.buffer[start - 1] = 0;
         leaves.push(sha256(&chunk.buffer[start - 1..end]));
         start = end + 1;

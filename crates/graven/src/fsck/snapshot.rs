@@ -1,8 +1,8 @@
-//! One look at a trail that somebody may be writing: which files there are, and the small ones read.
+//! One look at a trail that a process may be writing: lists the files, and reads the small ones.
 //!
-//! The names are listed before and after the rest is read, until both listings are the same. In between no segment
-//! was closed, so the live file that was opened is the one that the listing leaves room for. `closed` and `checkpoint`
-//! are read before the live file is opened: what they cover was written before, and never changes.
+//! The names are listed before and after the rest is read, until both listings are the same. Then no segment was
+//! closed in between, so the open live file is the one that follows the listed segments. `closed` and `checkpoint`
+//! are read before the live file is opened: the entries that they cover were written earlier, and never change.
 
 use std::io;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use crate::files::durable;
 use crate::files::layout::{Layout, segment_first};
 use crate::seam::disk::{Disk, File, Open};
 
-/// What was seen.
+/// The files of a trail at one moment.
 #[derive(Debug)]
 pub(super) struct Snapshot {
     pub(super) meta: Option<Vec<u8>>,
@@ -32,7 +32,7 @@ pub(super) struct Names {
     pub(super) segments: Vec<(u64, u64)>,
 }
 
-/// A writer that closes segments faster than we list them, so many times in a row, is not one of ours.
+/// The most listings until two in a row are the same. A graven writer never closes segments that fast.
 const LOOKS_MAX: u32 = 1_000;
 
 impl Snapshot {

@@ -3,16 +3,16 @@
 use graven_core::hash::{Hash, node_hash};
 use graven_core::tree::Node;
 
-/// The complete subtrees seen so far that have not found their sibling yet, the largest first.
+/// The complete subtrees whose sibling has not come yet, the largest first.
 ///
-/// Unlike [`Tree`](graven_core::tree::Tree) it takes subtrees instead of leaves, and it survives a gap: what comes
-/// after one still merges among itself, only the root is lost.
+/// Unlike [`Tree`](graven_core::tree::Tree) it takes subtrees instead of leaves, and it accepts a gap: subtrees after
+/// the gap still merge with each other, and only the root is lost.
 #[derive(Debug)]
 pub(super) struct Spine {
     peaks: Vec<(Node, Hash)>,
     /// The index that the next subtree must begin at.
     size: u64,
-    /// Whether all from index 0 on has been pushed.
+    /// Whether there was no gap since index 0.
     whole: bool,
 }
 
@@ -27,7 +27,7 @@ impl Spine {
         self.size
     }
 
-    /// Appends a subtree. `complete` hears of it and of every larger one that it completes.
+    /// Appends a subtree. Calls `complete` with it and with every larger subtree that it completes.
     pub(super) fn push(&mut self, node: Node, hash: Hash, mut complete: impl FnMut(Node, &Hash)) {
         let start = node.index << node.level;
         if start != self.size {
@@ -74,7 +74,7 @@ pub(super) fn subtrees(first: u64, leaves: &[Hash], mut each: impl FnMut(Node, H
     }
 }
 
-/// The root over a power of two of hashes, at most 256.
+/// The root over 1 to 256 hashes; their number must be a power of two.
 pub(super) fn subtree_hash(hashes: &[Hash]) -> Hash {
     debug_assert!(hashes.len().is_power_of_two() && hashes.len() <= 256);
     let mut row = [Hash::EMPTY_TREE; 128];

@@ -1,7 +1,8 @@
-//! Which file holds which entries.
+//! Finds out which file holds which entries.
 //!
-//! Segments begin at 0 and at every size in `checkpoints/`; the live file at the newest. Two steps of a rotation show:
-//! a boundary checkpoint whose segment still has the live file's name, and no live file at the newest boundary.
+//! Segments begin at 0 and at every size in `checkpoints/`; the live file begins at the newest one. Two states in the
+//! middle of a rotation are normal: a boundary checkpoint whose segment still has the live file's name, and no live
+//! file at the newest boundary.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,13 +18,13 @@ use super::tiles::Tiles;
 use crate::files::layout::Layout;
 use crate::seam::disk::Disk;
 
-/// The files in the order of the log.
+/// The files, in the order of the log.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
     pub(super) pieces: Vec<Piece>,
     /// Whether the last piece is the live file, still growing.
     pub(super) has_live: bool,
-    /// Where the live file begins, or would.
+    /// The first index of the live file, also when there is none.
     pub(super) live_first: u64,
 }
 
@@ -32,7 +33,7 @@ fn segment_name(first: u64) -> String {
     format!("segments/{first:020}.jsonl")
 }
 
-/// The name of the live file in a report: relative to the trail's directory, or its own beside it.
+/// The name of the live file in a report: relative to the trail's directory; if the file lies elsewhere, its file name.
 pub(super) fn live_name(layout: &Layout) -> String {
     let live = layout.live();
     let name =
@@ -40,7 +41,7 @@ pub(super) fn live_name(layout: &Layout) -> String {
     name.display().to_string()
 }
 
-/// Puts the files in order; gaps and files that should not be there go to the findings.
+/// Puts the files in order; reports gaps and files that do not belong there.
 pub(super) fn survey(
     disk: &Arc<dyn Disk>,
     layout: &Layout,
@@ -57,7 +58,7 @@ pub(super) fn survey(
         live: snapshot.live.as_ref().map(|(file, bytes)| (Source::Open(Arc::clone(file)), *bytes)),
         findings,
     };
-    // A boundary whose checkpoint is damaged is still one, but not whatever anybody puts there.
+    // A boundary with a damaged checkpoint still counts, but only where a rotation can have put it.
     let sealed = heads.sealed().map_or(u64::MAX, |head| head.size);
     let is_boundary =
         |size: &u64| heads.boundary(*size) || size.is_multiple_of(TILE_WIDTH) && *size <= sealed;
@@ -91,7 +92,7 @@ impl Surveyor<'_> {
                     if newest && self.live_is_unfinished_segment(start, end)? {
                         survey.pieces.extend(self.take_live(start, Some(end)));
                     } else {
-                        let message = "the segment that holds these entries is not there";
+                        let message = "the segment that holds these entries is missing";
                         let finding = Finding::new(Verdict::Missing, message).range(start, end - 1);
                         self.findings.push(finding.file(segment_name(start)));
                     }
@@ -106,7 +107,7 @@ impl Surveyor<'_> {
         Ok(survey)
     }
 
-    /// Segments that begin where no checkpoint is: either that checkpoint is missing, or they do not belong here.
+    /// Judges segments that begin where there is no checkpoint: the checkpoint is missing, or they do not belong here.
     fn place_strangers(&mut self, starts: &mut Vec<u64>) -> io::Result<()> {
         let strangers: Vec<u64> =
             self.segments.keys().copied().filter(|first| !starts.contains(first)).collect();
@@ -117,7 +118,7 @@ impl Surveyor<'_> {
                 self.miss_boundary(first);
             } else {
                 self.segments.remove(&first);
-                let message = "a segment that no checkpoint has closed";
+                let message = "no checkpoint belongs to this segment";
                 self.findings
                     .push(Finding::new(Verdict::Inserted, message).index(first).file(segment_name(first)));
             }
@@ -139,7 +140,8 @@ impl Surveyor<'_> {
         Ok(before + count_lines(&self.segment(before, first))? == first)
     }
 
-    /// A closed segment at the newest boundary: its own end has lost its checkpoint, and the live file follows it.
+    /// Handles a closed segment at the newest boundary: the checkpoint at its end is missing, and the live file
+    /// follows.
     fn close_last(&mut self, starts: &mut Vec<u64>) -> io::Result<()> {
         let last = starts.last().copied().expect("0 is always there");
         if self.segments.contains_key(&last) {
@@ -153,11 +155,11 @@ impl Surveyor<'_> {
     }
 
     fn miss_boundary(&mut self, size: u64) {
-        let finding = Finding::new(Verdict::Missing, "the checkpoint of the segment's end is not there");
+        let finding = Finding::new(Verdict::Missing, "the checkpoint at the segment's end is missing");
         self.findings.push(finding.index(size).file(format!("checkpoints/{size}")));
     }
 
-    /// Whether the live file holds the entries of the last segment, which a crash kept from being renamed.
+    /// Whether the live file is the last segment: a crash came before the rename.
     fn live_is_unfinished_segment(&self, start: u64, end: u64) -> io::Result<bool> {
         let Some(live) = self.live_piece(start, Some(end)) else {
             return Ok(false);

@@ -1,4 +1,4 @@
-//! What is stored past the last sealed entry.
+//! Judges what is stored past the last sealed entry.
 
 use std::io;
 
@@ -9,10 +9,10 @@ use graven_core::verdict::{Finding, Verdict};
 use super::piece::{Chunk, Piece};
 use crate::files::bounds::{GROUP_BYTES_MAX, UNSEALED_BYTES_MAX, UNSEALED_ENTRIES_MAX};
 
-/// What a crash can leave unfinished at the end of the live file: at most one group.
+/// The most bytes that a crash can leave unfinished at the end of the live file: one group.
 const TORN_BYTES_MAX: u64 = GROUP_BYTES_MAX as u64;
 
-/// How many bytes are read at a time.
+/// The bytes of each read.
 const READ_BYTES: u64 = 256 << 10;
 
 /// The unsealed end of the live file.
@@ -22,16 +22,16 @@ pub(super) struct Tail {
     first: u64,
     /// Where it begins.
     start: u64,
-    /// How many good lines there are.
+    /// The number of lines that are entries.
     entries: u64,
-    /// Where the good lines end.
+    /// Where those lines end.
     good_end: u64,
     /// Where the file ends.
     end: u64,
 }
 
 impl Tail {
-    /// Reads lines from the offset `start` on, until one is not an entry.
+    /// Reads lines from the offset `start` on, up to the first line that is not an entry.
     pub(super) fn read(live: &Piece, first: u64, start: u64) -> io::Result<Tail> {
         let mut tail = Tail { first, start, entries: 0, good_end: start, end: live.bytes };
         let mut chunk = Chunk::default();
@@ -52,12 +52,12 @@ impl Tail {
         Ok(tail)
     }
 
-    /// What it means after a clean close: nothing may follow.
+    /// Judges the tail of a closed trail: nothing may follow its last entry.
     pub(super) fn judge_closed(&self, live: &Piece) -> Option<Finding> {
         if self.start == self.end {
             return None;
         }
-        let message = "something follows the last entry, though the trail was closed after it";
+        let message = "bytes follow the last entry, though the trail was closed after it";
         let last = self.first + self.entries.saturating_sub(1);
         Some(
             Finding::new(Verdict::Inserted, message)
@@ -67,16 +67,19 @@ impl Tail {
         )
     }
 
-    /// What it means otherwise.
+    /// Judges the tail of a trail that was not closed.
     pub(super) fn judge_open(&self, live: &Piece) -> Vec<Finding> {
         let mut findings = Vec::new();
         let here = |verdict, message: String| Finding::new(verdict, message).file(&live.name);
         if self.entries > UNSEALED_ENTRIES_MAX || self.good_end - self.start > UNSEALED_BYTES_MAX {
             let message =
-                "more entries are past the checkpoint than there can be: it is older than it should be";
+                "more entries are past the checkpoint than a writer allows: the checkpoint is too old";
             findings.push(here(Verdict::RolledBack, message.to_owned()).index(self.first).offset(self.start));
         } else if self.entries > 0 {
-            let message = format!("{} past the checkpoint rest on the disk alone", count(self.entries));
+            let message = format!(
+                "{} past the checkpoint: not sealed yet, only the disk protects them",
+                count(self.entries)
+            );
             let last = self.first + self.entries - 1;
             findings.push(here(Verdict::Unsealed, message).range(self.first, last).offset(self.start));
         }
@@ -84,17 +87,18 @@ impl Tail {
         let bad_bytes = self.end - self.good_end;
         if bad_bytes > TORN_BYTES_MAX {
             let message =
-                format!("what stands here is no entry, and no crash leaves {bad_bytes} bytes of that");
+                format!("the last {bad_bytes} bytes are not entries, and are more than a crash can leave");
             findings.push(here(Verdict::Altered, message).index(bad).offset(self.good_end));
         } else if bad_bytes > 0 {
-            let message = format!("the last {bad_bytes} bytes are no entry: a crash, or a write in progress");
+            let message =
+                format!("the last {bad_bytes} bytes are not an entry: a crash, or a write in progress");
             findings.push(here(Verdict::TornTail, message).index(bad).offset(self.good_end));
         }
         findings
     }
 }
 
-/// A number of entries, in words.
+/// A number of entries with the right noun: `1 entry`, `2 entries`.
 pub(super) fn count(entries: u64) -> String {
     if entries == 1 { "1 entry".to_owned() } else { format!("{entries} entries") }
 }

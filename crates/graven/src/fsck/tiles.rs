@@ -1,4 +1,4 @@
-//! The hashes in `tiles/`, as far as they can be read.
+//! Reads the hashes in `tiles/` and compares them with computed ones.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -11,7 +11,7 @@ use crate::files::durable;
 use crate::files::layout::Layout;
 use crate::seam::disk::{Disk, File, Open};
 
-/// The files of `tiles/`, opened for the tree of some size. A file that is absent counts as empty.
+/// The files of `tiles/`, opened for a tree of a given size. An absent file counts as empty.
 #[derive(Debug)]
 pub(super) struct Tiles {
     size: u64,
@@ -31,12 +31,12 @@ impl Tiles {
         Ok(Tiles { size, files })
     }
 
-    /// How many levels that tree has.
+    /// The number of levels of that tree.
     pub(super) fn levels(&self) -> u8 {
         self.files.len() as u8
     }
 
-    /// How many hashes of a level that tree has.
+    /// The number of hashes that the tree has in a level.
     pub(super) fn hashes(&self, level: u8) -> u64 {
         level_hashes(self.size, level)
     }
@@ -53,7 +53,8 @@ impl Tiles {
         Ok(hashes.iter().map(|hash| Hash::from_bytes(*hash)).collect())
     }
 
-    /// Compares hashes of a level, from `first` on, with the stored ones; what lies past the tree is not compared.
+    /// Compares hashes of a level, from `first` on, with the stored ones. Does not compare hashes past the end of the
+    /// tree.
     pub(super) fn compare(
         &self,
         level: u8,
@@ -77,7 +78,7 @@ impl Tiles {
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Damage(BTreeMap<u8, Vec<(u64, u64)>>);
 
-/// So many separate runs are remembered a level; further ones only stretch the last.
+/// The most separate runs that are kept for each level; after that the last run grows to cover the others.
 const RUNS_MAX: usize = 10_000;
 
 impl Damage {

@@ -5,18 +5,18 @@ use super::segments::{Part, Segments};
 use super::{Reader, Record};
 use crate::error::{Error, ErrorKind};
 
-/// The entries of a range, in order. After an error it ends.
+/// The entries of a range, in order. Ends after the first error.
 #[derive(Debug)]
 pub struct Entries {
     reader: Reader,
     segments: Segments,
-    /// Which segment is being read.
+    /// The position of the segment that is being read.
     position: usize,
-    /// The file being read; `None` before the first entry of the segment at `position` is asked for.
+    /// The file being read; `None` until the first entry of the segment at `position` is asked for.
     lines: Option<Lines>,
     /// The index of the next entry.
     next: u64,
-    /// The index after the last entry that was asked for.
+    /// The index after the last entry of the range.
     end: u64,
 }
 
@@ -27,7 +27,7 @@ impl Entries {
         Ok(Entries { reader, segments, position, lines: None, next: start, end })
     }
 
-    /// Goes to the next entry and borrows it: its index and its line. `None` at the end.
+    /// Goes to the next entry and borrows its index and its line; `None` at the end.
     pub(crate) fn next_line(&mut self) -> Result<Option<(u64, &[u8])>, Error> {
         if !self.advance().inspect_err(|_| self.end = self.next)? {
             return Ok(None);
@@ -44,7 +44,7 @@ impl Entries {
         }
     }
 
-    /// Goes to the next line, and over to the next segment at the end of one.
+    /// Goes to the next line; at the end of a segment, to the next segment.
     fn advance(&mut self) -> Result<bool, Error> {
         while self.next < self.end {
             let Some(part) = self.segments.parts.get(self.position) else {
@@ -79,7 +79,7 @@ impl Iterator for Entries {
     }
 }
 
-/// Opens a segment at an index; `None` when that index is not there yet.
+/// Opens a segment at an index; `None` when there is no such entry yet.
 pub(super) fn begin(reader: &Reader, part: &Part, index: u64) -> Result<Option<Lines>, Error> {
     let Some(file) = reader.open_part(part)? else {
         return Ok(None);
@@ -92,7 +92,7 @@ pub(super) fn begin(reader: &Reader, part: &Part, index: u64) -> Result<Option<L
     Ok(Some(Lines::at(file, part.path.clone(), offset)))
 }
 
-/// Checks that a closed segment, read up to its last complete line, ends where the next begins.
+/// Checks that a closed segment, read up to its last complete line, ends where the next segment begins.
 pub(super) fn finished(part: &Part, lines: &Lines, next: u64) -> Result<(), Error> {
     let Some(end) = part.end else {
         return Ok(());
@@ -103,7 +103,7 @@ pub(super) fn finished(part: &Part, lines: &Lines, next: u64) -> Result<(), Erro
     let bytes = lines.file().bytes().map_err(|error| super::cannot("read", &part.path, error))?;
     if lines.next_offset() != bytes {
         let message = format!(
-            "{}, byte {}: more after entry {}, the last before the next segment",
+            "{}, byte {}: bytes follow entry {}, which is the last one before the next segment",
             part.path.display(),
             lines.next_offset(),
             end.saturating_sub(1)
@@ -114,7 +114,10 @@ pub(super) fn finished(part: &Part, lines: &Lines, next: u64) -> Result<(), Erro
 }
 
 fn too_few(part: &Part, end: u64) -> Error {
-    let message =
-        format!("{}: fewer lines than the entries from {} to before {end}", part.path.display(), part.first);
+    let message = format!(
+        "{}: lines are missing: it must hold the entries from {} to before {end}",
+        part.path.display(),
+        part.first
+    );
     Error::new(ErrorKind::Data, message)
 }

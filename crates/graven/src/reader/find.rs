@@ -1,7 +1,7 @@
-//! Finds an entry by its id: from the newest segment back, without reading a line as JSON.
+//! Finds an entry by its id: from the newest segment backwards, without parsing lines as JSON.
 //!
-//! A line with that id begins with bytes that are known ([`beginning_with_id`]), and it begins after a newline, which no
-//! line contains.
+//! A line with that id begins with known bytes ([`beginning_with_id`]). Every line begins after a newline, and no line
+//! contains one.
 
 use std::io;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::files::durable;
 use crate::seam::disk::File;
 
-/// How much is searched at a time.
+/// The bytes that are searched at a time.
 const CHUNK_BYTES: u64 = 1 << 20;
 
 /// The newest entry with an id.
@@ -58,7 +58,7 @@ fn last_line_beginning(file: &Arc<dyn File>, begin: &[u8]) -> io::Result<Option<
     let mut chunk = Vec::new();
     while end > 0 {
         let start = end.saturating_sub(CHUNK_BYTES);
-        // A match may begin in this chunk and reach into the one behind it.
+        // A match may begin in this chunk and end in the next one.
         read_range(file, start, (end + begin.len() as u64).min(complete), &mut chunk)?;
         if let Some(position) = finder.find_iter(&chunk).last() {
             return Ok(Some(start + position as u64 + 1));
@@ -71,7 +71,7 @@ fn last_line_beginning(file: &Arc<dyn File>, begin: &[u8]) -> io::Result<Option<
     Ok(None)
 }
 
-/// How many bytes of a file are complete lines.
+/// The length of a file up to the end of its last complete line.
 fn complete_bytes(file: &Arc<dyn File>) -> io::Result<u64> {
     let mut end = file.bytes()?;
     let mut chunk = Vec::new();

@@ -1,4 +1,4 @@
-//! Entries as they come: what `tail -f` shows, over rotations and without losing one.
+//! Follows a trail like `tail -f`: over rotations, without losing an entry.
 
 use std::io;
 
@@ -8,11 +8,11 @@ use super::segments::Part;
 use super::{Reader, Record, cannot};
 use crate::error::{Error, ErrorKind};
 
-/// How many entries, and about how many bytes of them, one [`Follow::poll`] hands out at most.
+/// The most entries, and about the most bytes of them, that one [`Follow::poll`] returns.
 const BATCH_ENTRIES_MAX: usize = 4_096;
 const BATCH_BYTES_MAX: usize = 1 << 20;
 
-/// Follows a trail from an index on. It never waits: the caller polls, and sleeps in between as it likes.
+/// Follows a trail from an index on. It never waits: the caller polls, and chooses how long to sleep in between.
 #[derive(Debug)]
 pub struct Follow {
     reader: Reader,
@@ -21,7 +21,7 @@ pub struct Follow {
     current: Option<Current>,
 }
 
-/// The segment being read. It stays open under whatever name, so a rotation takes nothing away from us.
+/// The segment being read. It stays open when a rotation renames it, so no entry is lost.
 #[derive(Debug)]
 struct Current {
     part: Part,
@@ -38,10 +38,12 @@ impl Follow {
         self.next
     }
 
-    /// The entries that have come since the last call, at most about a megabyte of them; none when nothing has.
+    /// The new entries since the last call: at most 4,096, and at most about 1 MiB. Empty when there are none.
     ///
-    /// An error of kind [`Data`](ErrorKind::Data) that says the live file became shorter may be followed by further
-    /// calls: they go on from its new end. Entries that no checkpoint covered yet were cut off by a recovery.
+    /// # Errors
+    /// `Data` when a line or a segment is damaged; `Unavailable` when a file cannot be read. `Data` also when the live
+    /// file became shorter: a recovery cut off entries that no checkpoint covered. After that error, call again: it
+    /// goes on from the new end.
     pub fn poll(&mut self) -> Result<Vec<Record>, Error> {
         let mut batch = Vec::new();
         loop {
@@ -56,7 +58,7 @@ impl Follow {
             if current.part.end.is_some() {
                 finished(&current.part, &current.lines, self.next)?;
             } else if self.is_closed_now(&mut current)? {
-                // Closed between our last read and our look: read the rest of it.
+                // The file was closed between our last read and our look: read the rest of it.
                 self.current = Some(current);
             } else {
                 self.check_not_cut(&current)?;
@@ -66,7 +68,7 @@ impl Follow {
         }
     }
 
-    /// The segment being read, or the one that holds the next entry; `None` when that is not there yet.
+    /// The segment being read, or else the one of the next entry; `None` when that entry is not there yet.
     fn open(&mut self) -> Result<Option<Current>, Error> {
         if let Some(current) = self.current.take() {
             return Ok(Some(current));
@@ -76,7 +78,7 @@ impl Follow {
         Ok(begin(&self.reader, part, self.next)?.map(|lines| Current { part: part.clone(), lines }))
     }
 
-    /// Takes complete lines until the batch is full or the file ends.
+    /// Reads complete lines until the batch is full or the file ends.
     fn read(&mut self, current: &mut Current, batch: &mut Vec<Record>) -> Result<(), Error> {
         let mut bytes = 0;
         while batch.len() < BATCH_ENTRIES_MAX && bytes < BATCH_BYTES_MAX {
@@ -86,7 +88,7 @@ impl Follow {
             match current.lines.advance() {
                 Ok(true) => {}
                 Ok(false) => break,
-                // What was read before is handed out first; the next call meets the error again.
+                // Return first what was read before; the next call meets the error again.
                 Err(_) if !batch.is_empty() => break,
                 Err(error) => return Err(error),
             }
@@ -98,7 +100,7 @@ impl Follow {
         Ok(())
     }
 
-    /// Whether the live file we read has become a closed segment; then notes where it ends.
+    /// Whether the live file that we read is a closed segment now. If so, notes where it ends.
     fn is_closed_now(&self, current: &mut Current) -> Result<bool, Error> {
         let path = self.reader.layout().segment(current.part.first);
         match self.reader.disk().metadata(&path) {
@@ -112,7 +114,7 @@ impl Follow {
         }
     }
 
-    /// A live file that ends before what was read from it was cut by a recovery.
+    /// Checks that the live file did not become shorter than what was read: then a recovery cut it.
     fn check_not_cut(&mut self, current: &Current) -> Result<(), Error> {
         let path = current.lines.path();
         let bytes = current.lines.file().bytes().map_err(|error| cannot("read", path, error))?;
@@ -121,7 +123,7 @@ impl Follow {
             return Ok(());
         }
         let message = format!(
-            "{} became shorter, from {read} bytes to {bytes}: unsealed entries were cut off, which torn/ keeps",
+            "{} became shorter, from {read} bytes to {bytes}: a recovery cut off unsealed entries and kept them in torn/",
             path.display()
         );
         self.next = self.reader.len()?;

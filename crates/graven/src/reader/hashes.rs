@@ -1,4 +1,4 @@
-//! The stored hashes of a tree: any complete subtree, from the files in `tiles/`.
+//! Reads the stored hashes of a tree: the root of any complete subtree, from the files in `tiles/`.
 
 use std::collections::HashMap;
 use std::io;
@@ -12,8 +12,8 @@ use crate::files::layout::Layout;
 use crate::files::levels::read_hashes;
 use crate::seam::disk::{Disk, File, Open};
 
-/// The hashes of the tree of a certain size, as `tiles/` has them. Nothing here says that they are right: whoever
-/// uses them recomputes a signed root from them.
+/// The hashes of a tree of a given size, as stored in `tiles/`. They are not checked here: the caller must recompute a
+/// signed root from them.
 #[derive(Debug)]
 pub(crate) struct Hashes {
     disk: Arc<dyn Disk>,
@@ -27,13 +27,13 @@ impl Hashes {
         Hashes { disk, layout, size, files: HashMap::new() }
     }
 
-    /// The root of a complete subtree, made from the hashes of the nearest stored level below it.
+    /// The root of a complete subtree, computed from the hashes of the nearest stored level.
     pub(crate) fn node(&mut self, node: Node) -> io::Result<Hash> {
         let (level, hashes) = node_hashes(node);
         Ok(Tree::from_iter(self.read(level, hashes.start, hashes.end)?).root())
     }
 
-    /// The hashes `first..end` of a stored level. What is stored past the tree is not its own and is not read.
+    /// The hashes `first..end` of a stored level. Refuses hashes past the end of the tree: they belong to a larger one.
     pub(crate) fn read(&mut self, level: u8, first: u64, end: u64) -> io::Result<Vec<Hash>> {
         if end > level_hashes(self.size, level) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "a hash past the end of the tree"));

@@ -13,18 +13,18 @@ use crate::error::{Error, ErrorKind};
 use crate::files::durable;
 use crate::seam::disk::File;
 
-/// How much is read at a time.
+/// The bytes of each further read.
 const BUFFER_BYTES: usize = 1 << 20;
-/// The first read, so that looking at one entry does not cost a megabyte.
+/// The bytes of the first read: few, so that reading one entry does not cost 1 MiB.
 const FIRST_READ_BYTES: usize = 16 << 10;
 
-/// Goes through a file line by line. What follows the last newline is never a line.
+/// Reads a file line by line. Bytes after the last newline are never a line.
 #[derive(Debug)]
 pub(super) struct Lines {
     file: Arc<dyn File>,
     path: Arc<Path>,
     buffer: Vec<u8>,
-    /// Where the buffer's first byte is in the file.
+    /// The file offset of the buffer's first byte.
     buffer_offset: u64,
     /// The current line, within the buffer.
     line: Range<usize>,
@@ -33,7 +33,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Begins at an offset, where a line begins.
+    /// Begins at an offset, which must be the beginning of a line.
     pub(super) fn at(file: Arc<dyn File>, path: Arc<Path>, offset: u64) -> Lines {
         Lines { file, path, buffer: Vec::new(), buffer_offset: offset, line: 0..0, next: 0 }
     }
@@ -46,7 +46,7 @@ impl Lines {
         &self.path
     }
 
-    /// The current line, after an [`advance`](Lines::advance) that was true.
+    /// The current line, after [`advance`](Lines::advance) returned `true`.
     pub(super) fn line(&self) -> &[u8] {
         &self.buffer[self.line.clone()]
     }
@@ -61,7 +61,8 @@ impl Lines {
         self.buffer_offset + self.next as u64
     }
 
-    /// Goes to the next line; false when there is no other complete line. May be asked again when the file has grown.
+    /// Goes to the next line; `false` when there is no further complete line. May be called again when the file has
+    /// grown.
     pub(super) fn advance(&mut self) -> Result<bool, Error> {
         let mut searched = self.next;
         loop {
@@ -79,7 +80,7 @@ impl Lines {
             }
             if begun > ENTRY_BYTES_MAX || self.fill().map_err(|error| cannot("read", &self.path, error))? == 0
             {
-                // Read again when asked again: what has no newline yet may be cut off and written anew.
+                // The next call reads these bytes again: without a newline they may be cut off and replaced.
                 self.begin_at(self.next_offset());
                 return Ok(false);
             }
@@ -87,7 +88,7 @@ impl Lines {
         }
     }
 
-    /// Moves what is begun to the front and reads on behind it; how many bytes were read.
+    /// Moves the unfinished line to the front and reads more behind it. Returns the number of bytes read.
     fn fill(&mut self) -> io::Result<usize> {
         self.buffer.drain(..self.next);
         self.buffer_offset += self.next as u64;
@@ -101,7 +102,7 @@ impl Lines {
         read
     }
 
-    /// Whether there is a newline at all behind what is in the buffer. A torn tail has none.
+    /// Whether there is any newline after the bytes in the buffer. After a torn tail there is none.
     fn ends_further_on(&self) -> Result<bool, Error> {
         let mut block = vec![0; BUFFER_BYTES];
         let mut offset = self.buffer_offset + self.buffer.len() as u64;
@@ -127,7 +128,7 @@ impl Lines {
 
     fn too_long(&self, offset: u64) -> Error {
         let message = format!(
-            "{}, byte {offset}: a line of more than {ENTRY_BYTES_MAX} bytes is no entry",
+            "{}, byte {offset}: this line is not an entry: it has more than {ENTRY_BYTES_MAX} bytes",
             self.path.display()
         );
         Error::new(ErrorKind::Data, message)

@@ -1,6 +1,6 @@
-//! Which byte a line begins at: how many newlines each block of a file holds, counted once.
+//! Finds the byte where a line begins: counts the newlines of each block of a file once.
 //!
-//! Eight bytes for each 256 KiB of log, so that an index is found by reading one block.
+//! It keeps eight bytes for each 256 KiB of log. To find an index, it reads one block.
 
 use std::io;
 
@@ -9,31 +9,31 @@ use memchr::memchr_iter;
 use crate::files::durable;
 use crate::seam::disk::File;
 
-/// How many bytes are counted, and read again to find a line.
+/// The bytes of a block.
 pub(super) const BLOCK_BYTES: u64 = 256 << 10;
 
-/// Newlines of one file, block by block; grows as it is asked.
+/// The newline counts of one file, block by block. Grows when it is asked.
 ///
-/// Each question says how many of the file's first bytes are settled: only blocks within them are remembered, for
-/// the rest may still be cut off by a recovery and written anew.
+/// Each question says how many of the file's first bytes are settled. Only blocks within them are remembered, because a
+/// recovery may still cut off and replace the rest.
 #[derive(Debug, Default)]
 pub(super) struct LineIndex {
-    /// How many newlines there are before the end of each block, from the start of the file.
+    /// For each block: the newlines from the start of the file to the end of the block.
     newlines: Vec<u64>,
 }
 
 impl LineIndex {
-    /// Forgets blocks past the end of a file that became shorter.
+    /// Forgets blocks past the end of the file, which may have become shorter.
     pub(super) fn forget_past(&mut self, bytes: u64) {
         self.newlines.truncate(to_usize(bytes / BLOCK_BYTES));
     }
 
-    /// Where line `line` (from 0) begins: after as many newlines. `None` when there are fewer.
+    /// The offset of line `line` (from 0), which begins after `line` newlines. `None` when there are fewer.
     pub(super) fn offset_of(&mut self, file: &dyn File, line: u64, settled: u64) -> io::Result<Option<u64>> {
         if line == 0 {
             return Ok(Some(0));
         }
-        // The block in which newline number `line` lies: the first that ends with as many before it.
+        // The block that holds newline number `line`: the first one at whose end the count reaches `line`.
         let mut number = self.newlines.partition_point(|&newlines| newlines < line) as u64;
         let mut newlines = self.newlines_before(number);
         let mut block = Vec::new();
@@ -51,7 +51,7 @@ impl LineIndex {
         }
     }
 
-    /// How many newlines there are before an offset, or before the end of the file when that comes first.
+    /// The newlines before an offset, or in the whole file when it ends before that.
     pub(super) fn lines_before(&mut self, file: &dyn File, offset: u64, settled: u64) -> io::Result<u64> {
         let offset = offset.min(file.bytes()?);
         let mut number = (offset / BLOCK_BYTES).min(self.newlines.len() as u64);
@@ -68,7 +68,7 @@ impl LineIndex {
         Ok(newlines)
     }
 
-    /// How many newlines there are before a block, each block before it being remembered.
+    /// The newlines before a block. All blocks before it must be remembered.
     fn newlines_before(&self, block: u64) -> u64 {
         if block == 0 { 0 } else { self.newlines[to_usize(block - 1)] }
     }
@@ -80,7 +80,7 @@ impl LineIndex {
     }
 }
 
-/// Reads a block, or as much of it as there is.
+/// Reads the first `bytes` of a block, or fewer when the file ends before.
 fn read_block(file: &dyn File, number: u64, bytes: u64, block: &mut Vec<u8>) -> io::Result<()> {
     block.resize(to_usize(bytes), 0);
     let read = durable::read_full_at(file, block, number * BLOCK_BYTES)?;

@@ -1,9 +1,9 @@
-//! A look at the segments: which files hold which entries, also while the writer rotates.
+//! Takes a look at the segments: which files hold which entries, also during a rotation.
 //!
-//! The order of looking is: list the closed segments, open the live file, list the closed segments again. When both
-//! lists agree, no segment was closed in between, so the open live file is the one that follows the last of them;
-//! when they do not, look again. From then on the open file stays the same file, whatever it is called. A live file
-//! that is not there is one that is just being made: empty.
+//! The order is: list the closed segments, open the live file, list the closed segments again. When both lists agree,
+//! no segment was closed in between, so the open live file is the one that follows the last closed segment. When they
+//! differ, look again. The open file stays the same file, also after it is renamed. An absent live file is about to be
+//! made, and counts as empty.
 
 use std::io;
 use std::path::Path;
@@ -15,13 +15,13 @@ use crate::files::bounds::GROUP_BYTES_MAX;
 use crate::files::layout::{Layout, segment_first};
 use crate::seam::disk::{Disk, File, Open};
 
-/// How often we look again before we say that the trail never stands still.
+/// The most looks before the error that segments are closed too fast.
 const LOOKS_MAX: u32 = 1_000;
 
-/// The last bytes of a live file that may still change: what one group can hold, and as much again.
+/// The last bytes of a live file that may still change: twice the size of a group.
 const UNSETTLED_BYTES: u64 = 2 * GROUP_BYTES_MAX as u64;
 
-/// The segments of a trail at one moment, in order; the last is the live one.
+/// The segments of a trail at one moment, in order. The last one is the live one.
 #[derive(Debug)]
 pub(super) struct Segments {
     pub(super) parts: Vec<Part>,
@@ -32,18 +32,18 @@ pub(super) struct Segments {
 pub(super) struct Part {
     /// The index of its first entry.
     pub(super) first: u64,
-    /// The index after its last entry; `None` for the live one, which still grows.
+    /// The index after its last entry; `None` for the live segment, which still grows.
     pub(super) end: Option<u64>,
     pub(super) path: Arc<Path>,
-    /// How long a closed segment is; 0 for the live one.
+    /// The bytes of a closed segment; 0 for the live one.
     pub(super) bytes: u64,
-    /// The live file, when it is there. Closed segments are opened when they are read.
+    /// The live file, if there is one. `None` for closed segments: they are opened when they are read.
     pub(super) file: Option<Arc<dyn File>>,
 }
 
 impl Segments {
-    /// Takes a look. `lines` counts the lines of a closed segment, for the case that no boundary checkpoint says
-    /// where the last of them ends.
+    /// Takes a look. `lines` counts the lines of the last closed segment; it is called when no boundary checkpoint says
+    /// where that segment ends.
     pub(super) fn list(
         disk: &dyn Disk,
         layout: &Layout,
@@ -70,7 +70,7 @@ impl Segments {
         self.parts.last().expect("there is always a live segment")
     }
 
-    /// The position of the part that holds an index, or would.
+    /// The position of the part that holds an index, or will hold it.
     pub(super) fn position_of(&self, index: u64) -> Result<usize, Error> {
         match self.parts.partition_point(|part| part.first <= index) {
             0 => {
@@ -86,7 +86,7 @@ impl Segments {
         }
     }
 
-    /// The part that holds an index, or would.
+    /// The part that holds an index, or will hold it.
     pub(super) fn part_of(&self, index: u64) -> Result<&Part, Error> {
         self.position_of(index).map(|position| &self.parts[position])
     }
@@ -108,7 +108,7 @@ struct Still {
     live: Option<Arc<dyn File>>,
 }
 
-/// Looks until no segment is closed meanwhile.
+/// Looks until no segment is closed during a look.
 fn stand_still(disk: &dyn Disk, layout: &Layout) -> Result<Still, Error> {
     let mut before = closed(disk, layout)?;
     for _ in 0..LOOKS_MAX {
@@ -123,12 +123,14 @@ fn stand_still(disk: &dyn Disk, layout: &Layout) -> Result<Still, Error> {
         }
         before = after;
     }
-    let message =
-        format!("{}: segments are closed faster than they can be listed", layout.segments().display());
+    let message = format!(
+        "{}: segments are closed faster than they can be listed; try again later",
+        layout.segments().display()
+    );
     Err(Error::new(ErrorKind::Unavailable, message))
 }
 
-/// The closed segments, in order, without their ends.
+/// The closed segments, in order, with no ends set.
 fn closed(disk: &dyn Disk, layout: &Layout) -> Result<Vec<Part>, Error> {
     let names = match disk.read_dir(&layout.segments()) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -139,13 +141,13 @@ fn closed(disk: &dyn Disk, layout: &Layout) -> Result<Vec<Part>, Error> {
         Part { first, end: None, path, bytes, file: None }
     };
     let parts = names.iter().filter_map(|name| Some(part(segment_first(&name.name)?, name.metadata.bytes)));
-    // Names come in order, and their digits are as many: so the segments are in order.
+    // Names come in order and have the same number of digits, so the segments are in order.
     Ok(parts.collect())
 }
 
-/// The first boundary after the first entry of a segment: where that segment ends.
+/// The first boundary after the first entry of a segment: the end of that segment.
 ///
-/// The newest boundary is not the answer: it is made before the live file is closed under it.
+/// The newest boundary can be wrong: it is written before the live file is closed.
 fn boundary_after(disk: &dyn Disk, layout: &Layout, first: u64) -> Result<Option<u64>, Error> {
     match disk.read_dir(&layout.boundaries()) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -1,7 +1,9 @@
-//! Names of secrets in a text, and what is assigned to them: `password=x`, `"token": "x"`, `--secret x`, `Cookie: x`.
+//! Finds values assigned to names of secrets in a text: `password=x`, `"token": "x"`, `--secret x`, `Cookie: x`.
 //!
-//! A text may also be code or prose that only speaks of passwords. How sure a place is decides what its value must
-//! look like: behind a flag or in an address anything is a secret, in code only what looks like one.
+//! A text may also be code or prose about passwords. So the place decides how much the value must look like a secret:
+//! after a flag or in an address any value is one, in code only a value that looks like one.
+//!
+//! Examples are in `testdata/redaction/golden.txt`.
 
 use super::names::{self, Kind, Named};
 use super::text::Scan;
@@ -9,10 +11,10 @@ use super::{mark, value};
 
 type Found = Option<(usize, usize, &'static str)>;
 
-/// How much of a name is read to each side.
+/// The bytes of a name that are read to each side.
 const NAME_SEEN: usize = 64;
 
-/// A name in its place.
+/// A name of a secret, with its place.
 struct Name<'a> {
     text: &'a str,
     start: usize,
@@ -22,16 +24,16 @@ struct Name<'a> {
 /// What stands between a name and its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Between {
-    /// `=`, `:=`, `=>`; whether there are blanks around it.
+    /// `=`, `:=`, `=>`, and whether there are blanks around it.
     Equals {
         blanks: bool,
     },
     Colon,
-    /// Nothing but blanks, or the end of a string and the beginning of the next: `--password x`, `"--password", "x"`.
+    /// Only blanks, or the end of a string and the start of the next one: `--password x`, `"--password", "x"`.
     Next,
 }
 
-/// The value of the name that has a gram here.
+/// The value of the name at this place, if it is a secret.
 pub(super) fn find(scan: &mut Scan<'_>, at: usize) -> Found {
     if at < scan.names_from {
         return None;
@@ -49,16 +51,16 @@ pub(super) fn find(scan: &mut Scan<'_>, at: usize) -> Found {
     Some((start, end, name.named.rule))
 }
 
-/// Whether a value is nothing but a mark.
+/// Whether a value is only a mark.
 fn is_marked(scan: &Scan<'_>, start: usize, end: usize) -> bool {
     mark::is_known(scan.rules, scan.text[start..end].trim())
 }
 
-/// The name around a place.
+/// Start and end of the name around a place.
 fn name_around(bytes: &[u8], at: usize) -> (usize, usize) {
     let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     let start = at - bytes[..at].iter().rev().take(NAME_SEEN).take_while(is_part).count();
-    // `API key`: the gram itself has the blank.
+    // `API key`: the blank is part of the gram.
     let from = if bytes[at + 1] == b' ' { at + 2 } else { at };
     let mut end = from + bytes[from..].iter().take(NAME_SEEN).take_while(is_part).count();
     while end > from && matches!(bytes[end - 1], b'.' | b'-') {
@@ -67,7 +69,7 @@ fn name_around(bytes: &[u8], at: usize) -> (usize, usize) {
     (start, end)
 }
 
-/// What follows a name, whether the name is in quotes, and where the value begins.
+/// What stands between name and value, whether the name is in quotes, and where the value begins.
 fn between(scan: &Scan<'_>, name: &Name<'_>, end: usize) -> Option<(Between, bool, usize)> {
     let bytes = scan.bytes();
     let mut at = end;
@@ -98,13 +100,13 @@ fn between(scan: &Scan<'_>, name: &Name<'_>, end: usize) -> Option<(Between, boo
     Some((between, quoted, at + blanks(bytes, at)))
 }
 
-/// How many blanks stand here.
+/// The number of blanks at a place.
 fn blanks(bytes: &[u8], at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
     rest.iter().take(32).take_while(|byte| matches!(byte, b' ' | b'\t')).count()
 }
 
-/// A quote with the backslashes before it: where it ends, and its first byte.
+/// The quote at a place, after any backslashes: where it ends, and the quote character.
 fn quote_at(bytes: &[u8], at: usize) -> Option<(usize, u8)> {
     let rest = bytes.get(at..)?;
     let backslashes = rest.iter().take(8).take_while(|byte| **byte == b'\\').count();
@@ -121,7 +123,7 @@ fn assigned(
     at: usize,
 ) -> Option<(usize, usize)> {
     let (text, bytes) = (scan.text, scan.bytes());
-    // A private key is found by its own rule, with all its lines.
+    // Another rule finds private keys, with all their lines.
     if bytes.get(at..)?.starts_with(b"-----BEGIN ") {
         return None;
     }
@@ -150,24 +152,24 @@ fn assigned(
 }
 
 impl Name<'_> {
-    /// Whether it is written as a flag of a command.
+    /// Whether the name is written as a flag of a command.
     fn is_flag(&self) -> bool {
         let dashes = self.text.bytes().take_while(|byte| *byte == b'-').count();
         (1..=2).contains(&dashes) && self.text.len() > dashes + 2
     }
 
-    /// Whether it stands in the query of an address, or in a form.
+    /// Whether the name stands in the query of an address, or in a form.
     fn is_in_query(&self, bytes: &[u8]) -> bool {
         self.start > 0 && matches!(bytes[self.start - 1], b'?' | b'&' | b';')
     }
 
-    /// Whether this value is a secret in a place where values of this name always are.
+    /// Whether a value is a secret in a place where every value of this name is one.
     fn takes_any(&self, value: &str) -> bool {
         let long_enough = self.named.kind != Kind::Query || value.len() >= 16;
         long_enough && !value::is_placeholder(value, self.text)
     }
 
-    /// `name=value` without blanks, in a text that may be a line of variables, or code.
+    /// Whether the value in `name=value` is a secret, in a text that may be a list of variables, or code.
     fn takes_assigned(&self, text: &str, value: &str, end: usize) -> bool {
         if self.named.kind == Kind::Query || value::is_placeholder(value, self.text) {
             return false;
@@ -195,7 +197,7 @@ impl Name<'_> {
     }
 }
 
-/// Words that follow a flag in a sentence about it.
+/// Words that follow a flag in prose about it.
 #[rustfmt::skip]
 const PROSE: &[&str] = &[
     "a", "an", "and", "are", "argument", "as", "at", "be", "but", "by", "can", "cannot", "does", "file",
@@ -204,7 +206,7 @@ const PROSE: &[&str] = &[
     "when", "which", "with", "without",
 ];
 
-/// Whether this is what a flag takes: not the next flag, and not a word about it.
+/// Whether this is the argument of a flag, and not the next flag or a word of prose.
 fn is_argument(value: &str, name: &Name<'_>) -> bool {
     let value = value.trim_end_matches(['.', ',', ':']);
     !value.is_empty()
@@ -214,7 +216,7 @@ fn is_argument(value: &str, name: &Name<'_>) -> bool {
         && !value::is_placeholder(value, name.text.trim_start_matches('-'))
 }
 
-/// A value in quotes.
+/// The secret in a value in quotes.
 fn in_quotes(
     scan: &Scan<'_>,
     name: &Name<'_>,
@@ -232,7 +234,7 @@ fn in_quotes(
         _ => 0,
     };
     let secret = match name.named.kind {
-        // In the query of an address nothing is in quotes.
+        // Values in the query of an address are never in quotes.
         Kind::Query => false,
         _ if between == Between::Next || quoted => true,
         _ if name.is_flag() => true,
@@ -244,7 +246,7 @@ fn in_quotes(
     secret.then_some((start + skipped, end))
 }
 
-/// Where a value in quotes ends: before the same quote, at the end of the line, or at the end of the text.
+/// The end of a value in quotes: before the same quote, at the end of the line, or at the end of the text.
 fn closing(bytes: &[u8], open: usize, quote: u8, escaped: bool) -> usize {
     let mut at = open;
     while let Some(byte) = bytes.get(at) {
@@ -260,11 +262,11 @@ fn closing(bytes: &[u8], open: usize, quote: u8, escaped: bool) -> usize {
     bytes.len()
 }
 
-/// Where a value without quotes ends.
+/// The end of a value without quotes.
 fn bare_end(scan: &mut Scan<'_>, start: usize) -> usize {
     let bytes = scan.bytes();
     if let Some(end) = mark::known_at(scan.rules, scan.text, start) {
-        // A mark, and whatever somebody hung on to it.
+        // A mark, and anything that was added to it.
         return end + bare_length(&bytes[end..]);
     }
     let length = bare_length(&bytes[start..]);
@@ -291,13 +293,13 @@ fn bare_length(bytes: &[u8]) -> usize {
     at
 }
 
-/// The secret in the value of a header `Authorization` without quotes: what follows the scheme.
+/// The secret in the value of an `Authorization` header without quotes: the text after the scheme.
 fn header(text: &str, at: usize) -> Option<(usize, usize)> {
     let line = &text[at..];
     let skipped = value::behind_scheme(line);
     let is_end = |byte: u8| byte < b' ' || matches!(byte, b'"' | b'\'' | b'`' | b'<' | b'>');
     let scheme = &line[..skipped];
-    // These two have several parts.
+    // The secret of these two schemes has several parts.
     let whole = scheme.len() > 6 && (scheme.starts_with("Digest") || scheme.starts_with("AWS4"));
     let end = |byte: u8| is_end(byte) || (!whole && matches!(byte, b' ' | b',' | b';'));
     let length = line[skipped..].bytes().position(end).unwrap_or(line.len() - skipped);
@@ -308,7 +310,7 @@ fn header(text: &str, at: usize) -> Option<(usize, usize)> {
     (secret && !harmless && !value.starts_with("[redacted:")).then_some((at + skipped, at + skipped + length))
 }
 
-/// The value of a header `Cookie` or `Set-Cookie`: the rest of the line, if it begins with a cookie.
+/// The value of a `Cookie` or `Set-Cookie` header: the rest of the line, if it begins with a cookie.
 fn cookies(text: &str, at: usize) -> Option<(usize, usize)> {
     let line = &text[at..];
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'$' | b'!');

@@ -1,8 +1,8 @@
-//! Card numbers: groups of digits as issuers print them, of an issuer's range, with the right check digit.
+//! Finds card numbers: digits in the usual groups, in an issuer's range, with the right check digit.
 
 use super::text::Scan;
 
-/// A range of first digits: how many, from, to; and how many digits there are in all.
+/// The ranges of issuers: number of leading digits, from, to, and the possible lengths.
 const ISSUERS: &[(u32, u64, u64, &[usize])] = &[
     (1, 4, 4, &[13, 16, 19]),
     (2, 51, 55, &[16]),
@@ -18,14 +18,14 @@ const ISSUERS: &[(u32, u64, u64, &[usize])] = &[
     (2, 62, 62, &[16, 19]),
 ];
 
-/// How the digits are grouped.
+/// The ways to group the digits.
 const GROUPINGS: &[&[usize]] =
     &[&[14], &[15], &[16], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[4, 4, 4, 4, 3], &[4, 5, 4], &[6, 13]];
 
-/// The most groups of a grouping.
+/// The most groups in a grouping.
 const GROUPS_MAX: usize = 5;
 
-/// The card number that begins in the digits around this place, or after them without a break.
+/// The first card number in the run of digits and separators around this place.
 pub(super) fn find(scan: &mut Scan<'_>, at: usize) -> Option<(usize, usize)> {
     let bytes = scan.bytes();
     let is_part = |at: usize| is_digit(bytes, at) || (is_separator(bytes, at) && is_digit(bytes, at + 1));
@@ -43,7 +43,7 @@ pub(super) fn find(scan: &mut Scan<'_>, at: usize) -> Option<(usize, usize)> {
         end += 1;
     }
     scan.work(end - start);
-    // Whatever comes of it, these digits are not looked at again but behind a number in them.
+    // These digits are not looked at again, except those behind a number that is found in them.
     scan.digits_from = end.max(at + 1);
     let mut group = start;
     while group < end {
@@ -67,7 +67,7 @@ fn is_separator(bytes: &[u8], at: usize) -> bool {
     matches!(bytes.get(at), Some(b' ' | b'-'))
 }
 
-/// Where the number ends whose first group begins here.
+/// The end of the card number whose first group begins here; `None` when there is none.
 fn number_at(bytes: &[u8], start: usize) -> Option<usize> {
     let within = start.checked_sub(1).map(|before| bytes[before]);
     if within.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'+')) {
@@ -108,7 +108,7 @@ fn ends_there(bytes: &[u8], end: usize) -> bool {
     }
 }
 
-/// Whether these digits, separators aside, are a number that an issuer may have given.
+/// Whether these digits, without separators, may be the number of a card.
 pub(super) fn is_card(text: &[u8]) -> bool {
     let digits = || text.iter().filter(|byte| byte.is_ascii_digit()).map(|byte| u64::from(byte - b'0'));
     let count = digits().count();

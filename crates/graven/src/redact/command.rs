@@ -1,25 +1,25 @@
-//! Command lines whose secret stands behind a flag of one letter: `curl -u`, `mysql -p`, `sshpass -p`, `docker login -p`.
+//! Finds secrets after a flag of one letter in a command line: `curl -u`, `mysql -p`, `sshpass -p`, `docker login -p`.
 //!
-//! Such a flag means other things to other programs, so that the program must be named before it.
+//! Other programs use the same flags for other things, so a known program must stand before the flag.
 
 use super::rules::COMMAND;
 use super::text::Scan;
 use super::value;
 
-/// How a program takes its secret.
+/// The form in which a program takes its secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// `-p secret`, `-psecret`
     Either,
-    /// `-psecret`; with a blank it is a question to be asked.
+    /// `-psecret`. With a blank, the program asks for the secret instead.
     Attached,
     /// `-u user:secret`
     UserAndSecret,
-    /// `-p secret`, but only of its command `login`.
+    /// `-p secret`, only with the subcommand `login`.
     OfLogin,
 }
 
-/// The programs, their flag, and its form.
+/// The programs, their flag, and the form of its secret.
 const PROGRAMS: &[(&[&str], u8, Form)] = &[
     (&["curl", "wget"], b'u', Form::UserAndSecret),
     (&["http", "https", "httpie", "xh"], b'a', Form::UserAndSecret),
@@ -35,10 +35,10 @@ const PROGRAMS: &[(&[&str], u8, Form)] = &[
     (&["zip", "unzip", "sqlcmd", "bcp"], b'P', Form::Either),
 ];
 
-/// How much before a flag is read for the program.
+/// The bytes before a flag in which the program must stand.
 const BEFORE_SEEN: usize = 192;
 
-/// The secret behind the flag whose gram stands here, in a text.
+/// The secret after the flag at this place in a text.
 pub(super) fn find(scan: &mut Scan<'_>, at: usize) -> Option<(usize, usize, &'static str)> {
     let bytes = scan.bytes();
     let from = at.saturating_sub(BEFORE_SEEN);
@@ -79,7 +79,7 @@ pub(super) fn find(scan: &mut Scan<'_>, at: usize) -> Option<(usize, usize, &'st
     Some((start + skipped, start + skipped + length, COMMAND))
 }
 
-/// What was seen of a command line.
+/// What is known of a command line, word by word.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Line {
     programs: Vec<usize>,
@@ -87,7 +87,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// The next word of it.
+    /// Takes the next word.
     pub(super) fn push(&mut self, word: &str) {
         let name = word.rsplit('/').next().unwrap_or(word);
         self.login |= word == "login";
@@ -95,7 +95,7 @@ impl Line {
         self.programs.extend(PROGRAMS.iter().position(known));
     }
 
-    /// How the flag of this letter takes a secret.
+    /// The form of the secret after the flag with this letter; `None` when the flag takes none.
     pub(super) fn form_of(&self, letter: u8) -> Option<Form> {
         let forms = self.programs.iter().rev().map(|place| PROGRAMS[*place]);
         let (.., form) = forms.into_iter().find(|(_, flag, _)| *flag == letter)?;
@@ -104,7 +104,7 @@ impl Line {
 }
 
 impl Form {
-    /// Where in a flag's argument the secret stands, and how long it is.
+    /// Start and length of the secret in a flag's argument; `None` when there is none.
     pub(super) fn secret(self, argument: &str) -> Option<(usize, usize)> {
         let skipped = match self {
             Form::UserAndSecret => argument.find(':')? + 1,

@@ -1,4 +1,4 @@
-//! Every string of an entry that a caller gives, on its way through the rules.
+//! Sends every string of an entry that comes from a caller through the rules.
 
 use graven_core::entry::{Agent, Category, Detail, Entry, EntryError, ID_BYTES_MAX, Source};
 
@@ -9,7 +9,7 @@ use super::rules::WHOLE;
 use crate::error::{Error, ErrorKind};
 
 impl Redactor {
-    /// Takes the secrets out of an entry. Once, before it is hashed.
+    /// Takes the secrets out of an entry. Called once, before the entry is hashed.
     #[inline]
     pub(crate) fn entry(&self, entry: &mut Entry) {
         if self.0.on {
@@ -17,13 +17,13 @@ impl Redactor {
         }
     }
 
-    /// Takes the secrets out of an entry as a trail does: for a bench that measures what it costs.
+    /// Takes the secrets out of an entry as a trail does. For benches that measure the cost.
     #[doc(hidden)]
     pub fn testing_only_entry(&self, entry: &mut Entry) {
         self.entry(entry);
     }
 
-    /// The error of an entry that cannot be recorded. It may repeat what a caller gave.
+    /// The error for an entry that cannot be recorded. It is redacted, because it may repeat text from the caller.
     #[cold]
     pub(crate) fn refusal(&self, source: EntryError) -> Error {
         const MESSAGE: &str = "this entry cannot be recorded";
@@ -35,7 +35,7 @@ impl Redactor {
     }
 }
 
-/// What an error says, without the secrets that it repeated.
+/// The text of an error, without the secrets that it repeated.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Told(String);
@@ -109,7 +109,7 @@ impl Inner {
         }
     }
 
-    /// An id may not become longer than an id may be.
+    /// Redacts an id. If the marks make it too long for an id, one mark replaces all of it.
     fn id(&self, name: &str, id: &mut String) {
         let given = if self.rules.is_clean(id) { return } else { id.clone() };
         self.field(name, id);
@@ -118,7 +118,7 @@ impl Inner {
         }
     }
 
-    /// A category has no room for a mark: one with a secret in it gets another name.
+    /// Redacts a category. It cannot hold a mark, so a category with a secret gets another name.
     fn category(&self, category: &mut Category) {
         let Category::Custom(name) = &*category else { return };
         if !self.rules.is_clean(name) && self.text(name, "category").0.is_some() {
@@ -140,7 +140,7 @@ impl Inner {
     fn suspicious_detail(&self, detail: &mut Detail) {
         let json = detail.as_str();
         let Some(changed) = Walk::over(self, json, "detail", false).text else { return };
-        // Two keys of an object can become one only if somebody knew the mark of the other.
+        // Redaction makes two keys of an object equal only if the caller knew the mark that the other key would get.
         let read = Detail::parse(&changed).or_else(|_| {
             let whole = serde_json::Value::String(self.key.mark(WHOLE, json));
             Detail::parse(&whole.to_string())

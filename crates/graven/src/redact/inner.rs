@@ -1,4 +1,4 @@
-//! What a redactor holds: its rules and its key, and one text on its way through them.
+//! What a redactor holds: its rules and its key, and how one text goes through them.
 
 use serde::Serialize;
 
@@ -6,8 +6,8 @@ use super::mark::Key;
 use super::rules::WHOLE;
 use super::text::Rules;
 
-/// How often something is taken out of a text: what stood beside a secret may have hidden the next one. Nearly always
-/// the second look finds nothing; a text that is still not clean after so many goes as a whole.
+/// The most passes that take secrets out of a text: a secret may hide the one beside it. The second pass nearly always
+/// finds nothing. A text that is still not clean after the last pass is replaced as a whole.
 const LOOKS_MAX: usize = 4;
 
 #[derive(Debug)]
@@ -18,19 +18,20 @@ pub(super) struct Inner {
     pub(super) exempt_fields: Vec<String>,
 }
 
-/// A secret that was found, and never the secret itself.
+/// A secret that was found. It never holds the secret itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
     /// The rule that found it.
     pub rule: String,
-    /// The field that it is in, its names joined by dots; empty for a text that is in none.
+    /// The path of the field, its names joined by dots; empty for a text without a field.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub field: String,
-    /// Where in the text it begins, and how many bytes it has; absent where a whole value went.
+    /// Start and length of the secret in the text, in bytes; absent when a whole value was replaced, or when an earlier
+    /// replacement moved it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<(usize, usize)>,
-    /// What stands in its place.
+    /// The mark in its place.
     pub replacement: String,
 }
 
@@ -41,7 +42,7 @@ impl Finding {
 }
 
 impl Inner {
-    /// A text without its secrets, if it had any; which they were; and the work that it took.
+    /// Redacts a text: the new text if it had secrets, the secrets, and the bytes that were looked at.
     pub(super) fn text(&self, text: &str, field: &str) -> (Option<String>, Vec<Finding>, usize) {
         if self.rules.is_clean(text) {
             return (None, Vec::new(), text.len());
@@ -67,7 +68,7 @@ impl Inner {
                 next.push_str(&current[at..hit.start]);
                 next.push_str(&mark);
                 at = hit.end;
-                // Behind a first change the places are no longer those of the text that was given.
+                // After a first change the places are no longer those of the given text.
                 let place = (look == 0).then_some((hit.start, hit.end - hit.start));
                 findings.push(Finding::new(hit.rule, field, place, &mark));
             }
@@ -81,7 +82,7 @@ impl Inner {
         !self.exempt_fields.is_empty()
     }
 
-    /// Whether a field is left alone.
+    /// Whether a field stays unchanged.
     pub(super) fn is_exempt_field(&self, path: &str) -> bool {
         self.exempt_fields.iter().any(|exempt| exempt == path)
     }

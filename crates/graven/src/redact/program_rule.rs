@@ -1,8 +1,8 @@
-//! A program's own rule: a name and a regular expression.
+//! A rule of the program: a name and a regular expression.
 
 use regex::Regex;
 
-/// A rule that a program brought.
+/// A rule that the program added.
 #[derive(Debug, Clone)]
 pub(super) struct ProgramRule {
     name: String,
@@ -22,7 +22,7 @@ impl ProgramRule {
         self.pattern.as_str()
     }
 
-    /// Every place that it matches. A match of nothing is none.
+    /// Start and end of every match. Empty matches do not count.
     pub(super) fn find(&self, text: &str) -> impl Iterator<Item = (usize, usize)> {
         self.pattern
             .find_iter(text)

@@ -1,4 +1,4 @@
-//! The redactor of one trail: the ways in which a text, JSON or an entry goes through its rules.
+//! The redactor of one trail: takes secrets out of texts, JSON and command arguments.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use crate::seam::machine::Machine;
 
 /// Takes secrets out of texts. Cheap to clone.
 ///
-/// A trail does this to every entry by itself; this is for what a program wants to say elsewhere, such as in its own
-/// log, in the same words: equal secrets have equal marks.
+/// A trail redacts every entry itself. Use this for text that a program writes elsewhere, for example in its own log.
+/// With [`Trail::redactor`](crate::Trail::redactor), equal secrets get the same marks as in the trail.
 ///
 /// ```
 /// use graven::{Redaction, Redactor};
@@ -33,7 +33,7 @@ use crate::seam::machine::Machine;
 pub struct Redactor(pub(super) Arc<Inner>);
 
 impl Redactor {
-    /// With a key of its own, which is forgotten with it.
+    /// Makes a redactor with a new random key, which is only in memory.
     ///
     /// # Errors
     /// `Unavailable` when the system has no randomness.
@@ -48,7 +48,7 @@ impl Redactor {
         Ok(Redactor::with_key(redaction, &secret))
     }
 
-    /// With a key of its own, also where the system has no secret randomness.
+    /// Makes a redactor with a new random key, also when the system has no secret randomness.
     pub(crate) fn always(clock: &dyn Clock) -> Redactor {
         Redactor::in_memory(Redaction::default(), clock).unwrap_or_else(|_| {
             let mut secret = [0; 32];
@@ -57,12 +57,12 @@ impl Redactor {
         })
     }
 
-    /// What tells this redactor's key from another: 12 hex digits, which the key cannot be found from.
+    /// The id of the key: 12 hex digits, which do not reveal the key.
     pub(crate) fn key_id(&self) -> String {
         self.0.key.id()
     }
 
-    /// The mark of a text that cannot be looked through.
+    /// The mark for a text that can only be replaced as a whole.
     pub(crate) fn whole(&self, text: &str) -> String {
         self.0.key.mark(WHOLE, text)
     }
@@ -73,7 +73,7 @@ impl Redactor {
         Redactor(Arc::new(Inner { on, rules, key: Key::new(secret), exempt_fields }))
     }
 
-    /// A text without its secrets.
+    /// Replaces the secrets of a text with marks. Borrows the text when it has none.
     pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         match self.0.on.then(|| self.0.text(text, "").0).flatten() {
             Some(changed) => Cow::Owned(changed),
@@ -81,15 +81,15 @@ impl Redactor {
         }
     }
 
-    /// JSON without its secrets, otherwise byte for byte; `None` when the text is no JSON, or none that an entry could
-    /// hold (doubled keys, more than 126 levels).
+    /// Replaces the secrets of JSON with marks; the rest stays byte for byte. `None` when the text is not JSON that an
+    /// entry can hold: invalid, with a repeated key, or with more than 126 levels.
     pub fn json<'t>(&self, json: &'t str) -> Option<Cow<'t, str>> {
         Detail::parse(json).ok()?;
         let changed = self.0.on.then(|| Walk::over(&self.0, json, "", false).text).flatten();
         Some(changed.map_or(Cow::Borrowed(json), Cow::Owned))
     }
 
-    /// The arguments of a command without their secrets: also those that only a flag before them tells.
+    /// Replaces the secrets in the arguments of a command, also those that are known only by the flag before them.
     pub fn argv(&self, argv: &[String]) -> Vec<String> {
         let json = serde_json::to_string(argv).expect("strings are always JSON");
         let changed = self.0.on.then(|| Walk::over(&self.0, &json, "", false).text).flatten();
@@ -97,18 +97,18 @@ impl Redactor {
         changed.map_or_else(|| argv.to_vec(), read)
     }
 
-    /// The secrets of a text, in order.
+    /// Lists the secrets of a text, in order.
     pub fn explain_text(&self, text: &str) -> Vec<Finding> {
         if self.0.on { self.0.text(text, "").1 } else { Vec::new() }
     }
 
-    /// The secrets of a JSON value, in no particular order; `None` as for [`json`](Redactor::json).
+    /// Lists the secrets of a JSON value, in no particular order; `None` as for [`json`](Redactor::json).
     pub fn explain_json(&self, json: &str) -> Option<Vec<Finding>> {
         Detail::parse(json).ok()?;
         Some(if self.0.on { Walk::over(&self.0, json, "", true).findings } else { Vec::new() })
     }
 
-    /// How many bytes were looked at to redact a text, or JSON if it is some, each rule's counted by itself.
+    /// The bytes that were looked at to redact a text or JSON. A byte counts once for each rule that reads it.
     #[cfg(feature = "sim")]
     #[doc(hidden)]
     pub fn testing_only_work(&self, text: &str) -> usize {

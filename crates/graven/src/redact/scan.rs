@@ -1,7 +1,7 @@
-//! One way over a text from its start to its end: where there are secrets.
+//! Scans a text once from start to end, and finds its secrets.
 //!
-//! Hostile text costs no more than a constant for each of its bytes. A rule that finds something goes on behind it; one
-//! that finds nothing has read a bounded piece, or one that no later place of the same rule reads again.
+//! Hostile text costs at most a constant for each byte. A rule that finds a secret continues behind it. A rule that
+//! finds nothing has read a bounded piece, or a piece that it does not read again from a later place.
 
 use super::card;
 use super::gram::{Looker, Suspect, lookers_at, next_suspect};
@@ -11,13 +11,13 @@ use super::tokens::{self, TOKENS};
 use super::{assign, command, mark, shapes};
 
 impl Rules {
-    /// Whether there is certainly nothing to find. Own rules are not asked.
+    /// Whether there is certainly nothing to find. `false` when the program has rules or names of its own.
     #[inline]
     pub(super) fn is_clean(&self, text: &str) -> bool {
         self.own.is_empty() && self.secret_keys.is_empty() && next_suspect(text.as_bytes(), 0, 0).is_none()
     }
 
-    /// Every secret in a text, in order, none inside another; and the work that it took.
+    /// Every secret in a text, in order, without overlaps; and the bytes that were looked at.
     pub(super) fn hits(&self, text: &str) -> (Vec<Hit<'_>>, usize) {
         let mut scan = Scan::new(self, text);
         let mut hits: Vec<Hit<'_>> = std::iter::from_fn(|| scan.next_hit()).collect();
@@ -71,7 +71,7 @@ impl Scan<'_> {
         }
     }
 
-    /// What one rule finds here, unless it is exempt.
+    /// What one rule finds here, unless the rule is exempt.
     fn look(&mut self, looker: Looker, at: usize) -> Option<Hit<'static>> {
         let (start, end, rule) = match looker {
             Looker::Token(place) => {

@@ -1,11 +1,11 @@
-//! What a program says about redaction: its own rules, its own names of secrets, and what to leave alone.
+//! The settings of redaction: the program's own rules and names of secrets, and what to leave unchanged.
 
 use super::names::Words;
 use super::program_rule::ProgramRule;
 use super::rules::{RULE_BYTES_MAX, is_built_in};
 use crate::error::{Error, ErrorKind};
 
-/// What is taken out of entries before they are hashed and written. On by default, with every built-in rule.
+/// What to take out of entries before they are hashed and written. Default: on, with every built-in rule.
 ///
 /// ```
 /// use graven::Redaction;
@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind};
 pub struct Redaction {
     pub(super) on: bool,
     pub(super) rules: Vec<ProgramRule>,
-    /// In words.
+    /// Each name as words.
     pub(super) secret_keys: Vec<Vec<String>>,
     pub(super) exempt_rules: Vec<String>,
     pub(super) exempt_fields: Vec<String>,
@@ -39,37 +39,41 @@ impl Default for Redaction {
 }
 
 impl Redaction {
-    /// Nothing is taken out. The trail says so in an entry when that is new.
+    /// Takes nothing out. The trail records an entry when this setting changes.
     pub fn off() -> Redaction {
         Redaction { on: false, ..Redaction::default() }
     }
 
-    /// A rule of the program's own: whatever matches in any string is taken out. The pattern is one of the crate
-    /// `regex`. Entries then cost as much more as the pattern takes to search; the built-in rules cost nearly nothing.
+    /// Adds a rule: takes out every match of a pattern, in any string. The pattern is one of the crate `regex`. Every
+    /// string of every entry is searched for it, which costs time; the built-in rules cost nearly nothing.
     ///
     /// # Errors
-    /// `Invalid` when the name is not 1 to 32 small letters, digits and `-`, or that of another rule; or when the
-    /// pattern is none.
+    /// `Invalid` when the name is not 1 to 32 lowercase letters, digits and `-`, when another rule has the name, or
+    /// when the pattern is not valid.
     pub fn rule(mut self, name: &str, pattern: &str) -> Result<Redaction, Error> {
         let fits = (1..=RULE_BYTES_MAX).contains(&name.len())
             && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
         if !fits {
-            let message =
-                format!("{name:?} cannot name a rule: 1 to {RULE_BYTES_MAX} of a to z, 0 to 9 and `-` can");
+            let message = format!(
+                "{name:?} is not a name for a rule: use 1 to {RULE_BYTES_MAX} of a to z, 0 to 9 and `-`"
+            );
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         if is_built_in(name) || self.rules.iter().any(|rule| rule.name() == name) {
-            return Err(Error::new(ErrorKind::Invalid, format!("there is already a rule {name:?}")));
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                format!("there is already a rule {name:?}: choose another name"),
+            ));
         }
         let rule = ProgramRule::new(name, pattern).map_err(|source| {
-            let message = format!("the pattern of the rule {name:?} cannot be used");
+            let message = format!("the pattern of the rule {name:?} is not valid");
             Error::with_source(ErrorKind::Invalid, message, source)
         })?;
         self.rules.push(rule);
         Ok(self)
     }
 
-    /// A name of the program's own: the value under it is taken out, in snake, kebab and camel case alike.
+    /// Adds a name of a secret: takes out the value under it. The name also counts in snake, kebab and camel case.
     pub fn secret_key(mut self, name: &str) -> Redaction {
         let words: Vec<String> = Words::of(name).list().into_iter().map(str::to_owned).collect();
         if !words.is_empty() {
@@ -78,21 +82,21 @@ impl Redaction {
         self
     }
 
-    /// What this rule finds is left alone. `docs/REDACTION.md` has the names.
+    /// Leaves unchanged what this rule finds. `docs/REDACTION.md` lists the names.
     pub fn exempt_rule(mut self, name: &str) -> Redaction {
         self.exempt_rules.push(name.to_owned());
         self
     }
 
-    /// This field is left alone, with everything in it: `action`, `source.ip`, `detail.page.token`. Arrays have no
-    /// part in the path.
+    /// Leaves this field unchanged, with everything in it: `action`, `source.ip`, `detail.page.token`. Arrays do not
+    /// count in the path.
     pub fn exempt_field(mut self, path: &str) -> Redaction {
         self.exempt_fields.push(path.to_owned());
         self
     }
 
-    /// What is put on record when it changes; `None` for the default of version 1. Patterns are only counted by their
-    /// hash: they may say what is to be kept secret.
+    /// The settings as JSON, for the entry that records a change; `None` for the default of version 1. It holds only
+    /// the hashes of patterns, because a pattern may reveal the secret.
     pub(crate) fn persisted(&self) -> Option<serde_json::Value> {
         let hash = |text: &str| graven_core::hash::sha256(text.as_bytes()).to_hex()[..16].to_owned();
         let rules: std::collections::BTreeMap<&str, String> =
@@ -116,7 +120,7 @@ impl Redaction {
             }),
         );
         let text = all.to_string();
-        // The entry that says so must fit a line, with what was before.
+        // The entry that records the change must fit a line, with the old and the new settings.
         let short = if text.len() <= TERMS_BYTES_MAX {
             all
         } else {
@@ -126,5 +130,5 @@ impl Redaction {
     }
 }
 
-/// What the persisted settings may take of an entry.
+/// The most bytes of the persisted settings in an entry.
 const TERMS_BYTES_MAX: usize = 16 << 10;

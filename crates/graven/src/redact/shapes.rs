@@ -1,4 +1,4 @@
-//! Secrets that are known by their shape: passwords in addresses, JWTs, private keys, what follows `Bearer`.
+//! Finds secrets by their shape: passwords in addresses, JWTs, private keys, tokens after `Bearer`.
 
 use super::rules::{AZURE_CLIENT, BASIC, BEARER, JWT, PEM, TELEGRAM, URL_PASSWORD};
 use super::text::Scan;
@@ -7,7 +7,7 @@ use super::{mark, value};
 
 type Found = Option<(usize, usize, &'static str)>;
 
-/// `scheme://user:password@host`: the password, or both when the user's name is itself a key.
+/// `scheme://user:password@host`: the password, or all before the `@` when the user's name is itself a key.
 pub(super) fn url(scan: &mut Scan<'_>, at: usize) -> Found {
     let (text, bytes) = (scan.text, scan.bytes());
     if at == 0 || !is_in(bytes[at - 1], ALNUM) {
@@ -31,7 +31,7 @@ pub(super) fn url(scan: &mut Scan<'_>, at: usize) -> Found {
     let sign = sign?;
     let user_info = &text[start..sign];
     if user_info.starts_with("[redacted:") {
-        // What is a mark stays one; with something beside it, it is no mark.
+        // A mark stays as it is; a mark with other text beside it does not.
         return (!mark::is_known(scan.rules, user_info)).then_some((start, sign, URL_PASSWORD));
     }
     let (user, password) = user_info.split_once(':').unwrap_or((user_info, ""));
@@ -43,11 +43,11 @@ pub(super) fn url(scan: &mut Scan<'_>, at: usize) -> Found {
     (!harmless).then_some((sign - password.len(), sign, URL_PASSWORD))
 }
 
-/// How much of a password with a slash in it is looked at.
+/// The most bytes that are searched on each side of a slash in a password.
 const SLASHED_SEEN: usize = 64;
 
-/// The `@` behind a `/` that stands within a password which was not escaped as it should be: there is a colon before
-/// it that no port follows.
+/// The `@` after a `/` that is part of a password and was not escaped. The sign of this case: a colon stands before the
+/// slash, and no port follows the colon.
 fn sign_behind(bytes: &[u8], start: usize, slash: usize) -> Option<usize> {
     let user = bytes[start..slash].iter().take(SLASHED_SEEN).position(|byte| *byte == b':')?;
     let before = &bytes[start + user + 1..slash];
@@ -59,7 +59,7 @@ fn sign_behind(bytes: &[u8], start: usize, slash: usize) -> Option<usize> {
     rest.into_iter().position(|byte| *byte == b'@').map(|at| slash + at)
 }
 
-/// Three parts in base64 with dots between, or five; or two, of which the second is JSON as well.
+/// A JWT: three to five parts in base64 with dots between them; or two parts, if the second is JSON too.
 pub(super) fn jwt(scan: &mut Scan<'_>, at: usize) -> Found {
     let bytes = scan.bytes();
     if at > 0 && is_in(bytes[at - 1], URL) {
@@ -88,12 +88,12 @@ pub(super) fn jwt(scan: &mut Scan<'_>, at: usize) -> Found {
     }
     scan.work(end - at);
     let whole = parts >= 3 || (parts == 2 && json);
-    // The dot of an empty last part belongs to it.
+    // The dot before an empty last part belongs to the token.
     let end = if whole && parts == 2 && bytes.get(end) == Some(&b'.') { end + 1 } else { end };
     whole.then_some((at, end, JWT))
 }
 
-/// A private key in PEM: from its first line to its last, or as far as it goes.
+/// A private key in PEM: from its first line to its last line, or to the end of a key that was cut.
 pub(super) fn pem(scan: &mut Scan<'_>, at: usize) -> Found {
     const BEGIN: &[u8] = b"-----BEGIN ";
     const END: &[u8] = b"-----END ";
@@ -125,13 +125,13 @@ pub(super) fn pem(scan: &mut Scan<'_>, at: usize) -> Found {
         let last = last.windows(5).take(64).position(|five| five == b"-----").map_or(0, |dashes| dashes + 5);
         end += END.len() + last;
     } else {
-        // A key that was cut: the white space behind it is not its own.
+        // The key was cut: the white space behind it does not belong to it.
         end -= bytes[body..end].iter().rev().take_while(|byte| byte.is_ascii_whitespace()).count();
     }
     Some((start, end, PEM))
 }
 
-/// Fewer letters and digits than this are no key but a form to be filled in.
+/// The fewest letters and digits of a key; with fewer it is an example without a key.
 const KEY_MIN: usize = 16;
 
 /// `Bearer <token>` and `Basic <base64>`.
@@ -156,12 +156,12 @@ pub(super) fn scheme(scan: &mut Scan<'_>, at: usize) -> Found {
         BEARER => value::is_bearer(secret),
         _ => is_user_and_password(secret),
     };
-    // A full stop ends the sentence.
+    // A full stop at the end belongs to the sentence.
     let stop = secret.len() - secret.trim_end_matches('.').len();
     (blanks > 0 && right).then_some((token, token + length - stop, rule))
 }
 
-/// Whether this is the base64 of `user:password`.
+/// Whether this is base64 of a text such as `user:password`.
 fn is_user_and_password(text: &str) -> bool {
     let text = text.trim_end_matches(['.', '=']);
     if text.len() < 6 || text.len() % 4 == 1 {
@@ -188,7 +188,7 @@ fn is_user_and_password(text: &str) -> bool {
     colon && printable
 }
 
-/// The secret of an application in Entra ID: three characters, `7Q~` or `8Q~`, and at least thirty-one more.
+/// The secret of an application in Entra ID: three characters, `7Q~` or `8Q~`, and at least 31 more.
 pub(super) fn azure_client(scan: &mut Scan<'_>, at: usize) -> Found {
     let bytes = scan.bytes();
     let start = at.checked_sub(3)?;
@@ -198,7 +198,7 @@ pub(super) fn azure_client(scan: &mut Scan<'_>, at: usize) -> Found {
     (bytes[start..at].iter().all(is_part) && length >= 31).then_some((start, at + 3 + length, AZURE_CLIENT))
 }
 
-/// The token of a bot: its number, a colon, and thirty-five characters.
+/// The token of a Telegram bot: its number, a colon, and at least 33 characters, which begin with `AA`.
 pub(super) fn telegram(scan: &mut Scan<'_>, at: usize) -> Found {
     let bytes = scan.bytes();
     let number = bytes[..at].iter().rev().take(12).take_while(|byte| byte.is_ascii_digit()).count();

@@ -1,19 +1,19 @@
-//! A text on its way through the rules, and what the rules are.
+//! A scan of a text, and the rules that it goes through.
 
 use super::program_rule::ProgramRule;
 
-/// What is looked for.
+/// What to look for.
 #[derive(Debug, Default)]
 pub(super) struct Rules {
-    /// Rules whose hits are left alone, by name.
+    /// The names of the rules whose hits are ignored.
     pub(super) exempt: Vec<String>,
     /// The program's own rules.
     pub(super) own: Vec<ProgramRule>,
-    /// The program's own names of secrets, in words.
+    /// The program's own names of secrets, each as words.
     pub(super) secret_keys: Vec<Vec<String>>,
 }
 
-/// A secret: its place in the text, and the rule that knows it.
+/// A secret: its place in the text, and the rule that found it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Hit<'r> {
     pub(super) start: usize,
@@ -21,18 +21,20 @@ pub(super) struct Hit<'r> {
     pub(super) rule: &'r str,
 }
 
-/// A text on its way through the rules.
+/// The state of a scan of a text.
 #[derive(Debug)]
 pub(super) struct Scan<'a> {
     pub(super) rules: &'a Rules,
     pub(super) text: &'a str,
-    /// Where to go on, and where the last hit ended.
+    /// Where to continue.
     pub(super) at: usize,
+    /// Where the last hit ended.
     pub(super) ended: usize,
-    /// Up to here digits are known to be no card number, and names to be none of a secret.
+    /// Digits before this place are known to be no card number.
     pub(super) digits_from: usize,
+    /// Names before this place were looked at already.
     pub(super) names_from: usize,
-    /// How many bytes were looked at, those that several rules read counted for each.
+    /// The bytes that were looked at. A byte counts once for each rule that reads it.
     pub(super) work: usize,
 }
 
@@ -51,7 +53,7 @@ impl<'a> Scan<'a> {
         self.text.as_bytes()
     }
 
-    /// Counts bytes that a rule has looked at.
+    /// Counts bytes that a rule looked at.
     pub(super) fn work(&mut self, bytes: usize) {
         self.work += bytes;
     }

@@ -1,8 +1,8 @@
-//! Tokens that are known by how they begin: one row each, by the formats that their makers publish.
+//! Finds tokens by their prefix: one row for each format that a vendor publishes.
 
 use super::text::Scan;
 
-/// Which bytes follow a prefix: bits of [`CLASSES`].
+/// The bytes that may follow a prefix: bits of [`CLASSES`].
 type Alphabet = u8;
 
 const DIGIT: Alphabet = 1;
@@ -17,11 +17,11 @@ const EQUALS: Alphabet = 128;
 
 /// A to Z, a to z, 0 to 9.
 pub(super) const ALNUM: Alphabet = DIGIT | LOWER | UPPER;
-/// Base64 as it stands in URLs.
+/// The URL-safe alphabet of base64.
 pub(super) const URL: Alphabet = ALNUM | UNDERSCORE | DASH;
 /// Base64.
 pub(super) const B64: Alphabet = ALNUM | PLUS | EQUALS;
-/// What a token of HTTP may hold (RFC 6750, `b64token`).
+/// The bytes of a token in HTTP (RFC 6750, `b64token`), without `~`.
 pub(super) const HTTP: Alphabet = URL | B64 | DOT;
 const WORD: Alphabet = ALNUM | UNDERSCORE;
 const KEBAB: Alphabet = ALNUM | DASH;
@@ -55,7 +55,7 @@ pub(super) fn is_in(byte: u8, alphabet: Alphabet) -> bool {
     CLASSES[usize::from(byte)] & alphabet != 0
 }
 
-/// How many bytes from here on are in an alphabet.
+/// The number of leading bytes in an alphabet.
 pub(super) fn run(bytes: &[u8], alphabet: Alphabet) -> usize {
     bytes.iter().take_while(|byte| is_in(**byte, alphabet)).count()
 }
@@ -65,25 +65,26 @@ pub(super) fn run(bytes: &[u8], alphabet: Alphabet) -> usize {
 pub(super) struct Token {
     pub(super) rule: &'static str,
     pub(super) prefix: &'static str,
-    /// Where in the prefix its gram stands.
+    /// The position of the gram in the prefix.
     pub(super) gram: usize,
-    /// What follows, and how much of it at least.
+    /// The bytes after the prefix.
     body: Alphabet,
+    /// The fewest bytes after the prefix; with [`Exact`] their number.
     min: usize,
     how: How,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum How {
-    /// Wherever the prefix stands.
+    /// The prefix may stand anywhere.
     Anywhere,
-    /// Not within a word: the prefix is short.
+    /// The prefix must not stand within a word, because it is short.
     Bounded,
-    /// Not within a word, and exactly so long.
+    /// Not within a word, and exactly `min` bytes after the prefix.
     Exact,
     /// Not within a word, and with digits as well as letters.
     Mixed,
-    /// The prefix is no secret and stays.
+    /// The prefix may stand anywhere; it is not secret and stays.
     Behind,
 }
 
@@ -220,11 +221,11 @@ pub(super) const TOKENS: &[Token] = &[
     token("note-signing-key", "PRIVATE+KEY+", 5, HTTP, 40, Anywhere),
 ];
 
-/// How much of a body is looked at to see whether it has digits and letters. One that is longer is a token anyway,
-/// so that a rule that does not apply has read little.
+/// A body of more bytes than this needs no digits and letters to be a token. So a rule that does not apply has read
+/// little.
 const MIXED_SEEN: usize = 64;
 
-/// The token whose gram stands here.
+/// Start and end of the token whose gram is at this place; for [`Behind`], without the prefix.
 pub(super) fn find(scan: &mut Scan<'_>, at: usize, token: &Token) -> Option<(usize, usize)> {
     let bytes = scan.bytes();
     let start = at.checked_sub(token.gram)?;
@@ -247,7 +248,7 @@ pub(super) fn find(scan: &mut Scan<'_>, at: usize, token: &Token) -> Option<(usi
     right.then_some((if token.how == Behind { body } else { start }, end))
 }
 
-/// Whether there are digits as well as letters, or it is so long that it need not be asked.
+/// Whether a body has digits and letters, or is longer than [`MIXED_SEEN`].
 fn is_mixed(body: &[u8]) -> bool {
     body.len() > MIXED_SEEN
         || (body.iter().any(u8::is_ascii_digit) && body.iter().any(u8::is_ascii_alphabetic))

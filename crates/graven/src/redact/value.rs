@@ -1,13 +1,13 @@
-//! What a text looks like that stands where a secret may stand: like one, like a variable, like a piece of code.
+//! Judges a text where a secret may stand: does it look like a secret, like a variable, or like code?
 
 use super::names::Words;
 
-/// Whether there are digits as well as letters, and at least so many bytes in all.
+/// Whether a text has at least `min` bytes, with digits and letters among them.
 pub(super) fn is_mixed(text: &str, min: usize) -> bool {
     text.len() >= min && has_digit(text) && has_letter(text)
 }
 
-/// Whether this may be what follows `Bearer`: not a word of a sentence.
+/// Whether this may be a token after `Bearer`, and not the next word of a sentence.
 pub(super) fn is_bearer(text: &str) -> bool {
     let cased = |text: &str| {
         text.bytes().skip(1).any(|byte| byte.is_ascii_uppercase())
@@ -16,7 +16,7 @@ pub(super) fn is_bearer(text: &str) -> bool {
     (is_mixed(text, 8) || (text.len() >= 16 && cased(text)) || text.len() > SEEN) && !is_path_of_names(text)
 }
 
-/// Whether this stands for a value that is elsewhere: `$NAME`, `${…}`, `<…>`, `{…}`, `%s`, `***`.
+/// Whether this is a placeholder for a value that is elsewhere: `$NAME`, `${…}`, `<…>`, `{…}`, `%s`, `***`.
 pub(super) fn is_variable(text: &str) -> bool {
     let bytes = text.as_bytes();
     let Some((first, rest)) = bytes.split_first() else {
@@ -40,7 +40,7 @@ pub(super) fn is_variable(text: &str) -> bool {
         || bytes.starts_with(b"<%")
 }
 
-/// Words that stand for a value, or say that there is none.
+/// Words that describe a value, or say that there is none.
 #[rustfmt::skip]
 const NO_VALUES: &[&str] = &[
     "null", "none", "nil", "undefined", "true", "false", "yes", "no", "on", "off", "required", "optional",
@@ -51,7 +51,7 @@ const NO_VALUES: &[&str] = &[
     "or", "is", "not",
 ];
 
-/// Whether nobody's secret is this: nothing, a variable, or a word for a value.
+/// Whether this is certainly no secret: empty, a variable, its own name, or one of [`NO_VALUES`].
 pub(super) fn is_placeholder(text: &str, name: &str) -> bool {
     let text = text.trim();
     is_variable(text)
@@ -59,7 +59,7 @@ pub(super) fn is_placeholder(text: &str, name: &str) -> bool {
         || NO_VALUES.iter().any(|word| word.eq_ignore_ascii_case(text))
 }
 
-/// Whether a password may look like this: a digit or another sign among its letters.
+/// Whether a password may look like this: letters with a digit or a special character, at least 6 bytes, not code.
 pub(super) fn is_strong(text: &str) -> bool {
     let sign = |byte: u8| matches!(byte, b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'*' | b'+' | b'?' | b'~');
     text.len() > SEEN
@@ -69,13 +69,13 @@ pub(super) fn is_strong(text: &str) -> bool {
             && !is_code(text))
 }
 
-/// Whether something that a machine made may look like this: long, and mixed.
+/// Whether a generated secret may look like this: letters with digits, at least 12 bytes, not code, not a name.
 pub(super) fn is_long(text: &str) -> bool {
     text.len() > SEEN || (is_mixed(text, 12) && !is_code(text) && !is_name(text))
 }
 
-/// Whether this is a name as programs have them, `X509RequestOptions` or `_bindgen_ty_7`: its words are words, and
-/// not single letters as chance would have them.
+/// Whether this is an identifier in a program, such as `X509RequestOptions` or `_bindgen_ty_7`: its words are long
+/// enough to be words, and not the single letters of a random text.
 fn is_name(text: &str) -> bool {
     let words = Words::of(text);
     let words = words.list();
@@ -94,10 +94,10 @@ fn is_name(text: &str) -> bool {
         })
 }
 
-/// A text that is longer than this is no name and no piece of code.
+/// A text of more bytes than this counts as a secret: it is not looked at as a name or as code.
 pub(super) const SEEN: usize = 256;
 
-/// Whether a piece of a program looks like this: a call, a path, a type, a reference.
+/// Whether this looks like code: a call, a path, a type, a reference.
 pub(super) fn is_code(text: &str) -> bool {
     let first = text.as_bytes().first().copied().unwrap_or(b'(');
     matches!(first, b'(' | b'[' | b'&' | b'*' | b'!' | b'|' | b'.' | b'/' | b'\\')
@@ -109,7 +109,8 @@ pub(super) fn is_code(text: &str) -> bool {
         || text.strip_suffix(['?', '!']).is_some_and(is_path_of_names)
 }
 
-/// `self.config.token`: names with dots between. One with digits has an underscore.
+/// Whether this is names with dots between them, such as `self.config.token`. A name with digits must have an
+/// underscore.
 fn is_path_of_names(text: &str) -> bool {
     let name = |part: &str| {
         part.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
@@ -119,7 +120,7 @@ fn is_path_of_names(text: &str) -> bool {
     text.contains('.') && text.split('.').all(name)
 }
 
-/// A constant's name.
+/// Whether this is the name of a constant.
 pub(super) fn is_constant(text: &str) -> bool {
     text.len() > 1 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
 }
@@ -132,14 +133,14 @@ fn has_letter(text: &str) -> bool {
     text.bytes().any(|byte| byte.is_ascii_alphabetic())
 }
 
-/// Ways to prove who one is that may stand before a secret in a header.
+/// Authentication schemes: in a header they stand before the secret.
 #[rustfmt::skip]
 const SCHEMES: &[&str] = &[
     "bearer", "basic", "token", "digest", "negotiate", "ntlm", "apikey", "dpop", "hmac", "aws4-hmac-sha256",
     "key",
 ];
 
-/// Where the secret begins in the value of a header `Authorization`: behind the scheme, if one is named.
+/// The start of the secret in the value of an `Authorization` header: after the scheme, if there is one.
 pub(super) fn behind_scheme(value: &str) -> usize {
     let Some(blank) = value.bytes().take(20).position(|byte| byte == b' ') else {
         return 0;

@@ -1,6 +1,7 @@
 //! What looks like a secret gets nowhere, and what does not stays as it is.
 
 mod cost;
+mod golden;
 mod keys;
 mod ordinary;
 mod planted;

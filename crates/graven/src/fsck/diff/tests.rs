@@ -1,4 +1,4 @@
-//! Edits that are known, and what the comparison makes of them.
+//! Makes known edits, and checks what the comparison reports.
 
 use graven_core::hash::leaf_hash;
 
@@ -37,7 +37,7 @@ fn edits(stored: &[u32], recorded: &[u32]) -> Vec<(Kind, u64, u64)> {
     compare(stored, &recorded, false).0.edits
 }
 
-/// Every single edit, at every place of sequences of these lengths.
+/// Runs a test at every place of sequences of several lengths.
 fn everywhere(test: impl Fn(Vec<u32>, usize)) {
     for count in [1, 2, 3, 5, 40, 200] {
         for place in 0..count {
