@@ -30,10 +30,6 @@ const WITH_STD: &[&str] = &["error", "park", "ring"];
 const EVERYWHERE: &[(&str, &str, &str)] = &[
     // So that the second entry already meets the bound.
     ("bounds", "UNSEALED_ENTRIES_MAX: u64 = 262_144", "UNSEALED_ENTRIES_MAX: u64 = 1"),
-    // What the publisher's loop in the model calls.
-    ("seal", "    pub(super) fn wait_for_work(", "    pub(crate) fn wait_for_work("),
-    ("seal", "    pub(super) fn take(", "    pub(crate) fn take("),
-    ("seal", "    pub(super) fn set_sealed(", "    pub(crate) fn set_sealed("),
 ];
 
 /// Bugs: (name, file, from, to). Each could have been made, and ordinary tests would hardly find it.

@@ -69,7 +69,7 @@ impl Completion {
     }
 
     /// Registers a task that has not asked before. Returns the place of its waker.
-    pub(crate) fn register(&self, waker: Waker) -> Slot {
+    pub(super) fn register(&self, waker: Waker) -> Slot {
         self.waiting().add(waker)
     }
 
@@ -100,7 +100,7 @@ impl Completion {
     }
 
     /// Wakes everybody, with or without an outcome: those whose deadline has passed say so, the others ask again.
-    pub(crate) fn wake_all(&self) {
+    pub(super) fn wake_all(&self) {
         let all = {
             let mut waiting = self.waiting();
             waiting.round += 1;

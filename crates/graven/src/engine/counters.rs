@@ -55,12 +55,12 @@ impl Lost {
     }
 
     /// Counts dropped entries of one category.
-    pub(crate) fn add_many(&self, category: &str, count: u64) {
+    pub(super) fn add_many(&self, category: &str, count: u64) {
         self.counts().lose(category, count);
     }
 
     /// Remembers entries whose write failed: index, category, and how many each stands for.
-    pub(crate) fn doubt(&self, entries: impl Iterator<Item = (u64, String, u64)>) {
+    pub(super) fn doubt(&self, entries: impl Iterator<Item = (u64, String, u64)>) {
         self.counts().in_doubt.extend(entries);
     }
 
@@ -82,7 +82,7 @@ impl Lost {
     /// Announces the losses, unless there are none or earlier ones are still on their way. `write` queues an entry and
     /// returns its index. It is called under the lock: otherwise the entry could be durable before its index is known,
     /// and the losses would be recorded twice.
-    pub(crate) fn announce<E>(&self, write: impl FnOnce(&Losses) -> Result<u64, E>) {
+    pub(super) fn announce<E>(&self, write: impl FnOnce(&Losses) -> Result<u64, E>) {
         let mut counts = self.counts();
         if counts.pending.is_empty() || !counts.announced.is_empty() {
             return;
@@ -94,7 +94,7 @@ impl Lost {
     }
 
     /// Notes that every entry before `size` is durable, and with them the announced losses if they are among them.
-    pub(crate) fn durable_before(&self, size: u64) {
+    pub(super) fn durable_before(&self, size: u64) {
         let mut counts = self.counts();
         if counts.announced_at.is_some_and(|index| index < size) {
             counts.announced.clear();

@@ -72,7 +72,7 @@ impl Engine {
     }
 
     /// Queues the counts whose window has ended. Returns whether any are left.
-    pub(crate) fn write_due_repeats(&self) -> bool {
+    pub(super) fn write_due_repeats(&self) -> bool {
         let Some(gate) = &self.flood else {
             return false;
         };
@@ -92,7 +92,7 @@ impl Engine {
     }
 
     /// Queues every count, with or without room, and counts no more: the trail is closing.
-    pub(crate) fn end_flood(&self) {
+    pub(super) fn end_flood(&self) {
         if let Some(gate) = &self.flood {
             let mut state = gate.state();
             state.ended = true;

@@ -14,7 +14,7 @@ use crate::seam::clock::milliseconds;
 impl Engine {
     /// Queues a heartbeat if one is due. Not while entries wait for storage: once written, they show that the trail
     /// lives, and until then a heartbeat would hide that storage hangs.
-    pub(crate) fn beat_if_due(&self) {
+    pub(super) fn beat_if_due(&self) {
         let clock = &*self.machine.clock;
         if let Some(every) = self.pulse.due(clock)
             && self.queue.unanswered().is_empty()

@@ -78,7 +78,7 @@ impl Publisher {
     }
 
     /// Writes `closed`: the note that says where the trail ended when it was closed.
-    pub(crate) fn write_closed(&mut self) -> Result<(), Error> {
+    pub(super) fn write_closed(&mut self) -> Result<(), Error> {
         self.publish()?;
         let text = closed_text(&self.engine.meta.origin, self.levels.size(), &self.levels.root());
         let note = Note::sign(text, &self.key).to_string();
@@ -90,7 +90,7 @@ impl Publisher {
 
 impl Engine {
     /// The publisher's thread.
-    pub(crate) fn run_publisher(&self, publisher: &Mutex<Publisher>) {
+    pub(super) fn run_publisher(&self, publisher: &Mutex<Publisher>) {
         while self.seal.wait_for_work() {
             self.publish_new(publisher);
         }

@@ -20,12 +20,12 @@ impl Pulse {
     }
 
     /// How often to look whether a heartbeat is due: often enough that it is late by a quarter at most.
-    pub(crate) fn look_every(&self) -> Option<Duration> {
+    pub(super) fn look_every(&self) -> Option<Duration> {
         self.every.map(|every| every / 4)
     }
 
     /// Notes that something was recorded.
-    pub(crate) fn beat(&self, clock: &dyn Clock) {
+    pub(super) fn beat(&self, clock: &dyn Clock) {
         if self.every.is_some() {
             self.last_ms.store(milliseconds(clock.elapsed()), Ordering::Relaxed);
         }

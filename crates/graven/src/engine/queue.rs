@@ -180,7 +180,7 @@ impl Queue {
     }
 
     /// The same for a line that stands for emitted entries.
-    pub(crate) fn push_emitted(&self, line: &mut Line<'_>) -> Result<Place, Error> {
+    pub(super) fn push_emitted(&self, line: &mut Line<'_>) -> Result<Place, Error> {
         self.push_regardless(line, true)
     }
 
@@ -240,7 +240,7 @@ impl Queue {
     }
 
     /// Gives a buffer back for later groups.
-    pub(crate) fn give_back(&self, mut buffer: Vec<u8>) {
+    pub(super) fn give_back(&self, mut buffer: Vec<u8>) {
         buffer.clear();
         let mut state = self.state();
         if state.spare.len() < 4 {
@@ -282,7 +282,7 @@ impl Queue {
     }
 
     /// The outcomes that somebody may wait for, oldest first.
-    pub(crate) fn unanswered(&self) -> Vec<Arc<Completion>> {
+    pub(super) fn unanswered(&self) -> Vec<Arc<Completion>> {
         let state = self.state();
         let open = (state.open.len() > 0).then_some(&state.open);
         let queued = state.full.iter().chain(open).map(|group| &group.completion);
@@ -290,7 +290,7 @@ impl Queue {
     }
 
     /// Wakes every task that waits for room, so that it looks at its deadline.
-    pub(crate) fn wake_waiting(&self) {
+    pub(super) fn wake_waiting(&self) {
         let waiting = std::mem::take(&mut self.state().waiting);
         waiting.into_iter().for_each(wake);
     }

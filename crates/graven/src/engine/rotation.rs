@@ -27,13 +27,13 @@ use crate::files::live::{Live, close_live, create_live};
 
 impl Writer {
     /// Closes the live file as a segment if it is large or old enough and `size` may be a boundary.
-    pub(crate) fn rotate_if_due(&mut self, size: u64) -> Result<(), Error> {
+    pub(super) fn rotate_if_due(&mut self, size: u64) -> Result<(), Error> {
         let boundary = size.is_multiple_of(TILE_WIDTH) && size > self.live.first;
         if boundary && self.due(self.live.bytes) { self.rotate(size) } else { Ok(()) }
     }
 
     /// Where the piece of a group that begins at `done` ends: at the first boundary past which the live file is due.
-    pub(crate) fn piece_end(&self, group: &Group, done: usize) -> usize {
+    pub(super) fn piece_end(&self, group: &Group, done: usize) -> usize {
         let written = if done == 0 { 0 } else { u64::from(group.ends[done - 1]) };
         let first = group.first + done as u64;
         let to_boundary = (TILE_WIDTH - first % TILE_WIDTH) as usize;

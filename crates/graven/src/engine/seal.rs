@@ -59,7 +59,7 @@ impl Seal {
     }
 
     /// Waits until this much may be written without exceeding the bound. Called by the writer before it writes.
-    pub(crate) fn wait_for_bound(&self, entries: u64, bytes: u64) -> Result<(), Error> {
+    pub(super) fn wait_for_bound(&self, entries: u64, bytes: u64) -> Result<(), Error> {
         let mut state = self.state();
         loop {
             if let Some(error) = &state.ended {

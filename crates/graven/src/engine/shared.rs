@@ -41,7 +41,7 @@ pub(crate) struct Engine {
     pub(crate) queue: Queue,
     pub(crate) seal: Seal,
     pub(crate) watchdog: Watchdog,
-    pub(crate) pulse: Pulse,
+    pub(super) pulse: Pulse,
     /// Locked before the queue, never after it.
     pub(crate) flood: Option<Floodgate>,
     pub(crate) lost: Arc<Lost>,
@@ -55,7 +55,7 @@ pub(crate) struct Engine {
 impl Engine {
     /// Ends the trail after a failed write or sync. Nothing more is written: what the disk holds is unknown until it is
     /// read again.
-    pub(crate) fn poison(&self, error: Error) {
+    pub(super) fn poison(&self, error: Error) {
         let error = self.poison.get_or_init(|| error).clone();
         self.queue.fail(&error, &self.lost);
         self.seal.end(error);

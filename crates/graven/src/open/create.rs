@@ -27,7 +27,7 @@ use crate::settings::Settings;
 
 /// A file that was in the place of the live file, and was moved aside.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub(crate) struct Adopted {
+pub(super) struct Adopted {
     /// Its new name, beside the live file.
     moved_to: String,
     sha256: String,
@@ -178,7 +178,7 @@ fn signing_key(
 }
 
 /// Reads a signing key.
-pub(crate) fn read_signing_key(disk: &dyn Disk, path: &Path) -> Result<SigningKey, Error> {
+pub(super) fn read_signing_key(disk: &dyn Disk, path: &Path) -> Result<SigningKey, Error> {
     let bytes = durable::read_file(disk, path)
         .map_err(|source| Error::cannot("read the signing key", path, source))?;
     let text = String::from_utf8_lossy(&bytes);
@@ -188,7 +188,7 @@ pub(crate) fn read_signing_key(disk: &dyn Disk, path: &Path) -> Result<SigningKe
 }
 
 /// Refuses what cannot be a live file: a device, a FIFO, a socket, a directory.
-pub(crate) fn refuse_special(disk: &dyn Disk, layout: &Layout) -> Result<(), Error> {
+pub(super) fn refuse_special(disk: &dyn Disk, layout: &Layout) -> Result<(), Error> {
     let what = match disk.metadata(layout.live()) {
         Ok(metadata) if metadata.kind == Kind::Dir => "is a directory",
         Ok(metadata) if metadata.kind == Kind::Other => "is a device, a FIFO or a socket",

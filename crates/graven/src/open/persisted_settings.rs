@@ -28,11 +28,11 @@ const REDACTION_KEY: &str = "redaction_key";
 /// Settings by name, without those that have their default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct PersistedSettings(BTreeMap<String, Value>);
+pub(super) struct PersistedSettings(BTreeMap<String, Value>);
 
 /// What has changed: the detail of `trail.settings`.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Changes {
+pub(super) struct Changes {
     changed: BTreeMap<String, Change>,
 }
 
@@ -67,7 +67,7 @@ impl PersistedSettings {
     }
 
     /// Adds the redaction key.
-    pub(crate) fn with_key_of(mut self, redactor: &Redactor) -> PersistedSettings {
+    pub(super) fn with_key_of(mut self, redactor: &Redactor) -> PersistedSettings {
         self.0.insert(REDACTION_KEY.to_owned(), redactor.key_id().into());
         self
     }
@@ -95,7 +95,7 @@ impl PersistedSettings {
     }
 
     /// What has changed since `before`; `None` if nothing has.
-    pub(crate) fn changes_since(&self, before: &PersistedSettings) -> Option<Changes> {
+    pub(super) fn changes_since(&self, before: &PersistedSettings) -> Option<Changes> {
         let names: BTreeSet<&String> = before.0.keys().chain(self.0.keys()).collect();
         let value = |settings: &PersistedSettings, name: &String| {
             settings.0.get(name).cloned().unwrap_or(Value::Null)

@@ -19,7 +19,7 @@ const LEAVES_AT_ONCE: usize = 4_096;
 
 /// Rebuilds the level files from the first `checkpoint.size` lines of these files. If these do not give the signed
 /// root, the segments were changed: this is an error of kind `Data`, and nothing is written.
-pub(crate) fn rebuild(
+pub(super) fn rebuild(
     disk: &Arc<dyn Disk>,
     layout: &Layout,
     files: &[PathBuf],

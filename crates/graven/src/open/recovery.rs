@@ -47,7 +47,7 @@ pub(crate) enum Mode {
 }
 
 /// Reads, judges and mends a trail whose lock is held.
-pub(crate) fn recover(
+pub(super) fn recover(
     machine: &Machine,
     layout: &Layout,
     settings: &Settings,

@@ -40,13 +40,13 @@ pub fn without_events<R>(call: impl FnOnce() -> R) -> R {
 }
 
 /// Whether this thread may emit events now.
-pub(crate) fn are_wanted() -> bool {
+pub(super) fn are_wanted() -> bool {
     !SILENT.try_with(Cell::get).unwrap_or(false)
 }
 
 /// The fields of the event, copied before the entry is handed over.
 #[derive(Debug)]
-pub(crate) struct Event {
+pub(super) struct Event {
     category: Category,
     action: String,
     outcome: Outcome,

@@ -114,7 +114,7 @@ impl Handle {
     }
 
     /// The error when the deadline has passed: the entry is queued, and may still be recorded.
-    pub(crate) fn check_until(&self, until: Duration) -> Result<(), Error> {
+    pub(super) fn check_until(&self, until: Duration) -> Result<(), Error> {
         if self.engine.machine.clock.elapsed() < until {
             return Ok(());
         }
@@ -123,7 +123,7 @@ impl Handle {
     }
 
     /// The error when the deadline has passed before anything was queued: nothing will be recorded.
-    pub(crate) fn check_for_room(&self, until: Duration) -> Result<(), Error> {
+    pub(super) fn check_for_room(&self, until: Duration) -> Result<(), Error> {
         if self.engine.machine.clock.elapsed() < until {
             return Ok(());
         }
@@ -133,7 +133,7 @@ impl Handle {
     }
 
     /// Until when a caller waits for storage, from now.
-    pub(crate) fn deadline_from_now(&self) -> Duration {
+    pub(super) fn deadline_from_now(&self) -> Duration {
         self.until(self.engine.settings.when_full)
     }
 
