@@ -4,6 +4,10 @@
 
 #![deny(warnings)]
 
+#[path = "it/support/patience.rs"]
+#[allow(dead_code, reason = "these tests use a part of it")]
+mod patience;
+
 use std::env;
 use std::fmt::Debug;
 use std::future::Future;
@@ -80,6 +84,7 @@ fn parse(name: &str) -> Result<AuditCategory, u16> {
 }
 
 fn block_on<F: Future>(future: F) -> F::Output {
+    patience::must_end();
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
 }
 
@@ -208,6 +213,7 @@ fn the_futures_are_send_and_lazy() {
 
 #[test]
 fn it_is_used_from_many_tasks() {
+    patience::must_end();
     let folder = tempfile::tempdir().expect("a folder");
     let state = AppState { audit: AuditLog::new(128, Some(folder.path().join("server.jsonl"))) };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
@@ -308,6 +314,7 @@ fn child(expected: &str, variables: &[&[(&str, std::ffi::OsString)]]) {
         command.env_remove(format!("GRAVEN_AUDIT_{name}")).env_remove(format!("CODETETHER_AUDIT_{name}"));
     }
     command.envs(variables.iter().copied().flatten().map(|(name, value)| (name, value)));
+    patience::must_end();
     let output = command.output().expect("it runs");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains(&format!("log: {expected}\n")), "{expected} is not what it says: {said}");

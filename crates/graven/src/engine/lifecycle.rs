@@ -15,8 +15,9 @@ impl Engine {
     /// or its absence the truth.
     pub(crate) fn beat_if_due(&self) {
         let clock = &*self.machine.clock;
-        if let Some(every) = self.pulse.due(clock)
-            && self.queue.unanswered().is_empty()
+        // In this order: once the last heartbeat is answered, the pulse has noted it.
+        if self.queue.unanswered().is_empty()
+            && let Some(every) = self.pulse.due(clock)
         {
             let line =
                 system_line(clock, system_entries::HEARTBEAT, &json!({"interval_ms": milliseconds(every)}));

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use graven::disk::sim::{Effect, FailBut, Fault, Op, SimDisk, Snapshot};
 use graven::disk::{Disk, File, Open};
 
+use crate::support::patience::must_end;
+
 /// A disk with the durable empty folder `/d`.
 fn disk_with_folder() -> SimDisk {
     let disk = SimDisk::new();
@@ -392,6 +394,7 @@ fn every_moment_is_kept_while_recording() {
 
 #[test]
 fn a_gate_holds_a_call_until_it_opens() {
+    must_end();
     let (disk, file) = disk_with_file(b"");
     file.write_at(b"x", 0).unwrap();
     let gate = disk.hold(|step| step.op == Op::SyncData);

@@ -120,11 +120,15 @@ impl Scene {
     }
 }
 
+fn syncs_live(step: &Step) -> bool {
+    step.op == Op::SyncData && step.is_named("audit.jsonl")
+}
+
 fn writes_live(step: &Step) -> bool {
     step.op == Op::Write && step.is_named("audit.jsonl")
 }
 
-/// A storage step: the call, and the how-manieth of its kind.
+/// A storage step: the call, and how many calls of its kind came before it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct StepAt {
     op: Op,
@@ -138,9 +142,15 @@ fn steps(doing: Doing) -> Vec<StepAt> {
     let before = scene.disk.calls_made();
     scene.act(doing).unwrap();
     let calls = scene.disk.calls();
+    let mut calls = &calls[before..];
+    if doing == Doing::Rotate {
+        // Then the entries are acknowledged. What the publisher does from here on is not part of it.
+        let last = calls.iter().rposition(|call| syncs_live(&call.step)).unwrap();
+        calls = &calls[..=last];
+    }
     let mut seen = BTreeMap::new();
     let mut places = Vec::new();
-    for Call { step, result } in &calls[before..] {
+    for Call { step, result } in calls {
         if !step.op.changes() || result.is_err() || !belongs(doing, &step.path) {
             continue;
         }
@@ -235,7 +245,7 @@ fn fail_at(doing: Doing, step_at: &StepAt, but: FailBut) -> Result<Option<String
     if result.is_err()
         && let Some(trail) = &scene.trail
     {
-        // A trail that does not know what its disk holds takes nothing more, whoever asks.
+        // A trail that does not know what its disk holds takes nothing more, from any caller.
         let refused = trail.record_blocking(entry(&scene.clock, 77_777));
         match refused.map_err(|error| error.kind()) {
             Err(ErrorKind::Unavailable | ErrorKind::Closed) => {}
@@ -476,7 +486,7 @@ fn nothing_is_signed_after_a_checkpoint_that_failed() {
     scene.record(1).unwrap();
     publisher.reached();
     // ... while the writer syncs entry 255, the last of its segment, and will want a checkpoint over both.
-    let writer = disk.hold(|step| step.op == Op::SyncData && step.is_named("audit.jsonl"));
+    let writer = disk.hold(syncs_live);
     let told = std::thread::scope(|threads| {
         let recording = threads.spawn(|| scene.record_batch(2));
         writer.reached();

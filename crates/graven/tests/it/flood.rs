@@ -16,11 +16,11 @@ use graven::{Category, Entry, Flood, Machine, Outcome, Phase, Settings, Trail};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::support::patience::must_end;
+use crate::support::patience::{must_end, until, until_count};
 
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// So many of a kind are written by themselves in a window.
+/// How many entries of a kind are written one by one in a window; the rest are counted.
 const RATE: u64 = 3;
 
 struct World {
@@ -160,9 +160,7 @@ fn when_nothing_more_is_done_the_count_is_written_all_the_same() {
     let trail = world.open();
     emit(&trail, 0..10);
     world.clock.advance(WINDOW);
-    while trail.len() < 4 {
-        thread::yield_now();
-    }
+    until_count("entries of the trail", 4, || trail.len());
     assert_eq!(world.told(), ["0", "1", "2", "x7"]);
 }
 
@@ -172,15 +170,11 @@ fn no_count_is_written_before_its_window_is_over() {
     let trail = world.open();
     emit(&trail, 0..10);
     world.clock.advance(WINDOW - Duration::from_nanos(1));
-    while trail.len() < 3 {
-        thread::yield_now();
-    }
+    until_count("entries of the trail", 3, || trail.len());
     // A count that is written too early would be there once this is.
     trail.record_blocking(entry("before the end")).unwrap();
     world.clock.advance(Duration::from_nanos(1));
-    while trail.len() < 5 {
-        thread::yield_now();
-    }
+    until_count("entries of the trail", 5, || trail.len());
     assert_eq!(world.told(), ["0", "1", "2", "before the end", "x7"]);
 }
 
@@ -317,9 +311,7 @@ fn what_is_emitted_while_the_trail_closes_is_written_or_lost_and_counted() {
     let trail = world.open();
     thread::scope(|scope| {
         let emitter = scope.spawn(|| emit(&trail, 0..EACH));
-        while trail.is_empty() {
-            thread::yield_now();
-        }
+        until("the first entry is durable", || !trail.is_empty());
         trail.close_blocking().unwrap();
         emitter.join().unwrap();
     });
@@ -395,7 +387,7 @@ impl Model {
     }
 }
 
-/// So many kinds are known at a time.
+/// The most kinds that are known at a time.
 const KINDS: usize = 3;
 
 fn deed() -> impl Strategy<Value = Deed> {

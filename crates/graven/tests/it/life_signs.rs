@@ -9,6 +9,8 @@ use graven::layout::Layout;
 use graven::reader::{LifeSigns, Reader};
 use graven::{Category, Entry, Machine, Outcome, Settings, Trail, WhenFull};
 
+use crate::support::patience::{must_end, until_count};
+
 const BEAT: Duration = Duration::from_millis(20);
 
 /// A trail on a clock that stands still until it is told to move.
@@ -19,6 +21,7 @@ struct World {
 
 impl World {
     fn new() -> World {
+        must_end();
         World { disk: SimDisk::new(), clock: SimClock::new(1) }
     }
 
@@ -63,11 +66,9 @@ fn record(trail: &Trail) {
     trail.record_blocking(Entry::new(Category::Api, "GET /", Outcome::Success)).unwrap();
 }
 
-/// Waits for so many entries: the clock of the trail does not move meanwhile.
+/// Waits until the trail has `entries` entries. The clock of the trail does not move meanwhile.
 fn wait_for(trail: &Trail, entries: u64) {
-    while trail.len() < entries {
-        std::thread::yield_now();
-    }
+    until_count("entries of the trail", entries, || trail.len());
 }
 
 #[test]

@@ -16,7 +16,7 @@ use graven::{Category, Entry, Error, ErrorKind, Machine, Outcome, Recording, Set
 use graven_core::verdict::Verdict;
 use serde_json::{Value, json};
 
-use crate::support::patience::must_end;
+use crate::support::patience::{must_end, until};
 use crate::support::plain::block_on;
 
 /// A trail on a disk that can fail.
@@ -99,7 +99,7 @@ impl World {
         (ids, gaps)
     }
 
-    /// Nothing that could change the disk was asked of it since it had seen so many calls.
+    /// No call after the first `calls` could have changed the disk.
     #[track_caller]
     fn assert_nothing_written_since(&self, calls: usize) {
         let since = &self.disk.calls()[calls..];
@@ -286,9 +286,7 @@ fn a_trail_that_fails_while_it_is_closing_writes_nothing_more() {
             let answer = late.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             matches!(answer, Poll::Ready(Err(error)) if error.kind() == ErrorKind::Closed)
         };
-        while !is_closed() {
-            thread::yield_now();
-        }
+        until("the trail takes nothing more", is_closed);
         world.fail(on_live(Op::SyncData), FailBut::NotDone);
         let calls = world.disk.calls_made();
         gate.open();

@@ -10,7 +10,7 @@ use std::io::{ErrorKind as IoErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use graven::audit::{AuditCategory, AuditEntry, AuditLog, AuditOutcome};
 use graven::layout::Layout;
@@ -18,16 +18,14 @@ use graven::reader::Reader;
 use graven::{Category, Entry, Error, ErrorKind, Hash, Outcome, Settings, Trail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::support::assert_intact;
+use crate::support::patience::{Deadline, must_end};
 use crate::support::plain::block_on;
+use crate::support::{another_process, assert_intact};
 
 /// Names the folder to the other process.
 const FOLDER: &str = "GRAVEN_TEST_FULL_DISK";
 /// Tells it that the folder is on a small file system of its own.
 const MOUNTED: &str = "GRAVEN_TEST_FULL_DISK_MOUNTED";
-
-/// How long to try again before the space that was freed should have been found.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What runs in the other process. Mounts what is given first, if anything.
 const MOUNT: &str = r#"mount -t tmpfs -o size=1m,mode=700 graven "$0" && exec "$@""#;
@@ -66,18 +64,14 @@ fn limited() {
 
 /// Runs the test below under a command; what it said.
 fn in_another_process(command: &mut Command, folder: &Path) -> String {
-    let command = command.arg(std::env::current_exe().unwrap());
-    let command = command.args(["--exact", "real_full_disk::there", "--nocapture"]).env(FOLDER, folder);
-    let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{said}");
-    said
+    another_process::again_under(command, "real_full_disk::there", FOLDER, folder)
 }
 
 /// Not a test by itself: what happens in the other process.
 #[test]
 fn there() {
     let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
+    must_end();
     let space = match std::env::var_os(MOUNTED) {
         Some(_) => Space::FileSystem { ballast: folder.join("ballast") },
         None => Space::Limit,
@@ -99,7 +93,7 @@ enum Space {
 }
 
 impl Space {
-    /// Leaves so many bytes for this file to grow, or a little more.
+    /// Leaves `room` bytes for this file to grow, or a little more.
     fn fill(&self, file: &Path, room: u64) {
         match self {
             Space::FileSystem { ballast } => {
@@ -259,10 +253,10 @@ fn an_audit_log(path: &Path, space: &Space) {
         }
         assert!(log.failures() > failures + 1, "those that nobody was told of are counted");
         space.free();
-        let begun = Instant::now();
+        let deadline = Deadline::new("it records again, as there is space");
         while try_next().is_err() {
-            assert!(begun.elapsed() < PATIENCE, "there is space, and it does not record");
-            // It leaves storage alone for a while after each failure.
+            deadline.check();
+            // It leaves storage alone for a while after each failure; without this, the test would only burn time.
             thread::sleep(Duration::from_millis(20));
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use graven_core::verdict::Verdict;
 use serde_json::{Value, json};
 
+use crate::patience::until;
 use crate::server::Server;
 
 /// The entries of an action, in order.
@@ -87,9 +88,8 @@ fn a_signal_lets_what_was_begun_come_to_its_end() {
     let (user, path) = (server.user.clone(), format!("{session}/tools/sleep"));
     let asking =
         std::thread::spawn(move || user.ask("POST", &path, Some(&json!({"arguments": ["1"]}))).unwrap());
-    while !server.entries().iter().any(|entry| entry["action"] == "tool:sleep") {
-        std::thread::yield_now();
-    }
+    let is_begun = || server.entries().iter().any(|entry| entry["action"] == "tool:sleep");
+    until("the tool is on record", is_begun);
     assert!(server.terminate().success());
     assert_eq!(asking.join().unwrap().status, 200);
     assert_eq!(server.pending(), []);

@@ -5,14 +5,11 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::time::{Duration, Instant};
 
 use graven_core::verdict::Verdict;
 
+use crate::patience::until;
 use crate::server::Server;
-
-/// How long it may take until the server has noticed.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 #[test]
 fn while_the_disk_is_full_nothing_is_done_and_afterwards_everything() {
@@ -31,21 +28,22 @@ fn while_the_disk_is_full_nothing_is_done_and_afterwards_everything() {
     let ballast = server.trail().with_file_name("ballast");
     fill(&ballast);
     // What is left in the last block of a file still takes a few.
-    let began = Instant::now();
-    while refused < 10 {
-        assert!(began.elapsed() < PATIENCE, "still served, with {} bytes of ballast", bytes(&ballast));
+    until("the server refuses while the disk is full", || {
         match create(&server) {
             201 => made += 1,
             503 => refused += 1,
             status => panic!("{status} on a full disk"),
         }
-    }
+        refused == 10
+    });
     std::fs::remove_file(&ballast).unwrap();
-    let began = Instant::now();
-    while create(&server) != 201 {
-        refused += 1;
-        assert!(began.elapsed() < PATIENCE, "there is space, and nothing is served");
-    }
+    until("the server serves again, as there is space", || {
+        let served = create(&server) == 201;
+        if !served {
+            refused += 1;
+        }
+        served
+    });
     made += 1;
 
     let entries = server.entries();
@@ -72,8 +70,4 @@ fn fill(path: &std::path::Path) {
     for size in [64 << 10, 1 << 10, 1] {
         while file.write_all(&vec![0; size]).is_ok() {}
     }
-}
-
-fn bytes(path: &std::path::Path) -> u64 {
-    std::fs::metadata(path).map_or(0, |metadata| metadata.len())
 }

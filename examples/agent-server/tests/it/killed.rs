@@ -7,16 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use graven_core::verdict::Verdict;
 use serde_json::json;
 
+use crate::patience::until;
 use crate::server::Server;
 
 #[test]
 fn what_was_being_done_is_named_and_what_was_answered_is_there() {
     let mut server = Server::start();
     let session = server.session();
-    // One tool that will not end by itself, and clients that keep asking.
-    let (user, path) = (server.user.clone(), format!("{session}/tools/sleep"));
-    let sleeping =
-        std::thread::spawn(move || user.ask("POST", &path, Some(&json!({"arguments": ["9"]}))).is_err());
+    // Clients that keep asking, and one tool that has only just begun.
     let answered = Arc::new(AtomicU64::new(0));
     let clients: Vec<_> = (0..4)
         .map(|_| {
@@ -29,9 +27,11 @@ fn what_was_being_done_is_named_and_what_was_answered_is_there() {
         })
         .collect();
     let sleeps = |server: &Server| server.entries().iter().any(|entry| entry["action"] == "tool:sleep");
-    while answered.load(Ordering::SeqCst) < 100 || !sleeps(&server) {
-        std::thread::yield_now();
-    }
+    until("requests are answered", || answered.load(Ordering::SeqCst) >= 100);
+    let (user, path) = (server.user.clone(), format!("{session}/tools/sleep"));
+    let sleeping =
+        std::thread::spawn(move || user.ask("POST", &path, Some(&json!({"arguments": ["9"]}))).is_err());
+    until("the tool is on record", || sleeps(&server));
     server.kill();
     clients.into_iter().for_each(|client| client.join().unwrap());
     assert!(sleeping.join().unwrap());

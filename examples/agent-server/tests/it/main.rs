@@ -8,5 +8,6 @@ mod client;
 mod every_category;
 mod full_disk;
 mod killed;
+mod patience;
 mod refusals;
 mod server;

@@ -1,6 +1,5 @@
 //! The server as a process with a trail of its own.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -13,6 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::client::{Answer, Client};
+use crate::patience::{first_line, until};
 
 pub(crate) const ADMIN: &str = "admin-token-of-the-test";
 pub(crate) const USER: &str = "user-token-of-the-test";
@@ -66,8 +66,7 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let line = first_line(child.stdout.take().unwrap());
         let address = line.trim().strip_prefix("listening on http://").unwrap().parse().unwrap();
         let client = |token: &str| Client { address, token: Some(token.to_owned()) };
         Server { _folder: folder, trail, child, admin: client(ADMIN), user: client(USER) }
@@ -82,7 +81,12 @@ impl Server {
     pub(crate) fn terminate(&mut self) -> ExitStatus {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        self.child.wait().unwrap()
+        let mut status = None;
+        until("the server ends", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
     }
 
     /// `kill -9`.

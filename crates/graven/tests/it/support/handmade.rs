@@ -66,7 +66,7 @@ impl Handmade {
         self.leaves.len() as u64
     }
 
-    /// Writes so many entries, whose lines are [`line`]s.
+    /// Writes `count` entries, whose lines are [`line`]s.
     pub(crate) fn append(&mut self, count: u64) {
         let mut bytes = Vec::new();
         for index in self.len()..self.len() + count {

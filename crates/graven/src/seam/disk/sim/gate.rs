@@ -1,6 +1,10 @@
 //! A gate: holds a call back until a test lets it go, so that a test can look at the world in between.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long a test waits for a call to reach a gate.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Holds back the calls that reach it until it is opened or dropped.
 ///
@@ -29,11 +33,16 @@ impl Gate {
     }
 
     /// Waits until a call is being held back.
+    ///
+    /// # Panics
+    ///
+    /// If none comes within two minutes.
+    #[track_caller]
     pub fn reached(&self) {
-        let mut state = self.0.state();
-        while state.waiting == 0 {
-            state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
+        let waited = self.0.changed.wait_timeout_while(self.0.state(), PATIENCE, |state| state.waiting == 0);
+        // The lock is let go first: a panic must not keep the disk from going on.
+        let timed_out = waited.unwrap_or_else(PoisonError::into_inner).1.timed_out();
+        assert!(!timed_out, "no call has come to this gate within {PATIENCE:?}");
     }
 
     /// Lets every call through, those waiting and those to come.
