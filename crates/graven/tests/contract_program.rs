@@ -108,7 +108,7 @@ fn the_words_are_snake_case() {
     for (category, name) in categories {
         assert_eq!(json_of(category), format!("{name:?}"));
         assert_eq!(serde_json::from_str::<AuditCategory>(&format!("{name:?}")).ok(), Some(category));
-        // Exhaustive: there are these nine.
+        // Exhaustive: a tenth would not compile.
         match category {
             AuditCategory::Api
             | AuditCategory::ToolExecution
@@ -134,7 +134,7 @@ fn the_words_are_snake_case() {
 }
 
 #[test]
-fn the_types_can_what_they_could() {
+fn the_types_implement_what_the_contract_asks() {
     fn word<
         T: Debug + Clone + Copy + PartialEq + Eq + Serialize + DeserializeOwned + Send + Sync + 'static,
     >() {
@@ -306,7 +306,7 @@ fn the_environment_describes_a_log() {
     child("128 None", &[&few]);
 }
 
-/// Runs this test in a process of its own, and looks at what it says.
+/// Runs this test in a process of its own, and checks what it prints.
 fn child(expected: &str, variables: &[&[(&str, std::ffi::OsString)]]) {
     let mut command = Command::new(env::current_exe().expect("this program"));
     command.args(["--exact", "the_environment_describes_a_log", "--nocapture"]).env(CHILD, "yes");

@@ -169,7 +169,7 @@ impl User {
         }
     }
 
-    /// Asks for one entry more; the answer says whether anybody can.
+    /// Records one more entry: the answer says whether the trail is closed.
     fn trail_is_closed(&mut self) -> bool {
         let entry = self.entry("after the end?");
         let answer = self.trail.record_blocking(entry).map(|receipt| vec![receipt]);
@@ -183,11 +183,11 @@ fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) {
 
 fn settings(dir: &Path) -> Settings {
     let settings = Settings::new(dir).origin("graven.local/stress").segment_bytes(300_000);
-    // However slow the machine is, nobody gives up: only a close may end the recording.
+    // A deadline that a slow machine does not reach: only the close may end the recording.
     settings.queue_bytes(0).ring_entries(100).when_full(WhenFull::Wait(PATIENCE))
 }
 
-/// Opens the trail, has it used by all, closes it meanwhile, and gives what each of them did.
+/// Opens the trail, lets all users use it, closes it meanwhile, and returns what each of them did.
 fn round(dir: &Path, runtime: &tokio::runtime::Runtime, round: u64) -> Vec<Done> {
     must_end();
     let trail = Trail::open(settings(dir)).expect("it opens");
@@ -210,7 +210,7 @@ fn records(dir: &Path) -> Vec<Record> {
     reader.entries(..).expect("it can be read").map(|record| record.expect("it can be read")).collect()
 }
 
-/// How many losses the trail speaks of.
+/// How many losses the trail's gap entries count.
 fn losses(entries: &[Entry]) -> u64 {
     let gaps = entries.iter().filter(|entry| entry.action == "trail.gap");
     let details = gaps.map(|gap| gap.detail.as_ref().expect("a gap says how many"));

@@ -160,7 +160,7 @@ fn a_panic_abandons_the_act() {
     abandoned(&trail, &id);
 }
 
-/// A listener that cannot bear any event.
+/// A listener that panics at each event.
 struct Panics;
 
 impl tracing::Subscriber for Panics {
@@ -309,7 +309,7 @@ fn an_act_that_outlives_its_trails_close_stays_pending_and_is_counted() {
     let pending = Reader::open(folder.path()).unwrap().pending(&mut |_| {}).unwrap();
     let actions: Vec<&str> = pending.iter().map(|intent| &*intent.action).collect();
     assert_eq!(actions, ["left", "finished"]);
-    // What nobody was told of is told to the trail: the abandoned result. Its caller knows of the other.
+    // The abandoned result is counted in the trail, as nobody was told of it. The other's caller knows.
     let again = open(folder.path());
     let gap = stored(&again).pop().unwrap();
     assert_eq!(gap.action, "trail.gap");

@@ -320,8 +320,8 @@ fn an_entry_that_cannot_be_recorded_is_counted_and_kept() {
     block_on(log.record(entry(7)));
     assert_eq!(actions(&block_on(log.recent(1))), ["tool:7"]);
     assert_eq!(events.of(Level::ERROR).len(), 3, "the first, the second and the fourth");
-    // Those whose callers were not told leave their count; what is counted while one gap entry is on its way is told
-    // by the next.
+    // The entries whose callers were not told are counted. Losses that are counted while a gap entry is on its way are
+    // in the next one.
     let trail = log.trail().unwrap();
     trail.flush_blocking().unwrap();
     trail.flush_blocking().unwrap();

@@ -1,4 +1,4 @@
-//! What only the simulated disk can: lose what was not synced, fail, run full, stand still, remember.
+//! What only the simulated disk can do: lose what was not synced, fail, run full, hold calls back, keep its history.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;

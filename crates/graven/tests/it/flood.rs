@@ -49,7 +49,7 @@ impl World {
         entries.filter(|entry| entry.category != Category::Trail).collect()
     }
 
-    /// Each entry as its id, or as how many it stands for.
+    /// Each entry as its id, or as the number of entries that it stands for.
     fn told(&self) -> Vec<String> {
         self.stored().iter().map(told).collect()
     }
@@ -246,7 +246,7 @@ fn without_room_a_count_waits_and_grows() {
     trail.flush_blocking().unwrap();
     let told = world.told();
     let counted: u64 = told.iter().filter_map(|told| told.strip_prefix('x')?.parse::<u64>().ok()).sum();
-    // Where the count was written is a matter of when there was room again.
+    // The place of the count depends on when there was room again.
     assert_eq!(told.iter().filter(|id| !id.starts_with('x')).count() as u64 - 2 + counted, 20, "{told:?}");
     trail.close_blocking().unwrap();
 }
@@ -261,7 +261,7 @@ fn a_count_whose_write_fails_is_lost_with_all_that_it_stands_for() {
     let fails = |step: &Step| step.op == Op::Write && step.is_named("audit.jsonl");
     world.disk.inject(Fault::when(fails).fail(IoErrorKind::Other, FailBut::NotDone));
     trail.flush_blocking().unwrap_err();
-    // Emitted to a trail that takes nothing more, and counted first.
+    // Emitted to a trail that takes nothing more: flood control counts them first.
     emit(&trail, 10..15);
     drop(trail);
     let trail = world.open();
@@ -334,7 +334,7 @@ enum Told {
     Many { kind: usize, ids: Vec<usize> },
 }
 
-/// The same, thought through slowly: windows in the order of their beginnings.
+/// A slow and plain model of flood control: windows in the order of their beginnings.
 #[derive(Default)]
 struct Model {
     windows: Vec<Window>,

@@ -124,7 +124,7 @@ impl<T: Send> Wake for Dropping<T> {
     }
 }
 
-/// Records in `trail`, and has the writer of it drop what `held` is when it acknowledges that; once `now` is done.
+/// Records in `trail` and calls `now`; the trail's writer drops `held` when it acknowledges the entry.
 fn dropped_by_the_writer<T: Send + 'static>(trail: Trail, id: &str, held: T, now: impl FnOnce()) {
     let (say, heard) = mpsc::channel();
     let waker = Waker::from(Arc::new(Dropping(Mutex::new(Some(held)), say)));
@@ -191,7 +191,7 @@ fn futures_that_are_dropped_unfinished_leave_whole_entries_and_no_lock() {
     let mut batch = Box::pin(trail.record_batch((50..60).map(|n| entry(&n.to_string())).collect()));
     let never_polled = trail.record(entry("never polled"));
     for recording in &mut queued {
-        // Durable by now, perhaps, but nobody has asked.
+        // It may be durable by now, but the first poll does not look.
         assert!(recording.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     }
     // Queued; the writer may be so fast that it has its answer at once.
@@ -338,7 +338,7 @@ fn count_what_is_left() {
     must_end();
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
-    // Once to begin with: what a process makes only once is no leak.
+    // Once before counting: what a process makes only once is no leak.
     use_in_every_way(&path("first"));
     let before = threads_and_files();
     for round in 0..10 {
@@ -363,7 +363,7 @@ fn use_in_every_way(dir: &Path) {
     let again = open();
     assert_eq!(trail.record_blocking(entry("late")).unwrap_err().kind(), ErrorKind::Closed);
     drop(trail);
-    // A second process, as it were, is refused; a third finds no trail.
+    // A second process would be refused the lock; where there is no trail, none is found.
     assert!(OsDisk.try_lock(&again.layout().lock()).unwrap().is_none());
     assert!(Trail::open(Settings::new(dir.join("nowhere")).must_exist()).is_err());
     let other = Trail::open(Settings::new(dir.with_extension("other"))).unwrap();

@@ -1,4 +1,4 @@
-//! Nobody is accused of what a writer at work, a crash, or nothing at all has done.
+//! A verification accuses nobody when a writer is at work, after a crash, or when nothing happened.
 
 #![expect(clippy::disallowed_methods, reason = "tampering does not go through the engine")]
 

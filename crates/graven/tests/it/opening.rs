@@ -38,7 +38,7 @@ fn two_threads_that_open_one_trail_share_it() {
     assert!(trails.iter().all(|trail| trail.len() == 12));
     trails[3].close_blocking().unwrap();
     assert_eq!(trails[4].record_blocking(entry(0)).unwrap_err().kind(), ErrorKind::Closed);
-    // Closed by one, it can be opened again by anybody, while the closed handles are still there.
+    // Closed through one handle, it can be opened again while the closed handles are still there.
     let again = Trail::open(Settings::new(&dir)).unwrap();
     assert_eq!(again.record_blocking(entry(12)).unwrap().index, 12);
 }

@@ -84,7 +84,7 @@ impl World {
 
     /// What the gap entries say, added up.
     fn gaps(&self) -> serde_json::Map<String, serde_json::Value> {
-        // What is counted while one gap entry is on its way is told by the next.
+        // Losses that are counted while a gap entry is on its way are in the next one.
         self.trail.flush_blocking().unwrap();
         self.trail.flush_blocking().unwrap();
         let mut sums = serde_json::Map::new();
@@ -249,7 +249,7 @@ fn a_category_that_does_not_wait_is_refused_at_once_and_counted() {
     let waiting = world.start(large("waiting"));
     let categories = ["session", "billing", "session"].map(|name| name.parse::<Category>().unwrap());
     for category in categories {
-        // No clock moves: were it to wait, it would for ever.
+        // The clock stands still: if this waited, it would wait for ever.
         let error = world.trail.record_blocking(of(category, large("dropped"))).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
         assert_eq!((error.entry_id(), error.may_be_recorded()), (Some("dropped"), false));
@@ -270,7 +270,7 @@ fn emit_never_waits_and_its_overflow_is_counted_and_written() {
     let _first = world.start(entry("first"));
     gate.reached();
     for n in 0..EACH {
-        // Here, on this thread: were one to wait, nobody would open the gate.
+        // On this thread, which opens the gate: if one waited, it would wait for ever.
         world.trail.emit(of(Category::Auth, entry(&n.to_string())));
         world.trail.emit(of(Category::Session, entry(&n.to_string())));
     }
@@ -286,8 +286,8 @@ fn emit_never_waits_and_its_overflow_is_counted_and_written() {
     assert_eq!(gaps.values().map(|count| count.as_u64().unwrap()).sum::<u64>(), dropped);
 }
 
-/// Records until the writer waits for the publisher, which hangs. `check` is given how many entries and how many
-/// bytes are unsealed, again and again, and says whether a group more would be too much.
+/// Records until the writer waits for the publisher, which hangs. `check` is called again and again with the number of
+/// unsealed entries and bytes, and says whether one more group would be too much.
 fn record_up_to_the_bound(some: impl Fn() -> Vec<Entry>, check: impl Fn(u64, u64) -> bool) {
     let world = World::with(|settings| settings.queue_bytes(8 << 20).ring_entries(10));
     let gate = world.disk.hold(writes_tiles);
@@ -353,7 +353,7 @@ fn the_writer_waits_rather_than_leave_too_many_entries_unsealed() {
 #[test]
 fn flush_checkpoint_and_close_answer_while_storage_hangs() {
     must_end();
-    // By the system's clock, as a checkpoint and a close wait by that.
+    // With the system's clock: a checkpoint and a close wait by it.
     let disk = SimDisk::new();
     let open =
         || Trail::open_on(settings(), Machine { disk: Arc::new(disk.clone()), ..Machine::os() }).unwrap();

@@ -65,7 +65,7 @@ fn it_can_be_asked_for_a_category_and_a_number() {
 }
 
 #[test]
-fn it_refuses_who_may_not_and_what_is_not() {
+fn it_refuses_callers_without_the_right_and_unknown_queries() {
     let server = Server::start();
     let status = |client: &crate::client::Client, query: &str| {
         client.ask("GET", &format!("/v1/audit{query}"), None).unwrap().status

@@ -69,7 +69,7 @@ fn a_day_in_the_life_of_an_agent_is_on_record() {
     assert_eq!(story[4]["agent"], json!({"id": "assistant", "model": "example-1"}));
     assert!(!entries.iter().any(|entry| entry.to_string().contains("to be or")), "no prompt is on record");
 
-    // A persona acts as itself, on behalf of who asked.
+    // A persona acts as itself, on behalf of the user.
     let swarm: Vec<_> = of(&entries, "swarm:work");
     assert!(swarm.iter().all(|entry| entry["on_behalf_of"] == json!(["user"])));
     let critic: Vec<_> = entries.iter().filter(|entry| entry["principal"] == "persona:critic").collect();

@@ -17,7 +17,7 @@ thread_local! {
     static RUNNING: Cell<Option<Running>> = const { Cell::new(None) };
 }
 
-/// The deadline of one wait, from its making on.
+/// The deadline of one wait, which begins when this is made.
 #[derive(Debug)]
 pub(crate) struct Deadline<'a> {
     what: &'a str,

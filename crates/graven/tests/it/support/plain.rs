@@ -15,7 +15,7 @@ impl Wake for Unpark {
     }
 }
 
-/// Runs a future to its end on this thread, which must be before the deadline.
+/// Runs a future on this thread until it is ready, or fails at the deadline.
 #[track_caller]
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
