@@ -4,6 +4,10 @@
 
 #![deny(warnings)]
 
+#[path = "it/support/patience.rs"]
+#[allow(dead_code, reason = "these tests use a part of it")]
+mod patience;
+
 use std::env;
 use std::fmt::Debug;
 use std::future::Future;
@@ -80,6 +84,7 @@ fn parse(name: &str) -> Result<AuditCategory, u16> {
 }
 
 fn block_on<F: Future>(future: F) -> F::Output {
+    patience::must_end();
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
 }
 
@@ -103,7 +108,7 @@ fn the_words_are_snake_case() {
     for (category, name) in categories {
         assert_eq!(json_of(category), format!("{name:?}"));
         assert_eq!(serde_json::from_str::<AuditCategory>(&format!("{name:?}")).ok(), Some(category));
-        // Exhaustive: there are these nine.
+        // Exhaustive: a tenth would not compile.
         match category {
             AuditCategory::Api
             | AuditCategory::ToolExecution
@@ -129,7 +134,7 @@ fn the_words_are_snake_case() {
 }
 
 #[test]
-fn the_types_can_what_they_could() {
+fn the_types_implement_what_the_contract_asks() {
     fn word<
         T: Debug + Clone + Copy + PartialEq + Eq + Serialize + DeserializeOwned + Send + Sync + 'static,
     >() {
@@ -208,6 +213,7 @@ fn the_futures_are_send_and_lazy() {
 
 #[test]
 fn it_is_used_from_many_tasks() {
+    patience::must_end();
     let folder = tempfile::tempdir().expect("a folder");
     let state = AppState { audit: AuditLog::new(128, Some(folder.path().join("server.jsonl"))) };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
@@ -300,7 +306,7 @@ fn the_environment_describes_a_log() {
     child("128 None", &[&few]);
 }
 
-/// Runs this test in a process of its own, and looks at what it says.
+/// Runs this test in a process of its own, and checks what it prints.
 fn child(expected: &str, variables: &[&[(&str, std::ffi::OsString)]]) {
     let mut command = Command::new(env::current_exe().expect("this program"));
     command.args(["--exact", "the_environment_describes_a_log", "--nocapture"]).env(CHILD, "yes");
@@ -308,6 +314,7 @@ fn child(expected: &str, variables: &[&[(&str, std::ffi::OsString)]]) {
         command.env_remove(format!("GRAVEN_AUDIT_{name}")).env_remove(format!("CODETETHER_AUDIT_{name}"));
     }
     command.envs(variables.iter().copied().flatten().map(|(name, value)| (name, value)));
+    patience::must_end();
     let output = command.output().expect("it runs");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains(&format!("log: {expected}\n")), "{expected} is not what it says: {said}");

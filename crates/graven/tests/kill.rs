@@ -2,6 +2,10 @@
 //!
 //! The child runs eight recorders and prints each receipt as soon as it has it; the parent kills it and looks.
 
+#[path = "it/support/patience.rs"]
+#[allow(dead_code, reason = "these tests use a part of it")]
+mod patience;
+
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
@@ -80,8 +84,10 @@ fn verify(dir: &std::path::Path, round: u64) {
     assert_eq!(report.verdict, graven_core::verdict::Verdict::Intact, "round {round}: {:?}", report.findings);
 }
 
-/// Runs a child until it has acknowledged so many entries, kills it, and returns all that it acknowledged.
+/// Runs a child until it has acknowledged `after` entries, kills it, and returns all that it acknowledged.
 fn kill_one(dir: &std::path::Path, after: u64) -> Vec<(u64, String, Hash)> {
+    // For each round anew. A child whose parent is gone cannot print, and ends.
+    patience::must_end();
     let mut child = Command::new(std::env::current_exe().expect("this program"))
         .args(["--exact", "what_was_acknowledged_survives_kill_9", "--nocapture"])
         .env(CHILD, dir)

@@ -3,6 +3,10 @@
 //!
 //! `GRAVEN_STRESS_ROUNDS` makes it longer.
 
+#[path = "it/support/patience.rs"]
+#[allow(dead_code, reason = "these tests use a part of it")]
+mod patience;
+
 use std::collections::HashMap;
 use std::future::Future;
 use std::path::Path;
@@ -15,8 +19,10 @@ use std::thread;
 use graven::fsck::{VerifyOptions, verify};
 use graven::layout::Layout;
 use graven::reader::{Reader, Record};
-use graven::{Category, Entry, Error, ErrorKind, Machine, Outcome, Receipt, Settings, Trail};
+use graven::{Category, Entry, Error, ErrorKind, Machine, Outcome, Receipt, Settings, Trail, WhenFull};
 use graven_core::verdict::Verdict;
+
+use patience::{PATIENCE, must_end, until_count};
 
 /// How often the trail is opened, used by everybody, and closed while they use it.
 const ROUNDS: u64 = 8;
@@ -24,7 +30,7 @@ const ROUNDS: u64 = 8;
 /// Threads, and as many tasks, that use it at the same time.
 const USERS: u64 = 4;
 
-/// After so many answers of one round somebody closes the trail.
+/// How many answers there are in a round before the trail is closed.
 const ANSWERS: u64 = 4_000;
 
 /// What one user did in one round.
@@ -163,7 +169,7 @@ impl User {
         }
     }
 
-    /// Asks for one entry more; the answer says whether anybody can.
+    /// Records one more entry: the answer says whether the trail is closed.
     fn trail_is_closed(&mut self) -> bool {
         let entry = self.entry("after the end?");
         let answer = self.trail.record_blocking(entry).map(|receipt| vec![receipt]);
@@ -176,11 +182,14 @@ fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) {
 }
 
 fn settings(dir: &Path) -> Settings {
-    Settings::new(dir).origin("graven.local/stress").segment_bytes(300_000).queue_bytes(0).ring_entries(100)
+    let settings = Settings::new(dir).origin("graven.local/stress").segment_bytes(300_000);
+    // A deadline that a slow machine does not reach: only the close may end the recording.
+    settings.queue_bytes(0).ring_entries(100).when_full(WhenFull::Wait(PATIENCE))
 }
 
-/// Opens the trail, has it used by all, closes it meanwhile, and gives what each of them did.
+/// Opens the trail, lets all users use it, closes it meanwhile, and returns what each of them did.
 fn round(dir: &Path, runtime: &tokio::runtime::Runtime, round: u64) -> Vec<Done> {
+    must_end();
     let trail = Trail::open(settings(dir)).expect("it opens");
     let answers = Arc::new(AtomicU64::new(0));
     let tasks: Vec<_> =
@@ -189,9 +198,7 @@ fn round(dir: &Path, runtime: &tokio::runtime::Runtime, round: u64) -> Vec<Done>
         .map(|n| User::new(&trail, round, n, &answers))
         .map(|user| thread::spawn(move || user.run_blocking()))
         .collect();
-    while answers.load(Ordering::Relaxed) < ANSWERS {
-        thread::yield_now();
-    }
+    until_count("answers of a round", ANSWERS, || answers.load(Ordering::Relaxed));
     trail.close_blocking().expect("storage is sound");
     let done: Vec<Done> = threads.into_iter().map(|thread| thread.join().expect("no user panics")).collect();
     let tasks = tasks.into_iter().map(|task| runtime.block_on(task).expect("no user panics"));
@@ -203,7 +210,7 @@ fn records(dir: &Path) -> Vec<Record> {
     reader.entries(..).expect("it can be read").map(|record| record.expect("it can be read")).collect()
 }
 
-/// How many losses the trail speaks of.
+/// How many losses the trail's gap entries count.
 fn losses(entries: &[Entry]) -> u64 {
     let gaps = entries.iter().filter(|entry| entry.action == "trail.gap");
     let details = gaps.map(|gap| gap.detail.as_ref().expect("a gap says how many"));

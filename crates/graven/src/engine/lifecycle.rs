@@ -16,8 +16,9 @@ impl Engine {
     /// lives, and until then a heartbeat would hide that storage hangs.
     pub(super) fn beat_if_due(&self) {
         let clock = &*self.machine.clock;
-        if let Some(every) = self.pulse.due(clock)
-            && self.queue.unanswered().is_empty()
+        // In this order: once the last heartbeat is answered, the pulse has noted it.
+        if self.queue.unanswered().is_empty()
+            && let Some(every) = self.pulse.due(clock)
         {
             let line =
                 system_line(clock, system_actions::HEARTBEAT, &json!({"interval_ms": milliseconds(every)}));

@@ -11,6 +11,7 @@ use std::thread;
 use graven::audit::{AuditCategory, AuditEntry, AuditLog, AuditOutcome};
 use graven::{Actor, Agent, Category, Entry, Outcome, Settings, Source, Trail};
 
+use crate::support::patience::must_end;
 use crate::support::plain::block_on;
 
 fn open(path: &Path) -> Trail {
@@ -91,7 +92,7 @@ fn every_way_in_takes_every_field_from_the_actor() {
             trail.flush_blocking().unwrap();
             trail.begin_blocking(entry("act")).unwrap()
         })
-        // The result belongs to whoever began, wherever the act ends.
+        // The result has the actor of the beginning, wherever the act ends.
         .finish_blocking(Outcome::Success, None)
         .unwrap();
     trail.record_blocking(entry("nobody")).unwrap();
@@ -151,6 +152,7 @@ fn the_actor_is_that_of_the_call_not_of_the_poll() {
 
 #[test]
 fn tasks_that_take_turns_on_one_thread_keep_their_own_actors() {
+    must_end();
     let folder = tempfile::tempdir().unwrap();
     let trail = open(folder.path());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -189,6 +191,7 @@ fn tasks_that_take_turns_on_one_thread_keep_their_own_actors() {
 
 #[test]
 fn a_task_takes_its_actor_from_thread_to_thread() {
+    must_end();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).build().unwrap();
     let tasks: Vec<_> = (0..64)
         .map(|n| {
@@ -273,6 +276,7 @@ fn a_cancelled_future_is_dropped_as_its_actor() {
 
 #[test]
 fn what_is_spawned_is_somebody_elses_unless_the_actor_is_carried_along() {
+    must_end();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
     let told = runtime.block_on(Actor::new("alice").scope(async {
         let bare = tokio::spawn(async { who() }).await.unwrap();
@@ -286,7 +290,7 @@ fn what_is_spawned_is_somebody_elses_unless_the_actor_is_carried_along() {
     }));
     let alice = Some("alice".to_owned());
     assert_eq!(told, (None, alice.clone(), alice.clone(), alice));
-    // Without an actor there is none to carry, whoever polls.
+    // Without an actor there is none to carry, and the one that polls does not count.
     let nobody = Actor::carry(async { who() });
     assert_eq!(Actor::new("alice").enter(|| block_on(nobody)), None);
 }

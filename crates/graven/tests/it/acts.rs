@@ -16,6 +16,8 @@ use graven::{
 use serde_json::json;
 
 use crate::support::lines;
+use crate::support::patience::{must_end, receive};
+use crate::support::plain::block_on;
 
 fn open(path: &Path) -> Trail {
     Trail::open(Settings::new(path)).unwrap()
@@ -116,6 +118,7 @@ fn any_entry_becomes_an_intent_and_a_result_stays_one_whatever_is_said_about_it(
 
 #[test]
 fn the_duration_is_the_clocks_from_the_answer_of_begin_to_the_call_of_finish() {
+    must_end();
     let clock = SimClock::new(1);
     let machine = Machine { disk: Arc::new(SimDisk::new()), clock: Arc::new(clock.clone()) };
     let trail = Trail::open_on(Settings::new("/t"), machine).unwrap();
@@ -125,12 +128,13 @@ fn the_duration_is_the_clocks_from_the_answer_of_begin_to_the_call_of_finish() {
     // Neither the time of day nor what passes after the call counts.
     clock.set_now("2001-01-01T00:00:00Z".parse().unwrap());
     clock.advance(Duration::from_secs(60));
-    crate::support::plain::block_on(finishing).unwrap();
+    block_on(finishing).unwrap();
     assert_eq!(trail.recent(1)[0].duration_ms, Some(1_234));
 }
 
 #[test]
 fn a_dropped_act_is_abandoned_with_the_time_it_took() {
+    must_end();
     let clock = SimClock::new(1);
     let machine = Machine { disk: Arc::new(SimDisk::new()), clock: Arc::new(clock.clone()) };
     let trail = Trail::open_on(Settings::new("/t"), machine).unwrap();
@@ -156,7 +160,7 @@ fn a_panic_abandons_the_act() {
     abandoned(&trail, &id);
 }
 
-/// A listener that cannot bear any event.
+/// A listener that panics at each event.
 struct Panics;
 
 impl tracing::Subscriber for Panics {
@@ -193,6 +197,7 @@ fn dropping_never_panics_even_in_a_panic_under_a_listener_that_does() {
 
 #[test]
 fn a_cancelled_task_abandons_its_act_on_the_executors_thread() {
+    must_end();
     let folder = tempfile::tempdir().unwrap();
     let trail = open(folder.path());
     let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
@@ -204,7 +209,7 @@ fn a_cancelled_task_abandons_its_act_on_the_executors_thread() {
         std::future::pending::<()>().await;
         act.finish(Outcome::Success, None).await.unwrap();
     });
-    let id = is_begun.recv().unwrap();
+    let id = receive("the act is begun", &is_begun);
     task.abort();
     assert!(tokio.block_on(task).unwrap_err().is_cancelled());
     abandoned(&trail, &id);
@@ -222,6 +227,7 @@ impl Wake for DropsWhenWoken {
 
 #[test]
 fn an_act_may_be_dropped_on_the_engines_own_thread() {
+    must_end();
     let (disk, clock) = (SimDisk::new(), SimClock::new(1));
     let machine = Machine { disk: Arc::new(disk.clone()), clock: Arc::new(clock) };
     let trail = Trail::open_on(Settings::new("/t"), machine).unwrap();
@@ -234,7 +240,8 @@ fn an_act_may_be_dropped_on_the_engines_own_thread() {
     let mut recording = Box::pin(trail.record(Entry::new(Category::Api, "GET /", Outcome::Success)));
     assert!(recording.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     gate.open();
-    assert_eq!(is_woken.recv().unwrap().as_deref(), Some("graven-write"));
+    let woken_on = receive("the task is woken", &is_woken);
+    assert_eq!(woken_on.as_deref(), Some("graven-write"));
     abandoned(&trail, &id);
 }
 
@@ -302,7 +309,7 @@ fn an_act_that_outlives_its_trails_close_stays_pending_and_is_counted() {
     let pending = Reader::open(folder.path()).unwrap().pending(&mut |_| {}).unwrap();
     let actions: Vec<&str> = pending.iter().map(|intent| &*intent.action).collect();
     assert_eq!(actions, ["left", "finished"]);
-    // What nobody was told of is told to the trail: the abandoned result. Its caller knows of the other.
+    // The abandoned result is counted in the trail, as nobody was told of it. The other's caller knows.
     let again = open(folder.path());
     let gap = stored(&again).pop().unwrap();
     assert_eq!(gap.action, "trail.gap");
@@ -311,6 +318,7 @@ fn an_act_that_outlives_its_trails_close_stays_pending_and_is_counted() {
 
 #[test]
 fn a_poisoned_trail_leaves_the_act_pending() {
+    must_end();
     let (disk, clock) = (SimDisk::new(), SimClock::new(1));
     let machine = Machine { disk: Arc::new(disk.clone()), clock: Arc::new(clock) };
     let trail = Trail::open_on(Settings::new("/t"), machine.clone()).unwrap();
@@ -334,6 +342,7 @@ fn a_poisoned_trail_leaves_the_act_pending() {
 
 #[test]
 fn dropping_waits_for_nothing_when_the_queue_is_full() {
+    must_end();
     let (disk, clock) = (SimDisk::new(), SimClock::new(1));
     let machine = Machine { disk: Arc::new(disk.clone()), clock: Arc::new(clock) };
     let settings = Settings::new("/t").queue_bytes(0).when_full_for(Category::Api, WhenFull::Drop);
@@ -367,7 +376,7 @@ fn acts_and_their_futures_may_go_to_any_thread() {
     let trail = open(folder.path());
     let beginning = trail.begin(intent("x"));
     sends(&beginning);
-    let act = crate::support::plain::block_on(beginning).unwrap();
+    let act = block_on(beginning).unwrap();
     shares(&act);
     let finishing = act.finish(Outcome::Success, None);
     sends(&finishing);

@@ -56,7 +56,7 @@ impl World {
     }
 
     fn entry(&self, action: &str) -> AuditEntry {
-        // Each a little later than the last.
+        // Each entry is a little later than the one before.
         self.clock.advance(Duration::from_millis(1));
         AuditEntry {
             id: format!("id-{action}"),
@@ -81,7 +81,7 @@ impl World {
     /// The actions in the file, and how many entries its gap entries count.
     fn stored(&self) -> (Vec<String>, u64) {
         if let Some(trail) = self.log.trail() {
-            // What is counted while one gap entry is on its way is told by the next.
+            // Losses that are counted while a gap entry is on its way are in the next one.
             trail.flush_blocking().unwrap();
             trail.flush_blocking().unwrap();
         }
@@ -109,7 +109,7 @@ fn on_lock(step: &Step) -> bool {
     step.op == Op::Lock
 }
 
-/// The messages of level ERROR begin and end: once each.
+/// One message of level ERROR says that the failure began, and one that it ended.
 fn assert_said_once(events: &Events, missed: u64) {
     let errors = events.of(Level::ERROR);
     let messages: Vec<&str> = errors.iter().map(|heard| heard.message()).collect();
@@ -252,7 +252,7 @@ fn every_entry_is_in_the_file_or_in_a_gap() {
     // A gap entry whose own write failed may be there and told again.
     assert!(untold + dropped as usize > THREADS * EACH / 2, "{untold} stored, {dropped} dropped");
     assert!(stored.last().is_some_and(|action| action == "last"));
-    // And in memory is everything, once.
+    // In memory each entry is there once.
     assert_eq!(block_on(world.log.count()), THREADS * EACH + 1);
 }
 
@@ -309,7 +309,7 @@ fn another_log_on_the_path_goes_on_when_the_trail_fails() {
     world.record("c");
     assert_eq!((world.log.failures(), other.failures()), (1, 0));
     assert_eq!(world.stored(), (vec!["b".into(), "c".into()], 1));
-    // What one log kept, only that log knows.
+    // An entry that one log kept in memory is not in the other.
     assert_eq!(world.recent(), ["c", "b", "a"]);
     assert_eq!(block_on(other.count()), 2);
 }
@@ -365,7 +365,7 @@ fn entries_wait_while_the_trail_is_opened() {
 }
 
 #[test]
-fn one_who_gives_up_while_the_trail_is_opened_leaves_the_entry() {
+fn a_caller_that_gives_up_while_the_trail_is_opened_leaves_the_entry() {
     let disk = SimDisk::new();
     disk.inject(Fault::when(on_lock));
     let world = World::on(disk, SimClock::new(1));

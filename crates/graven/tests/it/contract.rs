@@ -14,6 +14,7 @@ use tokio::runtime::Builder;
 use tracing::Level;
 
 use crate::support::events::Events;
+use crate::support::patience::must_end;
 use crate::support::plain::block_on;
 
 /// A folder, and a path for a live file in it.
@@ -138,6 +139,7 @@ fn the_ring_is_filled_from_the_file_after_a_restart() {
 
 #[test]
 fn tasks_at_once_break_no_line() {
+    must_end();
     const TASKS: usize = 8;
     const EACH: usize = 400;
     let (_folder, path) = place();
@@ -174,6 +176,7 @@ fn tasks_at_once_break_no_line() {
 
 #[test]
 fn plain_threads_record_without_a_runtime() {
+    must_end();
     let (_folder, path) = place();
     let log = AuditLog::new(128, Some(path.clone()));
     std::thread::scope(|scope| {
@@ -317,8 +320,8 @@ fn an_entry_that_cannot_be_recorded_is_counted_and_kept() {
     block_on(log.record(entry(7)));
     assert_eq!(actions(&block_on(log.recent(1))), ["tool:7"]);
     assert_eq!(events.of(Level::ERROR).len(), 3, "the first, the second and the fourth");
-    // Those whose callers were not told leave their count; what is counted while one gap entry is on its way is told
-    // by the next.
+    // The entries whose callers were not told are counted. Losses that are counted while a gap entry is on its way are
+    // in the next one.
     let trail = log.trail().unwrap();
     trail.flush_blocking().unwrap();
     trail.flush_blocking().unwrap();
@@ -362,6 +365,7 @@ fn logs_on_one_path_share_one_trail() {
 
 #[test]
 fn many_dropped_at_once_leave_a_closed_trail() {
+    must_end();
     let (folder, path) = place();
     let closed = folder.path().join("audit.jsonl.d/closed");
     for round in 0..5 {

@@ -1,4 +1,4 @@
-//! What only the simulated disk can: lose what was not synced, fail, run full, stand still, remember.
+//! What only the simulated disk can do: lose what was not synced, fail, run full, hold calls back, keep its history.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use graven::disk::sim::{Effect, FailBut, Fault, Op, SimDisk, Snapshot};
 use graven::disk::{Disk, File, Open};
+
+use crate::support::patience::must_end;
 
 /// A disk with the durable empty folder `/d`.
 fn disk_with_folder() -> SimDisk {
@@ -392,6 +394,7 @@ fn every_moment_is_kept_while_recording() {
 
 #[test]
 fn a_gate_holds_a_call_until_it_opens() {
+    must_end();
     let (disk, file) = disk_with_file(b"");
     file.write_at(b"x", 0).unwrap();
     let gate = disk.hold(|step| step.op == Op::SyncData);

@@ -16,11 +16,11 @@ use graven::{Category, Entry, Flood, Machine, Outcome, Phase, Settings, Trail};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::support::patience::must_end;
+use crate::support::patience::{must_end, until, until_count};
 
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// So many of a kind are written by themselves in a window.
+/// How many entries of a kind are written one by one in a window; the rest are counted.
 const RATE: u64 = 3;
 
 struct World {
@@ -49,7 +49,7 @@ impl World {
         entries.filter(|entry| entry.category != Category::Trail).collect()
     }
 
-    /// Each entry as its id, or as how many it stands for.
+    /// Each entry as its id, or as the number of entries that it stands for.
     fn told(&self) -> Vec<String> {
         self.stored().iter().map(told).collect()
     }
@@ -160,9 +160,7 @@ fn when_nothing_more_is_done_the_count_is_written_all_the_same() {
     let trail = world.open();
     emit(&trail, 0..10);
     world.clock.advance(WINDOW);
-    while trail.len() < 4 {
-        thread::yield_now();
-    }
+    until_count("entries of the trail", 4, || trail.len());
     assert_eq!(world.told(), ["0", "1", "2", "x7"]);
 }
 
@@ -172,15 +170,11 @@ fn no_count_is_written_before_its_window_is_over() {
     let trail = world.open();
     emit(&trail, 0..10);
     world.clock.advance(WINDOW - Duration::from_nanos(1));
-    while trail.len() < 3 {
-        thread::yield_now();
-    }
+    until_count("entries of the trail", 3, || trail.len());
     // A count that is written too early would be there once this is.
     trail.record_blocking(entry("before the end")).unwrap();
     world.clock.advance(Duration::from_nanos(1));
-    while trail.len() < 5 {
-        thread::yield_now();
-    }
+    until_count("entries of the trail", 5, || trail.len());
     assert_eq!(world.told(), ["0", "1", "2", "before the end", "x7"]);
 }
 
@@ -252,7 +246,7 @@ fn without_room_a_count_waits_and_grows() {
     trail.flush_blocking().unwrap();
     let told = world.told();
     let counted: u64 = told.iter().filter_map(|told| told.strip_prefix('x')?.parse::<u64>().ok()).sum();
-    // Where the count was written is a matter of when there was room again.
+    // The place of the count depends on when there was room again.
     assert_eq!(told.iter().filter(|id| !id.starts_with('x')).count() as u64 - 2 + counted, 20, "{told:?}");
     trail.close_blocking().unwrap();
 }
@@ -267,7 +261,7 @@ fn a_count_whose_write_fails_is_lost_with_all_that_it_stands_for() {
     let fails = |step: &Step| step.op == Op::Write && step.is_named("audit.jsonl");
     world.disk.inject(Fault::when(fails).fail(IoErrorKind::Other, FailBut::NotDone));
     trail.flush_blocking().unwrap_err();
-    // Emitted to a trail that takes nothing more, and counted first.
+    // Emitted to a trail that takes nothing more: flood control counts them first.
     emit(&trail, 10..15);
     drop(trail);
     let trail = world.open();
@@ -317,9 +311,7 @@ fn what_is_emitted_while_the_trail_closes_is_written_or_lost_and_counted() {
     let trail = world.open();
     thread::scope(|scope| {
         let emitter = scope.spawn(|| emit(&trail, 0..EACH));
-        while trail.is_empty() {
-            thread::yield_now();
-        }
+        until("the first entry is durable", || !trail.is_empty());
         trail.close_blocking().unwrap();
         emitter.join().unwrap();
     });
@@ -342,7 +334,7 @@ enum Told {
     Many { kind: usize, ids: Vec<usize> },
 }
 
-/// The same, thought through slowly: windows in the order of their beginnings.
+/// A slow and plain model of flood control: windows in the order of their beginnings.
 #[derive(Default)]
 struct Model {
     windows: Vec<Window>,
@@ -395,7 +387,7 @@ impl Model {
     }
 }
 
-/// So many kinds are known at a time.
+/// The most kinds that are known at a time.
 const KINDS: usize = 3;
 
 fn deed() -> impl Strategy<Value = Deed> {

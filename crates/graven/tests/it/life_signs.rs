@@ -9,6 +9,8 @@ use graven::layout::Layout;
 use graven::reader::{LifeSigns, Reader};
 use graven::{Category, Entry, Machine, Outcome, Settings, Trail, WhenFull};
 
+use crate::support::patience::{must_end, until_count};
+
 const BEAT: Duration = Duration::from_millis(20);
 
 /// A trail on a clock that stands still until it is told to move.
@@ -19,6 +21,7 @@ struct World {
 
 impl World {
     fn new() -> World {
+        must_end();
         World { disk: SimDisk::new(), clock: SimClock::new(1) }
     }
 
@@ -63,11 +66,9 @@ fn record(trail: &Trail) {
     trail.record_blocking(Entry::new(Category::Api, "GET /", Outcome::Success)).unwrap();
 }
 
-/// Waits for so many entries: the clock of the trail does not move meanwhile.
+/// Waits until the trail has `entries` entries. The clock of the trail does not move meanwhile.
 fn wait_for(trail: &Trail, entries: u64) {
-    while trail.len() < entries {
-        std::thread::yield_now();
-    }
+    until_count("entries of the trail", entries, || trail.len());
 }
 
 #[test]
@@ -89,7 +90,7 @@ fn openings_and_closings_are_the_first_and_the_last_of_a_run() {
         assert!(trail.counters().sealed > 0, "the opening is sealed before anybody uses the trail");
         record(&trail);
         trail.emit(Entry::new(Category::Api, "late", Outcome::Success));
-        // Twice is once.
+        // Closing twice does not say it twice.
         trail.close_blocking().unwrap();
         trail.close_blocking().unwrap();
     }
@@ -127,7 +128,7 @@ fn a_run_that_ends_without_a_word_is_counted_when_the_next_begins() {
 #[test]
 fn settings_that_decide_what_is_recorded_are_on_record_when_they_change() {
     let world = World::new();
-    // How a trail begins is no change.
+    // The settings that a trail begins with are no change.
     let drops = || settings().when_full_for(Category::Api, WhenFull::Drop);
     world.open(drops()).close_blocking().unwrap();
     world.open(drops().ring_entries(7)).close_blocking().unwrap();
@@ -189,7 +190,7 @@ fn silence_longer_than_two_heartbeats_is_found_and_silence_after_a_closing_is_no
     let minute = Duration::from_secs(60);
     let trail = world.open(settings().heartbeat(minute));
     record(&trail);
-    // Times that callers give are theirs: neither the past nor the future is silence.
+    // Times that callers set do not count: neither the past nor the future is silence.
     let at = |time: &str| Entry::new(Category::Api, "at", Outcome::Success).timestamp(time.parse().unwrap());
     trail.record_blocking(at("2001-01-01T00:00:00Z")).unwrap();
     record(&trail);

@@ -1,10 +1,11 @@
-//! Nobody is accused of what a writer at work, a crash, or nothing at all has done.
+//! A verification accuses nobody when a writer is at work, after a crash, or when nothing happened.
 
-#![expect(clippy::disallowed_methods, reason = "whoever tampers does not go through the engine")]
+#![expect(clippy::disallowed_methods, reason = "tampering does not go through the engine")]
 
 mod paced;
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,6 +17,7 @@ use graven::{Category, Entry, Machine, Outcome, Settings, Trail};
 use graven_core::verdict::Verdict;
 
 use crate::support::handmade::Handmade;
+use crate::support::patience::{Deadline, must_end, until};
 use paced::Paced;
 
 fn settings(dir: &Path) -> Settings {
@@ -40,18 +42,31 @@ fn verify(dir: &Path, state: &Path) -> Report {
     report
 }
 
-/// Runs the writer until the trail was verified so often; what the verifications saw.
-fn verify_beside(dir: &Path, times: u32, write: impl Fn(&AtomicBool) + Sync) -> Vec<Report> {
+/// Runs the writer until the trail was verified at least this number of times, and the reports are `enough`; what the
+/// verifications saw. How fast either of the two is does not matter.
+fn verify_beside(
+    dir: &Path,
+    times: usize,
+    enough: impl Fn(&[Report]) -> bool,
+    write: impl Fn(&AtomicBool) + Sync,
+) -> Vec<Report> {
+    must_end();
     let state = tempfile::tempdir().unwrap();
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let writer = scope.spawn(|| write(&done));
         let stop = StopOnDrop(&done);
         let mut reports = Vec::new();
-        while reports.len() < times as usize {
-            if dir.join("graven.json").exists() {
-                reports.push(verify(dir, state.path()));
+        until("there is a trail", || writer.is_finished() || dir.join("graven.json").exists());
+        let mut deadline = Deadline::new("the writer writes");
+        let mut before = None;
+        while (reports.len() < times || !enough(&reports)) && !writer.is_finished() {
+            deadline.check();
+            let report = verify(dir, state.path());
+            if before.replace(report.entries) != Some(report.entries) {
+                deadline.renew();
             }
+            reports.push(report);
         }
         drop(stop);
         writer.join().unwrap();
@@ -72,7 +87,12 @@ impl Drop for StopOnDrop<'_> {
 fn a_recorder_that_rotates_is_never_accused() {
     let folder = tempfile::tempdir().unwrap();
     let segments = AtomicU64::new(0);
-    let reports = verify_beside(folder.path(), 150, |done| {
+    let sizes = |reports: &[Report]| reports.iter().map(|report| report.sealed).collect::<HashSet<_>>();
+    let enough = |reports: &[Report]| {
+        let rotations = reports.last().map_or(0, |report| report.entries / 256);
+        rotations > 10 && sizes(reports).len() > 10
+    };
+    let reports = verify_beside(folder.path(), 150, enough, |done| {
         let trail = Trail::open(settings(folder.path())).unwrap();
         while !done.load(Ordering::Acquire) {
             trail.record_batch_blocking(entries(100)).unwrap();
@@ -81,7 +101,7 @@ fn a_recorder_that_rotates_is_never_accused() {
         segments.store(trail.len() / 256, Ordering::Release);
     });
     assert!(reports.is_sorted_by_key(|report| report.sealed), "what is sealed stays sealed");
-    let sizes: std::collections::HashSet<u64> = reports.iter().map(|report| report.sealed).collect();
+    let sizes = sizes(&reports);
     assert!(sizes.len() > 10, "the trail grew under the verifications: {sizes:?}");
     assert!(segments.load(Ordering::Acquire) > 10, "and was rotated: {segments:?}");
 }
@@ -89,7 +109,8 @@ fn a_recorder_that_rotates_is_never_accused() {
 #[test]
 fn a_recorder_that_opens_and_closes_is_never_accused() {
     let folder = tempfile::tempdir().unwrap();
-    let reports = verify_beside(folder.path(), 150, |done| {
+    let grew = |reports: &[Report]| reports[0].sealed < reports[reports.len() - 1].sealed;
+    let reports = verify_beside(folder.path(), 150, grew, |done| {
         while !done.load(Ordering::Acquire) {
             let trail = Trail::open(settings(folder.path())).unwrap();
             trail.record_batch_blocking(entries(50)).unwrap();

@@ -5,7 +5,8 @@ use std::thread;
 
 use graven::{Category, Entry, ErrorKind, Outcome, Settings, Trail};
 
-use crate::support::lines;
+use crate::support::patience::must_end;
+use crate::support::{another_process, lines};
 
 fn entry(n: u64) -> Entry {
     Entry::new(Category::Api, format!("GET /{n}"), Outcome::Success)
@@ -13,6 +14,7 @@ fn entry(n: u64) -> Entry {
 
 #[test]
 fn two_threads_that_open_one_trail_share_it() {
+    must_end();
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("trail");
     let link = folder.path().join("link");
@@ -36,7 +38,7 @@ fn two_threads_that_open_one_trail_share_it() {
     assert!(trails.iter().all(|trail| trail.len() == 12));
     trails[3].close_blocking().unwrap();
     assert_eq!(trails[4].record_blocking(entry(0)).unwrap_err().kind(), ErrorKind::Closed);
-    // Closed by one, it can be opened again by anybody, while the closed handles are still there.
+    // Closed through one handle, it can be opened again while the closed handles are still there.
     let again = Trail::open(Settings::new(&dir)).unwrap();
     assert_eq!(again.record_blocking(entry(12)).unwrap().index, 12);
 }
@@ -55,26 +57,16 @@ fn dropping_the_last_handle_seals_and_unlocks_before_it_returns() {
     }
 }
 
-/// Not a test by itself: the other process of the test below, which runs this binary again.
+/// Runs this binary again, as the other process.
 #[test]
 fn another_process_is_told_who_holds_the_trail() {
-    const HELD: &str = "GRAVEN_TEST_HELD_TRAIL";
-    if let Ok(dir) = std::env::var(HELD) {
-        let error = Trail::open(Settings::new(dir)).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unavailable);
-        eprintln!("REFUSED: {error}");
-        return;
+    if let Some(dir) = another_process::held_trail() {
+        return another_process::assert_refused(Trail::open(Settings::new(dir)));
     }
     let folder = tempfile::tempdir().unwrap();
     let trail = Trail::open(Settings::new(folder.path())).unwrap();
-    let other = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "opening::another_process_is_told_who_holds_the_trail", "--nocapture"])
-        .env(HELD, folder.path())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&other.stderr).into_owned();
-    assert!(other.status.success(), "{said}");
-    assert!(said.contains(&format!("is being written by process {}", std::process::id())), "{said}");
+    let test = "opening::another_process_is_told_who_holds_the_trail";
+    another_process::assert_told_who_holds(test, folder.path());
     assert_eq!(trail.record_blocking(entry(0)).unwrap().index, 0);
 }
 

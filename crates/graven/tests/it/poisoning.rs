@@ -16,7 +16,7 @@ use graven::{Category, Entry, Error, ErrorKind, Machine, Outcome, Recording, Set
 use graven_core::verdict::Verdict;
 use serde_json::{Value, json};
 
-use crate::support::patience::must_end;
+use crate::support::patience::{must_end, until};
 use crate::support::plain::block_on;
 
 /// A trail on a disk that can fail.
@@ -59,7 +59,7 @@ impl World {
         sync.reached();
         self.trail.emit(of(Category::Session, "emitted in hand"));
         let in_hand = self.start("in hand");
-        // Only now, lest the entry ahead is held.
+        // Only now, so that the entry ahead is not held.
         let gate = self.disk.hold(which);
         sync.open();
         block_on(ahead).unwrap();
@@ -99,7 +99,7 @@ impl World {
         (ids, gaps)
     }
 
-    /// Nothing that could change the disk was asked of it since it had seen so many calls.
+    /// No call after the first `calls` could have changed the disk.
     #[track_caller]
     fn assert_nothing_written_since(&self, calls: usize) {
         let since = &self.disk.calls()[calls..];
@@ -140,7 +140,7 @@ fn assert_unavailable(error: &Error, may_be_recorded: bool) {
 }
 
 #[test]
-fn callers_are_told_who_may_be_recorded_and_it_is_so() {
+fn callers_are_told_which_entries_may_be_recorded_and_it_is_so() {
     let failures = [
         (Op::Write, FailBut::NotDone, false),
         (Op::Write, FailBut::Done, true),
@@ -161,7 +161,7 @@ fn callers_are_told_who_may_be_recorded_and_it_is_so() {
         assert_eq!(error.entry_id(), Some("behind"));
         assert!(!world.disk.has_faults());
         let (ids, gaps) = world.reopened();
-        // Who was emitted and never written is counted: nobody else knows. Who was written is not.
+        // An emitted entry that was never written is counted: no caller knows of it. One that was written is not.
         if is_recorded {
             assert_eq!(ids, ["sealed", "ahead", "emitted in hand", "in hand"], "{op:?} {but:?}");
             assert_eq!(gaps, json!({"auth": 1}), "{op:?} {but:?}");
@@ -280,15 +280,13 @@ fn a_trail_that_fails_while_it_is_closing_writes_nothing_more() {
     world.trail.emit(of(Category::Trail, "not allowed"));
     thread::scope(|scope| {
         let closing = scope.spawn(|| world.trail.close_blocking());
-        // One that comes before the close waits behind the group in hand, so it is only asked once.
+        // An entry that comes before the close waits behind the group in hand: poll it only once.
         let is_closed = || {
             let mut late = Box::pin(world.trail.record(entry("late")));
             let answer = late.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             matches!(answer, Poll::Ready(Err(error)) if error.kind() == ErrorKind::Closed)
         };
-        while !is_closed() {
-            thread::yield_now();
-        }
+        until("the trail takes nothing more", is_closed);
         world.fail(on_live(Op::SyncData), FailBut::NotDone);
         let calls = world.disk.calls_made();
         gate.open();
@@ -312,7 +310,7 @@ fn however_many_categories_lose_entries_one_gap_entry_holds_them() {
         let name = format!("{}_{n}", "c".repeat(59));
         world.trail.emit(of(Category::custom(name).unwrap(), "lost"));
     }
-    // What is no name of a category is not written down as one.
+    // A text that is no name of a category is not written as one.
     for name in ["\n\"\u{202e}", "", "UPPER", &"x".repeat(1 << 20)] {
         world.trail.emit(of(Category::Custom(name.into()), "lost"));
     }
@@ -324,7 +322,7 @@ fn however_many_categories_lose_entries_one_gap_entry_holds_them() {
     assert_eq!((gaps.len(), &gaps["*"]), (257, &json!(2_004 - 256)));
 }
 
-/// Panics in the first call that is like this, as a disk would that has a fault of its own.
+/// Panics in the first call that matches, as a disk with a bug would.
 fn panic_at(disk: &SimDisk, which: fn(&Step) -> bool) {
     let once = Once::new();
     let panics = move |step: &Step| {

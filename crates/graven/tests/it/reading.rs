@@ -15,6 +15,7 @@ use graven_core::hash::sha256;
 
 use crate::support::handmade::{Handmade, line};
 use crate::support::interrupted::Interrupted;
+use crate::support::patience::must_end;
 
 /// Panics unless these are the entries from `start` to before `end`, as handmade.
 fn assert_entries(records: &[Record], start: u64, end: u64) {
@@ -261,6 +262,7 @@ fn between_any_two_calls_of_a_reader_the_writer_may_rotate() {
 /// A writer that rotates as fast as it can, and a reader beside it that never sees less than before.
 #[test]
 fn beside_a_writer_that_rotates_no_look_sees_a_loss() {
+    must_end();
     let folder = tempfile::tempdir().unwrap();
     let mut trail = Handmade::new(folder.path());
     let reader = Reader::open(trail.dir()).unwrap();
@@ -297,6 +299,7 @@ fn beside_a_writer_that_rotates_no_look_sees_a_loss() {
 /// The engine itself, with segments as small as they can be: what it has acknowledged is there to be read, at once.
 #[test]
 fn beside_the_engine_everything_acknowledged_is_seen() {
+    must_end();
     let folder = tempfile::tempdir().unwrap();
     let trail = Trail::open(Settings::new(folder.path()).segment_bytes(30_000)).unwrap();
     let acknowledged = Arc::new(AtomicU64::new(0));

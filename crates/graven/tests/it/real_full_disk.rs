@@ -1,8 +1,8 @@
-//! A disk of the system's that is really full: entries are refused with the reason, none that was acknowledged is lost,
-//! and recording goes on when there is space again, in the same process.
+//! On a real disk that is full, entries are refused with the reason, and no acknowledged entry is lost. When there is
+//! space again, recording goes on in the same process.
 //!
-//! A small file system in memory where the machine lets us mount one; and, everywhere, a limit on how long this
-//! process's files may grow, which needs no rights. Both in a process of their own, and both with the same demands.
+//! Two disks are tried, each in a process of its own and with the same checks: a small file system in memory, where the
+//! machine lets us mount one, and a limit on the length of files, which needs no rights.
 
 use std::cell::Cell;
 use std::fs::{self, OpenOptions};
@@ -10,7 +10,7 @@ use std::io::{ErrorKind as IoErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use graven::audit::{AuditCategory, AuditEntry, AuditLog, AuditOutcome};
 use graven::layout::Layout;
@@ -18,20 +18,18 @@ use graven::reader::Reader;
 use graven::{Category, Entry, Error, ErrorKind, Hash, Outcome, Settings, Trail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::support::assert_intact;
+use crate::support::patience::{Deadline, must_end};
 use crate::support::plain::block_on;
+use crate::support::{another_process, assert_intact};
 
 /// Names the folder to the other process.
 const FOLDER: &str = "GRAVEN_TEST_FULL_DISK";
 /// Tells it that the folder is on a small file system of its own.
 const MOUNTED: &str = "GRAVEN_TEST_FULL_DISK_MOUNTED";
 
-/// How long to try again before the space that was freed should have been found.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// What runs in the other process. Mounts what is given first, if anything.
+/// Mounts a small file system over its first argument and becomes the command behind it.
 const MOUNT: &str = r#"mount -t tmpfs -o size=1m,mode=700 graven "$0" && exec "$@""#;
-/// A signal would end a process whose file may not grow; ignored, the write fails.
+/// Ignores the signal that ends a process whose file may not grow: then the write fails instead.
 const IGNORE: &str = r#"trap '' XFSZ && exec "$@""#;
 
 #[test]
@@ -64,20 +62,16 @@ fn limited() {
     assert!(said.contains("FULL: a limit"), "{said}");
 }
 
-/// Runs the test below under a command; what it said.
+/// Runs the test below under a command; what it printed.
 fn in_another_process(command: &mut Command, folder: &Path) -> String {
-    let command = command.arg(std::env::current_exe().unwrap());
-    let command = command.args(["--exact", "real_full_disk::there", "--nocapture"]).env(FOLDER, folder);
-    let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{said}");
-    said
+    another_process::again_under(command, "real_full_disk::in_the_other_process", FOLDER, folder)
 }
 
 /// Not a test by itself: what happens in the other process.
 #[test]
-fn there() {
+fn in_the_other_process() {
     let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
+    must_end();
     let space = match std::env::var_os(MOUNTED) {
         Some(_) => Space::FileSystem { ballast: folder.join("ballast") },
         None => Space::Limit,
@@ -92,14 +86,14 @@ fn there() {
 
 /// What can run out.
 enum Space {
-    /// A file system of 1 MiB, and a file that takes what is to be missing.
+    /// A file system of 1 MiB, and a file that takes up its space.
     FileSystem { ballast: PathBuf },
-    /// The length that a file of this process may have.
+    /// A limit on the length of this process's files.
     Limit,
 }
 
 impl Space {
-    /// Leaves so many bytes for this file to grow, or a little more.
+    /// Leaves `room` bytes for this file to grow, or a little more.
     fn fill(&self, file: &Path, room: u64) {
         match self {
             Space::FileSystem { ballast } => {
@@ -124,7 +118,7 @@ impl Space {
         }
     }
 
-    /// Whether an error says that it was this.
+    /// Whether an error names this as its cause.
     fn is_named_by(&self, text: &str) -> bool {
         match self {
             Space::FileSystem { .. } => text.contains("No space left on device"),
@@ -161,7 +155,7 @@ impl Recorder {
         Ok(())
     }
 
-    /// Records until it is refused; how.
+    /// Records until an entry is refused; the error.
     fn record_until_refused(&mut self, trail: &Trail) -> Error {
         for _ in 0..10_000 {
             if let Err(error) = self.record(trail) {
@@ -193,7 +187,7 @@ fn a_trail(dir: &Path, space: &Space) {
         assert_unavailable(&refused, dir, space);
         assert_unavailable(&trail.poisoned().expect("it says why"), dir, space);
         assert_unavailable(&recorder.record(&trail).unwrap_err(), dir, space);
-        // Opening it while there is no space may do, but recording will not.
+        // Opening it without space may succeed, but recording will not.
         for _ in 0..2 {
             match recorder.open() {
                 Ok(again) => assert_unavailable(&recorder.record_until_refused(&again), dir, space),
@@ -233,7 +227,7 @@ fn audit_entry(n: i64) -> AuditEntry {
     }
 }
 
-/// Nobody opens anything again: the log does by itself.
+/// The log opens its trail again by itself.
 fn an_audit_log(path: &Path, space: &Space) {
     let log = AuditLog::new(10_000, Some(path.to_owned()));
     let (n, mut acknowledged, mut untold) = (Cell::new(0), Vec::new(), Vec::new());
@@ -259,14 +253,14 @@ fn an_audit_log(path: &Path, space: &Space) {
         }
         assert!(log.failures() > failures + 1, "those that nobody was told of are counted");
         space.free();
-        let begun = Instant::now();
+        let deadline = Deadline::new("it records again, as there is space");
         while try_next().is_err() {
-            assert!(begun.elapsed() < PATIENCE, "there is space, and it does not record");
-            // It leaves storage alone for a while after each failure.
+            deadline.check();
+            // The log waits a while after each failure before it tries again. Not needed for the result.
             thread::sleep(Duration::from_millis(20));
         }
     }
-    // All that failed is in memory all the same.
+    // Entries that failed are in memory all the same.
     let recent = block_on(log.recent(usize::MAX));
     assert!(untold.iter().all(|id| recent.iter().any(|entry| entry.id == *id)));
     drop(log);
@@ -283,7 +277,7 @@ fn an_audit_log(path: &Path, space: &Space) {
     for id in &acknowledged {
         assert_eq!(stored.iter().filter(|stored| *stored == id).count(), 1, "{id} was acknowledged");
     }
-    // Of those that nobody was told of, each is there or in a gap.
+    // Each entry whose failure nobody was told of is there or counted in a gap.
     let there = untold.iter().filter(|id| stored.contains(id)).count() as u64;
     assert!(there + dropped >= untold.len() as u64, "{there} there, {dropped} in gaps of {}", untold.len());
 }

@@ -3,6 +3,7 @@
 use graven::{Category, Entry, ErrorKind, Outcome, Settings, Trail};
 
 use crate::support::lines;
+use crate::support::patience::must_end;
 
 fn entry(n: u64) -> Entry {
     Entry::new(Category::Api, format!("GET /{n}"), Outcome::Success)
@@ -47,6 +48,7 @@ fn nothing_happens_before_the_first_poll_and_a_polled_entry_is_written_though_dr
 
 #[test]
 fn the_futures_run_under_tokio_and_under_a_plain_thread() {
+    must_end();
     let folder = tempfile::tempdir().unwrap();
     let trail = Trail::open(Settings::new(folder.path())).unwrap();
     let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();

@@ -5,7 +5,6 @@ mod damage;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::Command;
 
 use graven::clock::sim::SimClock;
 use graven::disk::Disk;
@@ -16,8 +15,8 @@ use graven::{Category, Entry, Error, ErrorKind, Outcome, Settings, Trail};
 use graven_core::verdict::Verdict;
 use serde_json::{Value, json};
 
-use crate::support::assert_intact;
 use crate::support::model::{DIR, Place, entry, lines, machine};
+use crate::support::{another_process, assert_intact};
 use damage::{Damaged, Past, Under, settings};
 
 fn open(disk: &SimDisk) -> Result<Trail, Error> {
@@ -242,25 +241,15 @@ fn a_trail_that_this_process_has_open_is_not_repaired_until_it_is_closed_or_pois
 /// Runs this binary again, as the other process.
 #[test]
 fn a_trail_that_another_process_has_open_is_not_repaired() {
-    const HELD: &str = "GRAVEN_TEST_REPAIR_HELD";
-    if let Ok(dir) = std::env::var(HELD) {
-        let error = Trail::repair(Settings::new(dir)).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unavailable);
-        eprintln!("REFUSED: {error}");
-        return;
+    if let Some(dir) = another_process::held_trail() {
+        return another_process::assert_refused(Trail::repair(Settings::new(dir)));
     }
     let folder = tempfile::tempdir().unwrap();
     let trail = Trail::open(Settings::new(folder.path())).unwrap();
     let record = || trail.record_blocking(Entry::new(Category::Api, "GET /", Outcome::Success)).unwrap();
     record();
-    let other = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "repairing::a_trail_that_another_process_has_open_is_not_repaired", "--nocapture"])
-        .env(HELD, folder.path())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&other.stderr).into_owned();
-    assert!(other.status.success(), "{said}");
-    assert!(said.contains(&format!("is being written by process {}", std::process::id())), "{said}");
+    let test = "repairing::a_trail_that_another_process_has_open_is_not_repaired";
+    another_process::assert_told_who_holds(test, folder.path());
     assert_eq!(record().index, 1);
     trail.close_blocking().unwrap();
     assert_intact(&Layout::in_dir(folder.path()));

@@ -1,6 +1,6 @@
 //! Every way of changing a trail is found, with the right word and at the right place.
 
-#![expect(clippy::disallowed_methods, reason = "whoever tampers does not go through the engine")]
+#![expect(clippy::disallowed_methods, reason = "tampering does not go through the engine")]
 
 mod anything;
 mod bytes;

@@ -18,7 +18,7 @@ fn open(disk: &SimDisk, clock: &SimClock) -> Result<Trail, Error> {
     Trail::open_on(Place::InDir.settings(), machine(disk, clock))
 }
 
-/// A trail with so many entries, closed.
+/// A closed trail with this number of entries.
 fn closed_with(entries: u64) -> (SimDisk, SimClock) {
     let (disk, clock) = (Place::InDir.disk(), SimClock::new(1));
     let trail = open(&disk, &clock).unwrap();
@@ -71,7 +71,7 @@ fn what_cannot_be_read_is_unavailable_and_not_damaged() {
         (Op::Open, "closed"),
     ] {
         let (disk, clock) = closed_with(3);
-        // The first look at the live file is for whoever asks what kind of file it is.
+        // Each look fails, also the first, which asks what kind of file the live file is.
         disk.inject(fails(op, name).forever());
         let error = open(&disk, &clock).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{op:?} {name}: {}", error.chain());

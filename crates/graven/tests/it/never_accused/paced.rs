@@ -18,7 +18,7 @@ struct Pace {
 }
 
 impl Paced {
-    /// After every so many calls, one step.
+    /// One step before each `every`-th call.
     pub(crate) fn new(every: u64, step: impl FnMut() + Send + 'static) -> Paced {
         Paced(Arc::new(Mutex::new(Pace { calls: 0, every, step: Box::new(step) })))
     }

@@ -2,7 +2,7 @@
 
 use super::redactor;
 
-/// Texts of about so many bytes that repeat what a rule begins with, and never let it end.
+/// Texts of about `bytes` bytes that repeat what a rule begins with, and never let it end.
 fn hostile(bytes: usize) -> Vec<(&'static str, String)> {
     let pieces = [
         "password=",

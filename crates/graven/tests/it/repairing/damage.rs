@@ -10,7 +10,6 @@ use graven::disk::{Disk, Open};
 use graven::{Entry, Settings, Trail, durable};
 
 use crate::support::model::{DIR, Place, entry, lines, machine};
-use crate::support::patience::must_end;
 
 /// Segments so small that 256 entries fill one.
 pub(super) fn settings() -> Settings {
@@ -72,7 +71,6 @@ impl Past {
     ];
 
     pub(super) fn damage(self) -> Damaged {
-        must_end();
         match self {
             Past::Garbage => {
                 let disk = crashed(5, small(3));
@@ -203,7 +201,7 @@ fn flip_a_late_byte(bytes: &mut [u8]) {
     bytes[place] ^= 1;
 }
 
-/// A trail that was closed with so many entries.
+/// A trail that was closed with `count` entries.
 pub(super) fn closed(count: u64) -> SimDisk {
     let disk = Place::InDir.disk();
     let trail = open(&disk, settings());
@@ -270,7 +268,7 @@ fn open(disk: &SimDisk, settings: Settings) -> Trail {
     Trail::open_on(settings, machine(disk, &SimClock::new(1))).unwrap()
 }
 
-/// So many entries, each unlike every other.
+/// `count` entries, each unlike every other.
 fn small(count: u64) -> Vec<Entry> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let first = NEXT.fetch_add(count, Ordering::Relaxed);

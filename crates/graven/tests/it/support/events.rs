@@ -18,7 +18,7 @@ thread_local! {
     static HEARD: RefCell<Option<Arc<Mutex<Vec<Heard>>>>> = const { RefCell::new(None) };
 }
 
-/// What was said on this thread since.
+/// The events of this thread since listening began.
 pub(crate) struct Events {
     heard: Arc<Mutex<Vec<Heard>>>,
 }
@@ -38,7 +38,7 @@ impl Events {
         static ONCE: Once = Once::new();
         ONCE.call_once(|| {
             tracing::subscriber::set_global_default(Listener).unwrap();
-            // What came up before is asked about again.
+            // Call sites that were reached before are asked about again.
             tracing::callsite::rebuild_interest_cache();
         });
         let heard = Arc::default();

@@ -31,7 +31,7 @@ impl Handmade {
         Handmade::with_key(dir, SigningKey::from_seed("graven.local/handmade", [7; 32]).unwrap())
     }
 
-    /// The same with a given key, whose name is the origin.
+    /// A new trail with a given key, whose name is the origin.
     pub(crate) fn with_key(dir: &Path, key: SigningKey) -> Handmade {
         fs::create_dir_all(dir).unwrap();
         for name in ["segments", "tiles", "checkpoints", "blobs"] {
@@ -66,7 +66,7 @@ impl Handmade {
         self.leaves.len() as u64
     }
 
-    /// Writes so many entries, whose lines are [`line`]s.
+    /// Writes `count` entries, whose lines are [`line`]s.
     pub(crate) fn append(&mut self, count: u64) {
         let mut bytes = Vec::new();
         for index in self.len()..self.len() + count {

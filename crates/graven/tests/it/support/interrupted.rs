@@ -30,7 +30,7 @@ impl Interrupted {
         *self.next.lock().unwrap() = Some(Interruption { calls, act: Box::new(act) });
     }
 
-    /// Whether it has acted; then or not, it will not act any more.
+    /// Whether it has acted. In both cases it will not act any more.
     pub(crate) fn is_done(&self) -> bool {
         self.next.lock().unwrap().take().is_none()
     }

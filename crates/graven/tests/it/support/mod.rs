@@ -1,5 +1,6 @@
 //! What several behaviours share.
 
+pub(crate) mod another_process;
 pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod handmade;

@@ -15,6 +15,8 @@ use graven::reader::Reader;
 use graven::{Category, Entry, Error, Machine, Outcome, Receipt, Settings, Trail};
 use graven_core::verdict::Verdict;
 
+use crate::support::patience::must_end;
+
 /// Where the trails of these tests lie. Only `/var` is there before.
 pub(crate) const DIR: &str = "/var/lib/trail";
 
@@ -96,7 +98,7 @@ struct Attempt {
 /// What the caller knows of an entry.
 #[derive(Debug, Clone)]
 enum Told {
-    /// It is durable, at this place; the disk had seen so many calls when we were told.
+    /// It is durable, at this place; `calls` is how many calls the disk had seen when we were told.
     Recorded { receipt: Receipt, calls: usize },
     /// It may be recorded.
     Unknown,
@@ -141,7 +143,7 @@ impl Model {
         result
     }
 
-    /// What the caller knew when the disk had seen so many calls.
+    /// What the caller knew when the disk had seen this number of calls.
     pub(crate) fn at(&self, calls: usize) -> Model {
         let mut model = self.clone();
         for attempt in &mut model.attempts {
@@ -187,8 +189,9 @@ impl Model {
     }
 }
 
-/// A machine in memory.
+/// A machine in memory. Its clock stands still, so no deadline passes: the test must end in another way.
 pub(crate) fn machine(disk: &SimDisk, clock: &SimClock) -> Machine {
+    must_end();
     Machine { disk: Arc::new(disk.clone()), clock: Arc::new(clock.clone()) }
 }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
+use crate::support::patience::Deadline;
+
 struct Unpark(Thread);
 
 impl Wake for Unpark {
@@ -13,14 +15,19 @@ impl Wake for Unpark {
     }
 }
 
-/// Runs a future to its end on this thread.
+/// Runs a future on this thread until it is ready, or fails at the deadline.
+#[track_caller]
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut future = pin!(future);
+    let deadline = Deadline::new("a future has its answer");
     loop {
         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
+            Poll::Pending => {
+                deadline.check();
+                thread::park_timeout(deadline.left());
+            }
         }
     }
 }

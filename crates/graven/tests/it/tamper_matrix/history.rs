@@ -81,7 +81,7 @@ fn an_older_checkpoint_is_rolled_back() {
 
 #[test]
 fn an_older_live_file_is_told() {
-    // The live file of then holds entries that are in a closed segment now.
+    // The older live file holds entries that are in a closed segment now.
     let grown = Grown::new();
     grown.bring_back(|name| name == "audit.jsonl");
     let report = verify(grown.trail.path());
@@ -102,7 +102,7 @@ fn another_trail_in_the_same_place_is_another_key() {
     assert_eq!(verify(grown.trail.path()).verdict, Verdict::Intact, "without a memory nobody can tell");
     let report = grown.verify();
     assert_eq!((report.verdict, report.key_source), (Verdict::BadSignature, Some(KeySource::Pinned)));
-    // Who says that the new key is right is believed, and remembered.
+    // A key that the caller gives is believed, and remembered.
     let key = verify(grown.trail.path()).key;
     let state = Some(grown.state.path().to_owned());
     assert_eq!(verify_with(grown.trail.path(), &VerifyOptions { key, state }).verdict, Verdict::Intact);
@@ -202,7 +202,7 @@ fn deleted_with_the_hashes_removed_is_missing_in_its_segment() {
 }
 
 #[test]
-fn rewritten_with_the_stolen_key_is_forked_for_whoever_remembers() {
+fn rewritten_with_the_stolen_key_is_forked_for_a_verifier_with_a_memory() {
     let grown = Grown::new();
     edit(&grown.trail, 1_400);
     let leaves = rehash(&grown.trail);

@@ -26,7 +26,7 @@ pub(crate) struct Line {
 }
 
 impl Specimen {
-    /// A trail of so many small entries, in segments of about so many bytes.
+    /// A trail of `entries` small entries, in segments of about `segment_bytes`.
     pub(crate) fn new(entries: u64, segment_bytes: u64) -> Specimen {
         let folder = tempfile::tempdir().unwrap();
         record(folder.path(), entries, segment_bytes);
@@ -77,7 +77,7 @@ impl Specimen {
         report
     }
 
-    /// The same with one file changed.
+    /// Verifies with one file changed, and puts it back.
     pub(crate) fn changed(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> Report {
         let mut bytes = self.files[name].clone();
         change(&mut bytes);

@@ -3,13 +3,13 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How long a test waits for a call to reach a gate: far longer than any machine needs.
+/// How long a test waits for a call to reach a gate.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Holds back the calls that reach it until it is opened or dropped.
 ///
-/// Made by [`SimDisk::hold`](super::SimDisk::hold). A test uses it instead of sleeping: nothing is "probably waiting by
-/// now".
+/// Made by [`SimDisk::hold`](super::SimDisk::hold). It takes the place of sleeping in a test: nothing is "probably
+/// waiting by now".
 #[derive(Debug)]
 pub struct Gate(Arc<Latch>);
 
@@ -35,11 +35,14 @@ impl Gate {
     /// Waits until a call is being held back.
     ///
     /// # Panics
-    /// When no call comes within two minutes: the test would wait for ever.
+    ///
+    /// If none comes within two minutes.
+    #[track_caller]
     pub fn reached(&self) {
         let waited = self.0.changed.wait_timeout_while(self.0.state(), PATIENCE, |state| state.waiting == 0);
-        let state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        assert!(state.waiting > 0, "no call reached the gate within {PATIENCE:?}");
+        // The lock is let go first: a panic must not keep the disk from going on.
+        let timed_out = waited.unwrap_or_else(PoisonError::into_inner).1.timed_out();
+        assert!(!timed_out, "no call has come to this gate within {PATIENCE:?}");
     }
 
     /// Lets every call through, those waiting and those to come.
