@@ -56,9 +56,10 @@ fn two(number: u32) -> [u8; 2] {
     [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]
 }
 
-/// Reads a timestamp as chrono's serde does: RFC 3339 with any offset.
+/// Reads a timestamp as chrono's serde does: RFC 3339 with any offset, and years of more than four digits with a sign.
 pub(crate) fn read_time(text: &str) -> Option<DateTime<Utc>> {
-    text.parse().ok()
+    // Strict RFC 3339 is read several times faster, and nearly all times are that.
+    DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc()).or_else(|| text.parse().ok())
 }
 
 #[cfg(test)]

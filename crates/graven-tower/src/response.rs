@@ -45,7 +45,10 @@ pin_project! {
 
 /// The entry before, on its way. It is made at the first poll.
 #[derive(Default)]
-struct Intending(Option<Pin<Box<dyn Future<Output = Result<Receipt, Error>> + Send>>>);
+struct Intending(Option<Recorded>);
+
+/// The result of recording an entry.
+type Recorded = Pin<Box<dyn Future<Output = Result<Receipt, Error>> + Send>>;
 
 impl Intending {
     /// `Ok` once the intent is durable.

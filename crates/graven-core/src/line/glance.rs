@@ -8,15 +8,15 @@
 //! Two facts about the lines that [`Entry::append_line`] writes are enough, and everything here rests on them:
 //!
 //! 1. **Six fields begin each line**, always in this order, without blanks: `id`, `timestamp`, `category`, `action`,
-//!    `principal`, `outcome`. So they are found by moving from string to string. Behind them come `detail`, if there is
-//!    one, and then fields of fixed names.
+//!    `principal`, `outcome`. So the first ones are found by moving from string to string. Behind the six come `detail`,
+//!    if there is one, and then fields of fixed names.
 //! 2. **The bytes `,"name":` are always a key**, also when found by a search. In a string each quote has a backslash before
 //!    it, and here a comma stands before the first quote: so that quote is not in a string. It opens one, because behind a
 //!    string's closing quote comes no letter. A string with a colon behind it is a key.
 //!
-//! Whose key it is: `detail` holds whatever keys its author liked, so behind `outcome` a search counts only past the
-//! detail's end. Past it stand the entry's own fields, and the objects `source` and `agent`, whose keys are known and
-//! have none of the names looked for here.
+//! Whose key it is: before `detail` there is no object in the line, so what a search finds there is the entry's own key.
+//! `detail` can hold any key, so behind `outcome` a search counts only past the detail's end. Past it stand the entry's
+//! own fields, and the objects `source` and `agent`, whose keys are known and have none of the names looked for here.
 //!
 //! # What is promised
 //!
@@ -46,6 +46,7 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use chrono::{DateTime, Utc};
+use memchr::memchr;
 use memchr::memmem::Finder;
 
 #[expect(unused_imports, reason = "for the links in the docs")]
@@ -59,6 +60,10 @@ use crate::time::read_time;
 /// What each line contains that names a blob: for a search in many lines at once. A detail can contain it too, so ask
 /// [`Glance::blob`] about each line that is found.
 pub const BLOB_KEY: &[u8] = br#","detail":{"$blob":"#;
+
+/// What each line contains that has a phase: for a search in many lines at once. A detail can contain it too, so ask
+/// [`Glance::phase`] about each line that is found.
+pub const PHASE_KEY: &[u8] = br#","phase":""#;
 
 /// How each line begins that has this id: for a search in many lines at once. Behind a newline, only such a line has
 /// these bytes.
@@ -75,9 +80,10 @@ const ID_KEY: &[u8] = br#"{"id":"#;
 /// A key that is searched for, with what opens its value.
 type Key = LazyLock<Finder<'static>>;
 
+static OUTCOME: Key = LazyLock::new(|| Finder::new(br#","outcome":""#));
 static DURATION_MS: Key = LazyLock::new(|| Finder::new(br#","duration_ms":"#));
 static SESSION_ID: Key = LazyLock::new(|| Finder::new(br#","session_id":""#));
-static PHASE: Key = LazyLock::new(|| Finder::new(br#","phase":""#));
+static PHASE: Key = LazyLock::new(|| Finder::new(PHASE_KEY));
 static INTENT_ID: Key = LazyLock::new(|| Finder::new(br#","intent_id":""#));
 
 /// A stored line, of which single fields are asked.
@@ -98,7 +104,7 @@ impl<'a> Glance<'a> {
     pub fn at(line: &'a [u8]) -> Option<Glance<'a>> {
         let id = behind(line, 0, ID_KEY)?;
         let timestamp = behind(line, string_end(line, id), br#","timestamp":""#)?;
-        let timestamp = (timestamp, name_end(line, timestamp));
+        let timestamp = (timestamp, timestamp + memchr(b'"', &line[timestamp..])?);
         let category = behind(line, timestamp.1, br#"","category":""#)?;
         let category = (category, name_end(line, category));
         let action = behind(line, category.1, br#"","action":"#)?;
@@ -183,12 +189,7 @@ impl<'a> Glance<'a> {
 
     /// Where the name of the outcome stands, between its quotes.
     fn outcome_place(self) -> Option<(usize, usize)> {
-        let principal = behind(self.line, string_end(self.line, self.action), br#","principal":"#)?;
-        let principal_end = match self.line.get(principal) {
-            Some(b'"') => string_end(self.line, principal),
-            _ => behind(self.line, principal, b"null")?,
-        };
-        let outcome = behind(self.line, principal_end, br#","outcome":""#)?;
+        let outcome = self.action + OUTCOME.find(&self.line[self.action..])? + OUTCOME.needle().len();
         Some((outcome, name_end(self.line, outcome)))
     }
 
@@ -213,7 +214,7 @@ fn behind(line: &[u8], at: usize, bytes: &[u8]) -> Option<usize> {
     line.get(at..)?.starts_with(bytes).then_some(at + bytes.len())
 }
 
-/// Where a name or a time ends that starts here: texts that are ASCII and have no escapes.
+/// Where a name ends that starts here: texts that are ASCII and have no escapes.
 fn name_end(line: &[u8], at: usize) -> usize {
     let is_name = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
     at + line[at..].iter().take_while(|byte| is_name(byte)).count()

@@ -1,7 +1,7 @@
 //! What a glance at a line says is what the whole line says, whatever is in its texts and in its detail.
 
 use graven_core::entry::{Category, Entry, Outcome, Phase};
-use graven_core::line::glance::{BLOB_KEY, Glance, beginning_with_id};
+use graven_core::line::glance::{BLOB_KEY, Glance, PHASE_KEY, beginning_with_id};
 use graven_core::tile::ENTRY_BYTES_MAX;
 use proptest::prelude::*;
 use serde_json::json;
@@ -32,6 +32,8 @@ fn check(line: &[u8]) {
     assert_eq!(glance.blob(), entry.detail.as_ref().and_then(|detail| detail.blob()), "{text}");
     assert_eq!(glance.session_id(), entry.session_id.as_deref().map(Into::into), "{text}");
     assert_eq!(glance.phase(), entry.phase, "{text}");
+    let found = line.windows(PHASE_KEY.len()).any(|bytes| bytes == PHASE_KEY);
+    assert!(found || entry.phase.is_none(), "{text}");
     assert_eq!(glance.intent_id(), entry.intent_id.as_deref().map(Into::into), "{text}");
     assert_eq!(glance.count(), entry.count, "{text}");
     check_places(glance, line, &entry);

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use graven_core::entry::{Category, Entry, Phase};
-use graven_core::line::glance::Glance;
+use graven_core::line::glance::PHASE_KEY;
+use memchr::memmem::Finder;
 use serde::{Serialize, Serializer};
 
 use super::Reader;
@@ -56,6 +57,8 @@ impl Reader {
     /// # Errors
     /// `Data` when an intent or a result cannot be read.
     pub fn pending(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<Pending>, Error> {
+        // Most lines have no phase, and are not read any further.
+        let phase = Finder::new(PHASE_KEY);
         let mut open: HashMap<String, Vec<u64>> = HashMap::new();
         let mut behind = 0_u64;
         let mut entries = self.entries(..)?;
@@ -64,8 +67,7 @@ impl Reader {
             if behind.is_multiple_of(PROGRESS_ENTRIES) {
                 progress(behind);
             }
-            // Most lines have no phase, and are not read any further.
-            if Glance::at(line).is_some_and(|seen| seen.phase().is_none()) {
+            if phase.find(line).is_none() {
                 continue;
             }
             let entry = Entry::from_line(line).map_err(|error| unreadable(index, error))?;
