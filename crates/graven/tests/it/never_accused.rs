@@ -35,26 +35,44 @@ fn entries(count: u64) -> Vec<Entry> {
 
 /// Verifies with a memory, and fails on any accusation.
 fn verify(dir: &Path, state: &Path) -> Report {
+    verify_with(dir, state, &|_, _| ())
+}
+
+fn verify_with(dir: &Path, state: &Path, progress: &dyn Fn(u64, u64)) -> Report {
     let options = VerifyOptions { key: None, state: Some(state.to_owned()) };
-    let report = fsck::verify(&Machine::os(), &Layout::in_dir(dir), &options, &|_, _| ()).unwrap();
+    let report = fsck::verify(&Machine::os(), &Layout::in_dir(dir), &options, &progress).unwrap();
     assert_eq!((report.exit_code(), &report.warnings[..]), (0, &[][..]), "{:?}", report.findings);
     assert!(report.entries >= report.sealed);
     report
 }
 
+/// How many steps the writer takes during one verification, spread over it.
+const STEPS: u64 = 3;
+
 /// Runs the writer until the trail was verified at least this number of times, and the reports are `enough`; what the
-/// verifications saw. How fast either of the two is does not matter.
+/// verifications saw. The writer takes a step whenever `next` answers `true`: a part of each verification later, so
+/// that the trail does not outgrow a slow verifier.
 fn verify_beside(
     dir: &Path,
     times: usize,
     enough: impl Fn(&[Report]) -> bool,
-    write: impl Fn(&AtomicBool) + Sync,
+    write: impl Fn(&dyn Fn() -> bool) + Sync,
 ) -> Vec<Report> {
     must_end();
     let state = tempfile::tempdir().unwrap();
-    let done = AtomicBool::new(false);
+    let (done, allowed) = (AtomicBool::new(false), AtomicU64::new(1));
     thread::scope(|scope| {
-        let writer = scope.spawn(|| write(&done));
+        let writer = scope.spawn(|| {
+            let taken = Cell::new(0);
+            write(&|| {
+                let is_done = || done.load(Ordering::Acquire);
+                until("the verification goes on", || {
+                    is_done() || taken.get() < allowed.load(Ordering::Acquire)
+                });
+                taken.set(taken.get() + 1);
+                !is_done()
+            });
+        });
         let stop = StopOnDrop(&done);
         let mut reports = Vec::new();
         until("there is a trail", || writer.is_finished() || dir.join("graven.json").exists());
@@ -62,7 +80,12 @@ fn verify_beside(
         let mut before = None;
         while (reports.len() < times || !enough(&reports)) && !writer.is_finished() {
             deadline.check();
-            let report = verify(dir, state.path());
+            let begun = 1 + reports.len() as u64 * STEPS;
+            let progress = |done: u64, total: u64| {
+                allowed.fetch_max(begun + done * STEPS / total.max(1), Ordering::AcqRel);
+            };
+            let report = verify_with(dir, state.path(), &progress);
+            allowed.fetch_max(begun + STEPS, Ordering::AcqRel);
             if before.replace(report.entries) != Some(report.entries) {
                 deadline.renew();
             }
@@ -92,9 +115,9 @@ fn a_recorder_that_rotates_is_never_accused() {
         let rotations = reports.last().map_or(0, |report| report.entries / 256);
         rotations > 10 && sizes(reports).len() > 10
     };
-    let reports = verify_beside(folder.path(), 150, enough, |done| {
+    let reports = verify_beside(folder.path(), 150, enough, |next| {
         let trail = Trail::open(settings(folder.path())).unwrap();
-        while !done.load(Ordering::Acquire) {
+        while next() {
             trail.record_batch_blocking(entries(100)).unwrap();
         }
         trail.close_blocking().unwrap();
@@ -110,8 +133,8 @@ fn a_recorder_that_rotates_is_never_accused() {
 fn a_recorder_that_opens_and_closes_is_never_accused() {
     let folder = tempfile::tempdir().unwrap();
     let grew = |reports: &[Report]| reports[0].sealed < reports[reports.len() - 1].sealed;
-    let reports = verify_beside(folder.path(), 150, grew, |done| {
-        while !done.load(Ordering::Acquire) {
+    let reports = verify_beside(folder.path(), 150, grew, |next| {
+        while next() {
             let trail = Trail::open(settings(folder.path())).unwrap();
             trail.record_batch_blocking(entries(50)).unwrap();
             trail.close_blocking().unwrap();
