@@ -127,8 +127,9 @@ pub(crate) fn build_docs() -> Result<(), String> {
     // With the examples, which have the features of the tests as clippy has them.
     let common =
         ["doc", "--no-deps", "--workspace", "--all-features", "--document-private-items", "--examples"];
-    // The binary first: it shares its name with the library, whose pages are to be those that stay.
-    for targets in [&["--bin", "graven"][..], &["--exclude", "graven-cli", "--lib", "--bins"]] {
+    // The binaries first: `graven` shares its name with the library, whose pages are to be those that stay. Cargo writes no
+    // pages for a binary beside a library of the same package and name, which is the simulator's.
+    for targets in [&["--bins", "--exclude", "graven-sim"][..], &["--lib"]] {
         let mut command = shell::locked(&[&common[..], targets].concat());
         shell::run(command.env("RUSTDOCFLAGS", "--deny warnings"))?;
     }

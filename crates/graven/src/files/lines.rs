@@ -60,7 +60,8 @@ pub(crate) fn each_line<B>(
     Ok(ControlFlow::Continue(()))
 }
 
-#[cfg(all(test, feature = "sim"))]
+#[cfg(test)]
+#[cfg(feature = "sim")]
 mod tests {
     use std::path::Path;
 

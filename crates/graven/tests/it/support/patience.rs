@@ -1,5 +1,7 @@
 //! No test waits for ever: each wait has a deadline, and the failure says what was waited for.
 
+#![expect(clippy::disallowed_methods, reason = "a deadline needs a clock")]
+
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::mpsc::Receiver;
