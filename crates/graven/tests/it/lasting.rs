@@ -10,6 +10,7 @@ use graven::disk::sim::{FailBut, Fault, Op, SimDisk, Step};
 use graven::{Category, Entry, Error, ErrorKind, LastingTrail, Outcome, Receipt, Trail, block_on};
 
 use crate::support::model::{Place, machine};
+use crate::support::patience::must_end;
 
 /// A lasting trail on a disk that can fail.
 struct World {
@@ -20,6 +21,7 @@ struct World {
 
 impl World {
     fn new() -> World {
+        must_end();
         let (disk, clock) = (Place::InDir.disk(), SimClock::new(11));
         let trail = Trail::open_on(Place::InDir.settings(), machine(&disk, &clock)).unwrap();
         World { disk, clock, lasting: trail.into() }
