@@ -19,7 +19,7 @@ const ISSUERS: &[(u32, u64, u64, &[usize])] = &[
 ];
 
 /// The ways to group the digits.
-const GROUPINGS: &[&[usize]] =
+pub(super) const GROUPINGS: &[&[usize]] =
     &[&[14], &[15], &[16], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[4, 4, 4, 4, 3], &[4, 5, 4], &[6, 13]];
 
 /// The most groups in a grouping.
@@ -28,13 +28,13 @@ const GROUPS_MAX: usize = 5;
 /// The first card number in the run of digits and separators around this place.
 pub(super) fn find(scan: &mut Scan<'_>, at: usize) -> Option<(usize, usize)> {
     let bytes = scan.bytes();
-    let is_part = |at: usize| is_digit(bytes, at) || (is_separator(bytes, at) && is_digit(bytes, at + 1));
+    let is_part = |at: usize| is_digit(bytes, at) || (separates(bytes, at) && is_digit(bytes, at + 1));
     let floor = scan.digits_from.min(at);
     let mut start = at + bytes[at..].iter().take(8).position(u8::is_ascii_digit)?;
     let from = start;
     while start > floor
         && (is_digit(bytes, start - 1)
-            || (start - 1 > floor && is_separator(bytes, start - 1) && is_digit(bytes, start - 2)))
+            || (start - 1 > floor && separates(bytes, start - 1) && is_digit(bytes, start - 2)))
     {
         start -= 1;
     }
@@ -63,8 +63,13 @@ fn is_digit(bytes: &[u8], at: usize) -> bool {
     bytes.get(at).is_some_and(u8::is_ascii_digit)
 }
 
-fn is_separator(bytes: &[u8], at: usize) -> bool {
-    matches!(bytes.get(at), Some(b' ' | b'-'))
+fn separates(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at).is_some_and(|byte| is_separator(*byte))
+}
+
+/// Whether this byte may stand between the groups of a card number.
+pub(super) fn is_separator(byte: u8) -> bool {
+    matches!(byte, b' ' | b'-')
 }
 
 /// The end of the card number whose first group begins here; `None` when there is none.
@@ -83,7 +88,7 @@ fn number_at(bytes: &[u8], start: usize) -> Option<usize> {
         (lengths[groups], ends[groups]) = (length, at + length);
         groups += 1;
         let next = bytes.get(at + length).copied();
-        if !is_separator(bytes, at + length) || !is_digit(bytes, at + length + 1) {
+        if !separates(bytes, at + length) || !is_digit(bytes, at + length + 1) {
             break;
         }
         if *separator.get_or_insert(next) != next {
