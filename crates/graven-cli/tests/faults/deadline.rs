@@ -14,6 +14,7 @@ pub(crate) fn watch(process: u32) -> Sender<()> {
     std::thread::spawn(move || {
         if ended.recv_timeout(DEADLINE) == Err(RecvTimeoutError::Timeout) {
             eprintln!("process {process} did not end within {DEADLINE:?} and is killed");
+            // If it cannot be killed, the message above is all that can be done.
             let _ = Command::new("kill").args(["-KILL", &process.to_string()]).status();
         }
     });

@@ -28,6 +28,7 @@ impl Running {
         std::thread::spawn(move || {
             if ended.recv_timeout(deadline) == Err(RecvTimeoutError::Timeout) {
                 eprintln!("killed after {deadline:?}, because it did not end: {shown}");
+                // If it cannot be killed, the message above is all that can be done.
                 let _ = Command::new("kill").args(["-KILL", &process]).status();
             }
         });
@@ -57,6 +58,7 @@ impl DerefMut for Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
+            // It may have ended by itself, which is as good.
             let _ = child.kill();
             let _ = child.wait();
         }

@@ -307,14 +307,11 @@ mod tests {
     }
 
     #[test]
-    fn ids_and_dates_pass() {
-        for text in
-            ["01995f3e-8a31-7c04-9d1c-3f6f0c1b2a44", "00000000000000000f067aa0ba902b7", "20260131T120000Z"]
-        {
-            let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-            // A run of eight digits may be a part of a number; shorter ones are not.
-            assert_eq!(next_suspect(text.as_bytes(), 0, 0).is_none(), digits < 8, "{text}");
-        }
+    fn an_id_with_letters_among_its_digits_passes_and_a_run_of_digits_does_not() {
+        let stops = |text: &str| next_suspect(text.as_bytes(), 0, 0).is_some();
+        assert!(!stops("01995f3e-8a31-7c04-9d1c-3f6f0c1b2a44"));
+        assert!(!stops("123456ab123456cd"));
+        assert!(stops("20260131T120000Z"), "eight digits may be a part of a card number");
     }
 
     #[test]
