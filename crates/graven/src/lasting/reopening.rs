@@ -146,6 +146,7 @@ impl Reopening {
             }
             // The failed trail counts it as lost, and the next one records the count.
             (_, Some(trail)) => trail.clone(),
+            // Not reached: only a `LastingTrail` emits, and it is made of a trail.
             (_, None) => return,
         };
         drop(state);
