@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fastrand::Rng;
 use graven::disk::sim::{Effect, FailBut, Fault, Op, SimDisk};
-use graven::disk::{DirEntry, Disk, File, LockGuard, Metadata, Open};
+use graven::disk::{DirEntry, Disk, File, FileId, Hold, Lock, Metadata, Open};
 use graven::layout::Layout;
 use graven_core::checkpoint::Checkpoint;
 use graven_core::hash::sha256;
@@ -293,11 +293,46 @@ impl Disk for FaultyDisk {
         self.inner.number()
     }
 
-    fn try_lock(&self, path: &Path) -> io::Result<Option<LockGuard>> {
+    fn open_lock(&self, path: &Path) -> io::Result<Arc<dyn Lock>> {
         let excluded = self.second && self.shared.lock().canary == Some(Canary::ReuseIndex);
         let name = if excluded { path.with_extension("2") } else { path.to_owned() };
-        let count = |guard: &Option<LockGuard>| u64::from(guard.is_some());
-        self.call((Op::Lock, path), (0, 0), || self.inner.try_lock(&name), None, count)
+        if excluded {
+            self.inner.open(&name, Open::Create)?;
+        }
+        let inner = self.call((Op::Open, path), (0, 0), || self.inner.open_lock(&name), None, |_| 0)?;
+        Ok(Arc::new(FaultyLock { disk: self.clone(), path: path.to_owned(), inner }))
+    }
+}
+
+/// A file or directory of a faulty disk that can be locked.
+#[derive(Debug)]
+struct FaultyLock {
+    disk: FaultyDisk,
+    path: PathBuf,
+    inner: Arc<dyn Lock>,
+}
+
+impl Lock for FaultyLock {
+    fn id(&self) -> FileId {
+        self.inner.id()
+    }
+
+    fn lock(&self, how: Hold) -> io::Result<()> {
+        // One thread takes every step: waiting would never end.
+        if self.try_lock(how)? {
+            Ok(())
+        } else {
+            Err(io::Error::other("the lock is held, and nobody would release it"))
+        }
+    }
+
+    fn try_lock(&self, how: Hold) -> io::Result<bool> {
+        let count = |held: &bool| u64::from(*held);
+        self.disk.call((Op::Lock, &self.path), (0, 0), || self.inner.try_lock(how), None, count)
+    }
+
+    fn unlock(&self) -> io::Result<()> {
+        self.inner.unlock()
     }
 }
 
@@ -369,5 +404,9 @@ impl File for FaultyFile {
 
     fn set_bytes(&self, bytes: u64) -> io::Result<()> {
         self.call(Op::SetBytes, (bytes, 0), || self.inner.set_bytes(bytes), Some(()), |()| 0)
+    }
+
+    fn id(&self) -> io::Result<FileId> {
+        self.call(Op::Bytes, (0, 0), || self.inner.id(), None, |_| 0)
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use graven::disk::sim::SimDisk;
-use graven::disk::{DirEntry, Disk, File, LockGuard, Metadata, Open};
+use graven::disk::{DirEntry, Disk, File, Lock, Metadata, Open};
 use graven::fsck::{self, Report, VerifyOptions};
 use graven::layout::Layout;
 use graven::{Error, Machine};
@@ -86,7 +86,7 @@ impl Disk for TwoDisks {
         self.trail.number()
     }
 
-    fn try_lock(&self, path: &Path) -> io::Result<Option<LockGuard>> {
-        self.of(path).try_lock(path)
+    fn open_lock(&self, path: &Path) -> io::Result<Arc<dyn Lock>> {
+        self.of(path).open_lock(path)
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind};
 use crate::files::durable;
 use crate::files::layout::Layout;
-use crate::seam::disk::{LockGuard, Open};
+use crate::seam::disk::{Hold, Lock as FileLock, Open};
 use crate::seam::machine::Machine;
 
 /// How long to wait for an engine that this process is closing, before opening fails.
@@ -23,7 +23,7 @@ pub(crate) struct Lock {
 /// The trail's lock, held by the threads that may write. Free when the last of them is gone.
 #[derive(Debug)]
 pub(crate) struct Held {
-    guard: Option<LockGuard>,
+    guard: Option<Arc<dyn FileLock>>,
     lock: Arc<Lock>,
 }
 
@@ -53,7 +53,11 @@ impl Lock {
         }
         let path = layout.lock();
         let disk = &*machine.disk;
-        let guard = disk.try_lock(&path).map_err(|source| Error::cannot("lock", &path, source))?;
+        let guard = disk
+            .open(&path, Open::Create)
+            .and_then(|_| disk.open_lock(&path))
+            .and_then(|lock| Ok(lock.try_lock(Hold::Exclusive)?.then_some(lock)))
+            .map_err(|source| Error::cannot("lock", &path, source))?;
         let Some(guard) = guard else {
             let holder = durable::read_file(disk, &path).unwrap_or_default();
             let holder = String::from_utf8_lossy(&holder);

@@ -12,7 +12,6 @@ use std::time::Duration;
 use graven::audit::{AuditCategory, AuditEntry, AuditLog, AuditOutcome};
 use graven::clock::Clock;
 use graven::clock::sim::SimClock;
-use graven::disk::Disk;
 use graven::disk::sim::{FailBut, Fault, Op, SimDisk, Step};
 use graven::layout::Layout;
 use graven::reader::Reader;
@@ -20,6 +19,7 @@ use graven::{Category, ErrorKind, Machine};
 use tracing::Level;
 
 use crate::support::events::Events;
+use crate::support::locking::hold;
 use crate::support::patience::must_end;
 use crate::support::plain::block_on;
 
@@ -385,7 +385,7 @@ fn a_caller_that_gives_up_while_the_trail_is_opened_leaves_the_entry() {
     gate.open();
     dropped.join().unwrap();
     let lock = Layout::beside_live(PATH).lock();
-    assert!(disk.try_lock(&lock).unwrap().is_some(), "the lock is free");
+    assert!(hold(&disk, &lock).unwrap().is_some(), "the lock is free");
     assert!(disk.contents(Layout::beside_live(PATH).closed()).is_ok());
     let world = World::on(disk, clock);
     world.record("b");
@@ -402,7 +402,7 @@ fn dropping_the_last_log_drains_and_unlocks() {
     drop(trail);
     let World { disk, clock, log } = world;
     drop(log);
-    assert!(disk.try_lock(&Layout::beside_live(PATH).lock()).unwrap().is_some());
+    assert!(hold(&disk, &Layout::beside_live(PATH).lock()).unwrap().is_some());
     assert_eq!(disk.contents(PATH).unwrap().iter().filter(|byte| **byte == b'\n').count(), 50);
     let world = World::on(disk, clock);
     assert_eq!(block_on(world.log.count()), 50);

@@ -4,7 +4,10 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use graven::disk::sim::SimDisk;
-use graven::disk::{DirEntry, Disk, File, Kind, Metadata, Open, OsDisk};
+use graven::disk::{DirEntry, Disk, File, Hold, Kind, Metadata, Open, OsDisk};
+
+use crate::support::locking::hold;
+use crate::support::patience::receive;
 
 /// Runs the same test on both disks, each in an empty folder.
 macro_rules! on_both_disks {
@@ -45,6 +48,9 @@ on_both_disks! {
     syncs_succeed
     a_lock_is_held_once
     a_lock_belongs_to_the_file_and_not_to_its_name
+    a_directory_is_locked_shared_or_exclusive
+    a_lock_that_is_waited_for_is_had_once_it_is_released
+    a_file_is_known_by_its_id_under_any_name
     two_disks_of_one_number_are_one
 }
 
@@ -183,9 +189,12 @@ fn listing_is_sorted_and_complete(disk: &dyn Disk, folder: &Path) {
     }
     write(&*disk.open(&folder.join("a"), Open::Write).unwrap(), b"abc", 0);
     disk.create_dir(&folder.join("dir")).unwrap();
-    let file =
-        |name: &str, bytes| DirEntry { name: name.into(), metadata: Metadata { kind: Kind::File, bytes } };
-    let dir = DirEntry { name: "dir".into(), metadata: Metadata { kind: Kind::Dir, bytes: 0 } };
+    let entry = |name: &str, kind, bytes| {
+        let id = disk.metadata(&folder.join(name)).unwrap().id;
+        DirEntry { name: name.into(), metadata: Metadata { kind, bytes, id } }
+    };
+    let file = |name: &str, bytes| entry(name, Kind::File, bytes);
+    let dir = entry("dir", Kind::Dir, 0);
     let expected =
         [file(".hidden", 0), file("10", 0), file("9", 0), file("C", 0), file("a", 3), file("b", 0), dir];
     assert_eq!(disk.read_dir(folder).unwrap(), expected);
@@ -194,11 +203,15 @@ fn listing_is_sorted_and_complete(disk: &dyn Disk, folder: &Path) {
 }
 
 fn metadata_tells_files_from_directories(disk: &dyn Disk, folder: &Path) {
-    assert_eq!(disk.metadata(folder).unwrap(), Metadata { kind: Kind::Dir, bytes: 0 });
+    let seen = |path: &Path| {
+        let Metadata { kind, bytes, .. } = disk.metadata(path).unwrap();
+        (kind, bytes)
+    };
+    assert_eq!(seen(folder), (Kind::Dir, 0));
     assert_fails(disk.metadata(&folder.join("file")), ErrorKind::NotFound);
     let file = disk.open(&folder.join("file"), Open::CreateNew).unwrap();
     write(&*file, b"12345", 0);
-    assert_eq!(disk.metadata(&folder.join("file")).unwrap(), Metadata { kind: Kind::File, bytes: 5 });
+    assert_eq!(seen(&folder.join("file")), (Kind::File, 5));
     assert_fails(disk.open(folder, Open::Write), ErrorKind::IsADirectory);
     assert_fails(disk.open(folder, Open::Create), ErrorKind::IsADirectory);
     assert_fails(disk.open(folder, Open::CreateNew), ErrorKind::AlreadyExists);
@@ -239,26 +252,68 @@ fn syncs_succeed(disk: &dyn Disk, folder: &Path) {
 
 fn a_lock_is_held_once(disk: &dyn Disk, folder: &Path) {
     let path = folder.join("LOCK");
-    let guard = disk.try_lock(&path).unwrap().expect("nobody has it");
+    let guard = hold(disk, &path).unwrap().expect("nobody has it");
     let file = disk.open(&path, Open::Write).expect("it is made when absent");
-    assert!(disk.try_lock(&path).unwrap().is_none());
+    assert!(hold(disk, &path).unwrap().is_none());
     write(&*file, b"a lock stops nobody from writing", 0);
     drop(file);
     drop(disk.open(&path, Open::Read).unwrap());
-    assert!(disk.try_lock(&path).unwrap().is_none(), "closing another handle lets nothing go");
+    assert!(hold(disk, &path).unwrap().is_none(), "closing another handle lets nothing go");
     drop(guard);
-    assert!(disk.try_lock(&path).unwrap().is_some());
-    assert!(disk.try_lock(&path).unwrap().is_some(), "the guard before was dropped at once");
+    assert!(hold(disk, &path).unwrap().is_some());
+    assert!(hold(disk, &path).unwrap().is_some(), "the guard before was dropped at once");
 }
 
 fn a_lock_belongs_to_the_file_and_not_to_its_name(disk: &dyn Disk, folder: &Path) {
     let (path, moved) = (folder.join("LOCK"), folder.join("moved"));
     disk.open(&path, Open::CreateNew).unwrap();
-    let _guard = disk.try_lock(&path).unwrap().expect("nobody has it");
+    let _guard = hold(disk, &path).unwrap().expect("nobody has it");
     disk.rename(&path, &moved).unwrap();
-    assert!(disk.try_lock(&moved).unwrap().is_none());
+    assert!(hold(disk, &moved).unwrap().is_none());
     disk.open(&path, Open::CreateNew).unwrap();
-    assert!(disk.try_lock(&path).unwrap().is_some(), "another file of the same name");
+    assert!(hold(disk, &path).unwrap().is_some(), "another file of the same name");
+}
+
+fn a_directory_is_locked_shared_or_exclusive(disk: &dyn Disk, folder: &Path) {
+    assert_fails(disk.open_lock(&folder.join("absent")), ErrorKind::NotFound);
+    let [one, two] = [(); 2].map(|()| disk.open_lock(folder).unwrap());
+    assert!(one.try_lock(Hold::Exclusive).unwrap());
+    assert!(!two.try_lock(Hold::Shared).unwrap());
+    assert!(one.try_lock(Hold::Shared).unwrap(), "an exclusive lock becomes a shared one");
+    assert!(two.try_lock(Hold::Shared).unwrap());
+    assert!(!two.try_lock(Hold::Exclusive).unwrap(), "another holds it shared");
+    one.unlock().unwrap();
+    assert!(two.try_lock(Hold::Exclusive).unwrap());
+    drop(two);
+    one.lock(Hold::Exclusive).unwrap();
+}
+
+fn a_lock_that_is_waited_for_is_had_once_it_is_released(disk: &dyn Disk, folder: &Path) {
+    let [one, two] = [(); 2].map(|()| disk.open_lock(folder).unwrap());
+    one.lock(Hold::Exclusive).unwrap();
+    let (sent, received) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            two.lock(Hold::Exclusive).unwrap();
+            sent.send(()).unwrap();
+        });
+        assert!(received.try_recv().is_err());
+        one.unlock().unwrap();
+        receive("the lock", &received);
+    });
+}
+
+fn a_file_is_known_by_its_id_under_any_name(disk: &dyn Disk, folder: &Path) {
+    let (path, moved) = (folder.join("file"), folder.join("moved"));
+    let file = disk.open(&path, Open::CreateNew).unwrap();
+    let id = file.id().unwrap();
+    assert_eq!(disk.metadata(&path).unwrap().id, id);
+    assert_eq!(disk.open_lock(&path).unwrap().id(), id);
+    disk.rename(&path, &moved).unwrap();
+    assert_eq!(disk.metadata(&moved).unwrap().id, id);
+    let other = disk.open(&path, Open::CreateNew).unwrap();
+    assert_ne!(other.id().unwrap(), id);
+    assert_ne!(disk.metadata(folder).unwrap().id, id);
 }
 
 fn two_disks_of_one_number_are_one(disk: &dyn Disk, _: &Path) {

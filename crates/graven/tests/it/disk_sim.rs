@@ -8,6 +8,7 @@ use std::sync::Arc;
 use graven::disk::sim::{Effect, FailBut, Fault, Op, SimDisk, Snapshot};
 use graven::disk::{Disk, File, Open};
 
+use crate::support::locking::hold;
 use crate::support::patience::must_end;
 
 /// A disk with the durable empty folder `/d`.
@@ -207,10 +208,10 @@ fn large_writes_are_sampled_by_seed_with_the_extremes() {
 fn a_new_process_sees_all_that_was_written_and_finds_no_lock() {
     let (disk, file) = disk_with_file(b"");
     file.write_at(b"unsynced", 0).unwrap();
-    let _guard = disk.try_lock("/d/f".as_ref()).unwrap().expect("free");
+    let _guard = hold(&disk, "/d/f".as_ref()).unwrap().expect("free");
     let next = disk.restart();
     assert_eq!(next.contents("/d/f").unwrap(), b"unsynced");
-    assert!(next.try_lock("/d/f".as_ref()).unwrap().is_some());
+    assert!(hold(&next, "/d/f".as_ref()).unwrap().is_some());
     assert!(file.write_at(b"!", 0).is_err(), "the killed process is gone");
     assert!(!next.snapshot().is_synced(), "a power cut can still take it");
     next.open("/d/f".as_ref(), Open::Write).unwrap().sync_data().unwrap();
@@ -236,10 +237,10 @@ fn a_call_fails_and_is_not_done_or_done() {
             disk.inject(Fault::on(op).fail(ErrorKind::Other, but));
         }
         assert!(disk.open("/d/new".as_ref(), Open::Create).is_err());
-        assert!(disk.try_lock("/d/lock".as_ref()).is_err());
+        assert!(hold(&disk, "/d/lock".as_ref()).is_err());
         assert_eq!(disk.metadata("/d/new".as_ref()).is_ok(), made);
         assert!(
-            disk.try_lock("/d/lock".as_ref()).unwrap().is_some(),
+            hold(&disk, "/d/lock".as_ref()).unwrap().is_some(),
             "who was told of a failure holds no lock"
         );
     }

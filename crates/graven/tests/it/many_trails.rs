@@ -9,12 +9,13 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
+use graven::disk::OsDisk;
 use graven::disk::sim::{Op, SimDisk};
-use graven::disk::{Disk, OsDisk};
 use graven::layout::Layout;
 use graven::{Category, Entry, ErrorKind, Machine, Outcome, Settings, Trail};
 
 use crate::support::another_process;
+use crate::support::locking::hold;
 use crate::support::patience::{must_end, receive, until};
 use crate::support::plain::block_on;
 use crate::support::{assert_intact, lines};
@@ -31,7 +32,7 @@ fn ids(live: &Path) -> Vec<String> {
 
 #[track_caller]
 fn assert_unlocked(layout: &Layout) {
-    assert!(OsDisk.try_lock(&layout.lock()).unwrap().is_some(), "{} is locked", layout.dir().display());
+    assert!(hold(&OsDisk, &layout.lock()).unwrap().is_some(), "{} is locked", layout.dir().display());
 }
 
 /// Opens, records in, closes and drops `trails` trails from `threads` threads; returns which ids each acknowledged.
@@ -157,7 +158,7 @@ fn the_last_handle_may_be_dropped_by_the_writer_that_wakes_its_holder() {
     assert!(ids.into_iter().eq((0..20).map(|round| round.to_string())));
     drop(trail);
     let layout = Layout::in_dir("/trail");
-    assert!(disk.try_lock(&layout.lock()).unwrap().is_some());
+    assert!(hold(&disk, &layout.lock()).unwrap().is_some());
     assert!(disk.contents(layout.closed()).is_ok());
 }
 
@@ -198,10 +199,10 @@ fn futures_that_are_dropped_unfinished_leave_whole_entries_and_no_lock() {
     let _either = batch.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     drop(trail);
     // Each future is a handle, too.
-    assert!(OsDisk.try_lock(&layout.lock()).unwrap().is_none());
+    assert!(hold(&OsDisk, &layout.lock()).unwrap().is_none());
     assert!(Trail::open(Settings::new(folder.path())).is_ok());
     drop((queued, batch));
-    assert!(OsDisk.try_lock(&layout.lock()).unwrap().is_none());
+    assert!(hold(&OsDisk, &layout.lock()).unwrap().is_none());
     drop(never_polled);
     assert_unlocked(&layout);
     assert!(ids(layout.live()).into_iter().eq((0..60).map(|n| n.to_string())));
@@ -364,7 +365,7 @@ fn use_in_every_way(dir: &Path) {
     assert_eq!(trail.record_blocking(entry("late")).unwrap_err().kind(), ErrorKind::Closed);
     drop(trail);
     // A second process would be refused the lock; where there is no trail, none is found.
-    assert!(OsDisk.try_lock(&again.layout().lock()).unwrap().is_none());
+    assert!(hold(&OsDisk, &again.layout().lock()).unwrap().is_none());
     assert!(Trail::open(Settings::new(dir.join("nowhere")).must_exist()).is_err());
     let other = Trail::open(Settings::new(dir.with_extension("other"))).unwrap();
     dropped_by_the_writer(other.clone(), "x", again, || {});

@@ -8,7 +8,6 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use graven::clock::sim::SimClock;
-use graven::disk::Disk;
 use graven::disk::sim::{FailBut, Fault, Gate, Op, SimDisk, Step};
 use graven::fsck::{self, VerifyOptions};
 use graven::layout::Layout;
@@ -16,6 +15,7 @@ use graven::{Category, Entry, Error, ErrorKind, Machine, Outcome, Recording, Set
 use graven_core::verdict::Verdict;
 use serde_json::{Value, json};
 
+use crate::support::locking::hold;
 use crate::support::patience::{must_end, until};
 use crate::support::plain::block_on;
 
@@ -217,7 +217,7 @@ fn a_poisoned_trail_writes_nothing_more_and_says_why() {
         let (disk, clock) = (world.disk.clone(), world.clock.clone());
         let lock = Layout::in_dir("/trail").lock();
         world.assert_nothing_written_since(failed_at);
-        assert!(disk.try_lock(&lock).unwrap().is_some(), "the lock is free though the handle is there");
+        assert!(hold(&disk, &lock).unwrap().is_some(), "the lock is free though the handle is there");
         let calls = disk.calls_made();
         let world = World { trail: world.trail.clone(), disk, clock };
         drop(world.trail);

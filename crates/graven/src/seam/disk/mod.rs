@@ -8,7 +8,6 @@ mod os;
 #[cfg(feature = "sim")]
 pub mod sim;
 
-use std::any::Any;
 use std::fmt::Debug;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -40,6 +39,16 @@ pub enum Kind {
     Other,
 }
 
+/// Which file or directory it is, under any name: its device and its inode. Unique as long as a handle of it is open:
+/// after that, the number may be given to another file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FileId {
+    /// The file system that it is on.
+    pub device: u64,
+    /// Its number there.
+    pub inode: u64,
+}
+
 /// What a path names, and how long it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metadata {
@@ -47,6 +56,8 @@ pub struct Metadata {
     pub kind: Kind,
     /// Length in bytes; 0 for what is not a regular file.
     pub bytes: u64,
+    /// Which file it is.
+    pub id: FileId,
 }
 
 /// One name in a directory.
@@ -72,6 +83,31 @@ pub trait File: Send + Sync + Debug {
     fn bytes(&self) -> io::Result<u64>;
     /// `ftruncate`.
     fn set_bytes(&self, bytes: u64) -> io::Result<()>;
+    /// Which file it is.
+    fn id(&self) -> io::Result<FileId>;
+}
+
+/// How a lock is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// Beside any number of others that hold it shared.
+    Shared,
+    /// Alone.
+    Exclusive,
+}
+
+/// An open file or directory that can be locked: `flock`, which is advisory. Two handles of one file exclude each other
+/// like two processes, also within one process. Dropping the handle releases its lock.
+pub trait Lock: Send + Sync + Debug {
+    /// Which file or directory it is.
+    fn id(&self) -> FileId;
+    /// Waits until it holds the lock.
+    fn lock(&self, how: Hold) -> io::Result<()>;
+    /// Takes the lock, or changes how it is held, if that is possible at once. Returns whether it was. If it was not,
+    /// a lock that this handle held before may be lost.
+    fn try_lock(&self, how: Hold) -> io::Result<bool>;
+    /// Releases the lock.
+    fn unlock(&self) -> io::Result<()>;
 }
 
 /// A file system, as far as the engine needs one.
@@ -94,19 +130,6 @@ pub trait Disk: Send + Sync + Debug {
     fn canonicalize(&self, path: &Path) -> io::Result<PathBuf>;
     /// Two disks with the same number hold the same files: the system's is 0, each simulated one has its own.
     fn number(&self) -> u64;
-    /// An exclusive advisory lock on a file, made when absent, held until the guard is dropped; `None` when another
-    /// process, or another guard in this one, holds it.
-    fn try_lock(&self, path: &Path) -> io::Result<Option<LockGuard>>;
-}
-
-/// Holds a lock until it is dropped.
-pub struct LockGuard(
-    #[cfg_attr(not(test), expect(dead_code, reason = "held for its Drop"))]
-    pub(crate)  Box<dyn Any + Send + Sync>,
-);
-
-impl Debug for LockGuard {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("LockGuard")
-    }
+    /// Opens a file or directory, which must exist, to lock it.
+    fn open_lock(&self, path: &Path) -> io::Result<Arc<dyn Lock>>;
 }

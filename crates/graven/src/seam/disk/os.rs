@@ -3,13 +3,15 @@
 
 #![expect(clippy::disallowed_methods, reason = "this module is the seam")]
 
-use std::fs::{self, DirBuilder, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{DirEntry, Disk, File, Kind, LockGuard, Metadata, Open};
+use rustix::fs::{FlockOperation, flock};
+
+use super::{DirEntry, Disk, File, FileId, Hold, Kind, Lock, Metadata, Open};
 
 /// Only the owner may read and write files: an audit trail names people and what they did.
 const FILE_MODE: u32 = 0o600;
@@ -73,15 +75,12 @@ impl Disk for OsDisk {
         0
     }
 
-    fn try_lock(&self, path: &Path) -> io::Result<Option<LockGuard>> {
-        // Each guard opens the file again: `flock` belongs to the open file, so two guards exclude each other within
-        // one process as well, and closing another handle of the file does not release the lock.
-        let file = OpenOptions::new().read(true).write(true).create(true).mode(FILE_MODE).open(path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(LockGuard(Box::new(OsLock(file))))),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
-        }
+    fn open_lock(&self, path: &Path) -> io::Result<Arc<dyn Lock>> {
+        // Opened again for each handle: `flock` belongs to the open file, so two handles exclude each other within one
+        // process as well, and closing another handle of the file does not release the lock.
+        let file = fs::File::open(path)?;
+        let id = id_of(&file.metadata()?);
+        Ok(Arc::new(OsLock { file, id, process: std::process::id() }))
     }
 }
 
@@ -95,28 +94,78 @@ fn listed_metadata(entry: &fs::DirEntry) -> io::Result<Option<Metadata>> {
         return Ok(Some(ours(&itself)));
     }
     // A link that leads nowhere is still a name.
-    Ok(Some(fs::metadata(entry.path()).map_or(Metadata { kind: Kind::Other, bytes: 0 }, |m| ours(&m))))
+    let dangling = Metadata { kind: Kind::Other, bytes: 0, id: id_of(&itself) };
+    Ok(Some(fs::metadata(entry.path()).map_or(dangling, |m| ours(&m))))
 }
 
 fn ours(metadata: &fs::Metadata) -> Metadata {
+    let id = id_of(metadata);
     if metadata.is_file() {
-        Metadata { kind: Kind::File, bytes: metadata.len() }
+        Metadata { kind: Kind::File, bytes: metadata.len(), id }
     } else if metadata.is_dir() {
-        Metadata { kind: Kind::Dir, bytes: 0 }
+        Metadata { kind: Kind::Dir, bytes: 0, id }
     } else {
-        Metadata { kind: Kind::Other, bytes: 0 }
+        Metadata { kind: Kind::Other, bytes: 0, id }
     }
 }
 
-/// Releases the lock when it is dropped. Closing the file is not enough: a process that another thread is just starting
-/// holds a copy of it until it runs its program.
+fn id_of(metadata: &fs::Metadata) -> FileId {
+    FileId { device: metadata.dev(), inode: metadata.ino() }
+}
+
+/// An open file or directory, for `flock`.
 #[derive(Debug)]
-struct OsLock(fs::File);
+struct OsLock {
+    file: fs::File,
+    id: FileId,
+    /// The process that opened it. A forked child has a copy of the same open file: if it released the lock, its parent
+    /// would lose it.
+    process: u32,
+}
+
+impl OsLock {
+    fn flock(&self, operation: FlockOperation) -> io::Result<()> {
+        flock(&self.file, operation).map_err(io::Error::from)
+    }
+}
+
+impl Lock for OsLock {
+    fn id(&self) -> FileId {
+        self.id
+    }
+
+    fn lock(&self, how: Hold) -> io::Result<()> {
+        self.flock(match how {
+            Hold::Shared => FlockOperation::LockShared,
+            Hold::Exclusive => FlockOperation::LockExclusive,
+        })
+    }
+
+    fn try_lock(&self, how: Hold) -> io::Result<bool> {
+        let locked = self.flock(match how {
+            Hold::Shared => FlockOperation::NonBlockingLockShared,
+            Hold::Exclusive => FlockOperation::NonBlockingLockExclusive,
+        });
+        match locked {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn unlock(&self) -> io::Result<()> {
+        self.flock(FlockOperation::Unlock)
+    }
+}
 
 impl Drop for OsLock {
     fn drop(&mut self) {
-        // It is closed in any case.
-        let _unlocked = self.0.unlock();
+        // Closing the file is not enough: a process that another thread is just starting holds a copy of it until it
+        // runs its program.
+        if std::process::id() == self.process {
+            // It is closed in any case.
+            let _unlocked = self.unlock();
+        }
     }
 }
 
@@ -147,6 +196,10 @@ impl File for OsFile {
     fn set_bytes(&self, bytes: u64) -> io::Result<()> {
         self.0.set_len(bytes)
     }
+
+    fn id(&self) -> io::Result<FileId> {
+        self.0.metadata().map(|metadata| id_of(&metadata))
+    }
 }
 
 #[cfg(test)]
@@ -170,13 +223,29 @@ mod tests {
     #[test]
     fn a_lock_is_free_at_once_though_a_process_that_is_being_started_has_a_copy_of_the_file() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("LOCK");
-        let guard = OsDisk.try_lock(&path).unwrap().unwrap();
-        let copy = guard.0.downcast_ref::<OsLock>().unwrap().0.try_clone().unwrap();
-        assert!(OsDisk.try_lock(&path).unwrap().is_none());
-        drop(guard);
-        assert!(OsDisk.try_lock(&path).unwrap().is_some());
+        let open = || {
+            let file = fs::File::open(folder.path()).unwrap();
+            let id = id_of(&file.metadata().unwrap());
+            OsLock { file, id, process: std::process::id() }
+        };
+        let holder = open();
+        assert!(holder.try_lock(Hold::Exclusive).unwrap());
+        let copy = holder.file.try_clone().unwrap();
+        assert!(!open().try_lock(Hold::Exclusive).unwrap());
+        drop(holder);
+        assert!(open().try_lock(Hold::Exclusive).unwrap());
         drop(copy);
+    }
+
+    #[test]
+    fn a_forked_child_that_drops_its_copy_releases_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let holder = OsDisk.open_lock(folder.path()).unwrap();
+        holder.lock(Hold::Exclusive).unwrap();
+        let file = fs::File::open(folder.path()).unwrap();
+        // As the child sees it: the same open file, made by another process.
+        drop(OsLock { file: file.try_clone().unwrap(), id: holder.id(), process: 0 });
+        assert!(!OsDisk.open_lock(folder.path()).unwrap().try_lock(Hold::Shared).unwrap());
     }
 
     #[test]
@@ -187,9 +256,11 @@ mod tests {
         std::os::unix::fs::symlink(at("file"), at("good")).unwrap();
         std::os::unix::fs::symlink(at("nowhere"), at("bad")).unwrap();
         let listed: Vec<_> = OsDisk.read_dir(folder.path()).unwrap();
-        let file = Metadata { kind: Kind::File, bytes: 3 };
+        let id = id_of(&fs::metadata(at("file")).unwrap());
+        let bad = id_of(&fs::symlink_metadata(at("bad")).unwrap());
+        let file = Metadata { kind: Kind::File, bytes: 3, id };
         let expected = [
-            ("bad", Metadata { kind: Kind::Other, bytes: 0 }),
+            ("bad", Metadata { kind: Kind::Other, bytes: 0, id: bad }),
             ("file", file.clone()),
             ("good", file.clone()),
         ];

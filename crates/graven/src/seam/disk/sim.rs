@@ -13,20 +13,22 @@ mod crash;
 mod fault;
 mod gate;
 mod handle;
+mod lock;
 mod world;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::{DirEntry, Disk, File, Kind, LockGuard, Metadata, Open};
+use super::{DirEntry, Disk, File, FileId, Kind, Lock, Metadata, Open};
 use content::Content;
 use gate::Latch;
-use handle::{SimFile, SimLock};
+use handle::SimFile;
+use lock::{Locks, SimLock};
 use world::{FileNode, Node, NodeId, World, absolute, error};
 
 pub use crash::CrashChoice;
@@ -38,6 +40,8 @@ pub use gate::Gate;
 pub struct SimDisk {
     number: u64,
     state: Arc<Mutex<State>>,
+    /// Notified when a lock was released, or the disk halted.
+    unlocked: Arc<Condvar>,
 }
 
 /// Numbers for disks: 0 is the system's.
@@ -59,7 +63,7 @@ struct State {
     gates: Vec<(Fault, Arc<Latch>)>,
     /// How many bytes all files together may hold.
     space: Option<u64>,
-    locked: BTreeSet<NodeId>,
+    locks: Locks,
     /// How many handles each open file has.
     open: BTreeMap<NodeId, usize>,
     halted: bool,
@@ -79,11 +83,15 @@ impl SimDisk {
             faults: Vec::new(),
             gates: Vec::new(),
             space: None,
-            locked: BTreeSet::new(),
+            locks: Locks::default(),
             open: BTreeMap::new(),
             halted: false,
         };
-        SimDisk { number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed), state: Arc::new(Mutex::new(state)) }
+        SimDisk {
+            number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed),
+            state: Arc::new(Mutex::new(state)),
+            unlocked: Arc::default(),
+        }
     }
 
     /// Makes the calls that the fault chooses fail. The oldest fault that strikes a call decides.
@@ -123,6 +131,7 @@ impl SimDisk {
     /// Makes every later call fail: the machine is off for all code that still holds this disk.
     pub fn halt(&self) {
         self.state().halted = true;
+        self.unlocked.notify_all();
     }
 
     /// The disk as a new process finds it after this one was killed: all that was written is seen, synced or not, no
@@ -274,7 +283,9 @@ impl Outcome for Arc<dyn File> {}
 impl Outcome for Vec<DirEntry> {}
 impl Outcome for Metadata {}
 impl Outcome for PathBuf {}
-impl Outcome for Option<LockGuard> {}
+impl Outcome for Arc<dyn Lock> {}
+impl Outcome for FileId {}
+impl Outcome for bool {}
 impl Outcome for usize {
     fn bytes(&self) -> u64 {
         *self as u64
@@ -399,7 +410,7 @@ impl Disk for SimDisk {
             let names = &world.dir(world.find(path)?)?.seen;
             let entry = |(name, node): (&String, &NodeId)| DirEntry {
                 name: name.clone(),
-                metadata: metadata(&world.nodes[node]),
+                metadata: metadata(self.number, *node, &world.nodes[node]),
             };
             Ok(names.iter().map(entry).collect())
         };
@@ -408,7 +419,7 @@ impl Disk for SimDisk {
 
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
         let act = |state: &mut State, _: &Struck| {
-            state.world.find(path).map(|node| metadata(&state.world.nodes[&node]))
+            state.world.find(path).map(|node| metadata(self.number, node, &state.world.nodes[&node]))
         };
         self.call(Step::new(Op::Metadata, &absolute(path)), act, None)
     }
@@ -422,13 +433,13 @@ impl Disk for SimDisk {
         self.number
     }
 
-    fn try_lock(&self, path: &Path) -> io::Result<Option<LockGuard>> {
+    fn open_lock(&self, path: &Path) -> io::Result<Arc<dyn Lock>> {
+        let path = absolute(path);
         let act = |state: &mut State, _: &Struck| {
-            let node = state.open_node(path, Open::Create)?;
-            let free = state.locked.insert(node);
-            Ok(free.then(|| LockGuard(Box::new(SimLock { disk: self.clone(), node }))))
+            let node = state.world.find(&path)?;
+            Ok(Arc::new(SimLock::new(self.clone(), path.clone(), node)) as Arc<dyn Lock>)
         };
-        self.call(Step::new(Op::Lock, &absolute(path)), act, None)
+        self.call(Step::new(Op::Open, &path), act, None)
     }
 }
 
@@ -453,10 +464,11 @@ impl State {
     }
 }
 
-fn metadata(node: &Node) -> Metadata {
+fn metadata(disk: u64, id: NodeId, node: &Node) -> Metadata {
+    let id = id.on(disk);
     match node {
-        Node::File(file) => Metadata { kind: Kind::File, bytes: file.seen.bytes() },
-        Node::Dir(_) => Metadata { kind: Kind::Dir, bytes: 0 },
+        Node::File(file) => Metadata { kind: Kind::File, bytes: file.seen.bytes(), id },
+        Node::Dir(_) => Metadata { kind: Kind::Dir, bytes: 0, id },
     }
 }
 

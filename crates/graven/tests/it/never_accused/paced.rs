@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use graven::disk::{DirEntry, Disk, File, LockGuard, Metadata, Open, OsDisk};
+use graven::disk::{DirEntry, Disk, File, FileId, Lock, Metadata, Open, OsDisk};
 
 /// The reader's disk.
 #[derive(Clone)]
@@ -62,6 +62,9 @@ impl File for PacedFile {
     fn set_bytes(&self, _: u64) -> io::Result<()> {
         panic!("a verification writes nothing")
     }
+    fn id(&self) -> io::Result<FileId> {
+        self.1.call(|| self.0.id())
+    }
 }
 
 impl Disk for Paced {
@@ -94,7 +97,7 @@ impl Disk for Paced {
     fn number(&self) -> u64 {
         OsDisk.number()
     }
-    fn try_lock(&self, _: &Path) -> io::Result<Option<LockGuard>> {
+    fn open_lock(&self, _: &Path) -> io::Result<Arc<dyn Lock>> {
         panic!("a verification locks nothing")
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use graven::disk::{DirEntry, Disk, File, LockGuard, Metadata, Open, OsDisk};
+use graven::disk::{DirEntry, Disk, File, FileId, Lock, Metadata, Open, OsDisk};
 
 /// Passes every call on to the system; before one of them, somebody else acts.
 #[derive(Debug, Default)]
@@ -89,9 +89,9 @@ impl Disk for Interrupted {
     fn number(&self) -> u64 {
         OsDisk.number()
     }
-    fn try_lock(&self, path: &Path) -> io::Result<Option<LockGuard>> {
+    fn open_lock(&self, path: &Path) -> io::Result<Arc<dyn Lock>> {
         count(&self.next);
-        OsDisk.try_lock(path)
+        OsDisk.open_lock(path)
     }
 }
 
@@ -119,5 +119,9 @@ impl File for InterruptedFile {
     fn set_bytes(&self, bytes: u64) -> io::Result<()> {
         count(&self.next);
         self.file.set_bytes(bytes)
+    }
+    fn id(&self) -> io::Result<FileId> {
+        count(&self.next);
+        self.file.id()
     }
 }

@@ -1,4 +1,4 @@
-//! An open file of the simulated disk, and a lock on one.
+//! An open file of the simulated disk.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::world::NodeId;
 use super::{Op, SimDisk, State, Step, Struck};
-use crate::seam::disk::File;
+use crate::seam::disk::{File, FileId};
 
 pub(super) struct SimFile {
     pub(super) disk: SimDisk,
@@ -80,6 +80,10 @@ impl File for SimFile {
         };
         self.disk.call(step, act, Some(()))
     }
+
+    fn id(&self) -> io::Result<FileId> {
+        self.disk.call(self.step(Op::Bytes), |_, _| Ok(self.node.on(self.disk.number)), None)
+    }
 }
 
 impl Drop for SimFile {
@@ -91,17 +95,6 @@ impl Drop for SimFile {
                 state.open.remove(&self.node);
             }
         }
-    }
-}
-
-pub(super) struct SimLock {
-    pub(super) disk: SimDisk,
-    pub(super) node: NodeId,
-}
-
-impl Drop for SimLock {
-    fn drop(&mut self) {
-        self.disk.state().locked.remove(&self.node);
     }
 }
 

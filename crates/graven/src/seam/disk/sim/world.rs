@@ -6,10 +6,18 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use super::content::Content;
+use crate::seam::disk::FileId;
 
 /// Identifies a file or directory, under any name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct NodeId(u64);
+
+impl NodeId {
+    /// What programs see of it. Numbers are never used again.
+    pub(super) fn on(self, disk: u64) -> FileId {
+        FileId { device: disk, inode: self.0 }
+    }
+}
 
 /// The directory `/`, which is always there.
 pub(super) const ROOT: NodeId = NodeId(0);
