@@ -4,12 +4,15 @@
 //! and the callers hold; everything that starts or drives a thread is built on it.
 
 mod alive;
+mod catch_up;
 pub(crate) mod commit;
 pub(crate) mod completion;
 pub(crate) mod counters;
 pub(crate) mod flood;
 pub(crate) mod held;
 mod lifecycle;
+mod look;
+mod lost;
 pub(crate) mod publish;
 mod pulse;
 pub(crate) mod queue;

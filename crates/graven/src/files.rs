@@ -5,6 +5,7 @@
 
 pub(crate) mod blob;
 pub(crate) mod bounds;
+pub(crate) mod commit_lock;
 pub mod durable;
 pub(crate) mod last_lines;
 pub mod layout;
@@ -14,3 +15,9 @@ pub(crate) mod live;
 pub(crate) mod lock_line;
 pub mod meta;
 pub(crate) mod notes;
+pub(crate) mod presence;
+pub(crate) mod publish_lock;
+pub(crate) mod rebuild;
+pub(crate) mod segments;
+pub(crate) mod signed;
+pub(crate) mod tail;

@@ -4,7 +4,6 @@ mod create;
 mod opening;
 mod path;
 mod persisted_settings;
-mod rebuild;
 pub(crate) mod recovery;
 mod redaction_key;
 pub(crate) mod registry;

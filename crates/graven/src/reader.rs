@@ -7,7 +7,7 @@
 mod entries;
 mod find;
 mod follow;
-mod hashes;
+pub(crate) mod hashes;
 mod lines;
 mod offsets;
 mod pending;

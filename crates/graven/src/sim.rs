@@ -15,15 +15,15 @@ use crate::engine::publish::Publisher;
 use crate::engine::shared::Engine;
 use crate::engine::threads::Parts;
 use crate::error::{Error, ErrorKind};
-use crate::open::recovery::Mode;
+use crate::files::tail::Mode;
 use crate::open::registry::{self, Slot};
 use crate::record::handle::Handle;
 use crate::seam::machine::Machine;
 use crate::settings::Settings;
 use crate::trail::Trail;
 
-/// What outlives the engines of one trail in one process: the losses that are still to be recorded, and whether the
-/// lock is held. To simulate a new process, make a new one.
+/// What outlives the engines of one trail in one process: the losses that are still to be recorded, and whether there
+/// is an engine. To simulate a new process, make a new one.
 #[derive(Debug, Default)]
 pub struct Process(Arc<Slot>);
 
@@ -36,7 +36,7 @@ pub struct Stepped {
     /// `None` once it has ended.
     writer: Option<Writer>,
     publisher: Arc<Mutex<Publisher>>,
-    lock: Option<Arc<Held>>,
+    held: Option<Arc<Held>>,
 }
 
 /// What the writer did in its turn.
@@ -75,14 +75,14 @@ impl Process {
     fn start(&self, settings: Settings, machine: Machine, mode: Mode) -> Result<Stepped, Error> {
         let mut ready = registry::ready_in(&self.0, settings, machine, mode)?;
         let system_entries = std::mem::take(&mut ready.system_entries);
-        let Parts { engine, writer, publisher, lock } = Engine::assemble(ready);
+        let Parts { engine, writer, publisher, held } = Engine::assemble(ready);
         let trail = Trail(Arc::new(Handle::new(Arc::clone(&engine), None)));
-        let mut stepped = Stepped { trail, writer: Some(writer), publisher, lock: Some(lock) };
+        let mut stepped = Stepped { trail, writer: Some(writer), publisher, held: Some(held) };
         if let Some(place) = registry::queue_system_entries(&engine, system_entries)? {
             stepped.commit_all();
-            place.completion.outcome().unwrap_or_else(|| Err(left_undone()))?;
+            let first = place.completion.outcome().unwrap_or_else(|| Err(left_undone()))?;
             stepped.publish();
-            stepped.trail.seal_to(place.index + 1)?;
+            stepped.trail.seal_to(first + place.offset + 1)?;
         }
         registry::remember_settings(&engine)?;
         Ok(stepped)
@@ -107,7 +107,7 @@ impl Stepped {
             return Turn::Group;
         }
         self.writer = None;
-        self.lock = None;
+        self.held = None;
         Turn::Ended
     }
 

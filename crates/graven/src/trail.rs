@@ -16,7 +16,7 @@ use crate::engine::counters::{Counters, Losses};
 use crate::engine::ring::Snapshot;
 use crate::error::Error;
 use crate::files::layout::Layout;
-use crate::open::recovery::Mode;
+use crate::files::tail::Mode;
 use crate::open::registry;
 use crate::reader::Reader;
 use crate::record::batch::RecordingBatch;
@@ -154,6 +154,22 @@ impl Trail {
     /// [`flush`](Trail::flush) for a thread that may wait.
     pub fn flush_blocking(&self) -> Result<(), Error> {
         block_on(self.flush())
+    }
+
+    /// Reads what other processes have recorded in the trail so far. Then [`recent`](Trail::recent), [`len`](Trail::len)
+    /// and the look-ups by index know of it. A process also learns of it whenever it records something itself.
+    ///
+    /// # Errors
+    /// `TimedOut`: no answer within the deadline. `Data` or `Unavailable`: the trail's files were changed under this
+    /// process, or cannot be read. `Closed`: the trail was closed.
+    pub fn refresh(&self) -> impl Future<Output = Result<(), Error>> + Send + 'static {
+        let handle = Arc::clone(&self.0);
+        async move { handle.refresh().await }
+    }
+
+    /// [`refresh`](Trail::refresh) for a thread that may wait.
+    pub fn refresh_blocking(&self) -> Result<(), Error> {
+        block_on(self.refresh())
     }
 
     /// Seals everything recorded so far; returns the signed checkpoint (C2SP tlog-checkpoint).

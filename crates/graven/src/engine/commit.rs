@@ -1,33 +1,38 @@
 //! Step 4 of 8: the commit, on one page. Next: [`rotation`](crate::engine::rotation) and [`durable`].
 //!
-//! One writer per trail takes a group, writes it, syncs it, and only then acknowledges it. Each comment says what is
-//! true after a crash at that point.
+//! One writer per process takes a group, enters the trail under the commit lock, writes the group, syncs it, and only
+//! then acknowledges it. Each comment says what is true after a crash at that point.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::held::Held;
 use super::shared::Engine;
 use crate::engine::publish::Publisher;
 use crate::engine::queue::Group;
 use crate::error::{Error, ErrorKind};
 use crate::files::blob;
+use crate::files::commit_lock::CommitLock;
 use crate::files::durable;
 use crate::files::live::Live;
+use crate::files::lock_line::LockLine;
 
-/// The one writer of a trail.
+/// The one writer of a trail in this process.
 #[derive(Debug)]
 pub(crate) struct Writer {
     pub(crate) engine: Arc<Engine>,
     pub(crate) live: Live,
+    /// How many entries the writer knows of: all that are durable, up to the end of its last commit.
+    pub(crate) size: u64,
+    pub(crate) commit_lock: CommitLock,
+    pub(crate) held: Arc<Held>,
     pub(crate) publisher: Arc<Mutex<Publisher>>,
+    /// Whether `LOCK` said, when it was last looked at, that a commit had begun and not ended.
+    pub(super) died: bool,
 }
 
 impl Writer {
-    pub(crate) fn new(engine: Arc<Engine>, live: Live, publisher: Arc<Mutex<Publisher>>) -> Writer {
-        Writer { engine, live, publisher }
-    }
-
     /// The writer's thread: commits until the queue ends, then closes the trail.
     pub(crate) fn run(mut self) {
         let engine = Arc::clone(&self.engine);
@@ -47,6 +52,9 @@ impl Writer {
         if let Some(group) = self.engine.queue.take() {
             self.commit(group);
             self.engine.announce_losses();
+            if self.engine.queue.is_empty() {
+                self.engine.seal.set_idle();
+            }
             return true;
         }
         if self.engine.poisoned().is_none() {
@@ -58,15 +66,15 @@ impl Writer {
     /// Writes one group, syncs it, and acknowledges it.
     pub(crate) fn commit(&mut self, mut group: Group) {
         let mut touched = false;
+        let known = self.size;
         match self.write(&group, &mut touched) {
-            Ok(()) => {
-                let size = group.first + group.len() as u64;
+            Ok(first) => {
                 let (lines, ends) = (std::mem::take(&mut group.lines), std::mem::take(&mut group.ends));
                 // The ring before the wake-up: a caller that is told "recorded" finds the entry there.
                 let spare = self.engine.ring().push(lines, ends);
-                self.engine.set_durable(size);
-                self.engine.lost.durable_before(size);
-                group.completion.set_durable();
+                self.engine.set_durable(self.size);
+                self.engine.lost.durable(&group.hashes);
+                group.completion.set_durable(first);
                 if let Some(buffer) = spare {
                     self.engine.queue.give_back(buffer);
                 }
@@ -74,28 +82,40 @@ impl Writer {
             Err(error) => {
                 // What the disk holds is unknown until it is read again: nothing more is written.
                 self.engine.poison(error.clone());
-                self.engine.lost.doubt(group.emitted());
+                self.engine.lost.doubt(group.emitted(), known);
                 group.completion.set_failed(if touched { error.outcome_unknown() } else { error });
             }
         }
     }
 
-    /// Makes a group durable, in pieces if a segment ends within it. Sets `touched` once any line may be on the disk.
-    fn write(&mut self, group: &Group, touched: &mut bool) -> Result<(), Error> {
-        self.engine.seal.wait_for_bound(group.len() as u64, group.lines.len() as u64)?;
+    /// Makes a group durable, in pieces if a segment ends within it. Returns the index of its first entry. Sets
+    /// `touched` once any line may be on the disk.
+    fn write(&mut self, group: &Group, touched: &mut bool) -> Result<u64, Error> {
+        let engine = Arc::clone(&self.engine);
+        let (disk, layout) = (&*engine.machine.disk, &engine.layout);
         // A crash before here leaves nothing of the group.
-        let disk = &*self.engine.machine.disk;
-        blob::write_all(disk, &self.engine.layout, &group.blobs)?;
+        blob::write_all(disk, layout, &group.blobs)?;
         // A crash here leaves blobs that no line names: harmless, and used if the same detail comes again.
+        let committing = self.enter(group.len() as u64, group.lines.len() as u64)?;
+        if group.len() == 0 {
+            return Ok(self.size);
+        }
+        blob::check_all(disk, layout, &group.blobs)?;
+        // A crash from here on leaves the word `writing`: whoever commits next writes again what is past the durable
+        // length, and cuts what is torn.
+        self.say(true)?;
+        let first = self.size;
         let mut done = 0;
         while done < group.len() {
-            self.rotate_if_due(group.first + done as u64)?;
+            self.rotate_if_due()?;
             let end = self.piece_end(group, done);
             *touched = true;
             self.append(group, done, end)?;
             done = end;
         }
-        Ok(())
+        self.say(false)?;
+        drop(committing);
+        Ok(first)
     }
 
     /// Writes and syncs the lines `done..end` of a group.
@@ -105,22 +125,45 @@ impl Writer {
         let file = &*self.live.file;
         durable::write_all_at(file, lines, self.live.bytes)
             .map_err(|source| self.failed("write to", source))?;
-        // A crash here leaves any part of the lines. None was acknowledged; the next open keeps the whole lines at
-        // the front and cuts the rest.
+        // A crash here leaves any part of the lines. None was acknowledged; the next commit or opening keeps the whole
+        // lines at the front and cuts the rest.
         durable::retried(|| file.sync_data()).map_err(|source| self.failed("sync", source))?;
-        // Durable. A crash from here on loses none of them.
-        self.live.bytes += lines.len() as u64;
-        self.engine.seal.add(&group.hashes[done..end], lines.len() as u64);
+        // Durable. A crash from here on loses none of them. But if a name was changed meanwhile, it leads to a file that
+        // does not hold them: then nothing is signed or acknowledged.
+        let (first, bytes) = (self.size, lines.len() as u64);
+        self.live.bytes += bytes;
+        self.size += (end - done) as u64;
+        self.look_again()?;
+        self.engine.seal.add(first, &group.hashes[done..end], bytes);
         Ok(())
     }
 
-    /// The queue is drained and synced: seals everything and writes where the trail ends.
+    /// The queue is drained and synced: seals everything. The last process writes where the trail ends.
     fn close(&mut self) {
-        let closed = self.publisher().write_closed();
-        match closed {
+        match self.write_closed() {
             Ok(()) => self.engine.seal.end(Error::closed()),
             Err(error) => self.engine.poison(error),
         }
+    }
+
+    fn write_closed(&mut self) -> Result<(), Error> {
+        let engine = Arc::clone(&self.engine);
+        let _committing = self.enter(0, 0)?;
+        // Before this process is not present any more: a program of version 0.1 may be waiting to come in.
+        self.publisher().publish()?;
+        if self.held.is_last(&engine.layout)? { self.publisher().write_closed() } else { Ok(()) }
+    }
+
+    /// Writes into `LOCK` how much is durable, and whether a commit is under way.
+    pub(super) fn say(&self, writing: bool) -> Result<(), Error> {
+        let line =
+            LockLine { writing, pid: std::process::id(), first: self.live.first, bytes: self.live.bytes };
+        self.held.say(&self.engine.layout, line)
+    }
+
+    pub(crate) fn publisher(&self) -> MutexGuard<'_, Publisher> {
+        // A panic while it was held poisoned the trail, so nothing more is published.
+        self.publisher.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn failed(&self, what: &str, source: io::Error) -> Error {

@@ -6,7 +6,7 @@
 //! depends on a task that never runs again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -23,6 +23,8 @@ const WAKE_AT_ONCE: usize = 16;
 #[derive(Debug, Default)]
 pub(crate) struct Completion {
     state: AtomicU8,
+    /// The index of the group's first entry. Written before the state says that the group is durable.
+    first: AtomicU64,
     error: OnceLock<Error>,
     waiting: Mutex<Waiting>,
 }
@@ -43,9 +45,9 @@ pub(crate) struct Slot {
 }
 
 impl Completion {
-    /// The outcome, once there is one; until then the task is woken when there is. `slot` is the place of the task's
-    /// waker, if it was registered before.
-    pub(crate) fn poll(&self, context: &Context<'_>, slot: &mut Option<Slot>) -> Poll<Result<(), Error>> {
+    /// The outcome, once there is one: the index of the group's first entry, or why it failed. Until then the task is
+    /// woken when there is. `slot` is the place of the task's waker, if it was registered before.
+    pub(crate) fn poll(&self, context: &Context<'_>, slot: &mut Option<Slot>) -> Poll<Result<u64, Error>> {
         if let Some(outcome) = self.outcome() {
             self.wake_some();
             return Poll::Ready(outcome);
@@ -74,16 +76,17 @@ impl Completion {
     }
 
     /// The outcome, if there is one.
-    pub(crate) fn outcome(&self) -> Option<Result<(), Error>> {
+    pub(crate) fn outcome(&self) -> Option<Result<u64, Error>> {
         match self.state.load(Ordering::Acquire) {
             PENDING => None,
-            DURABLE => Some(Ok(())),
+            DURABLE => Some(Ok(self.first.load(Ordering::Relaxed))),
             _ => Some(Err(self.error.get().expect("set before the state says failed").clone())),
         }
     }
 
-    /// Sets the outcome: the group is durable. Wakes everybody.
-    pub(crate) fn set_durable(&self) {
+    /// Sets the outcome: the group is durable, and its first entry has this index. Wakes everybody.
+    pub(crate) fn set_durable(&self, first: u64) {
+        self.first.store(first, Ordering::Relaxed);
         self.state.store(DURABLE, Ordering::Release);
         while self.wake_some() {}
     }
@@ -175,10 +178,10 @@ mod tests {
                 assert!(completion.poll(&Context::from_waker(&wakers[n]), &mut slots[n]).is_pending());
             }
         }
-        completion.set_durable();
+        completion.set_durable(7);
         assert!(counts.iter().all(|count| count.0.load(Ordering::SeqCst) == 4));
         for (waker, slot) in wakers.iter().zip(&mut slots) {
-            assert!(matches!(completion.poll(&Context::from_waker(waker), slot), Poll::Ready(Ok(()))));
+            assert!(matches!(completion.poll(&Context::from_waker(waker), slot), Poll::Ready(Ok(7))));
         }
     }
 }

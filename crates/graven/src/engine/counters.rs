@@ -1,9 +1,10 @@
 //! Counts of entries: how the trail is doing, and what was not recorded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use graven_core::entry::Category;
+use graven_core::hash::Hash;
 
 /// Numbers that say how a trail is doing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,11 +42,22 @@ struct Counts {
     pending: Losses,
     /// In an entry that is queued but not yet durable.
     announced: Losses,
-    /// The index of that entry, once it is known.
-    announced_at: Option<u64>,
-    /// Entries that nobody waits for and whose write failed: index, category, and how many each stands for. Whether
-    /// they are lost, only the next opening can tell.
-    in_doubt: Vec<(u64, String, u64)>,
+    /// The leaf hash of that entry.
+    announced_as: Option<Hash>,
+    /// Entries that nobody waits for and whose write failed. Whether they are lost, only the next opening can tell.
+    in_doubt: Vec<Emitted>,
+    /// How many entries the trail had when the first of these was written, or when the losses were announced: none of
+    /// them is before.
+    since: Option<u64>,
+}
+
+/// An entry that nobody waits for.
+#[derive(Debug, Clone)]
+pub(crate) struct Emitted {
+    pub(crate) hash: Hash,
+    pub(crate) category: String,
+    /// How many entries it stands for.
+    pub(crate) count: u64,
 }
 
 impl Lost {
@@ -59,46 +71,62 @@ impl Lost {
         self.counts().lose(category, count);
     }
 
-    /// Remembers entries whose write failed: index, category, and how many each stands for.
-    pub(super) fn doubt(&self, entries: impl Iterator<Item = (u64, String, u64)>) {
-        self.counts().in_doubt.extend(entries);
+    /// Remembers entries whose write failed, when the trail had `size` entries.
+    pub(super) fn doubt(&self, entries: impl Iterator<Item = Emitted>, size: u64) {
+        let mut counts = self.counts();
+        counts.in_doubt.extend(entries);
+        counts.since.get_or_insert(size);
     }
 
-    /// Settles what is in doubt, when the trail was opened again with `size` entries: entries past these are lost, and
-    /// losses that were announced past these are announced again.
-    pub(crate) fn settle(&self, size: u64) {
+    /// From which index on the log must be looked at to settle what is in doubt; `None` if nothing is.
+    pub(crate) fn in_doubt_since(&self) -> Option<u64> {
+        let counts = self.counts();
+        let doubt = !counts.in_doubt.is_empty() || counts.announced_as.is_some();
+        counts.since.filter(|_| doubt)
+    }
+
+    /// Settles what is in doubt, when the trail was opened again and has entries with these leaf hashes: the others are
+    /// lost, and losses that were announced in none of them are announced again. Other processes may have recorded
+    /// meanwhile, so an index would say nothing.
+    pub(crate) fn settle(&self, recorded: &HashSet<Hash>) {
         let mut counts = self.counts();
-        for (index, category, count) in std::mem::take(&mut counts.in_doubt) {
-            if index >= size {
-                counts.lose(&category, count);
+        counts.since = None;
+        for emitted in std::mem::take(&mut counts.in_doubt) {
+            if !recorded.contains(&emitted.hash) {
+                counts.lose(&emitted.category, emitted.count);
             }
         }
         let announced = std::mem::take(&mut counts.announced);
-        if counts.announced_at.take().is_some_and(|index| index >= size) {
+        if counts.announced_as.take().is_some_and(|hash| !recorded.contains(&hash)) {
             announced.into_iter().for_each(|(category, count)| add(&mut counts.pending, &category, count));
         }
     }
 
     /// Announces the losses, unless there are none or earlier ones are still on their way. `write` queues an entry and
-    /// returns its index. It is called under the lock: otherwise the entry could be durable before its index is known,
-    /// and the losses would be recorded twice.
-    pub(super) fn announce<E>(&self, write: impl FnOnce(&Losses) -> Result<u64, E>) {
+    /// returns its leaf hash. It is called under the lock: otherwise the entry could be durable before its hash is
+    /// known here, and the losses would be recorded twice. `size` is how many entries the trail has.
+    pub(super) fn announce<E>(&self, size: u64, write: impl FnOnce(&Losses) -> Result<Hash, E>) {
         let mut counts = self.counts();
         if counts.pending.is_empty() || !counts.announced.is_empty() {
             return;
         }
-        if let Ok(index) = write(&counts.pending) {
+        if let Ok(hash) = write(&counts.pending) {
             counts.announced = std::mem::take(&mut counts.pending);
-            counts.announced_at = Some(index);
+            counts.announced_as = Some(hash);
+            counts.since.get_or_insert(size);
         }
     }
 
-    /// Notes that every entry before `size` is durable, and with them the announced losses if they are among them.
-    pub(super) fn durable_before(&self, size: u64) {
+    /// Notes that entries with these leaf hashes are durable, and with them the announced losses if they are among
+    /// them.
+    pub(super) fn durable(&self, hashes: &[Hash]) {
         let mut counts = self.counts();
-        if counts.announced_at.is_some_and(|index| index < size) {
+        if counts.announced_as.is_some_and(|hash| hashes.contains(&hash)) {
             counts.announced.clear();
-            counts.announced_at = None;
+            counts.announced_as = None;
+            if counts.in_doubt.is_empty() {
+                counts.since = None;
+            }
         }
     }
 

@@ -1,48 +1,45 @@
-//! The trail's lock, as one process holds it.
+//! That this process has a trail open: for the others, and for the next opening in this process.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
-use crate::files::durable;
 use crate::files::layout::Layout;
-use crate::seam::disk::{Hold, Lock as FileLock, Open};
+use crate::files::lock_line::LockLine;
+use crate::files::presence::Presence;
 use crate::seam::machine::Machine;
 
 /// How long to wait for an engine that this process is closing, before opening fails.
 const CLOSING: Duration = Duration::from_secs(30);
 
-/// Whether this process holds the lock of one trail. Shared by all that open the trail in this process.
+/// Whether an engine of this process has one trail open. Shared by all that open the trail in this process.
 #[derive(Debug, Default)]
-pub(crate) struct Lock {
-    held: Mutex<bool>,
-    /// Notified when the last thread that held the lock is gone.
+pub(crate) struct Occupancy {
+    taken: Mutex<bool>,
+    /// Notified when the last thread of the engine is gone.
     freed: Condvar,
 }
 
-/// The trail's lock, held by the threads that may write. Free when the last of them is gone.
+/// The place of one engine in this process. Free when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place(Arc<Occupancy>);
+
+/// That this process has the trail open, held by the threads that may write. Over when the last of them is gone.
 #[derive(Debug)]
 pub(crate) struct Held {
-    guard: Option<Arc<dyn FileLock>>,
-    lock: Arc<Lock>,
+    // In this order: the next engine of this process must find the lock free.
+    presence: Mutex<Presence>,
+    _place: Place,
 }
 
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.guard = None;
-        *self.lock.held.lock().unwrap_or_else(PoisonError::into_inner) = false;
-        self.lock.freed.notify_all();
-    }
-}
-
-impl Lock {
-    /// Takes the trail's lock and writes the id of this process into it.
-    pub(crate) fn acquire(self: &Arc<Lock>, machine: &Machine, layout: &Layout) -> Result<Held, Error> {
-        // A lock of an engine that this process is closing will be free soon.
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut held, waited) = self
+impl Occupancy {
+    /// Waits until no engine of this process has the trail open: one that is being closed will be gone soon.
+    pub(crate) fn take(self: &Arc<Occupancy>, layout: &Layout) -> Result<Place, Error> {
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut taken, waited) = self
             .freed
-            .wait_timeout_while(held, CLOSING, |held| *held)
+            .wait_timeout_while(taken, CLOSING, |taken| *taken)
             .unwrap_or_else(PoisonError::into_inner);
         if waited.timed_out() {
             let message = format!(
@@ -51,34 +48,62 @@ impl Lock {
             );
             return Err(Error::new(ErrorKind::Unavailable, message));
         }
+        *taken = true;
+        drop(taken);
+        Ok(Place(Arc::clone(self)))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        *self.0.taken.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.0.freed.notify_all();
+    }
+}
+
+impl Held {
+    pub(crate) fn new(presence: Presence, place: Place) -> Held {
+        Held { presence: Mutex::new(presence), _place: place }
+    }
+
+    /// What `LOCK` says. Makes it again first if it has lost its name. Called under the commit lock.
+    pub(super) fn line(&self, machine: &Machine, layout: &Layout) -> Result<Option<LockLine>, Error> {
         let path = layout.lock();
-        let disk = &*machine.disk;
-        let guard = disk
-            .open(&path, Open::Create)
-            .and_then(|_| disk.open_lock(&path))
-            .and_then(|lock| Ok(lock.try_lock(Hold::Exclusive)?.then_some(lock)))
-            .map_err(|source| Error::cannot("lock", &path, source))?;
-        let Some(guard) = guard else {
-            let holder = durable::read_file(disk, &path).unwrap_or_default();
-            let holder = String::from_utf8_lossy(&holder);
-            let holder = if holder.trim().is_empty() { "another process" } else { holder.trim() };
-            let message = format!(
-                "{} is being written by {holder}: stop it, or record through it",
-                layout.dir().display()
-            );
-            return Err(Error::new(ErrorKind::Unavailable, message));
+        let mut presence = self.presence();
+        let line = match presence.keep_name(&*machine.disk, layout) {
+            Ok(true) => presence.line(),
+            Ok(false) => Err(io::Error::other("another process keeps this one out")),
+            Err(error) => Err(error),
         };
-        let name = format!("process {}\n", std::process::id());
-        let written = disk.open(&path, Open::Create).and_then(|file| {
-            file.set_bytes(0)?;
-            durable::write_all_at(&*file, name.as_bytes(), 0)
-        });
-        // The name is only a hint for processes that find the trail locked. On a full disk it is missing, and the lock
-        // still holds.
-        if let Err(error) = written {
-            tracing::debug!(%error, lock = %path.display(), "could not write the holder's name");
-        }
-        *held = true;
-        Ok(Held { guard: Some(guard), lock: Arc::clone(self) })
+        line.map_err(|source| Error::cannot("use the lock", &path, source))
+    }
+
+    /// What `LOCK` says at an opening, when its name was just looked up.
+    pub(crate) fn first_line(&self, layout: &Layout) -> Result<Option<LockLine>, Error> {
+        self.presence().line().map_err(|source| Error::cannot("read", &layout.lock(), source))
+    }
+
+    /// Replaces what `LOCK` says at an opening: it may be what another version wrote.
+    pub(crate) fn say_first(&self, layout: &Layout, line: LockLine) -> Result<(), Error> {
+        self.presence().say_first(line).map_err(|source| Error::cannot("write", &layout.lock(), source))
+    }
+
+    /// The same, durably.
+    pub(crate) fn say_durably(&self, layout: &Layout, line: LockLine) -> Result<(), Error> {
+        self.presence().say_durably(line).map_err(|source| Error::cannot("write", &layout.lock(), source))
+    }
+
+    /// Replaces what `LOCK` says. Called under the commit lock.
+    pub(super) fn say(&self, layout: &Layout, line: LockLine) -> Result<(), Error> {
+        self.presence().say(line).map_err(|source| Error::cannot("write", &layout.lock(), source))
+    }
+
+    /// Whether no other process has the trail open. Afterwards this process may not be present any more.
+    pub(super) fn is_last(&self, layout: &Layout) -> Result<bool, Error> {
+        self.presence().is_last().map_err(|source| Error::cannot("lock", &layout.lock(), source))
+    }
+
+    fn presence(&self) -> MutexGuard<'_, Presence> {
+        self.presence.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,29 +1,44 @@
 //! Step 7 of 8: what is signed, and when others can see it. Next: `prove`.
 //!
 //! The publisher follows the writer: it appends the leaf hashes of durable entries to `tiles/`, syncs them, and only
-//! then signs and replaces `checkpoint`. It does so at most every 100 ms while there is something new, at a segment's
-//! end, at close, and at once when asked. Entries past the checkpoint are *unsealed*; their number is bounded, and the
-//! writer waits before it would exceed the bound.
+//! then signs and replaces `checkpoint`. It does so at once when the writer has nothing to write, at most every 100 ms
+//! while it has, at a segment's end, at close, and at once when asked. It spends at most a fifth of its time on it.
+//! Entries past the checkpoint are *unsealed*; their number is bounded, and the writer waits before it would exceed the
+//! bound.
+//!
+//! Every process that has the trail open publishes, one at a time: under the lock of publishing it first adopts what
+//! another has signed, after a check that it extends what this process knows.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use graven_core::checkpoint::Checkpoint;
 use graven_core::note::{Note, SigningKey};
+use graven_core::tree::Tree;
 
 use super::shared::Engine;
 use crate::error::{Error, ErrorKind};
 use crate::files::durable;
 use crate::files::levels::Levels;
 use crate::files::notes::{closed_text, sign};
+use crate::files::publish_lock::{PublishLock, Publishing};
+use crate::files::rebuild::trusted_levels;
+use crate::files::segments::Segments;
+use crate::files::signed::{boundaries, read_signed};
+use crate::reader::hashes::Hashes;
+
+/// How much longer than publishing the publisher rests at least.
+const PAUSE_FACTOR: u32 = 4;
 
 /// Appends hashes and signs checkpoints. One at a time: the publisher's thread, or the writer at a segment's end.
 #[derive(Debug)]
 pub(crate) struct Publisher {
     engine: Arc<Engine>,
+    lock: PublishLock,
     levels: Levels,
     key: SigningKey,
-    /// The signed checkpoint that is in the file.
+    /// The newest signed checkpoint that this process has written or adopted.
     checkpoint: String,
     /// Why nothing more may be signed: hashes were taken and did not all reach the files, so the tree here is not
     /// that of the log.
@@ -31,25 +46,56 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    pub(crate) fn new(engine: Arc<Engine>, levels: Levels, key: SigningKey, checkpoint: String) -> Publisher {
-        Publisher { engine, levels, key, checkpoint, failed: None }
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        lock: PublishLock,
+        levels: Levels,
+        key: SigningKey,
+        checkpoint: String,
+    ) -> Publisher {
+        Publisher { engine, lock, levels, key, checkpoint, failed: None }
     }
 
-    /// Seals all that is durable: hashes to `tiles/`, sync, checkpoint. Returns the signed checkpoint.
+    /// Waits for the lock of publishing.
+    pub(super) fn lock(&mut self) -> Result<Publishing, Error> {
+        self.lock.acquire(&*self.engine.machine.disk, &self.engine.layout)
+    }
+
+    /// Seals all that is durable and known here: hashes to `tiles/`, sync, checkpoint. Returns the signed checkpoint.
     pub(crate) fn publish(&mut self) -> Result<&str, Error> {
+        let publishing = self.lock()?;
+        self.publish_locked(&publishing)
+    }
+
+    /// [`publish`](Publisher::publish) for one that has the lock.
+    pub(super) fn publish_locked(&mut self, publishing: &Publishing) -> Result<&str, Error> {
+        self.guarded(|publisher| {
+            publisher.adopt(publishing)?;
+            publisher.publish_new(publishing)
+        })?;
+        Ok(&self.checkpoint)
+    }
+
+    /// Adopts what other processes have signed. Returns the newest boundary: where the live file begins. Called under
+    /// the commit lock.
+    pub(super) fn follow(&mut self) -> Result<u64, Error> {
+        let publishing = self.lock()?;
+        self.guarded(|publisher| publisher.adopt(&publishing))?;
+        let boundaries = boundaries(&*self.engine.machine.disk, &self.engine.layout)?;
+        Ok(*boundaries.last().expect("0 is always there"))
+    }
+
+    /// Calls, unless an earlier call failed. If this one fails or panics, later calls see its error.
+    fn guarded(&mut self, call: impl FnOnce(&mut Publisher) -> Result<(), Error>) -> Result<(), Error> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        // Until it has succeeded. If it panics, later calls see this error.
         self.failed = Some(panicked());
-        self.failed = self.publish_new().err();
-        match &self.failed {
-            Some(error) => Err(error.clone()),
-            None => Ok(&self.checkpoint),
-        }
+        self.failed = call(self).err();
+        self.failed.clone().map_or(Ok(()), Err)
     }
 
-    fn publish_new(&mut self) -> Result<(), Error> {
+    fn publish_new(&mut self, _: &Publishing) -> Result<(), Error> {
         let hashes = self.engine.seal.take();
         if hashes.is_empty() {
             return Ok(());
@@ -69,6 +115,7 @@ impl Publisher {
         };
         let signed = sign(&checkpoint, &self.key);
         let path = self.engine.layout.checkpoint();
+        self.engine.check_dir()?;
         durable::replace(&*self.engine.machine.disk, &path, signed.as_bytes())
             .map_err(|source| Error::cannot("write", &path, source))?;
         // The checkpoint is durable: these entries are sealed.
@@ -77,7 +124,84 @@ impl Publisher {
         Ok(())
     }
 
-    /// Writes `closed`: the note that says where the trail ended when it was closed.
+    /// Takes over the checkpoint in the file, if another process has signed a newer one. It must extend what this
+    /// process knows: two heads of one log that contradict each other are never signed.
+    fn adopt(&mut self, _: &Publishing) -> Result<(), Error> {
+        let engine = Arc::clone(&self.engine);
+        engine.check_dir()?;
+        let (disk, layout) = (&engine.machine.disk, &engine.layout);
+        let path = layout.checkpoint();
+        let bytes =
+            durable::read_file(&**disk, &path).map_err(|source| Error::cannot("read", &path, source))?;
+        if bytes != self.checkpoint.as_bytes() {
+            let (checkpoint, signed) = read_signed(&**disk, &path, &engine.meta)?;
+            let size = self.levels.size();
+            let newer = checkpoint.size > size;
+            if newer {
+                self.extend_to(&checkpoint)?;
+            }
+            if checkpoint.size == size && checkpoint.root != self.levels.root() {
+                return Err(engine.contradicted("its checkpoint is signed over other entries"));
+            }
+            if newer {
+                self.checkpoint = signed;
+                engine.seal.set_sealed(checkpoint.size);
+            }
+        }
+        let in_place =
+            self.levels.are_in_place().map_err(|source| Error::cannot("look at", &layout.tiles(), source))?;
+        if !in_place {
+            self.levels = self.load(&self.signed()?)?;
+        }
+        Ok(())
+    }
+
+    /// Extends the tree to what another process has sealed.
+    fn extend_to(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        let engine = Arc::clone(&self.engine);
+        let differs = || engine.contradicted("another process has signed other entries than this one knows");
+        if let Some(hashes) = engine.seal.take_before(checkpoint.size) {
+            let followed = self.levels.follow(&hashes);
+            // A level whose file is not there is put right below.
+            if followed.is_err() {
+                self.levels = self.load(checkpoint)?;
+            }
+            return if self.levels.root() == checkpoint.root { Ok(()) } else { Err(differs()) };
+        }
+        // It covers more than this process has read.
+        let mut known = self.levels.tree();
+        known.extend(engine.seal.pending());
+        let levels = self.load(checkpoint)?;
+        let (disk, layout) = (Arc::clone(&engine.machine.disk), engine.layout.clone());
+        let mut stored = Hashes::new(disk, layout, checkpoint.size);
+        let before = Tree::load(known.size(), |node| stored.node(node))
+            .map_err(|source| Error::cannot("read the hashes in", &engine.layout.tiles(), source))?;
+        if before.root() != known.root() {
+            return Err(differs());
+        }
+        self.levels = levels;
+        engine.seal.skip_to(checkpoint.size);
+        Ok(())
+    }
+
+    /// The tree under a signed checkpoint, from the files.
+    fn load(&self, checkpoint: &Checkpoint) -> Result<Levels, Error> {
+        let (disk, layout) = (&self.engine.machine.disk, &self.engine.layout);
+        let segments = Segments::read(&**disk, layout, &self.engine.meta, checkpoint)?;
+        trusted_levels(disk, layout, checkpoint, &segments.files_found(layout))
+    }
+
+    /// The newest checkpoint that this process has written or adopted.
+    fn signed(&self) -> Result<Checkpoint, Error> {
+        let (checkpoint, _note) = Checkpoint::open(self.checkpoint.as_bytes(), &self.engine.meta.key)
+            .map_err(|source| {
+                Error::with_source(ErrorKind::Internal, "our own checkpoint is not one", source)
+            })?;
+        Ok(checkpoint)
+    }
+
+    /// Writes `closed`: the note that says where the trail ended when the last process closed it. Called under the
+    /// commit lock, after [`publish`](Publisher::publish).
     pub(super) fn write_closed(&mut self) -> Result<(), Error> {
         self.publish()?;
         let text = closed_text(&self.engine.meta.origin, self.levels.size(), &self.levels.root());
@@ -91,8 +215,12 @@ impl Publisher {
 impl Engine {
     /// The publisher's thread.
     pub(super) fn run_publisher(&self, publisher: &Mutex<Publisher>) {
-        while self.seal.wait_for_work() {
+        let clock = &*self.machine.clock;
+        let mut pause = Duration::ZERO;
+        while self.seal.wait_for_work(pause) {
+            let began = clock.elapsed();
             self.publish_new(publisher);
+            pause = clock.elapsed().saturating_sub(began) * PAUSE_FACTOR;
         }
     }
 

@@ -1,8 +1,8 @@
 //! Step 3 of 8: how entries become a group, and what happens when there is no room. Next: [`commit`](crate::engine::commit).
 //!
 //! Callers bring finished lines and their leaf hashes; the queue lays them end to end, so that a group is written
-//! with one call and no copy. An entry's index is fixed here, under the lock: the order in the queue is the order
-//! in the log. While the writer syncs one group, the next gathers: that is the group commit, and there is no timer.
+//! with one call and no copy. The order in the queue is the order in the log. Which index an entry gets is known only at
+//! its commit, because other processes may record too. While the writer syncs one group, the next gathers: that is the group commit, and there is no timer.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,15 +13,13 @@ use graven_core::hash::Hash;
 use graven_core::line::glance::Glance;
 
 use crate::engine::completion::{Completion, Slot, wake};
-use crate::engine::counters::Lost;
+use crate::engine::counters::{Emitted, Lost};
 use crate::error::{Error, ErrorKind};
 use crate::files::bounds::GROUP_BYTES_MAX;
 
 /// Entries that are written, synced and acknowledged together.
 #[derive(Debug, Default)]
 pub(crate) struct Group {
-    /// The index of its first entry.
-    pub(crate) first: u64,
     /// The lines, each with its newline.
     pub(crate) lines: Vec<u8>,
     /// Where each line ends in `lines`, newline included.
@@ -42,14 +40,15 @@ impl Group {
         self.ends.len()
     }
 
-    /// The entries that nobody waits for: index, category, and how many each stands for.
-    pub(crate) fn emitted(&self) -> impl Iterator<Item = (u64, String, u64)> {
+    /// The entries that nobody waits for.
+    pub(crate) fn emitted(&self) -> impl Iterator<Item = Emitted> {
         self.emitted.iter().map(|&at| {
             let place = at as usize;
             let start = if place == 0 { 0 } else { self.ends[place - 1] as usize };
             let line = &self.lines[start..self.ends[place] as usize - 1];
             let seen = Glance::at(line).expect("the queue holds lines of entries");
-            (self.first + u64::from(at), seen.category().to_owned(), seen.count().unwrap_or(1))
+            let category = seen.category().to_owned();
+            Emitted { hash: self.hashes[place], category, count: seen.count().unwrap_or(1) }
         })
     }
 
@@ -71,8 +70,8 @@ pub(crate) struct Line<'a> {
 
 /// A place in the queue.
 pub(crate) struct Place {
-    /// The entry's index in the log, if its group becomes durable.
-    pub(crate) index: u64,
+    /// How many entries of its group are before it: its index is this much larger than that of the group's first.
+    pub(crate) offset: u64,
     /// The outcome of its group.
     pub(crate) completion: Arc<Completion>,
 }
@@ -104,8 +103,8 @@ struct State {
     in_hand: Option<Arc<Completion>>,
     /// Bytes in `open` and `full`, blobs included.
     bytes: usize,
-    /// The index of the next entry.
-    next: u64,
+    /// Whether somebody waits for what other processes have recorded: then `open` is committed even if it is empty.
+    read_wanted: bool,
     /// Whether the writer sleeps: only then is it worth a system call to wake it.
     writer_sleeps: bool,
     /// Why nothing is taken from callers any more.
@@ -119,15 +118,15 @@ struct State {
 }
 
 impl Queue {
-    /// An empty queue whose first entry will have the index `next`.
-    pub(crate) fn new(next: u64, bytes_max: usize) -> Queue {
+    /// An empty queue.
+    pub(crate) fn new(bytes_max: usize) -> Queue {
         Queue {
             state: Mutex::new(State {
-                open: Group { first: next, ..Group::default() },
+                open: Group::default(),
                 full: VecDeque::new(),
                 in_hand: None,
                 bytes: 0,
-                next,
+                read_wanted: false,
                 writer_sleeps: false,
                 ended: None,
                 done: false,
@@ -199,6 +198,24 @@ impl Queue {
         Ok(place)
     }
 
+    /// Asks the writer for a commit of nothing, behind everything that is queued: it reads what other processes have
+    /// recorded. Returns its outcome.
+    pub(crate) fn ask_to_read(&self) -> Result<Arc<Completion>, Error> {
+        let mut state = self.state();
+        if let Some(error) = &state.ended {
+            return Err(error.clone());
+        }
+        state.read_wanted = true;
+        let completion = Arc::clone(&state.open.completion);
+        self.wake_writer(state);
+        Ok(completion)
+    }
+
+    /// Whether nothing waits to be written.
+    pub(super) fn is_empty(&self) -> bool {
+        self.state().next_is_empty()
+    }
+
     /// Wakes the task when there may be room again, or when the queue ends.
     pub(crate) fn wait_for_room(&self, waker: &Waker) {
         let waker = waker.clone();
@@ -266,7 +283,7 @@ impl Queue {
             groups
         };
         for group in unwritten {
-            group.emitted().for_each(|(_, category, count)| lost.add_many(&category, count));
+            group.emitted().for_each(|emitted| lost.add_many(&emitted.category, emitted.count));
             group.completion.set_failed(error.clone());
         }
     }
@@ -284,7 +301,7 @@ impl Queue {
     /// The outcomes that somebody may wait for, oldest first.
     pub(super) fn unanswered(&self) -> Vec<Arc<Completion>> {
         let state = self.state();
-        let open = (state.open.len() > 0).then_some(&state.open);
+        let open = (state.open.len() > 0 || state.read_wanted).then_some(&state.open);
         let queued = state.full.iter().chain(open).map(|group| &group.completion);
         state.in_hand.iter().chain(queued).cloned().collect()
     }
@@ -335,7 +352,7 @@ impl State {
     fn append(&mut self, line: &mut Line<'_>) -> Place {
         if self.open.lines.len() + line.bytes.len() + 1 > GROUP_BYTES_MAX {
             let lines = self.spare.pop().unwrap_or_default();
-            let next = Group { first: self.next, lines, ..Group::default() };
+            let next = Group { lines, ..Group::default() };
             self.full.push_back(std::mem::replace(&mut self.open, next));
         }
         self.bytes += line.cost();
@@ -345,19 +362,19 @@ impl State {
         group.ends.push(u32::try_from(group.lines.len()).expect("a group is at most 1 MiB"));
         group.hashes.push(line.hash);
         group.blobs.extend(line.blob.take());
-        let index = self.next;
-        self.next += 1;
-        Place { index, completion: Arc::clone(&group.completion) }
+        let offset = group.ends.len() as u64 - 1;
+        Place { offset, completion: Arc::clone(&group.completion) }
     }
 
     fn next_is_empty(&self) -> bool {
-        self.full.is_empty() && self.open.len() == 0
+        self.full.is_empty() && self.open.len() == 0 && !self.read_wanted
     }
 
     fn take_group(&mut self) -> Group {
         let group = self.full.pop_front().unwrap_or_else(|| {
+            self.read_wanted = false;
             let lines = self.spare.pop().unwrap_or_default();
-            let next = Group { first: self.next, lines, ..Group::default() };
+            let next = Group { lines, ..Group::default() };
             std::mem::replace(&mut self.open, next)
         });
         let blobs: usize = group.blobs.iter().map(|blob| blob.text.len()).sum();

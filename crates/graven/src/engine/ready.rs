@@ -9,10 +9,12 @@ use serde::Serialize;
 use super::counters::Lost;
 use super::held::Held;
 use super::system_entries::SystemLine;
+use crate::files::commit_lock::CommitLock;
 use crate::files::layout::Layout;
 use crate::files::levels::Levels;
 use crate::files::live::Live;
 use crate::files::meta::Meta;
+use crate::files::publish_lock::PublishLock;
 use crate::redact::Redactor;
 use crate::seam::machine::Machine;
 use crate::settings::Settings;
@@ -32,7 +34,9 @@ pub(crate) struct Ready {
 #[derive(Debug)]
 pub(crate) struct Recovered {
     pub(crate) meta: Meta,
-    pub(crate) lock: Held,
+    pub(crate) held: Held,
+    pub(crate) commit_lock: CommitLock,
+    pub(crate) publish_lock: PublishLock,
     pub(crate) signing_key: SigningKey,
     pub(crate) redactor: Redactor,
     /// The signed checkpoint, as it is in the file.

@@ -38,6 +38,12 @@ impl Ring {
         self.entries
     }
 
+    /// Removes all lines.
+    pub(super) fn clear(&mut self) {
+        self.chunks.clear();
+        self.entries = 0;
+    }
+
     /// Adds lines, each with its newline, which end at `ends`. A buffer that is no longer needed comes back.
     pub(crate) fn push(&mut self, lines: Vec<u8>, ends: Vec<u32>) -> Option<Vec<u8>> {
         if ends.is_empty() {

@@ -9,7 +9,7 @@ use graven_core::hash::Hash;
 use crate::error::{Error, ErrorKind};
 use crate::files::bounds::{UNSEALED_BYTES_MAX, UNSEALED_ENTRIES_MAX};
 
-/// How long the publisher rests between two checkpoints, unless one is asked for.
+/// How long the publisher rests between two checkpoints while entries keep coming, unless one is asked for.
 const REST: Duration = Duration::from_millis(100);
 
 /// What is durable but not yet sealed; shared by writer, publisher and callers that wait for a checkpoint.
@@ -25,12 +25,18 @@ pub(crate) struct Seal {
 struct State {
     /// Leaf hashes that the publisher has not taken yet.
     hashes: Vec<Hash>,
+    /// The index after the last of them.
+    next: u64,
     /// Bytes of the lines of these hashes.
     bytes: u64,
     /// Entries and bytes that the publisher took and has not sealed yet.
     taken: (u64, u64),
     /// Whether a thread waits for a checkpoint: then the publisher does not rest.
     wanted: bool,
+    /// Whether the writer has nothing to write: then the publisher rests only as long as it must.
+    idle: bool,
+    /// Whether the publisher looks out for `idle`.
+    publisher_rests: bool,
     publisher_sleeps: bool,
     /// Why nothing more is sealed.
     ended: Option<Error>,
@@ -41,10 +47,13 @@ impl Seal {
     pub(crate) fn new(sealed: u64, hashes: Vec<Hash>, bytes: u64) -> Seal {
         Seal {
             state: Mutex::new(State {
+                next: sealed + hashes.len() as u64,
                 hashes,
                 bytes,
                 taken: (0, 0),
                 wanted: false,
+                idle: true,
+                publisher_rests: false,
                 publisher_sleeps: false,
                 ended: None,
             }),
@@ -65,12 +74,7 @@ impl Seal {
             if let Some(error) = &state.ended {
                 return Err(error.clone());
             }
-            let (unsealed_entries, unsealed_bytes) = state.unsealed();
-            // With nothing unsealed, any group may be written: it is far below the bound.
-            if unsealed_entries == 0
-                || (unsealed_entries + entries <= UNSEALED_ENTRIES_MAX
-                    && unsealed_bytes + bytes <= UNSEALED_BYTES_MAX)
-            {
+            if state.has_room(entries, bytes) {
                 return Ok(());
             }
             state.wanted = true;
@@ -79,14 +83,39 @@ impl Seal {
         }
     }
 
-    /// Adds what the writer has synced.
-    pub(crate) fn add(&self, hashes: &[Hash], bytes: u64) {
+    /// Whether this much may be written now without exceeding the bound.
+    pub(super) fn has_room(&self, entries: u64, bytes: u64) -> bool {
+        self.state().has_room(entries, bytes)
+    }
+
+    /// Adds entries from the index `first` on: written by this process, or read. Those that a checkpoint of another
+    /// process covers already need no hash.
+    pub(crate) fn add(&self, first: u64, hashes: &[Hash], bytes: u64) {
         let mut state = self.state();
-        state.hashes.extend_from_slice(hashes);
+        let known = state.next.saturating_sub(first).min(hashes.len() as u64);
+        let new = &hashes[usize::try_from(known).expect("at most the length of a slice")..];
+        if new.is_empty() {
+            return;
+        }
+        assert_eq!(state.next, first + known, "no entry is left out");
+        state.next += new.len() as u64;
+        state.hashes.extend_from_slice(new);
         state.bytes += bytes;
+        state.idle = false;
         let sleeps = state.publisher_sleeps;
         drop(state);
         if sleeps {
+            self.changed.notify_all();
+        }
+    }
+
+    /// The writer has nothing to write now: a good time to publish.
+    pub(super) fn set_idle(&self) {
+        let mut state = self.state();
+        state.idle = true;
+        if state.publisher_rests {
+            state.publisher_rests = false;
+            drop(state);
             self.changed.notify_all();
         }
     }
@@ -126,12 +155,16 @@ impl Seal {
         self.changed.notify_all();
     }
 
-    /// Rests, then waits for work; `false` at the end.
-    pub(super) fn wait_for_work(&self) -> bool {
-        let state = self.state();
+    /// Rests, then waits for work; `false` at the end. Rests for `pause` unless a checkpoint is asked for, and longer
+    /// while the writer has something to write.
+    pub(super) fn wait_for_work(&self, pause: Duration) -> bool {
         let resting = |state: &mut State| !state.wanted && state.ended.is_none();
-        let mut state =
-            self.changed.wait_timeout_while(state, REST, resting).unwrap_or_else(PoisonError::into_inner).0;
+        let mut state = self.rest(self.state(), pause, resting);
+        if let Some(rest) = REST.checked_sub(pause) {
+            state.publisher_rests = true;
+            state = self.rest(state, rest, |state| resting(state) && !state.idle);
+            state.publisher_rests = false;
+        }
         while state.hashes.is_empty() && state.ended.is_none() {
             state.wanted = false;
             state.publisher_sleeps = true;
@@ -141,21 +174,52 @@ impl Seal {
         state.ended.is_none()
     }
 
-    /// Whether the publisher, once it has rested, would take a turn at once.
+    fn rest<'a>(
+        &self,
+        state: MutexGuard<'a, State>,
+        time: Duration,
+        resting: impl FnMut(&mut State) -> bool,
+    ) -> MutexGuard<'a, State> {
+        self.changed.wait_timeout_while(state, time, resting).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Whether there is something to seal.
     #[cfg(feature = "sim")]
     pub(crate) fn has_work(&self) -> bool {
         let state = self.state();
         !state.hashes.is_empty() && state.ended.is_none()
     }
 
+    /// Takes everything that is to be sealed.
     pub(super) fn take(&self) -> Vec<Hash> {
         let mut state = self.state();
         state.wanted = false;
-        state.taken.0 += state.hashes.len() as u64;
-        state.taken.1 += std::mem::take(&mut state.bytes);
-        std::mem::take(&mut state.hashes)
+        let all = state.hashes.len();
+        state.take(all)
     }
 
+    /// Takes what a checkpoint of another process covers: all entries before `size`, or `None` if that is more than
+    /// this process knows of.
+    pub(super) fn take_before(&self, size: u64) -> Option<Vec<Hash>> {
+        let mut state = self.state();
+        let left = state.next.checked_sub(size)?;
+        let count = state.hashes.len().saturating_sub(usize::try_from(left).unwrap_or(usize::MAX));
+        Some(state.take(count))
+    }
+
+    /// A copy of everything that is to be sealed.
+    pub(super) fn pending(&self) -> Vec<Hash> {
+        self.state().hashes.clone()
+    }
+
+    /// Another process has sealed `size` entries, more than this process knows of.
+    pub(super) fn skip_to(&self, size: u64) {
+        let mut state = self.state();
+        (state.hashes, state.bytes) = (Vec::new(), 0);
+        state.next = size;
+    }
+
+    /// Notes that a durable checkpoint covers `size` entries.
     pub(super) fn set_sealed(&self, size: u64) {
         let mut state = self.state();
         state.taken = (0, 0);
@@ -170,7 +234,24 @@ impl Seal {
 }
 
 impl State {
-    fn unsealed(&self) -> (u64, u64) {
-        (self.hashes.len() as u64 + self.taken.0, self.bytes + self.taken.1)
+    /// The first `count` hashes. Their lines count as taken.
+    fn take(&mut self, count: usize) -> Vec<Hash> {
+        let rest = self.hashes.split_off(count);
+        let taken = std::mem::replace(&mut self.hashes, rest);
+        // Which line has how many bytes is not kept: every line counts the same.
+        let left = self.bytes * self.hashes.len() as u64 / (taken.len() + self.hashes.len()).max(1) as u64;
+        self.taken.0 += taken.len() as u64;
+        self.taken.1 += self.bytes - left;
+        self.bytes = left;
+        taken
+    }
+
+    fn has_room(&self, entries: u64, bytes: u64) -> bool {
+        let unsealed_entries = self.hashes.len() as u64 + self.taken.0;
+        let unsealed_bytes = self.bytes + self.taken.1;
+        // With nothing unsealed, any group may be written: it is far below the bound.
+        unsealed_entries == 0
+            || (unsealed_entries + entries <= UNSEALED_ENTRIES_MAX
+                && unsealed_bytes + bytes <= UNSEALED_BYTES_MAX)
     }
 }

@@ -8,11 +8,12 @@
 //! | `seal` | writer (adds), publisher (takes) | callers |
 //! | `poison` | the first thread that fails | all |
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use graven_core::entry::system_actions;
+use graven_core::hash::Hash;
 
 use super::alive::Alive;
 use super::counters::{Counters, Lost};
@@ -24,9 +25,12 @@ use super::seal::Seal;
 use super::system_entries::system_line;
 use super::watchdog::Watchdog;
 use crate::error::Error;
+use crate::files::durable;
 use crate::files::layout::Layout;
+use crate::files::lock_line::LockLine;
 use crate::files::meta::Meta;
 use crate::redact::Redactor;
+use crate::seam::disk::FileId;
 use crate::seam::machine::Machine;
 use crate::settings::Settings;
 
@@ -35,6 +39,8 @@ use crate::settings::Settings;
 pub(crate) struct Engine {
     pub(crate) machine: Machine,
     pub(crate) layout: Layout,
+    /// The trail's directory, as it was opened.
+    pub(super) dir: FileId,
     pub(crate) meta: Meta,
     pub(crate) settings: Settings,
     pub(crate) redactor: Redactor,
@@ -50,6 +56,8 @@ pub(crate) struct Engine {
     pub(super) groups: AtomicU64,
     pub(super) poison: OnceLock<Error>,
     pub(super) alive: Alive,
+    /// Whether the writer waits for the commit lock, which another process holds.
+    pub(super) waits_for_lock: AtomicBool,
 }
 
 impl Engine {
@@ -104,14 +112,36 @@ impl Engine {
 
     /// Queues the entry that says what was dropped, if anything was.
     pub(crate) fn announce_losses(&self) {
-        self.lost.announce(|losses| {
+        self.lost.announce(self.durable(), |losses| {
             let total: u64 = losses.values().sum();
             let detail = serde_json::json!({"dropped": total, "categories": losses});
             let line = system_line(&*self.machine.clock, system_actions::GAP, &detail);
-            let place =
-                self.queue.push_system(&mut Line { bytes: &line.bytes, hash: line.hash, blob: None })?;
-            Ok::<u64, Error>(place.index)
+            self.queue.push_system(&mut Line { bytes: &line.bytes, hash: line.hash, blob: None })?;
+            Ok::<Hash, Error>(line.hash)
         });
+    }
+
+    /// Notes whether the writer waits for the commit lock.
+    pub(super) fn set_waits_for_lock(&self, waits: bool) {
+        self.waits_for_lock.store(waits, Ordering::Relaxed);
+    }
+
+    /// Why storage has not answered in time, for a caller whose deadline has passed.
+    pub(crate) fn why_slow(&self) -> String {
+        if !self.waits_for_lock.load(Ordering::Relaxed) {
+            return "storage is slow or hangs".to_owned();
+        }
+        let line = durable::read_file(&*self.machine.disk, &self.layout.lock());
+        match line.ok().and_then(|bytes| LockLine::parse(&bytes)) {
+            Some(line) if line.writing => format!(
+                "process {} is in the middle of a commit and holds the trail's lock: it may have been stopped, or its storage is slow or hangs",
+                line.pid
+            ),
+            _ => {
+                "other processes hold the trail's lock: storage is slow or hangs, or one of them was stopped"
+                    .to_owned()
+            }
+        }
     }
 
     /// Numbers that say how the trail is doing.

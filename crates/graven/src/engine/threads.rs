@@ -5,18 +5,22 @@
 //! can take the same steps one by one.
 
 use std::cell::Cell;
-use std::sync::atomic::AtomicU64;
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::{self, JoinHandle};
 
 use super::alive::Alive;
+use graven_core::hash::Hash;
+
 use super::commit::Writer;
+use super::counters::Lost;
 use super::flood::gate::Floodgate;
 use super::held::Held;
 use super::publish::Publisher;
 use super::pulse::Pulse;
 use super::queue::Queue;
-use super::ready::Ready;
+use super::ready::{Ready, Recovered};
 use super::ring::Ring;
 use super::seal::Seal;
 use super::shared::Engine;
@@ -28,13 +32,13 @@ pub(crate) struct Parts {
     pub(crate) engine: Arc<Engine>,
     pub(crate) writer: Writer,
     pub(crate) publisher: Arc<Mutex<Publisher>>,
-    pub(crate) lock: Arc<Held>,
+    pub(crate) held: Arc<Held>,
 }
 
-/// What each thread of an engine holds until its end. The lock is released first: code that saw the thread end must not
-/// find the trail locked.
+/// What each thread of an engine holds until its end. The presence ends first: code that saw the thread end must not
+/// find this process in the trail.
 struct Running {
-    lock: Option<Arc<Held>>,
+    held: Option<Arc<Held>>,
     engine: Arc<Engine>,
 }
 
@@ -54,8 +58,8 @@ pub(crate) struct Threads {
 impl Engine {
     /// Starts the engine of a trail that was just recovered.
     pub(crate) fn start(ready: Ready) -> Result<(Arc<Engine>, Threads), Error> {
-        let Parts { engine, writer, publisher, lock } = Engine::assemble(ready);
-        let threads = engine.spawn(writer, publisher, lock)?;
+        let Parts { engine, writer, publisher, held } = Engine::assemble(ready);
+        let threads = engine.spawn(writer, publisher, held)?;
         Ok((engine, threads))
     }
 
@@ -63,11 +67,11 @@ impl Engine {
     pub(crate) fn assemble(ready: Ready) -> Parts {
         let Ready { machine, layout, settings, recovered, lost, .. } = ready;
         let size = recovered.levels.size() + recovered.unsealed.len() as u64;
-        lost.settle(size);
+        settle(&lost, &recovered);
         let mut ring = Ring::new(settings.ring_entries);
         ring.push(recovered.newest_lines, recovered.newest_ends);
         let engine = Arc::new(Engine {
-            queue: Queue::new(size, settings.queue_bytes),
+            queue: Queue::new(settings.queue_bytes),
             seal: Seal::new(recovered.levels.size(), recovered.unsealed, recovered.unsealed_bytes),
             watchdog: Watchdog::new(&settings),
             pulse: Pulse::new(&settings, &*machine.clock),
@@ -78,32 +82,43 @@ impl Engine {
             groups: AtomicU64::new(0),
             poison: OnceLock::new(),
             alive: Alive::default(),
+            waits_for_lock: AtomicBool::new(false),
+            dir: recovered.commit_lock.dir(),
             machine,
             layout,
             meta: recovered.meta,
             redactor: recovered.redactor,
             settings,
         });
-        let lock = Arc::new(recovered.lock);
+        let held = Arc::new(recovered.held);
         let publisher = Publisher::new(
             Arc::clone(&engine),
+            recovered.publish_lock,
             recovered.levels,
             recovered.signing_key,
             recovered.checkpoint,
         );
         let publisher = Arc::new(Mutex::new(publisher));
-        let writer = Writer::new(Arc::clone(&engine), recovered.live, Arc::clone(&publisher));
-        Parts { engine, writer, publisher, lock }
+        let writer = Writer {
+            engine: Arc::clone(&engine),
+            live: recovered.live,
+            size,
+            commit_lock: recovered.commit_lock,
+            held: Arc::clone(&held),
+            publisher: Arc::clone(&publisher),
+            died: false,
+        };
+        Parts { engine, writer, publisher, held }
     }
 
     fn spawn(
         self: &Arc<Engine>,
         writer: Writer,
         publisher: Arc<Mutex<Publisher>>,
-        lock: Arc<Held>,
+        held: Arc<Held>,
     ) -> Result<Threads, Error> {
-        let spawn = |name: &str, lock: Option<&Arc<Held>>, body: Box<dyn FnOnce(&Engine) + Send>| {
-            let running = Running::new(self, lock);
+        let spawn = |name: &str, held: Option<&Arc<Held>>, body: Box<dyn FnOnce(&Engine) + Send>| {
+            let running = Running::new(self, held);
             let body = move || {
                 OURS.set(true);
                 body(&running.engine);
@@ -116,12 +131,12 @@ impl Engine {
                 error
             })
         };
-        // The lock is released when the last thread that may write is gone.
+        // This process leaves the trail when the last thread that may write is gone.
         let publisher =
-            spawn("graven-publish", Some(&lock), Box::new(move |engine| engine.run_publisher(&publisher)))?;
+            spawn("graven-publish", Some(&held), Box::new(move |engine| engine.run_publisher(&publisher)))?;
         let writer = spawn(
             "graven-write",
-            Some(&lock),
+            Some(&held),
             Box::new(move |engine| {
                 writer.run();
                 // Only now: as long as the writer has a group, a caller may wait for it.
@@ -130,6 +145,18 @@ impl Engine {
         )?;
         let watchdog = spawn("graven-watch", None, Box::new(Engine::run_watchdog))?;
         Ok(Threads { writer, publisher, watchdog })
+    }
+}
+
+/// Settles what an earlier engine of this process left in doubt. Hashes that cannot be read leave it in doubt.
+fn settle(lost: &Lost, recovered: &Recovered) {
+    let Some(since) = lost.in_doubt_since() else { return };
+    match recovered.levels.leaves_from(since) {
+        Ok(sealed) => {
+            let recorded: HashSet<Hash> = sealed.iter().chain(&recovered.unsealed).copied().collect();
+            lost.settle(&recorded);
+        }
+        Err(error) => tracing::warn!(%error, "cannot tell yet which entries were recorded"),
     }
 }
 
@@ -147,15 +174,15 @@ pub fn on_a_trails_thread() -> bool {
 }
 
 impl Running {
-    fn new(engine: &Arc<Engine>, lock: Option<&Arc<Held>>) -> Running {
+    fn new(engine: &Arc<Engine>, held: Option<&Arc<Held>>) -> Running {
         engine.alive.enter();
-        Running { lock: lock.cloned(), engine: Arc::clone(engine) }
+        Running { held: held.cloned(), engine: Arc::clone(engine) }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.lock = None;
+        self.held = None;
         self.engine.alive.leave();
     }
 }

@@ -104,18 +104,62 @@ impl Levels {
 
     /// Appends leaves: extends the right edge and writes the new hashes, level by level. Nothing is synced.
     pub(crate) fn append(&mut self, leaves: &[Hash]) -> io::Result<()> {
+        self.grow(leaves, |levels, number, hashes| {
+            if levels.levels.len() == number as usize {
+                let file = durable::retried(|| levels.disk.open(&levels.path(number), Open::Create))?;
+                durable::retried(|| file.set_bytes(0))?;
+                levels.levels.push(Level { file, hashes: 0, edge: Tree::new() });
+            }
+            levels.levels[number as usize].write(hashes)
+        })
+    }
+
+    /// Extends the right edge by leaves whose hashes another process has written.
+    pub(crate) fn follow(&mut self, leaves: &[Hash]) -> io::Result<()> {
+        self.grow(leaves, |levels, number, _| {
+            if levels.levels.len() == number as usize {
+                let file = durable::retried(|| levels.disk.open(&levels.path(number), Open::Write))?;
+                levels.levels.push(Level { file, hashes: 0, edge: Tree::new() });
+            }
+            Ok(())
+        })
+    }
+
+    /// Extends the right edge. `write` is called with the new hashes of each level, before they are counted.
+    fn grow(
+        &mut self,
+        leaves: &[Hash],
+        write: impl Fn(&mut Levels, u8, &[Hash]) -> io::Result<()>,
+    ) -> io::Result<()> {
         let mut hashes = leaves.to_vec();
         let mut number = 0;
         while !hashes.is_empty() {
-            if self.levels.len() == number as usize {
-                let file = durable::retried(|| self.disk.open(&self.path(number), Open::Create))?;
-                durable::retried(|| file.set_bytes(0))?;
-                self.levels.push(Level { file, hashes: 0, edge: Tree::new() });
-            }
-            hashes = self.levels[number as usize].append(&hashes)?;
+            write(self, number, &hashes)?;
+            hashes = self.levels[number as usize].extend(&hashes);
             number += 1;
         }
         Ok(())
+    }
+
+    /// Whether the names of the files still lead to the files that are open here. If somebody deleted `tiles/`, or
+    /// rebuilt it, they do not.
+    pub(crate) fn are_in_place(&self) -> io::Result<bool> {
+        for (number, level) in (0..).zip(&self.levels) {
+            match self.disk.metadata(&self.layout.level(number)) {
+                Ok(metadata) if metadata.id == level.file.id()? => {}
+                Err(error) if !durable::is_absent(&error) => return Err(error),
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// The leaf hashes from an index on, read back.
+    pub(crate) fn leaves_from(&self, first: u64) -> io::Result<Vec<Hash>> {
+        match self.levels.first() {
+            Some(level) if first < level.hashes => read_hashes(&*level.file, first, level.hashes),
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// Makes durable what [`append`](Levels::append) wrote for a tree that had `size` leaves before.
@@ -152,21 +196,24 @@ impl Levels {
 }
 
 impl Level {
-    /// Appends hashes; returns the roots of the tiles that are now full.
-    fn append(&mut self, hashes: &[Hash]) -> io::Result<Vec<Hash>> {
-        let mut bytes = Vec::with_capacity(hashes.len() * HASH_BYTES);
+    /// Writes hashes behind those that it has.
+    fn write(&self, hashes: &[Hash]) -> io::Result<()> {
+        let bytes: Vec<u8> = hashes.iter().flat_map(|hash| hash.as_bytes()).copied().collect();
+        durable::write_all_at(&*self.file, &bytes, self.hashes * HASH_BYTES as u64)
+    }
+
+    /// Counts hashes; returns the roots of the tiles that are now full.
+    fn extend(&mut self, hashes: &[Hash]) -> Vec<Hash> {
         let mut full = Vec::with_capacity(hashes.len() / TILE_WIDTH as usize + 1);
         for hash in hashes {
-            bytes.extend_from_slice(hash.as_bytes());
             self.edge.push(*hash);
             if self.edge.size() == TILE_WIDTH {
                 full.push(self.edge.root());
                 self.edge = Tree::new();
             }
         }
-        durable::write_all_at(&*self.file, &bytes, self.hashes * HASH_BYTES as u64)?;
         self.hashes += hashes.len() as u64;
-        Ok(full)
+        full
     }
 }
 

@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use super::durable;
 use super::layout::Layout;
-use crate::seam::disk::{Disk, File, Open};
+use crate::seam::disk::{Disk, File, FileId, Open};
 
 /// The live file, as the writer knows it.
 #[derive(Debug)]
 pub(crate) struct Live {
     pub(crate) file: Arc<dyn File>,
+    /// Which file it is, whatever its name leads to.
+    pub(crate) id: FileId,
     /// The index of its first entry.
     pub(crate) first: u64,
-    /// Its length: where the next line goes.
+    /// How much of it is known here, all of it durable: where the next line goes.
     pub(crate) bytes: u64,
     /// When its first entry was written, or the file opened.
     pub(crate) since: Duration,

@@ -207,7 +207,7 @@ impl Reopening {
         let (done, is_done) = mpsc::channel();
         let started = spawn("graven-open", move || {
             match reopening.try_open() {
-                Ok(()) => answer.set_durable(),
+                Ok(()) => answer.set_durable(0),
                 Err(error) => answer.set_failed(error),
             }
             // Nobody listens any more if it took too long.

@@ -6,12 +6,6 @@
 //! cache may hold what the disk does not.
 
 mod closed;
-mod segments;
-mod tail;
-
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use graven_core::checkpoint::Checkpoint;
 use graven_core::note::SigningKey;
@@ -19,54 +13,62 @@ use graven_core::note::SigningKey;
 use crate::engine::held::Held;
 use crate::engine::ready::{Mended, Recovered};
 use crate::error::{Error, ErrorKind};
+use crate::files::commit_lock::CommitLock;
 use crate::files::durable;
 use crate::files::last_lines::last_lines;
 use crate::files::layout::Layout;
-use crate::files::levels::Levels;
 use crate::files::live::Live;
+use crate::files::lock_line::LockLine;
 use crate::files::meta::Meta;
+use crate::files::publish_lock::PublishLock;
+use crate::files::rebuild::trusted_levels;
+use crate::files::segments::Segments;
+use crate::files::signed::{boundaries, read_signed};
+use crate::files::tail::{Mode, Tail};
 use crate::open::create::read_signing_key;
-use crate::open::rebuild;
 use crate::open::redaction_key;
-use crate::seam::disk::{DirEntry, Disk};
+use crate::seam::disk::Disk;
 use crate::seam::machine::Machine;
 use crate::settings::Settings;
 
 use closed::Closed;
-use segments::Segments;
-use tail::Tail;
 
-/// How far opening a trail may go to put it in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// Only what a crash explains.
-    Open,
-    /// On the request of an operator: whatever is past the checkpoint and cannot be kept goes to `torn/`. What
-    /// contradicts a signed head is still refused.
-    Repair,
+/// A trail that this process has entered, and whose commit lock it has.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) held: Held,
+    pub(super) commit_lock: CommitLock,
+    /// Whether no other process has it open.
+    pub(super) alone: bool,
 }
 
-/// Reads, judges and mends a trail whose lock is held.
+/// Reads, judges and mends a trail whose commit lock is held.
 pub(super) fn recover(
     machine: &Machine,
     layout: &Layout,
     settings: &Settings,
-    lock: Held,
+    found: Found,
     mode: Mode,
 ) -> Result<Recovered, Error> {
     let disk = &machine.disk;
+    let Found { held, commit_lock, alone } = found;
     let meta = Meta::read(&**disk, layout)?;
     let signing_key = matching_key(&**disk, layout, settings, &meta)?;
+    let mut publish_lock = PublishLock::open(&**disk, layout)?;
+    // Nobody publishes while the checkpoint and the hashes are read.
+    let publishing = publish_lock.acquire(&**disk, layout)?;
     let closed = Closed::read(&**disk, layout, &meta)?;
     let (checkpoint, checkpoint_text) = read_checkpoint(&**disk, layout, &meta, mode)?;
     let segments = Segments::read(&**disk, layout, &meta, &checkpoint)?;
-    let levels = trusted_levels(disk, layout, &checkpoint, &segments)?;
+    let levels = trusted_levels(disk, layout, &checkpoint, &segments.files_found(layout))?;
     // After a clean close nothing may follow. A repair cuts what does.
     let keep = closed.as_ref().filter(|_| mode == Mode::Repair).map(|closed| closed.size);
     let tail = Tail::read(&**disk, layout, &segments, &levels, mode, keep)?;
     if let Some(closed) = &closed {
         closed.check(layout, &levels, &tail, mode)?;
     }
+    let line = held.first_line(layout)?.filter(|line| line.first == segments.live_first);
+    check_length(layout, &segments, &tail, line, mode)?;
     let torn_earlier = tail.cut_earlier(&**disk, layout)?;
     // Everything was read and nothing contradicts what was signed. From here on we write.
     let mend = |source| {
@@ -81,16 +83,32 @@ pub(super) fn recover(
     durable::create_dir(&**disk, &layout.tiles()).map_err(mend)?;
     durable::sync_dir(&**disk, &layout.tiles()).map_err(mend)?;
     let torn_file = tail.keep_torn(&**disk, layout).map_err(mend)?;
+    let known = |writing| LockLine {
+        writing,
+        pid: std::process::id(),
+        first: segments.live_first_after,
+        bytes: tail.good_end,
+    };
+    if line.is_some_and(|line| line.bytes > tail.good_end) {
+        // Before the bytes go of which it says that they are durable.
+        held.say_durably(layout, known(true))?;
+    }
     // The copy is durable: now the bytes may go.
     let file = segments.finish_rotation(&**disk, layout, tail.segment_end).map_err(mend)?;
-    tail.mend(&*file).map_err(mend)?;
+    // Beside other processes only a commit that died or failed leaves anything to mend.
+    let in_order = !alone && line.is_some_and(|line| !line.writing && line.bytes == tail.end());
+    if !in_order {
+        tail.mend(&*file).map_err(mend)?;
+    }
     levels.trim().map_err(mend)?;
     // Only now: until what does not belong here is cut, an opening needs this note to refuse it.
     if closed.is_some() {
         durable::retried(|| disk.remove_file(&layout.closed())).map_err(mend)?;
         durable::sync_dir(&**disk, layout.dir()).map_err(mend)?;
     }
+    held.say_first(layout, known(false))?;
     let newest = last_lines(&**disk, &segments.files(layout), settings.ring_entries).map_err(mend)?;
+    drop(publishing);
     let redactor = redaction_key::open(machine, layout, settings)?;
     let mended = Mended {
         unsealed_first: checkpoint.size,
@@ -99,11 +117,14 @@ pub(super) fn recover(
         torn_file,
         torn_earlier,
     };
-    let live =
-        Live { file, first: segments.live_first_after, bytes: tail.good_end, since: machine.clock.elapsed() };
+    let id = file.id().map_err(mend)?;
+    let (first, bytes) = (segments.live_first_after, tail.good_end);
+    let live = Live { file, id, first, bytes, since: machine.clock.elapsed() };
     Ok(Recovered {
         meta,
-        lock,
+        held,
+        commit_lock,
+        publish_lock,
         signing_key,
         redactor,
         checkpoint: checkpoint_text,
@@ -113,8 +134,33 @@ pub(super) fn recover(
         live,
         newest_lines: newest.bytes,
         newest_ends: newest.ends,
-        mended: Some(mended),
+        mended: (!in_order || mode == Mode::Repair).then_some(mended),
     })
+}
+
+/// Refuses a live file that is shorter than `LOCK` says was durable. `LOCK` is written after the sync of what it counts,
+/// so no crash leaves this: somebody shortened or replaced the file.
+fn check_length(
+    layout: &Layout,
+    segments: &Segments,
+    tail: &Tail,
+    line: Option<LockLine>,
+    mode: Mode,
+) -> Result<(), Error> {
+    let Some(line) =
+        line.filter(|line| mode == Mode::Open && line.bytes > tail.end() && !segments.unfinished())
+    else {
+        return Ok(());
+    };
+    let dir = layout.dir().display();
+    let message = format!(
+        "{} has {} bytes, and {} were durable: it was shortened or replaced; look with `graven verify {dir}`, then \
+         perhaps `graven repair {dir}`",
+        layout.live().display(),
+        tail.end(),
+        line.bytes
+    );
+    Err(Error::new(ErrorKind::Data, message))
 }
 
 /// The signing key, which must be the one that `graven.json` names.
@@ -148,55 +194,4 @@ fn read_checkpoint(
         return read_signed(disk, &layout.boundary(newest), meta);
     }
     Ok((checkpoint, text))
-}
-
-fn read_signed(disk: &dyn Disk, path: &Path, meta: &Meta) -> Result<(Checkpoint, String), Error> {
-    let bytes = durable::read_file(disk, path).map_err(|source| {
-        let kind =
-            if source.kind() == io::ErrorKind::NotFound { ErrorKind::Data } else { ErrorKind::Unavailable };
-        Error::with_source(kind, format!("cannot read the checkpoint {}", path.display()), source)
-    })?;
-    let (checkpoint, note) = Checkpoint::open(&bytes, &meta.key).map_err(|source| {
-        Error::with_source(
-            ErrorKind::Data,
-            format!("{} is not a checkpoint of this trail", path.display()),
-            source,
-        )
-    })?;
-    Ok((checkpoint, note.to_string()))
-}
-
-/// 0, then each size under which a segment was closed, in order.
-fn boundaries(disk: &dyn Disk, layout: &Layout) -> Result<Vec<u64>, Error> {
-    let names = list(disk, &layout.boundaries())?;
-    let mut sizes: Vec<u64> = names.iter().filter_map(|name| name.name.parse().ok()).collect();
-    sizes.push(0);
-    sizes.sort_unstable();
-    Ok(sizes)
-}
-
-fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<DirEntry>, Error> {
-    disk.read_dir(dir).map_err(|source| {
-        let kind = if durable::is_absent(&source) { ErrorKind::Data } else { ErrorKind::Unavailable };
-        Error::with_source(kind, format!("cannot list {}", dir.display()), source)
-    })
-}
-
-/// The tree under the checkpoint: from `tiles/`, or from the segments when the tiles do not give its root.
-fn trusted_levels(
-    disk: &Arc<dyn Disk>,
-    layout: &Layout,
-    checkpoint: &Checkpoint,
-    segments: &Segments,
-) -> Result<Levels, Error> {
-    if let Ok(levels) = Levels::load(Arc::clone(disk), layout.clone(), checkpoint.size)
-        && levels.root() == checkpoint.root
-    {
-        return Ok(levels);
-    }
-    tracing::warn!(tiles = %layout.tiles().display(), "the tiles do not give the checkpoint's root: they are rebuilt from the segments");
-    let mut files: Vec<PathBuf> = segments.firsts.iter().map(|first| layout.segment(*first)).collect();
-    // There may be none, after a rotation that a crash cut short.
-    files.extend(segments.live_exists.then(|| layout.live().to_owned()));
-    rebuild::rebuild(disk, layout, &files, checkpoint)
 }

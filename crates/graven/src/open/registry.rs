@@ -7,20 +7,25 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use graven_core::entry::system_actions;
 
 use crate::engine::counters::Lost;
-use crate::engine::held::Lock;
+use crate::engine::held::{Held, Occupancy};
 use crate::engine::queue::Place;
 use crate::engine::ready::{Ready, Recovered};
 use crate::engine::shared::Engine;
 use crate::engine::system_entries::{SystemLine, system_line};
 use crate::error::{Error, ErrorKind};
+use crate::files::commit_lock::CommitLock;
 use crate::files::durable;
 use crate::files::layout::Layout;
+use crate::files::lock_line::LockLine;
+use crate::files::presence::{Entered, Presence};
+use crate::files::tail::Mode;
 use crate::open::create::{self, Adopted};
 use crate::open::opening;
 use crate::open::path::{canonical_layout, unusable};
 use crate::open::persisted_settings::PersistedSettings;
-use crate::open::recovery::{self, Mode};
+use crate::open::recovery::{self, Found};
 use crate::record::handle::Handle;
+use crate::seam::disk::{Disk, Hold};
 use crate::seam::machine::Machine;
 use crate::settings::Settings;
 
@@ -35,7 +40,7 @@ static TRAILS: LazyLock<Mutex<HashMap<Name, Arc<Slot>>>> = LazyLock::new(Mutex::
 pub(crate) struct Slot {
     /// Held while the trail is opened, so that two openers share one engine.
     handle: Mutex<Weak<Handle>>,
-    lock: Arc<Lock>,
+    occupancy: Arc<Occupancy>,
     /// Losses outlive an engine.
     lost: Arc<Lost>,
 }
@@ -90,8 +95,8 @@ fn start(
     let handle = Handle::new(Arc::clone(&engine), Some(threads));
     if let Some(place) = queue_system_entries(&engine, system_entries)? {
         // What a crash left is recorded, and sealed, before the trail is used.
-        handle.wait(&place.completion)?;
-        handle.seal(place.index + 1)?;
+        let first = handle.wait(&place.completion)?;
+        handle.seal(first + place.offset + 1)?;
     }
     remember_settings(&engine)?;
     Ok(handle)
@@ -121,8 +126,12 @@ fn make_ready(
     slot: &Arc<Slot>,
     mode: Mode,
 ) -> Result<Ready, Error> {
-    create::refuse_special(&*machine.disk, &layout)?;
-    let lock = slot.lock.acquire(&machine, &layout)?;
+    let disk = &*machine.disk;
+    create::refuse_special(disk, &layout)?;
+    let place = slot.occupancy.take(&layout)?;
+    // The directory may be given a trail by another process meanwhile: under the lock there is one or there is none.
+    let (commit_lock, _committing) = CommitLock::enter(disk, &layout)?;
+    let (presence, alone) = enter(disk, &layout, &settings)?;
     let mut adopted = None;
     let is_trail =
         durable::exists(&*machine.disk, &layout.meta()).map_err(|source| unusable(layout.dir(), source))?;
@@ -133,12 +142,39 @@ fn make_ready(
         adopted = create::create(&machine, &layout, &settings)?;
     }
     let before = PersistedSettings::read(&*machine.disk, &layout)?;
-    let mut recovered = recovery::recover(&machine, &layout, &settings, lock, mode)?;
+    let found = Found { held: Held::new(presence, place), commit_lock, alone };
+    let mut recovered = recovery::recover(&machine, &layout, &settings, found, mode)?;
     let now = PersistedSettings::of(&settings).with_key_of(&recovered.redactor);
     let mut system_entries = what_happened(&machine, &mut recovered, adopted, mode);
     system_entries.extend(opening::opening(&*machine.clock, &before, &now, &settings, &recovered.meta));
     let lost = Arc::clone(&slot.lost);
     Ok(Ready { machine, layout, settings, recovered, lost, system_entries })
+}
+
+/// Enters a trail, or says who is in the way.
+fn enter(disk: &dyn Disk, layout: &Layout, settings: &Settings) -> Result<(Presence, bool), Error> {
+    let hold = if settings.exclusive { Hold::Exclusive } else { Hold::Shared };
+    let path = layout.lock();
+    match Presence::enter(disk, layout, hold).map_err(|source| Error::cannot("lock", &path, source))? {
+        Entered::Alone(presence) => Ok((presence, true)),
+        Entered::Beside(presence) => Ok((presence, false)),
+        Entered::KeptOut => {
+            let said = durable::read_file(disk, &path).unwrap_or_default();
+            let by = match LockLine::parse(&said) {
+                Some(line) => format!("process {}", line.pid),
+                // As version 0.1 names itself.
+                None => match String::from_utf8_lossy(&said).trim() {
+                    "" => "another process".to_owned(),
+                    said => said.to_owned(),
+                },
+            };
+            let message = format!(
+                "{} is being written by {by}, and one of the two wants to be alone: stop it, or record through it",
+                layout.dir().display()
+            );
+            Err(Error::new(ErrorKind::Unavailable, message))
+        }
+    }
 }
 
 /// The entries that say what happened before this opening.

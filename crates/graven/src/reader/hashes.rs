@@ -23,7 +23,7 @@ pub(crate) struct Hashes {
 }
 
 impl Hashes {
-    pub(super) fn new(disk: Arc<dyn Disk>, layout: Layout, size: u64) -> Hashes {
+    pub(crate) fn new(disk: Arc<dyn Disk>, layout: Layout, size: u64) -> Hashes {
         Hashes { disk, layout, size, files: HashMap::new() }
     }
 

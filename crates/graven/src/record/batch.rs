@@ -31,8 +31,9 @@ pub struct RecordingBatch {
     queued: usize,
     /// The groups of the queued lines, oldest first.
     groups: Vec<Arc<Completion>>,
-    /// How many of the groups are durable, and the place of our waker in the next.
-    durable: usize,
+    /// The index of the first entry of each group that is durable.
+    firsts: Vec<u64>,
+    /// The place of our waker in the next group.
     slot: Option<Slot>,
     /// Until when the next group must be durable.
     until: Duration,
@@ -44,8 +45,9 @@ struct Made {
     end: usize,
     blob: Option<Blob>,
     ticket: Ticket,
-    /// Known once it is queued.
-    index: u64,
+    /// Which of the batch's groups it is in, and how many entries of that group are before it. Known once it is queued.
+    group: usize,
+    offset: u64,
 }
 
 impl RecordingBatch {
@@ -57,7 +59,7 @@ impl RecordingBatch {
             made: Vec::new(),
             queued: 0,
             groups: Vec::new(),
-            durable: 0,
+            firsts: Vec::new(),
             slot: None,
             until: Duration::ZERO,
         }
@@ -70,7 +72,7 @@ impl RecordingBatch {
         for (position, entry) in entries.into_iter().enumerate() {
             let (ticket, blob) = make(&self.handle, entry, &mut self.lines)
                 .map_err(|error| error.prefixed(&format!("entry {position} of the batch")))?;
-            self.made.push(Made { end: self.lines.len(), blob, ticket, index: 0 });
+            self.made.push(Made { end: self.lines.len(), blob, ticket, group: 0, offset: 0 });
         }
         Ok(())
     }
@@ -97,10 +99,10 @@ impl RecordingBatch {
                 Ok(places) => {
                     self.queued += places.len();
                     for (made, place) in some.iter_mut().zip(places) {
-                        made.index = place.index;
                         if !self.groups.last().is_some_and(|group| Arc::ptr_eq(group, &place.completion)) {
                             self.groups.push(place.completion);
                         }
+                        (made.group, made.offset) = (self.groups.len() - 1, place.offset);
                     }
                 }
                 Err(Refused::Full) => {
@@ -121,9 +123,9 @@ impl RecordingBatch {
 
     /// Waits for the groups, in their order.
     fn poll_groups(&mut self, context: &Context<'_>) -> Poll<Result<(), Error>> {
-        while let Some(group) = self.groups.get(self.durable) {
-            ready!(group.poll(context, &mut self.slot))?;
-            self.durable += 1;
+        while let Some(group) = self.groups.get(self.firsts.len()) {
+            let first = ready!(group.poll(context, &mut self.slot))?;
+            self.firsts.push(first);
             self.slot = None;
             self.until = self.handle.deadline_from_now();
         }
@@ -143,10 +145,12 @@ impl Future for RecordingBatch {
         batch.push(context)?;
         let groups = batch.poll_groups(context).map_err(|error| {
             // The groups before the one that failed are recorded.
-            if batch.durable > 0 { error.outcome_unknown() } else { error }
+            if !batch.firsts.is_empty() { error.outcome_unknown() } else { error }
         })?;
         if groups.is_ready() && batch.queued == batch.made.len() {
-            let receipts = batch.made.drain(..).map(|made| made.ticket.receipt(made.index)).collect();
+            let firsts = &batch.firsts;
+            let receipt = |made: Made| made.ticket.receipt(firsts[made.group] + made.offset);
+            let receipts = batch.made.drain(..).map(receipt).collect();
             return Poll::Ready(Ok(receipts));
         }
         batch.handle.check_until(batch.until)?;

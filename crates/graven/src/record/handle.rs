@@ -25,8 +25,8 @@ impl Handle {
         Handle { engine, threads: Mutex::new(threads) }
     }
 
-    /// Waits until a group is durable, at most until `until`.
-    async fn wait_until(&self, completion: &Completion, until: Duration) -> Result<(), Error> {
+    /// Waits until a group is durable, at most until `until`. Returns the index of its first entry.
+    async fn wait_until(&self, completion: &Completion, until: Duration) -> Result<u64, Error> {
         let mut slot = None;
         self.engine.watchdog.watch();
         poll_fn(|context| match completion.poll(context, &mut slot) {
@@ -38,8 +38,8 @@ impl Handle {
         .await
     }
 
-    /// Waits for a group on this thread.
-    pub(crate) fn wait(&self, completion: &Completion) -> Result<(), Error> {
+    /// Waits for a group on this thread. Returns the index of its first entry.
+    pub(crate) fn wait(&self, completion: &Completion) -> Result<u64, Error> {
         block_on(self.wait_until(completion, self.deadline_from_now()))
     }
 
@@ -62,6 +62,13 @@ impl Handle {
         }
     }
 
+    /// Waits until this process knows what other processes have recorded so far.
+    pub(crate) async fn refresh(&self) -> Result<(), Error> {
+        let until = self.deadline_from_now();
+        let completion = self.engine.queue.ask_to_read()?;
+        self.wait_until(&completion, until).await.map(drop)
+    }
+
     /// Waits until everything that is queued is durable.
     async fn flush_queued(&self, until: Duration) -> Result<(), Error> {
         let Some(youngest) = self.engine.queue.youngest() else {
@@ -69,6 +76,7 @@ impl Handle {
         };
         self.wait_until(&youngest, until)
             .await
+            .map(drop)
             // This concerns no single entry, so it is the trail's own error if there is one.
             .map_err(|error| self.engine.poisoned().cloned().unwrap_or(error))
     }
@@ -88,8 +96,9 @@ impl Handle {
         self.engine.end_queue();
         if !self.join(self.deadline()) {
             let message = format!(
-                "{} is not closed yet, because storage is slow or hangs, or because this thread belongs to a trail: it closes by itself",
-                self.engine.layout.dir().display()
+                "{} is not closed yet, because {}, or because this thread belongs to a trail: it closes by itself",
+                self.engine.layout.dir().display(),
+                self.engine.why_slow()
             );
             return Err(Error::new(ErrorKind::TimedOut, message));
         }
@@ -118,8 +127,8 @@ impl Handle {
         if self.engine.machine.clock.elapsed() < until {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::TimedOut, "not durable within the deadline: storage is slow or hangs")
-            .outcome_unknown())
+        let message = format!("not durable within the deadline: {}", self.engine.why_slow());
+        Err(Error::new(ErrorKind::TimedOut, message).outcome_unknown())
     }
 
     /// The error when the deadline has passed before anything was queued: nothing will be recorded.
@@ -127,8 +136,8 @@ impl Handle {
         if self.engine.machine.clock.elapsed() < until {
             return Ok(());
         }
-        let message =
-            "no room in the queue within the deadline, so nothing was recorded: storage is slow or hangs";
+        let why = self.engine.why_slow();
+        let message = format!("no room in the queue within the deadline, so nothing was recorded: {why}");
         Err(Error::new(ErrorKind::TimedOut, message))
     }
 

@@ -75,7 +75,8 @@ enum State {
     Queued {
         completion: Arc<Completion>,
         slot: Option<Slot>,
-        index: u64,
+        /// How many entries of its group are before it.
+        offset: u64,
         ticket: Ticket,
     },
     Done,
@@ -143,7 +144,7 @@ impl Recording {
         match pushed {
             Ok(place) => {
                 engine.watchdog.watch();
-                Ok(State::Queued { completion: place.completion, slot, index: place.index, ticket })
+                Ok(State::Queued { completion: place.completion, slot, offset: place.offset, ticket })
             }
             Err(Refused::Ended(error)) => Err(error.for_entry(&ticket.id)),
             Err(Refused::Full) if ticket.policy == WhenFull::Drop => {
@@ -169,12 +170,12 @@ impl Future for Recording {
         let next = match std::mem::replace(&mut self.state, State::Done) {
             State::New(entry) => self.start(entry, context),
             State::Waiting { line, blob, ticket } => self.push(&line, blob, ticket, context),
-            State::Queued { completion, mut slot, index, ticket } => {
+            State::Queued { completion, mut slot, offset, ticket } => {
                 match completion.poll(context, &mut slot) {
-                    Poll::Ready(Ok(())) => return Poll::Ready(Ok(ticket.receipt(index))),
+                    Poll::Ready(Ok(first)) => return Poll::Ready(Ok(ticket.receipt(first + offset))),
                     Poll::Ready(Err(error)) => Err(error.for_entry(&ticket.id)),
                     Poll::Pending => match self.handle.check_until(ticket.until) {
-                        Ok(()) => Ok(State::Queued { completion, slot, index, ticket }),
+                        Ok(()) => Ok(State::Queued { completion, slot, offset, ticket }),
                         Err(error) => Err(error.for_entry(&ticket.id)),
                     },
                 }

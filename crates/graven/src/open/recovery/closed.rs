@@ -5,14 +5,13 @@ use std::io;
 use graven_core::hash::Hash;
 use graven_core::note::Note;
 
-use super::Mode;
-use super::tail::Tail;
 use crate::error::{Error, ErrorKind};
 use crate::files::durable;
 use crate::files::layout::Layout;
 use crate::files::levels::Levels;
 use crate::files::meta::Meta;
 use crate::files::notes::closed_text;
+use crate::files::tail::{Mode, Tail};
 use crate::seam::disk::Disk;
 
 /// The note that a clean close leaves.

@@ -7,29 +7,29 @@ use std::sync::Arc;
 use graven_core::checkpoint::Checkpoint;
 use graven_core::tile::TILE_WIDTH;
 
-use super::{boundaries, list, read_signed};
+use super::durable;
+use super::layout::{Layout, segment_first};
+use super::live::{close_live, create_live};
+use super::meta::Meta;
+use super::signed::{boundaries, list, read_signed};
 use crate::error::{Error, ErrorKind};
-use crate::files::durable;
-use crate::files::layout::{Layout, segment_first};
-use crate::files::live::{close_live, create_live};
-use crate::files::meta::Meta;
 use crate::seam::disk::{Disk, File, Open};
 
 /// Which files hold which entries.
 #[derive(Debug)]
-pub(super) struct Segments {
+pub(crate) struct Segments {
     /// The first index of each closed segment, in order.
-    pub(super) firsts: Vec<u64>,
+    pub(crate) firsts: Vec<u64>,
     /// The first index of the live file as found.
-    pub(super) live_first: u64,
+    pub(crate) live_first: u64,
     /// The first index of the live file once an unfinished rotation is finished.
-    pub(super) live_first_after: u64,
+    pub(crate) live_first_after: u64,
     /// Whether the live file is there.
-    pub(super) live_exists: bool,
+    pub(crate) live_exists: bool,
 }
 
 impl Segments {
-    pub(super) fn read(
+    pub(crate) fn read(
         disk: &dyn Disk,
         layout: &Layout,
         meta: &Meta,
@@ -86,13 +86,13 @@ impl Segments {
     }
 
     /// Whether a crash fell between a boundary checkpoint and the rename of its segment.
-    pub(super) fn unfinished(&self) -> bool {
+    pub(crate) fn unfinished(&self) -> bool {
         self.live_first != self.live_first_after
     }
 
     /// Finishes a rotation that a crash cut short, and opens the live file. Cuts first what is in the segment past
     /// `segment_end`.
-    pub(super) fn finish_rotation(
+    pub(crate) fn finish_rotation(
         &self,
         disk: &dyn Disk,
         layout: &Layout,
@@ -115,8 +115,16 @@ impl Segments {
         durable::retried(|| disk.open(layout.live(), Open::Write))
     }
 
+    /// All files in the order of the log, as they are now. After a rotation that was cut short there may be no live
+    /// file.
+    pub(crate) fn files_found(&self, layout: &Layout) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = self.firsts.iter().map(|first| layout.segment(*first)).collect();
+        files.extend(self.live_exists.then(|| layout.live().to_owned()));
+        files
+    }
+
     /// All files in the order of the log, once the rotation is finished.
-    pub(super) fn files(&self, layout: &Layout) -> Vec<PathBuf> {
+    pub(crate) fn files(&self, layout: &Layout) -> Vec<PathBuf> {
         let mut files: Vec<PathBuf> = self.firsts.iter().map(|first| layout.segment(*first)).collect();
         if self.unfinished() {
             files.push(layout.segment(self.live_first));

@@ -1,4 +1,4 @@
-//! Rebuilds `tiles/` from the segments. The signed checkpoint decides whether the result is right.
+//! The tree under a signed checkpoint: from `tiles/`, or, when these do not give its root, rebuilt from the segments.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -7,19 +7,36 @@ use std::sync::Arc;
 use graven_core::checkpoint::Checkpoint;
 use graven_core::hash::{Hash, leaf_hash};
 
+use super::durable;
+use super::layout::Layout;
+use super::levels::Levels;
+use super::lines::each_line;
 use crate::error::{Error, ErrorKind};
-use crate::files::durable;
-use crate::files::layout::Layout;
-use crate::files::levels::Levels;
-use crate::files::lines::each_line;
 use crate::seam::disk::{Disk, Open};
+
+/// The tree under the checkpoint: from `tiles/`, or from these files, in the order of the log, when the tiles do not
+/// give its root.
+pub(crate) fn trusted_levels(
+    disk: &Arc<dyn Disk>,
+    layout: &Layout,
+    checkpoint: &Checkpoint,
+    files: &[PathBuf],
+) -> Result<Levels, Error> {
+    if let Ok(levels) = Levels::load(Arc::clone(disk), layout.clone(), checkpoint.size)
+        && levels.root() == checkpoint.root
+    {
+        return Ok(levels);
+    }
+    tracing::warn!(tiles = %layout.tiles().display(), "the tiles do not give the checkpoint's root: they are rebuilt from the segments");
+    rebuild(disk, layout, files, checkpoint)
+}
 
 /// How many leaves are appended at a time.
 const LEAVES_AT_ONCE: usize = 4_096;
 
 /// Rebuilds the level files from the first `checkpoint.size` lines of these files. If these do not give the signed
 /// root, the segments were changed: this is an error of kind `Data`, and nothing is written.
-pub(super) fn rebuild(
+fn rebuild(
     disk: &Arc<dyn Disk>,
     layout: &Layout,
     files: &[PathBuf],

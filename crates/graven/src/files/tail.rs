@@ -7,35 +7,46 @@ use graven_core::entry::Entry;
 use graven_core::hash::{Hash, leaf_hash, sha256};
 use graven_core::tile::{ENTRY_BYTES_MAX, TILE_WIDTH};
 
-use super::{Mode, Segments, list};
+use super::bounds::{GROUP_BYTES_MAX, UNSEALED_BYTES_MAX, UNSEALED_ENTRIES_MAX};
+use super::durable;
+use super::layout::Layout;
+use super::levels::Levels;
+use super::lines::each_block;
+use super::segments::Segments;
+use super::signed::list;
 use crate::error::{Error, ErrorKind};
-use crate::files::bounds::{GROUP_BYTES_MAX, UNSEALED_BYTES_MAX, UNSEALED_ENTRIES_MAX};
-use crate::files::durable;
-use crate::files::layout::Layout;
-use crate::files::levels::Levels;
-use crate::files::lines::each_block;
 use crate::seam::disk::{Disk, File, Open};
+
+/// How far putting a trail in order may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Only what a crash explains.
+    Open,
+    /// On the request of an operator: whatever is past the checkpoint and cannot be kept goes to `torn/`. What
+    /// contradicts a signed head is still refused.
+    Repair,
+}
 
 /// The end of the live file, from the last full tile on.
 #[derive(Debug)]
-pub(super) struct Tail {
+pub(crate) struct Tail {
     /// Where the lines under the checkpoint end.
-    pub(super) sealed_end: u64,
+    pub(crate) sealed_end: u64,
     /// Where the last good line ends.
-    pub(super) good_end: u64,
+    pub(crate) good_end: u64,
     /// The bytes from `sealed_end` on: first the good lines, then what is torn.
     bytes: Vec<u8>,
     /// The leaf hashes of the good lines past the checkpoint.
-    pub(super) unsealed: Vec<Hash>,
+    pub(crate) unsealed: Vec<Hash>,
     /// The index after the last good line.
     next: u64,
     /// Where the segment ends, if the live file is still that segment and goes on past its end.
-    pub(super) segment_end: Option<u64>,
+    pub(crate) segment_end: Option<u64>,
 }
 
 impl Tail {
     /// Reads and judges the end of the live file. In a repair at most `keep` entries are kept.
-    pub(super) fn read(
+    pub(crate) fn read(
         disk: &dyn Disk,
         layout: &Layout,
         segments: &Segments,
@@ -61,19 +72,19 @@ impl Tail {
         // The lines under the checkpoint since the last full tile are compared with their hashes.
         let checked_from = segments.live_first.max(size - size % TILE_WIDTH);
         let start = skip_lines(&*file, checked_from - segments.live_first).map_err(unreadable)?;
-        let mut bytes = vec![
-            0;
-            usize::try_from(file.bytes().map_err(unreadable)? - start.offset)
-                .map_err(|error| unreadable(io::Error::other(error)))?
-        ];
-        let read = durable::read_full_at(&*file, &mut bytes, start.offset).map_err(unreadable)?;
-        bytes.truncate(read);
+        let mut bytes = read_from(&*file, start.offset).map_err(unreadable)?;
         let hashes = levels.partial_leaves().map_err(unreadable)?;
         let hashes = &hashes[hashes.len() - usize::try_from(size - checked_from).expect("at most 255")..];
         let sealed = check_sealed(layout, checked_from - start.missing, hashes, &bytes, start)?;
         let bytes = bytes.split_off(sealed);
         let tail = Tail::sort(start.offset + sealed as u64, size, bytes, keep);
         tail.judge(layout, segments, mode)
+    }
+
+    /// What is past `end` in a live file whose first `size` entries end there: written, but nobody knows whether it is
+    /// durable.
+    pub(crate) fn past(file: &dyn File, end: u64, size: u64) -> io::Result<Tail> {
+        Ok(Tail::sort(end, size, read_from(file, end)?, None))
     }
 
     /// Sorts what is past the checkpoint into good lines and a torn rest.
@@ -93,16 +104,9 @@ impl Tail {
         Tail { sealed_end, good_end: sealed_end + good as u64, bytes, unsealed, next, segment_end: None }
     }
 
-    /// Refuses what no crash explains.
-    fn judge(mut self, layout: &Layout, segments: &Segments, mode: Mode) -> Result<Tail, Error> {
-        let refuse = |what: String| {
-            let live = layout.live().display();
-            let dir = layout.dir().display();
-            let message = format!(
-                "{live}: {what}; look with `graven verify {dir}`, then perhaps `graven repair {dir}`"
-            );
-            Err(Error::new(ErrorKind::Data, message))
-        };
+    /// Refuses more than a crash can leave.
+    pub(crate) fn check_bounds(&self, layout: &Layout, mode: Mode) -> Result<(), Error> {
+        let refuse = |what: String| Err(refused(layout, &what));
         if mode == Mode::Open && self.torn_bytes() > GROUP_BYTES_MAX as u64 {
             return refuse(format!(
                 "damaged from byte {} on, {} bytes before its end, which no crash explains",
@@ -119,11 +123,20 @@ impl Tail {
                 self.unsealed.len()
             ));
         }
+        Ok(())
+    }
+
+    /// Refuses what no crash explains.
+    fn judge(mut self, layout: &Layout, segments: &Segments, mode: Mode) -> Result<Tail, Error> {
+        self.check_bounds(layout, mode)?;
         if segments.unfinished() {
             if !self.bytes.is_empty() {
                 if mode == Mode::Open {
                     let end = self.sealed_end;
-                    return refuse(format!("it goes on at byte {end} past the end of its segment"));
+                    return Err(refused(
+                        layout,
+                        &format!("it goes on at byte {end} past the end of its segment"),
+                    ));
                 }
                 // No entry can be there, even if it looks like one.
                 self.segment_end = Some(self.sealed_end);
@@ -136,7 +149,12 @@ impl Tail {
         Ok(self)
     }
 
-    pub(super) fn torn_bytes(&self) -> u64 {
+    /// Where the live file ends, torn or not.
+    pub(crate) fn end(&self) -> u64 {
+        self.sealed_end + self.bytes.len() as u64
+    }
+
+    pub(crate) fn torn_bytes(&self) -> u64 {
         self.bytes.len() as u64 - (self.good_end - self.sealed_end)
     }
 
@@ -153,7 +171,7 @@ impl Tail {
     }
 
     /// The files in `torn/` with bytes that an earlier opening cut at this place, but no entry here records it.
-    pub(super) fn cut_earlier(&self, disk: &dyn Disk, layout: &Layout) -> Result<Vec<String>, Error> {
+    pub(crate) fn cut_earlier(&self, disk: &dyn Disk, layout: &Layout) -> Result<Vec<String>, Error> {
         let there = durable::exists(disk, &layout.torn())
             .map_err(|source| Error::cannot("look for", &layout.torn(), source))?;
         if !there {
@@ -168,7 +186,7 @@ impl Tail {
     }
 
     /// Keeps the torn bytes in a file. Returns its name.
-    pub(super) fn keep_torn(&self, disk: &dyn Disk, layout: &Layout) -> io::Result<Option<String>> {
+    pub(crate) fn keep_torn(&self, disk: &dyn Disk, layout: &Layout) -> io::Result<Option<String>> {
         let Some(name) = self.torn_name() else {
             return Ok(None);
         };
@@ -179,7 +197,7 @@ impl Tail {
     }
 
     /// Cuts the torn bytes, and writes the good ones again.
-    pub(super) fn mend(&self, live: &dyn File) -> io::Result<()> {
+    pub(crate) fn mend(&self, live: &dyn File) -> io::Result<()> {
         let (good, torn) = self.good_and_torn();
         if !torn.is_empty() {
             durable::retried(|| live.set_bytes(self.good_end))?;
@@ -187,6 +205,22 @@ impl Tail {
         durable::write_all_at(live, good, self.sealed_end)?;
         durable::retried(|| live.sync_all())
     }
+}
+
+fn refused(layout: &Layout, what: &str) -> Error {
+    let (live, dir) = (layout.live().display(), layout.dir().display());
+    let message =
+        format!("{live}: {what}; look with `graven verify {dir}`, then perhaps `graven repair {dir}`");
+    Error::new(ErrorKind::Data, message)
+}
+
+/// The bytes of a file from `offset` on; none if the file is shorter than that.
+fn read_from(file: &dyn File, offset: u64) -> io::Result<Vec<u8>> {
+    let wanted = file.bytes()?.saturating_sub(offset);
+    let mut bytes = vec![0; usize::try_from(wanted).map_err(io::Error::other)?];
+    let read = durable::read_full_at(file, &mut bytes, offset)?;
+    bytes.truncate(read);
+    Ok(bytes)
 }
 
 /// Where a line begins, and how many of the lines before it are missing.

@@ -1,0 +1,201 @@
+//! How a writer enters a trail that other processes write too: it takes the commit lock, and reads what they have
+//! recorded since its own last commit.
+//!
+//! Much is read without the lock: what `LOCK` calls durable does not change any more. What is under a signed checkpoint
+//! of another process is not hashed again, because the publisher has checked that this checkpoint extends what this
+//! process knows.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use graven_core::entry::system_actions;
+use graven_core::hash::{Hash, leaf_hash};
+use graven_core::tile::TILE_WIDTH;
+
+use super::commit::Writer;
+use super::look::Look;
+use super::ready::Mended;
+use super::system_entries::system_line;
+use crate::error::Error;
+use crate::files::bounds::GROUP_BYTES_MAX;
+use crate::files::commit_lock::Committing;
+use crate::files::durable;
+use crate::files::last_lines::last_lines;
+use crate::files::live::{Live, create_live};
+use crate::files::signed::boundaries;
+use crate::files::tail::{Mode, Tail};
+use crate::seam::disk::Open;
+
+impl Writer {
+    /// Waits until it has the commit lock, knows every entry, and has room for as much more that is not sealed.
+    pub(super) fn enter(&mut self, entries: u64, bytes: u64) -> Result<Committing, Error> {
+        loop {
+            // Whoever waits for the bound does so without the lock.
+            self.engine.seal.wait_for_bound(entries, bytes)?;
+            let committing = self.lock()?;
+            match self.look()? {
+                Look::Durable(end) if end - self.live.bytes > GROUP_BYTES_MAX as u64 => {
+                    drop(committing);
+                    self.read_to(end)?;
+                    continue;
+                }
+                Look::Durable(end) => self.read_to(end)?,
+                Look::Unfinished(end) => {
+                    self.read_to(end)?;
+                    self.mend()?;
+                }
+                Look::Rotated => {
+                    self.follow_rotations()?;
+                    continue;
+                }
+            }
+            if self.died {
+                self.finish_rotation()?;
+            }
+            if self.engine.seal.has_room(entries, bytes) {
+                return Ok(committing);
+            }
+        }
+    }
+
+    /// Waits for the commit lock. Meanwhile callers whose deadline passes are told who holds it.
+    fn lock(&self) -> Result<Committing, Error> {
+        let engine = &self.engine;
+        engine.set_waits_for_lock(true);
+        let committing = self.commit_lock.acquire(&engine.layout);
+        engine.set_waits_for_lock(false);
+        committing
+    }
+
+    /// Reads the lines of the live file up to a durable length, and takes them for known.
+    fn read_to(&mut self, end: u64) -> Result<(), Error> {
+        while self.live.bytes < end {
+            let wanted = (end - self.live.bytes).min(GROUP_BYTES_MAX as u64);
+            let mut lines = vec![0; usize::try_from(wanted).expect("at most 1 MiB")];
+            let read = durable::read_full_at(&*self.live.file, &mut lines, self.live.bytes)
+                .map_err(|source| Error::cannot("read", self.engine.layout.live(), source))?;
+            if read < lines.len() {
+                return Err(self.engine.lost_end(self.live.bytes + read as u64, end));
+            }
+            lines.truncate(memchr::memrchr(b'\n', &lines).map_or(0, |at| at + 1));
+            if lines.is_empty() {
+                let what = format!("no line ends after byte {} of its live file", self.live.bytes);
+                return Err(self.engine.contradicted(&what));
+            }
+            self.take(lines);
+        }
+        Ok(())
+    }
+
+    /// Takes durable lines for known, which follow what is known already.
+    fn take(&mut self, lines: Vec<u8>) {
+        let bytes = lines.len() as u64;
+        let ends: Vec<u32> = memchr::memchr_iter(b'\n', &lines)
+            .map(|at| u32::try_from(at + 1).expect("at most 1 MiB is read at a time"))
+            .collect();
+        let mut start = 0;
+        let hashes: Vec<Hash> = ends
+            .iter()
+            .map(|&end| {
+                let line = &lines[start..end as usize - 1];
+                start = end as usize;
+                leaf_hash(line)
+            })
+            .collect();
+        self.engine.seal.add(self.size, &hashes, bytes);
+        self.live.bytes += bytes;
+        self.size += ends.len() as u64;
+        self.engine.ring().push(lines, ends);
+        self.engine.set_durable(self.size);
+    }
+
+    /// A commit died or failed: nobody knows whether what is past the known end is on the disk, because after a failed
+    /// sync the page cache may hold what the disk does not. Writes it again, cuts what is torn, and records that.
+    fn mend(&mut self) -> Result<(), Error> {
+        let engine = Arc::clone(&self.engine);
+        let (disk, layout) = (&*engine.machine.disk, &engine.layout);
+        let unreadable = |source| Error::cannot("read", layout.live(), source);
+        let tail = Tail::past(&*self.live.file, self.live.bytes, self.size).map_err(unreadable)?;
+        tail.check_bounds(layout, Mode::Open)?;
+        let torn_earlier = tail.cut_earlier(disk, layout)?;
+        let cannot = |source| Error::cannot("put in order", layout.live(), source);
+        let torn_file = tail.keep_torn(disk, layout).map_err(cannot)?;
+        tail.mend(&*self.live.file).map_err(cannot)?;
+        let mended = Mended {
+            unsealed_first: self.size,
+            unsealed_entries: tail.unsealed.len() as u64,
+            torn_bytes: tail.torn_bytes(),
+            torn_file,
+            torn_earlier,
+        };
+        self.read_to(tail.good_end)?;
+        self.record_mended(&mended)
+    }
+
+    /// Records what was mended: in this commit, before the group.
+    fn record_mended(&mut self, mended: &Mended) -> Result<(), Error> {
+        let engine = Arc::clone(&self.engine);
+        self.say(true)?;
+        self.rotate_if_due()?;
+        let mut line = system_line(&*engine.machine.clock, system_actions::RECOVERED, mended).bytes;
+        line.push(b'\n');
+        durable::write_all_at(&*self.live.file, &line, self.live.bytes)
+            .and_then(|()| durable::retried(|| self.live.file.sync_data()))
+            .map_err(|source| Error::cannot("write to", engine.layout.live(), source))?;
+        self.take(line);
+        self.say(false)
+    }
+
+    /// Finishes a rotation that died between its boundary checkpoint and the rename.
+    fn finish_rotation(&mut self) -> Result<(), Error> {
+        let boundary = self.engine.layout.boundary(self.size);
+        let may_be = self.size.is_multiple_of(TILE_WIDTH) && self.size > self.live.first;
+        let unfinished = may_be
+            && durable::exists(&*self.engine.machine.disk, &boundary)
+                .map_err(|source| Error::cannot("look for", &boundary, source))?;
+        if !unfinished {
+            return Ok(());
+        }
+        self.say(true)?;
+        self.rotate()?;
+        self.say(false)
+    }
+
+    /// The file that this process knows is a closed segment. Goes on with the live file of now, which begins at the
+    /// newest boundary. Called under the commit lock, so there is no rotation meanwhile.
+    fn follow_rotations(&mut self) -> Result<(), Error> {
+        let engine = Arc::clone(&self.engine);
+        let (disk, layout) = (&*engine.machine.disk, &engine.layout);
+        let first = self.publisher().follow()?;
+        if first <= self.live.first {
+            let what = format!(
+                "the segment that begins at entry {} was closed, and no checkpoint says so",
+                self.live.first
+            );
+            return Err(engine.contradicted(&what));
+        }
+        let file = if durable::exists(disk, layout.live())
+            .map_err(|source| Error::cannot("look for", layout.live(), source))?
+        {
+            durable::retried(|| disk.open(layout.live(), Open::Write))
+        } else {
+            // The process that rotated died before it made the new one.
+            create_live(disk, layout)
+        };
+        let file = file.map_err(|source| Error::cannot("open", layout.live(), source))?;
+        let id = file.id().map_err(|source| Error::cannot("look at", layout.live(), source))?;
+        let boundaries = boundaries(disk, layout)?;
+        let since = boundaries.iter().filter(|&&begin| begin >= self.live.first && begin < first);
+        let closed: Vec<PathBuf> = since.map(|&begin| layout.segment(begin)).collect();
+        let newest = last_lines(disk, &closed, engine.settings.ring_entries)
+            .map_err(|source| Error::cannot("read the newest segment of", layout.dir(), source))?;
+        let mut ring = engine.ring();
+        ring.clear();
+        ring.push(newest.bytes, newest.ends);
+        drop(ring);
+        self.live = Live { file, id, first, bytes: 0, since: engine.machine.clock.elapsed() };
+        self.size = first;
+        engine.set_durable(first);
+        Ok(())
+    }
+}
