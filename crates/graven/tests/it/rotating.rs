@@ -82,6 +82,7 @@ fn a_rotation_that_was_cut_short_is_finished() {
         let (first, count) = *segments(dir).last().unwrap();
         let size = first + count;
         std::fs::remove_file(dir.join("closed")).unwrap();
+        std::fs::remove_file(dir.join("LOCK")).unwrap();
         std::fs::write(dir.join("audit.jsonl"), "").unwrap();
         std::fs::copy(dir.join(format!("checkpoints/{size}")), dir.join("checkpoint")).unwrap();
         undo(dir, first, size);
