@@ -81,8 +81,8 @@ const BUGS: &[(&str, &str, &str, &str)] = &[
     (
         "taken_after_the_end",
         "queue",
-        "if let Some(error) = &self.ended {",
-        "if let Some(error) = &None::<Error> {",
+        "if let Some(error) = &state.ended {\n            return Err(Refused::Ended(error.clone()));\n        }\n        // Into",
+        "if let Some(error) = &None::<Error> {\n            return Err(Refused::Ended(error.clone()));\n        }\n        // Into",
     ),
     ("the_publisher_sleeps_on", "seal", "let sleeps = state.publisher_sleeps;", "let sleeps = false;"),
     (

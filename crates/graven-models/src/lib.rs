@@ -23,7 +23,7 @@ macro_rules! copies {
             pub(crate) mod sync {
                 pub(crate) use loom::sync::{Arc, Mutex, MutexGuard, atomic};
                 // These neither block nor order anything here: each is set once, before the state that announces it.
-                pub(crate) use std::sync::{OnceLock, PoisonError};
+                pub(crate) use std::sync::{OnceLock, PoisonError, TryLockError};
 
                 pub(crate) use crate::condvar::Condvar;
             }

@@ -183,6 +183,10 @@ fn result_of(mut shared: Entry, intent_id: &str, outcome: Outcome) -> Entry {
 
 /// Emits from a destructor: no panic may leave it, not even that of a foreign listener.
 pub(crate) fn emit(handle: &Handle, entry: Entry) {
+    // A forked child ends its copies of its parent's acts: the parent records their results.
+    if handle.check_process().is_err() {
+        return;
+    }
     let category = entry.category.clone();
     if catch_unwind(AssertUnwindSafe(|| recording::emit(handle, entry))).is_err() {
         handle.engine.lost.add(category.as_str());

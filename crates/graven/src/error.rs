@@ -89,6 +89,13 @@ impl Error {
         Error::new(ErrorKind::Closed, "the trail is closed: open it again")
     }
 
+    /// The trail was opened by the process that this one was forked from.
+    pub(crate) fn forked() -> Error {
+        let message =
+            "this handle was made before a fork: its trail belongs to the parent process, so open it again";
+        Error::new(ErrorKind::Closed, message)
+    }
+
     /// This error, with the id of the entry that it is about.
     pub(crate) fn for_entry(&self, id: &str) -> Error {
         Error(Arc::new(Inner { entry_id: Some(id.to_owned()), ..self.0.copy() }))

@@ -30,6 +30,14 @@ use crate::settings::Settings;
 
 /// An open trail. Cheap to clone; clones, and other handles of the same path in this process, share one log.
 ///
+/// Any number of processes may have one trail open. Each entry gets its place in the log when it is committed, under a
+/// lock of the trail's directory. What is in memory ([`recent`](Trail::recent), [`len`](Trail::len)) is what this
+/// process has recorded, and what it has read of the others up to its last commit or [`refresh`](Trail::refresh).
+///
+/// A process that was forked cannot use the handles of its parent: each call fails with the kind
+/// [`Closed`](crate::ErrorKind::Closed), and [`emit`](Trail::emit) reports it as a `tracing` error. Open the trail again
+/// in the child.
+///
 /// Dropping the last handle closes the trail: it waits until everything is written and sealed, or until storage has
 /// made no progress for 5 seconds (or for the deadline, if that is longer). Call [`close`](Trail::close) to learn
 /// whether that succeeded.
@@ -202,19 +210,17 @@ impl Trail {
 
     /// The newest entries, newest first, from memory. A detail that is kept beside the log is given as its marker.
     pub fn recent(&self, limit: usize) -> Vec<Entry> {
-        let snapshot = self.0.engine.ring().snapshot();
-        snapshot.newest(limit)
+        self.snapshot().newest(limit)
     }
 
     /// The newest entries of a category, newest first, from memory.
     pub fn by_category(&self, category: &Category, limit: usize) -> Vec<Entry> {
-        let snapshot = self.0.engine.ring().snapshot();
-        snapshot.newest_of(category, limit)
+        self.snapshot().newest_of(category, limit)
     }
 
     /// How many entries are in memory.
     pub fn count(&self) -> usize {
-        self.0.engine.ring().len()
+        if self.0.check_process().is_ok() { self.0.engine.ring().len() } else { 0 }
     }
 
     /// How many entries are in the trail, all of them durable.
@@ -283,7 +289,11 @@ impl Trail {
 
     /// The newest stored lines, as they are in memory now.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        self.0.engine.ring().snapshot()
+        match self.0.check_process() {
+            Ok(()) => self.0.engine.ring().snapshot(),
+            // The lock of the ring may have been held at the fork.
+            Err(_forked) => Snapshot::default(),
+        }
     }
 
     /// Counts entries that a caller lost, so that the trail records the loss.

@@ -5,7 +5,7 @@
 //! its commit, because other processes may record too. While the writer syncs one group, the next gathers: that is the group commit, and there is no timer.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::Waker;
 
 use graven_core::entry::Blob;
@@ -91,6 +91,8 @@ pub(crate) struct Queue {
     /// The writer sleeps here while there is nothing to do.
     work: Condvar,
     bytes_max: usize,
+    /// The process whose writer takes from here. A forked child has a copy of the queue, and no writer.
+    process: u32,
 }
 
 #[derive(Debug)]
@@ -135,6 +137,7 @@ impl Queue {
             }),
             work: Condvar::new(),
             bytes_max,
+            process: std::process::id(),
         }
     }
 
@@ -147,8 +150,16 @@ impl Queue {
     ) -> Result<Place, Refused> {
         // Cloned before the lock is taken: a waker is foreign code.
         let waker = waker.map(|(waker, slot)| (waker.clone(), slot));
-        let mut state = self.state();
-        state.check_room(line, self.bytes_max)?;
+        let mut state = match self.state.try_lock() {
+            Ok(state) => state,
+            // In a forked child the lock may be held for ever, by a thread that only the parent has.
+            Err(TryLockError::WouldBlock) if self.is_forked() => {
+                return Err(Refused::Ended(Error::forked()));
+            }
+            Err(TryLockError::WouldBlock) => self.state(),
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        };
+        self.check_room(&state, line)?;
         let place = state.append(line);
         match waker {
             Some((waker, slot)) => *slot = Some(place.completion.register(waker)),
@@ -163,7 +174,7 @@ impl Queue {
         let mut state = self.state();
         let mut places = Vec::with_capacity(lines.len());
         for line in lines {
-            match state.check_room(line, self.bytes_max) {
+            match self.check_room(&state, line) {
                 Ok(()) => places.push(state.append(line)),
                 Err(Refused::Full) if !places.is_empty() => break,
                 Err(refused) => return Err(refused),
@@ -326,6 +337,24 @@ impl Queue {
         self.wake_waiting();
     }
 
+    /// Whether this is a forked child's copy. A system call: about as long as a tenth of an `emit`.
+    pub(crate) fn is_forked(&self) -> bool {
+        std::process::id() != self.process
+    }
+
+    fn check_room(&self, state: &State, line: &Line<'_>) -> Result<(), Refused> {
+        if let Some(error) = &state.ended {
+            return Err(Refused::Ended(error.clone()));
+        }
+        // Into an empty queue anything goes, or a blob larger than the queue could never be recorded.
+        let full = state.bytes > 0 && state.bytes + line.cost() > self.bytes_max;
+        // Where the writer must be woken, or the caller must wait, one system call more does not count.
+        if (full || state.writer_sleeps) && self.is_forked() {
+            return Err(Refused::Ended(Error::forked()));
+        }
+        if full { Err(Refused::Full) } else { Ok(()) }
+    }
+
     fn wake_writer(&self, state: MutexGuard<'_, State>) {
         let sleeps = state.writer_sleeps;
         drop(state);
@@ -341,14 +370,6 @@ impl Queue {
 }
 
 impl State {
-    fn check_room(&self, line: &Line<'_>, bytes_max: usize) -> Result<(), Refused> {
-        if let Some(error) = &self.ended {
-            return Err(Refused::Ended(error.clone()));
-        }
-        // Into an empty queue anything goes, or a blob larger than the queue could never be recorded.
-        if self.bytes > 0 && self.bytes + line.cost() > bytes_max { Err(Refused::Full) } else { Ok(()) }
-    }
-
     fn append(&mut self, line: &mut Line<'_>) -> Place {
         if self.open.lines.len() + line.bytes.len() + 1 > GROUP_BYTES_MAX {
             let lines = self.spare.pop().unwrap_or_default();

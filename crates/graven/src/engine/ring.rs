@@ -77,7 +77,7 @@ impl Ring {
 }
 
 /// The ring at one moment.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Snapshot(Vec<Chunk>);
 
 impl Snapshot {

@@ -32,8 +32,15 @@ use crate::settings::Settings;
 /// One trail of one disk, by the canonical path of its live file.
 type Name = (u64, PathBuf);
 
-/// Trails by name. An entry is only a few bytes and is kept for the life of the process.
-static TRAILS: LazyLock<Mutex<HashMap<Name, Arc<Slot>>>> = LazyLock::new(Mutex::default);
+/// The trails of one process. An entry is only a few bytes and is kept for the life of the process.
+#[derive(Debug, Default)]
+struct Trails {
+    /// A forked child has a copy of its parent's, which says nothing about the child.
+    process: u32,
+    by_name: HashMap<Name, Arc<Slot>>,
+}
+
+static TRAILS: LazyLock<Mutex<Trails>> = LazyLock::new(Mutex::default);
 
 /// What is known of one trail.
 #[derive(Debug, Default)]
@@ -65,7 +72,11 @@ pub(crate) fn open(settings: Settings, machine: Machine, mode: Mode) -> Result<A
 fn slot(machine: &Machine, layout: &Layout) -> Arc<Slot> {
     let name = (machine.disk.number(), layout.live().to_owned());
     let mut trails = TRAILS.lock().unwrap_or_else(PoisonError::into_inner);
-    Arc::clone(trails.entry(name).or_default())
+    let process = std::process::id();
+    if trails.process != process {
+        *trails = Trails { process, ..Trails::default() };
+    }
+    Arc::clone(trails.by_name.entry(name).or_default())
 }
 
 /// Like [`open`], but starts no threads: the simulator drives the engine's steps. `slot` is its process's entry for

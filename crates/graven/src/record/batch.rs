@@ -138,6 +138,7 @@ impl Future for RecordingBatch {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let batch = &mut *self;
+        batch.handle.check_process()?;
         if !batch.entries.is_empty() {
             batch.make_all()?;
             batch.until = batch.handle.deadline_from_now();

@@ -25,6 +25,12 @@ impl Handle {
         Handle { engine, threads: Mutex::new(threads) }
     }
 
+    /// Refuses every call in a forked child: the threads of the trail are its parent's, and locks may be held that
+    /// nobody here will release.
+    pub(crate) fn check_process(&self) -> Result<(), Error> {
+        if self.engine.queue.is_forked() { Err(Error::forked()) } else { Ok(()) }
+    }
+
     /// Waits until a group is durable, at most until `until`. Returns the index of its first entry.
     async fn wait_until(&self, completion: &Completion, until: Duration) -> Result<u64, Error> {
         let mut slot = None;
@@ -45,6 +51,7 @@ impl Handle {
 
     /// Waits until everything recorded or emitted so far is durable.
     pub(crate) async fn flush(&self) -> Result<(), Error> {
+        self.check_process()?;
         let until = self.deadline_from_now();
         loop {
             let all_queued = self.engine.write_repeats();
@@ -64,6 +71,7 @@ impl Handle {
 
     /// Waits until this process knows what other processes have recorded so far.
     pub(crate) async fn refresh(&self) -> Result<(), Error> {
+        self.check_process()?;
         let until = self.deadline_from_now();
         let completion = self.engine.queue.ask_to_read()?;
         self.wait_until(&completion, until).await.map(drop)
@@ -83,6 +91,7 @@ impl Handle {
 
     /// Waits until `size` entries are sealed.
     pub(crate) fn seal(&self, size: u64) -> Result<(), Error> {
+        self.check_process()?;
         self.engine.seal.wait_for_sealed(size, self.deadline())
     }
 
@@ -93,6 +102,7 @@ impl Handle {
 
     /// Ends the queue and waits for the threads. An error means that not everything is sealed.
     pub(crate) fn close(&self) -> Result<(), Error> {
+        self.check_process()?;
         self.engine.end_queue();
         if !self.join(self.deadline()) {
             let message = format!(
@@ -153,6 +163,9 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
+        if self.check_process().is_err() {
+            return;
+        }
         self.engine.end_queue();
         // Nobody learns of a failure here, so it waits for at least five seconds, even where callers wait for less.
         if !self.join(self.deadline().max(DEADLINE)) && !on_a_trails_thread() {

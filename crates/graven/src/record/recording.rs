@@ -2,7 +2,7 @@
 //!
 //! Nothing happens before the first poll. Once an entry is queued it is written whole, even if its future is dropped.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -167,6 +167,7 @@ impl Future for Recording {
     type Output = Result<Receipt, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.handle.check_process()?;
         let next = match std::mem::replace(&mut self.state, State::Done) {
             State::New(entry) => self.start(entry, context),
             State::Waiting { line, blob, ticket } => self.push(&line, blob, ticket, context),
@@ -235,9 +236,24 @@ pub(crate) fn lose(handle: &Handle, category: &Category) {
     handle.engine.announce_losses();
 }
 
+/// Whether this emission of this thread looks whether the process was forked: one in sixteen, because that takes a
+/// system call. The queue itself looks wherever one more does not count.
+fn is_due_for_a_look() -> bool {
+    thread_local! {
+        static EMITTED: Cell<u8> = const { Cell::new(0) };
+    }
+    let emitted = EMITTED.get();
+    EMITTED.set(emitted.wrapping_add(1));
+    emitted.is_multiple_of(16)
+}
+
 /// Queues an entry without waiting. If there is no room, it is counted as lost.
 pub(crate) fn emit(handle: &Handle, entry: Entry) {
     let engine = &handle.engine;
+    // The counts of repeats have a lock of their own, which a forked child may find held for ever.
+    if (engine.flood.is_some() || is_due_for_a_look()) && engine.queue.is_forked() {
+        return tracing::error!(error = Error::forked().chain(), "an emitted entry was refused");
+    }
     with_scratch(|line| {
         let category = entry.category.clone();
         let may_repeat = engine.flood.is_some() && flood::may_repeat(&entry);
