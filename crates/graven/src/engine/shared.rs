@@ -29,6 +29,7 @@ use crate::files::meta::Meta;
 use crate::redact::Redactor;
 use crate::seam::machine::Machine;
 use crate::settings::Settings;
+use crate::settings::terms::Terms;
 
 /// One open trail.
 #[derive(Debug)]
@@ -36,7 +37,9 @@ pub(crate) struct Engine {
     pub(crate) machine: Machine,
     pub(crate) layout: Layout,
     pub(crate) meta: Meta,
+    /// As they were given: what is opened again with them may take other terms from the trail.
     pub(crate) settings: Settings,
+    pub(crate) terms: Terms,
     pub(crate) redactor: Redactor,
     pub(crate) queue: Queue,
     pub(crate) seal: Seal,

@@ -61,7 +61,7 @@ impl Engine {
 
     /// The engine of a trail that was just recovered, and what its threads work with.
     pub(crate) fn assemble(ready: Ready) -> Parts {
-        let Ready { machine, layout, settings, recovered, lost, .. } = ready;
+        let Ready { machine, layout, settings, terms, recovered, lost, .. } = ready;
         let size = recovered.levels.size() + recovered.unsealed.len() as u64;
         lost.settle(size);
         let mut ring = Ring::new(settings.ring_entries);
@@ -69,9 +69,9 @@ impl Engine {
         let engine = Arc::new(Engine {
             queue: Queue::new(size, settings.queue_bytes),
             seal: Seal::new(recovered.levels.size(), recovered.unsealed, recovered.unsealed_bytes),
-            watchdog: Watchdog::new(&settings),
-            pulse: Pulse::new(&settings, &*machine.clock),
-            flood: settings.flood.map(Floodgate::new),
+            watchdog: Watchdog::new(settings.deadline, &terms),
+            pulse: Pulse::new(terms.heartbeat, &*machine.clock),
+            flood: terms.flood.map(Floodgate::new),
             lost,
             ring: Mutex::new(ring),
             durable: AtomicU64::new(size),
@@ -83,6 +83,7 @@ impl Engine {
             meta: recovered.meta,
             redactor: recovered.redactor,
             settings,
+            terms,
         });
         let lock = Arc::new(recovered.lock);
         let publisher = Publisher::new(

@@ -28,6 +28,7 @@ use crate::files::meta::Meta;
 use crate::open::create::read_signing_key;
 use crate::open::rebuild;
 use crate::open::redaction_key;
+use crate::redact::Redaction;
 use crate::seam::disk::{DirEntry, Disk};
 use crate::seam::machine::Machine;
 use crate::settings::Settings;
@@ -51,6 +52,7 @@ pub(super) fn recover(
     machine: &Machine,
     layout: &Layout,
     settings: &Settings,
+    redaction: Redaction,
     lock: Held,
     mode: Mode,
 ) -> Result<Recovered, Error> {
@@ -91,7 +93,7 @@ pub(super) fn recover(
         durable::sync_dir(&**disk, layout.dir()).map_err(mend)?;
     }
     let newest = last_lines(&**disk, &segments.files(layout), settings.ring_entries).map_err(mend)?;
-    let redactor = redaction_key::open(machine, layout, settings)?;
+    let redactor = redaction_key::open(machine, layout, settings, redaction)?;
     let mended = Mended {
         unsealed_first: checkpoint.size,
         unsealed_entries: tail.unsealed.len() as u64,

@@ -18,7 +18,7 @@ use crate::files::layout::Layout;
 use crate::open::create::{self, Adopted};
 use crate::open::opening;
 use crate::open::path::{canonical_layout, unusable};
-use crate::open::persisted_settings::PersistedSettings;
+use crate::open::persisted_settings::{PersistedSettings, settle};
 use crate::open::recovery::{self, Mode};
 use crate::record::handle::Handle;
 use crate::seam::machine::Machine;
@@ -109,8 +109,9 @@ pub(crate) fn queue_system_entries(engine: &Engine, lines: Vec<SystemLine>) -> R
 
 /// Writes `settings.json`. Called once the entry that names the changes is durable.
 pub(crate) fn remember_settings(engine: &Engine) -> Result<(), Error> {
-    let settings = PersistedSettings::of(&engine.settings).with_key_of(&engine.redactor);
-    settings.remember(&*engine.machine.disk, &engine.layout)
+    PersistedSettings::of(&engine.terms)
+        .with_key_of(&engine.redactor)
+        .remember(&*engine.machine.disk, &engine.layout)
 }
 
 /// Locks, and creates or recovers.
@@ -133,12 +134,19 @@ fn make_ready(
         adopted = create::create(&machine, &layout, &settings)?;
     }
     let before = PersistedSettings::read(&*machine.disk, &layout)?;
-    let mut recovered = recovery::recover(&machine, &layout, &settings, lock, mode)?;
-    let now = PersistedSettings::of(&settings).with_key_of(&recovered.redactor);
+    // Whether another process has the trail open: while this one does, there is none.
+    let others = false;
+    let in_trail = |error: Error| error.prefixed(&layout.dir().display().to_string());
+    let (terms, now) = settle(&settings, &before, others).map_err(in_trail)?;
+    let mut recovered = recovery::recover(&machine, &layout, &settings, terms.redaction.clone(), lock, mode)?;
+    let now = now.with_key_of(&recovered.redactor);
+    if others {
+        now.refuse_changes_since(&before).map_err(in_trail)?;
+    }
     let mut system_entries = what_happened(&machine, &mut recovered, adopted, mode);
-    system_entries.extend(opening::opening(&*machine.clock, &before, &now, &settings, &recovered.meta));
+    system_entries.extend(opening::opening(&*machine.clock, &before, &now, &terms, &recovered.meta));
     let lost = Arc::clone(&slot.lost);
-    Ok(Ready { machine, layout, settings, recovered, lost, system_entries })
+    Ok(Ready { machine, layout, settings, terms, recovered, lost, system_entries })
 }
 
 /// The entries that say what happened before this opening.
