@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use graven::{Trail, WhenFull};
+use graven::Trail;
 use graven_core::intake::BLOB_BYTES_MAX;
 use graven_core::lines::LineChunks;
 use graven_core::salvage::{Found, LINE_BYTES_MAX, Reading};
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     args.target.must_exist()?;
     let file = files::open(&args.file)?;
     let settings = args.target.settings().queue_bytes(submit::QUEUE_BYTES).blob_bytes_max(BLOB_BYTES_MAX);
-    let trail = Trail::open(settings.when_full(WhenFull::Wait(PATIENCE)))?;
+    let trail = Trail::open(settings.deadline(PATIENCE))?;
     let summary = import(args, ui, &trail, file);
     let closed = trail.close_blocking();
     let summary = summary?;

@@ -5,7 +5,7 @@ mod stdin;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use graven::{Category, Detail, Entry, Outcome, Phase, Trail, WhenFull};
+use graven::{Category, Detail, Entry, Outcome, Phase, Trail};
 use graven_core::intake::BLOB_BYTES_MAX;
 
 use crate::shared::failure::{self, Ending, Failure};
@@ -111,7 +111,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
 fn many(args: &Args) -> Ending {
     let settings = args.target.settings();
     let settings = settings.queue_bytes(submit::QUEUE_BYTES).blob_bytes_max(BLOB_BYTES_MAX);
-    let trail = Trail::open(settings.when_full(WhenFull::Wait(PATIENCE)))?;
+    let trail = Trail::open(settings.deadline(PATIENCE))?;
     let ending = stdin::run(&trail);
     // Acknowledged entries are durable. A failure to close is reported only when recording did not fail.
     let closed = trail.close_blocking();

@@ -1,6 +1,7 @@
 //! `graven redact`: removes secrets from a text as a trail does, or shows which ones it would remove.
 
 use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
 
 use graven::redact::{self, Finding};
 use graven::{Redaction, Redactor};
@@ -18,7 +19,7 @@ pub(crate) struct Args {
     /// Print where the secrets are instead of the redacted text; never the secrets themselves
     #[arg(long)]
     explain: bool,
-    /// Use the key of this trail, so that equal secrets get the same marks as there
+    /// Use the rules and the key of this trail, so that the result is what the trail would store
     #[arg(long, value_name = "DIR")]
     trail: Option<std::path::PathBuf>,
     /// List the rules, and read nothing
@@ -45,7 +46,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
         return name_rules(ui);
     }
     let redactor = match &args.trail {
-        Some(trail) => Redactor::of_trail(trail, Redaction::default())?,
+        Some(trail) => of_trail(trail)?,
         None => Redactor::new(Redaction::default())?,
     };
     let mut output = Output { redactor, ui, explain: args.explain, found: 0 };
@@ -58,6 +59,16 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
         ui.note(format_args!("{count} found, by version {} of the rules", redact::VERSION));
     }
     Ok(if output.found > 0 { failure::FOUND } else { failure::OK })
+}
+
+/// The redactor of a trail. Without redaction it would print every secret.
+fn of_trail(trail: &Path) -> Result<Redactor, Failure> {
+    let redaction = Redaction::of_trail(trail)?;
+    if !redaction.is_on() {
+        return Err(Failure::cannot(format_args!("redaction is off in {}", trail.display()))
+            .advise("leave out --trail, for the built-in rules and a key of its own"));
+    }
+    Ok(Redactor::of_trail(trail, redaction)?)
 }
 
 fn name_rules(ui: Ui) -> Ending {

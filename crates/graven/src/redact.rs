@@ -7,6 +7,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `settings.rs`, `program_rule.rs` | the settings of a program, and its own rules |
+//! | `remembered.rs` | these settings as a trail remembers them, and as its entries name them |
 //! | `redactor.rs`, `inner.rs`, `entry.rs`, `json.rs` | how texts, entries and JSON go through the rules |
 //! | `gram.rs`, `text.rs`, `scan.rs` | the filter that ordinary text passes fast, and the scan of the rest |
 //! | `rules.rs` | the names of the rules |
@@ -27,6 +28,7 @@ mod mark;
 mod names;
 mod program_rule;
 mod redactor;
+pub(crate) mod remembered;
 mod rules;
 mod scan;
 mod settings;

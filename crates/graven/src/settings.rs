@@ -1,8 +1,10 @@
 //! The settings of a trail: plain data, given when it is opened.
+//!
+//! The trail remembers some of them (see [`terms`]). The others are those of this process alone.
 
 pub(crate) mod flood;
+pub(crate) mod terms;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,11 +12,12 @@ use graven_core::entry::Category;
 
 use crate::redact::Redaction;
 use flood::Flood;
+use terms::Given;
 
 /// The shortest interval of a heartbeat. A shorter one is raised to it.
-const HEARTBEAT_MIN: Duration = Duration::from_millis(10);
+pub(crate) const HEARTBEAT_MIN: Duration = Duration::from_millis(10);
 
-/// How long a caller waits for storage when its policy does not say it: 5 seconds.
+/// How long a caller waits for storage unless a setting says it: 5 seconds.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
 
 /// What to do with an entry when storage is slow or the queue is full.
@@ -26,7 +29,27 @@ pub enum WhenFull {
     Drop,
 }
 
+impl WhenFull {
+    /// How long a caller waits for storage. An entry that does not wait for room still waits for the disk, for as long
+    /// as `deadline` says.
+    pub(crate) fn patience(self, deadline: Duration) -> Duration {
+        match self {
+            WhenFull::Wait(deadline) => deadline,
+            WhenFull::Drop => deadline,
+        }
+    }
+}
+
 /// The settings of a trail.
+///
+/// The trail remembers those that decide what gets into it: what happens when the queue is full, life signs, the
+/// heartbeat, redaction and the flood control. **One that is not given is taken from the trail**; a new trail begins
+/// with its default. One that is given otherwise than the trail has it changes the trail, and an entry
+/// `trail.settings` says so. While another process has the trail open, that is an error of kind
+/// [`Invalid`](crate::ErrorKind::Invalid) which names the difference. To go back to a default, give it:
+/// `redaction(Redaction::default())`, `life_signs(false)`, `no_heartbeat()`, `no_flood_control()`.
+///
+/// All others, such as limits and deadlines, are those of this process and are not remembered.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Settings {
@@ -40,13 +63,9 @@ pub struct Settings {
     pub(crate) ring_entries: usize,
     pub(crate) queue_bytes: usize,
     pub(crate) blob_bytes_max: u64,
-    pub(crate) when_full: WhenFull,
-    pub(crate) when_full_by_category: HashMap<Category, WhenFull>,
+    pub(crate) deadline: Duration,
     pub(crate) signing_key: Option<PathBuf>,
-    pub(crate) life_signs: bool,
-    pub(crate) heartbeat: Option<Duration>,
-    pub(crate) redaction: Redaction,
-    pub(crate) flood: Option<Flood>,
+    pub(crate) given: Given,
 }
 
 impl Settings {
@@ -63,13 +82,9 @@ impl Settings {
             ring_entries: 10_000,
             queue_bytes: 8 << 20,
             blob_bytes_max: 16 << 20,
-            when_full: WhenFull::Wait(DEADLINE),
-            when_full_by_category: HashMap::new(),
+            deadline: DEADLINE,
             signing_key: None,
-            life_signs: false,
-            heartbeat: None,
-            redaction: Redaction::default(),
-            flood: None,
+            given: Given::default(),
         }
     }
 
@@ -81,6 +96,14 @@ impl Settings {
     /// Refuses to create a trail: opening fails with `NotFound` if there is none. Default: the trail is created.
     pub fn must_exist(mut self) -> Settings {
         self.create = false;
+        self
+    }
+
+    /// Keeps other processes out while the trail is open here, as every program did before version 0.2: their opening
+    /// fails with `Unavailable`. Opening fails in the same way while another process has the trail open. Default: any
+    /// number of processes may have the trail open and write to it.
+    pub fn exclusive(mut self) -> Settings {
+        self.exclusive = true;
         self
     }
 
@@ -125,48 +148,69 @@ impl Settings {
         self
     }
 
-    /// Sets what to do when storage is slow or the queue is full. Default: wait 5 seconds.
+    /// Sets what to do when storage is slow or the queue is full. The trail remembers whether to wait or to drop, but
+    /// not how long. Default: what the trail has; a new trail waits.
     pub fn when_full(mut self, policy: WhenFull) -> Settings {
-        self.when_full = policy;
+        self.given.when_full = Some(policy);
         self
     }
 
-    /// Sets what to do for the entries of one category. Default: as [`when_full`](Settings::when_full) says.
+    /// Sets what to do for the entries of one category. Default: what the trail has for it, otherwise as
+    /// [`when_full`](Settings::when_full) says.
     pub fn when_full_for(mut self, category: Category, policy: WhenFull) -> Settings {
-        self.when_full_by_category.insert(category, policy);
+        self.given.when_full_by_category.insert(category, policy);
+        self
+    }
+
+    /// Sets how long a caller waits for storage where no [`WhenFull::Wait`] of this program says it: the policy is
+    /// taken from the trail, or is to drop. Default: 5 seconds.
+    pub fn deadline(mut self, deadline: Duration) -> Settings {
+        self.deadline = deadline;
         self
     }
 
     /// Records when the trail is opened (`trail.opened`, with its key and its settings) and closed (`trail.closed`).
-    /// Default: off, because a program that counts entries, or expects its own entry to be the first, need not know of
+    /// Without life signs there is no [`heartbeat`](Settings::heartbeat) either. Default: what the trail has; off for a
+    /// new trail, because a program that counts entries, or expects its own entry to be the first, need not know of
     /// them. A server should turn it on: an opening without a closing before it then means that the last run ended
     /// unexpectedly, and `graven stats` counts such runs.
     ///
     /// Three entries are recorded whatever this setting is: `trail.settings` when settings that decide what is recorded
     /// differ from those of the last opening, `trail.recovered` for what a crash left, and `trail.gap` for losses.
     pub fn life_signs(mut self, wanted: bool) -> Settings {
-        self.life_signs = wanted;
-        self
+        self.given.life_signs = Some(wanted);
+        if wanted { self } else { self.no_heartbeat() }
     }
 
     /// Records a `trail.heartbeat` whenever nothing else was recorded for this long, at least 10 ms. A trail that is
     /// silent for longer was not running, and `graven stats` says when. This also turns on
-    /// [`life_signs`](Settings::life_signs). Default: no heartbeat.
+    /// [`life_signs`](Settings::life_signs). Default: what the trail has; no heartbeat for a new trail.
     ///
     /// A heartbeat is late by at most a quarter of the interval.
     pub fn heartbeat(mut self, every: Duration) -> Settings {
-        self.heartbeat = Some(every.max(HEARTBEAT_MIN));
+        self.given.heartbeat = Some(Some(every.max(HEARTBEAT_MIN)));
         self.life_signs(true)
     }
 
-    /// Sets what is taken out of entries before they are hashed and written. If it differs from the last opening, an
-    /// entry `trail.settings` says what has changed. Default: everything that looks like a secret.
-    pub fn redaction(mut self, redaction: Redaction) -> Settings {
-        self.redaction = redaction;
+    /// Records no heartbeat, also when the trail has one. Default: see [`heartbeat`](Settings::heartbeat).
+    pub fn no_heartbeat(mut self) -> Settings {
+        self.given.heartbeat = Some(None);
         self
     }
 
-    /// Writes repeats of an emitted entry, above a rate, as one entry with their count. Default: off.
+    /// Sets what is taken out of entries before they are hashed and written. If it differs from the last opening, an
+    /// entry `trail.settings` says what has changed. Default: what the trail has; everything that looks like a secret
+    /// for a new trail.
+    ///
+    /// The trail keeps the whole redaction in its `settings.json`, with the patterns of your own rules, so that every
+    /// process that opens the trail uses it.
+    pub fn redaction(mut self, redaction: Redaction) -> Settings {
+        self.given.redaction = Some(redaction);
+        self
+    }
+
+    /// Writes repeats of an emitted entry, above a rate, as one entry with their count. Default: what the trail has; off
+    /// for a new trail.
     ///
     /// Two entries are repeats if they are equal but for id, timestamp and duration. In each window of a [`Flood`] the
     /// first few are written one by one. The others are counted, and one entry stands for them: `count` is their
@@ -197,7 +241,14 @@ impl Settings {
     /// # Ok::<(), graven::Error>(())
     /// ```
     pub fn flood_control(mut self, flood: Flood) -> Settings {
-        self.flood = Some(flood);
+        self.given.flood = Some(Some(flood));
+        self
+    }
+
+    /// Writes all repeats one by one, also when the trail has a flood control. Default: see
+    /// [`flood_control`](Settings::flood_control).
+    pub fn no_flood_control(mut self) -> Settings {
+        self.given.flood = Some(None);
         self
     }
 

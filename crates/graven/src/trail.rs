@@ -77,8 +77,9 @@ impl Trail {
     ///
     /// # Errors
     /// `Unavailable` when another process writes it (the message names the process) or storage fails; `Data` when what
-    /// is stored contradicts what was signed; `Invalid` when the path cannot be a trail; `NotFound` when there is none
-    /// and [`Settings::must_exist`] is set.
+    /// is stored contradicts what was signed; `Invalid` when the path cannot be a trail, or when another process has
+    /// the trail open with other [settings](Settings); `NotFound` when there is none and [`Settings::must_exist`] is
+    /// set.
     pub fn open(settings: Settings) -> Result<Trail, Error> {
         Trail::open_on(settings, Machine::os())
     }

@@ -121,7 +121,7 @@ impl Which {
             return Err(Failure::cannot("choose an entry with --index N or --id ID"));
         };
         // If the id had a secret in it, it was stored with a mark in place of the secret.
-        let redactor = Redactor::of_trail(dir, Redaction::default()).ok();
+        let redactor = Redaction::of_trail(dir).and_then(|redaction| Redactor::of_trail(dir, redaction)).ok();
         if let Some(stored) =
             redactor.map(|redactor| redactor.text(id).into_owned()).filter(|stored| stored != id)
             && let Some(found) = reader.find(&stored)?

@@ -32,7 +32,7 @@ impl Engine {
     pub(crate) fn end_queue(&self) {
         self.end_flood();
         let last = self
-            .settings
+            .terms
             .life_signs
             .then(|| system_line(&*self.machine.clock, system_actions::CLOSED, &json!({})));
         self.queue.close(last.as_ref().map(SystemLine::to_queue).as_mut());

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::seam::clock::{Clock, milliseconds};
-use crate::settings::Settings;
 
 /// When the engine last recorded anything, in milliseconds of its clock. Kept only for a heartbeat.
 #[derive(Debug)]
@@ -15,8 +14,8 @@ pub(crate) struct Pulse {
 
 impl Pulse {
     /// Nothing was recorded yet; an opening counts as a sign of life.
-    pub(crate) fn new(settings: &Settings, clock: &dyn Clock) -> Pulse {
-        Pulse { every: settings.heartbeat, last_ms: AtomicU64::new(milliseconds(clock.elapsed())) }
+    pub(crate) fn new(every: Option<Duration>, clock: &dyn Clock) -> Pulse {
+        Pulse { every, last_ms: AtomicU64::new(milliseconds(clock.elapsed())) }
     }
 
     /// How often to look whether a heartbeat is due: often enough that it is late by a quarter at most.

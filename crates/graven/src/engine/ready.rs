@@ -18,12 +18,15 @@ use crate::files::publish_lock::PublishLock;
 use crate::redact::Redactor;
 use crate::seam::machine::Machine;
 use crate::settings::Settings;
+use crate::settings::terms::Terms;
 
 /// A trail in order and locked, for which no engine runs yet.
 pub(crate) struct Ready {
     pub(crate) machine: Machine,
     pub(crate) layout: Layout,
+    /// As they were given.
     pub(crate) settings: Settings,
+    pub(crate) terms: Terms,
     pub(crate) recovered: Recovered,
     pub(crate) lost: Arc<Lost>,
     /// The entries that say what happened before this opening.

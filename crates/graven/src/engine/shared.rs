@@ -33,6 +33,7 @@ use crate::redact::Redactor;
 use crate::seam::disk::FileId;
 use crate::seam::machine::Machine;
 use crate::settings::Settings;
+use crate::settings::terms::Terms;
 
 /// One open trail.
 #[derive(Debug)]
@@ -42,7 +43,9 @@ pub(crate) struct Engine {
     /// The trail's directory, as it was opened.
     pub(super) dir: FileId,
     pub(crate) meta: Meta,
+    /// As they were given: what is opened again with them may take other terms from the trail.
     pub(crate) settings: Settings,
+    pub(crate) terms: Terms,
     pub(crate) redactor: Redactor,
     pub(crate) queue: Queue,
     pub(crate) seal: Seal,

@@ -65,7 +65,7 @@ impl Engine {
 
     /// The engine of a trail that was just recovered, and what its threads work with.
     pub(crate) fn assemble(ready: Ready) -> Parts {
-        let Ready { machine, layout, settings, recovered, lost, .. } = ready;
+        let Ready { machine, layout, settings, terms, recovered, lost, .. } = ready;
         let size = recovered.levels.size() + recovered.unsealed.len() as u64;
         settle(&lost, &recovered);
         let mut ring = Ring::new(settings.ring_entries);
@@ -73,9 +73,9 @@ impl Engine {
         let engine = Arc::new(Engine {
             queue: Queue::new(settings.queue_bytes),
             seal: Seal::new(recovered.levels.size(), recovered.unsealed, recovered.unsealed_bytes),
-            watchdog: Watchdog::new(&settings),
-            pulse: Pulse::new(&settings, &*machine.clock),
-            flood: settings.flood.map(Floodgate::new),
+            watchdog: Watchdog::new(settings.deadline, &terms),
+            pulse: Pulse::new(terms.heartbeat, &*machine.clock),
+            flood: terms.flood.map(Floodgate::new),
             lost,
             ring: Mutex::new(ring),
             durable: AtomicU64::new(size),
@@ -89,6 +89,7 @@ impl Engine {
             meta: recovered.meta,
             redactor: recovered.redactor,
             settings,
+            terms,
         });
         let held = Arc::new(recovered.held);
         let publisher = Publisher::new(

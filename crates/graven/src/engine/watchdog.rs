@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::settings::{Settings, WhenFull};
+use crate::settings::terms::Terms;
 
 /// Looks from time to time whether the groups make progress. While there is no group, it sleeps without a timer.
 #[derive(Debug)]
@@ -19,13 +19,10 @@ pub(crate) struct Watchdog {
 
 impl Watchdog {
     /// Looks four times in the shortest deadline or window: at least every second, and at most every 5 ms.
-    pub(crate) fn new(settings: &Settings) -> Watchdog {
-        let policies = settings.when_full_by_category.values().chain([&settings.when_full]);
-        let deadlines = policies.filter_map(|policy| match *policy {
-            WhenFull::Wait(deadline) => Some(deadline),
-            WhenFull::Drop => None,
-        });
-        let windows = settings.flood.map(|flood| flood.window);
+    pub(crate) fn new(deadline: Duration, terms: &Terms) -> Watchdog {
+        let policies = terms.when_full_by_category.values().chain([&terms.when_full]);
+        let deadlines = policies.map(|policy| policy.patience(deadline));
+        let windows = terms.flood.map(|flood| flood.window);
         let shortest = deadlines.chain(windows).min().unwrap_or(Duration::from_secs(1));
         let tick = (shortest / 4).clamp(Duration::from_millis(5), Duration::from_secs(1));
         Watchdog { watching: AtomicBool::new(false), ended: Mutex::new(false), changed: Condvar::new(), tick }

@@ -312,7 +312,7 @@ impl Drop for Reopening {
 fn unopened(error: Error) -> Error {
     match error.kind() {
         ErrorKind::Invalid => {
-            Error::with_source(ErrorKind::Unavailable, "the path cannot hold a trail: choose another", error)
+            Error::with_source(ErrorKind::Unavailable, "the trail cannot be opened as it is asked for", error)
         }
         _ => error,
     }

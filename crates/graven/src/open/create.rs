@@ -20,7 +20,7 @@ use crate::files::lines::each_block;
 use crate::files::live::create_live;
 use crate::files::meta::{Meta, SEGMENT_BYTES, VERSION};
 use crate::files::notes::sign;
-use crate::open::persisted_settings::PersistedSettings;
+use crate::open::persisted_settings::{PersistedSettings, settle};
 use crate::seam::disk::{Disk, Kind, Open};
 use crate::seam::machine::Machine;
 use crate::settings::Settings;
@@ -55,7 +55,8 @@ pub(crate) fn create(
     };
     let empty = Checkpoint { origin, size: 0, root: Hash::EMPTY_TREE, extensions: Vec::new() };
     // The first settings are no change. They are written here, so that no trail exists without them.
-    PersistedSettings::of(settings).remember(&*machine.disk, layout)?;
+    let (_, first) = settle(settings, &PersistedSettings::default(), false)?;
+    first.remember(&*machine.disk, layout)?;
     lay_out(&*machine.disk, layout, &key, &key_path, &sign(&empty, &key), &meta)
         .map_err(|source| Error::cannot("create a trail in", layout.dir(), source))
 }

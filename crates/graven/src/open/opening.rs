@@ -7,21 +7,21 @@ use crate::engine::system_entries::{SystemLine, system_line};
 use crate::files::meta::Meta;
 use crate::open::persisted_settings::PersistedSettings;
 use crate::seam::clock::Clock;
-use crate::settings::Settings;
+use crate::settings::terms::Terms;
 
 /// The entries of an opening.
 pub(super) fn opening(
     clock: &dyn Clock,
     before: &PersistedSettings,
     now: &PersistedSettings,
-    settings: &Settings,
+    terms: &Terms,
     meta: &Meta,
 ) -> Vec<SystemLine> {
     let changed =
         now.changes_since(before).map(|changes| system_line(clock, system_actions::SETTINGS, &changes));
-    let opened = settings.life_signs.then(|| {
+    let opened = terms.life_signs.then(|| {
         let detail =
-            json!({"version": env!("CARGO_PKG_VERSION"), "key": meta.key.to_string(), "settings": now});
+            json!({"version": env!("CARGO_PKG_VERSION"), "key": meta.key.to_string(), "settings": now.recorded()});
         system_line(clock, system_actions::OPENED, &detail)
     });
     changed.into_iter().chain(opened).collect()

@@ -27,6 +27,7 @@ use crate::files::signed::{boundaries, read_signed};
 use crate::files::tail::{Mode, Tail};
 use crate::open::create::read_signing_key;
 use crate::open::redaction_key;
+use crate::redact::Redaction;
 use crate::seam::disk::Disk;
 use crate::seam::machine::Machine;
 use crate::settings::Settings;
@@ -47,6 +48,7 @@ pub(super) fn recover(
     machine: &Machine,
     layout: &Layout,
     settings: &Settings,
+    redaction: Redaction,
     found: Found,
     mode: Mode,
 ) -> Result<Recovered, Error> {
@@ -109,7 +111,7 @@ pub(super) fn recover(
     held.say_first(layout, known(false))?;
     let newest = last_lines(&**disk, &segments.files(layout), settings.ring_entries).map_err(mend)?;
     drop(publishing);
-    let redactor = redaction_key::open(machine, layout, settings)?;
+    let redactor = redaction_key::open(machine, layout, settings, redaction)?;
     let mended = Mended {
         unsealed_first: checkpoint.size,
         unsealed_entries: tail.unsealed.len() as u64,

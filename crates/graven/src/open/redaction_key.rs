@@ -36,13 +36,18 @@ impl Redactor {
 }
 
 /// The redactor of a trail that is being opened, or made.
-pub(super) fn open(machine: &Machine, layout: &Layout, settings: &Settings) -> Result<Redactor, Error> {
+pub(super) fn open(
+    machine: &Machine,
+    layout: &Layout,
+    settings: &Settings,
+    redaction: Redaction,
+) -> Result<Redactor, Error> {
     let path = path(layout, settings);
     let secret = match read(&*machine.disk, &path)? {
         Some(secret) => secret,
         None => make(machine, &path)?,
     };
-    Ok(Redactor::with_key(settings.redaction.clone(), &secret))
+    Ok(Redactor::with_key(redaction, &secret))
 }
 
 /// Where the key lies: beside the signing key, wherever that is.

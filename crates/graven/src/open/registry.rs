@@ -22,7 +22,7 @@ use crate::files::tail::Mode;
 use crate::open::create::{self, Adopted};
 use crate::open::opening;
 use crate::open::path::{canonical_layout, unusable};
-use crate::open::persisted_settings::PersistedSettings;
+use crate::open::persisted_settings::{PersistedSettings, settle};
 use crate::open::recovery::{self, Found};
 use crate::record::handle::Handle;
 use crate::seam::disk::{Disk, Hold};
@@ -125,8 +125,9 @@ pub(crate) fn queue_system_entries(engine: &Engine, lines: Vec<SystemLine>) -> R
 
 /// Writes `settings.json`. Called once the entry that names the changes is durable.
 pub(crate) fn remember_settings(engine: &Engine) -> Result<(), Error> {
-    let settings = PersistedSettings::of(&engine.settings).with_key_of(&engine.redactor);
-    settings.remember(&*engine.machine.disk, &engine.layout)
+    PersistedSettings::of(&engine.terms)
+        .with_key_of(&engine.redactor)
+        .remember(&*engine.machine.disk, &engine.layout)
 }
 
 /// Locks, and creates or recovers.
@@ -153,13 +154,19 @@ fn make_ready(
         adopted = create::create(&machine, &layout, &settings)?;
     }
     let before = PersistedSettings::read(&*machine.disk, &layout)?;
+    let others = !alone;
+    let in_trail = |error: Error| error.prefixed(&layout.dir().display().to_string());
+    let (terms, now) = settle(&settings, &before, others).map_err(in_trail)?;
     let found = Found { held: Held::new(presence, place), commit_lock, alone };
-    let mut recovered = recovery::recover(&machine, &layout, &settings, found, mode)?;
-    let now = PersistedSettings::of(&settings).with_key_of(&recovered.redactor);
+    let mut recovered = recovery::recover(&machine, &layout, &settings, terms.redaction.clone(), found, mode)?;
+    let now = now.with_key_of(&recovered.redactor);
+    if others {
+        now.refuse_changes_since(&before).map_err(in_trail)?;
+    }
     let mut system_entries = what_happened(&machine, &mut recovered, adopted, mode);
-    system_entries.extend(opening::opening(&*machine.clock, &before, &now, &settings, &recovered.meta));
+    system_entries.extend(opening::opening(&*machine.clock, &before, &now, &terms, &recovered.meta));
     let lost = Arc::clone(&slot.lost);
-    Ok(Ready { machine, layout, settings, recovered, lost, system_entries })
+    Ok(Ready { machine, layout, settings, terms, recovered, lost, system_entries })
 }
 
 /// Enters a trail, or says who is in the way.

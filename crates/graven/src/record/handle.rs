@@ -97,7 +97,7 @@ impl Handle {
 
     /// How long to wait when no entry is concerned, and so no category.
     fn deadline(&self) -> Duration {
-        patience(self.engine.settings.when_full)
+        self.patience(self.engine.terms.when_full)
     }
 
     /// Ends the queue and waits for the threads. An error means that not everything is sealed.
@@ -153,11 +153,15 @@ impl Handle {
 
     /// Until when a caller waits for storage, from now.
     pub(super) fn deadline_from_now(&self) -> Duration {
-        self.until(self.engine.settings.when_full)
+        self.until(self.engine.terms.when_full)
     }
 
     pub(super) fn until(&self, policy: WhenFull) -> Duration {
-        self.engine.machine.clock.elapsed().saturating_add(patience(policy))
+        self.engine.machine.clock.elapsed().saturating_add(self.patience(policy))
+    }
+
+    fn patience(&self, policy: WhenFull) -> Duration {
+        policy.patience(self.engine.settings.deadline)
     }
 }
 
@@ -172,13 +176,5 @@ impl Drop for Handle {
             let dir = self.engine.layout.dir().display();
             tracing::error!(trail = %dir, "storage hangs: the trail is not closed, and what is queued is not written yet");
         }
-    }
-}
-
-/// How long a caller waits for storage. An entry that does not wait for room still waits for the disk.
-fn patience(policy: WhenFull) -> Duration {
-    match policy {
-        WhenFull::Wait(deadline) => deadline,
-        WhenFull::Drop => DEADLINE,
     }
 }

@@ -216,8 +216,8 @@ pub(crate) fn make(
     complete(&mut entry, &*engine.machine.clock);
     let start = line.len();
     let blob = entry.append_line(engine.settings.blob_bytes_max, line).map_err(refusal)?;
-    let policies = &engine.settings.when_full_by_category;
-    let policy = *policies.get(&entry.category).unwrap_or(&engine.settings.when_full);
+    let policies = &engine.terms.when_full_by_category;
+    let policy = *policies.get(&entry.category).unwrap_or(&engine.terms.when_full);
     let ticket = Ticket {
         leaf_hash: leaf_hash(&line[start..]),
         event: Event::of(&entry),

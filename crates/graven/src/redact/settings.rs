@@ -95,40 +95,8 @@ impl Redaction {
         self
     }
 
-    /// The settings as JSON, for the entry that records a change; `None` for the default of version 1. It holds only
-    /// the hashes of patterns, because a pattern may reveal the secret.
-    pub(crate) fn persisted(&self) -> Option<serde_json::Value> {
-        let hash = |text: &str| graven_core::hash::sha256(text.as_bytes()).to_hex()[..16].to_owned();
-        let rules: std::collections::BTreeMap<&str, String> =
-            self.rules.iter().map(|rule| (rule.name(), hash(rule.pattern()))).collect();
-        let names: Vec<String> = self.secret_keys.iter().map(|words| words.join("_")).collect();
-        let is_default = self.on
-            && super::VERSION == 1
-            && rules.is_empty()
-            && names.is_empty()
-            && self.exempt_rules.is_empty()
-            && self.exempt_fields.is_empty();
-        let (rules_count, all) = (
-            rules.len(),
-            serde_json::json!({
-                "version": super::VERSION,
-                "on": self.on,
-                "rules": rules,
-                "secret_keys": names,
-                "exempt_rules": self.exempt_rules,
-                "exempt_fields": self.exempt_fields,
-            }),
-        );
-        let text = all.to_string();
-        // The entry that records the change must fit a line, with the old and the new settings.
-        let short = if text.len() <= TERMS_BYTES_MAX {
-            all
-        } else {
-            serde_json::json!({"version": super::VERSION, "on": self.on, "rules": rules_count, "sha256": hash(&text)})
-        };
-        (!is_default).then_some(short)
+    /// Whether anything is taken out.
+    pub fn is_on(&self) -> bool {
+        self.on
     }
 }
-
-/// The most bytes of the persisted settings in an entry.
-const TERMS_BYTES_MAX: usize = 16 << 10;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
 use crate::seam::clock::milliseconds;
 
@@ -38,8 +38,23 @@ impl Flood {
         self
     }
 
-    /// The value in `settings.json`.
-    pub(crate) fn persisted(&self) -> serde_json::Value {
-        json!({"entries": self.entries, "window_ms": milliseconds(self.window), "kinds_max": self.kinds_max})
+    /// The form in `settings.json`.
+    pub(crate) fn remembered(&self) -> Remembered {
+        Remembered { entries: self.entries, kinds_max: self.kinds_max, window_ms: milliseconds(self.window) }
+    }
+}
+
+/// A flood control as `settings.json` has it.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Remembered {
+    entries: u64,
+    kinds_max: usize,
+    window_ms: u64,
+}
+
+impl Remembered {
+    pub(crate) fn restore(self) -> Flood {
+        Flood::new(self.entries, Duration::from_millis(self.window_ms)).kinds_max(self.kinds_max)
     }
 }

@@ -133,12 +133,17 @@ fn settings_that_decide_what_is_recorded_are_on_record_when_they_change() {
     world.open(drops()).close_blocking().unwrap();
     world.open(drops().ring_entries(7)).close_blocking().unwrap();
     assert_eq!(world.actions(), [""; 0]);
+    // Neither is a setting that is not given: it is taken from the trail.
     world.open(settings()).close_blocking().unwrap();
+    assert_eq!(world.actions(), [""; 0]);
+    let waits = || settings().when_full_for(Category::Api, WhenFull::Wait(BEAT));
+    world.open(waits()).close_blocking().unwrap();
     let (action, detail) = world.said().pop().unwrap();
     assert_eq!(action, "trail.settings");
     let change = serde_json::json!({"from": {"api": "drop"}, "to": null});
     assert_eq!(detail, serde_json::json!({"changed": {"when_full_by_category": change}}));
     // Once: it is the same from now on.
+    world.open(waits()).close_blocking().unwrap();
     world.open(settings()).close_blocking().unwrap();
     assert_eq!(world.life().settings_changed, 1);
 }

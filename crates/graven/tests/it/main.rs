@@ -27,6 +27,7 @@ mod reading;
 mod real_full_disk;
 mod recording;
 mod redaction;
+mod remembered_settings;
 mod repairing;
 mod rotating;
 mod sizes;
