@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::counters::Lost;
 use super::held::Held;
+use super::run::Run;
 use super::system_entries::SystemLine;
 use crate::files::layout::Layout;
 use crate::files::levels::Levels;
@@ -22,6 +23,7 @@ pub(crate) struct Ready {
     pub(crate) machine: Machine,
     pub(crate) layout: Layout,
     pub(crate) settings: Settings,
+    pub(crate) run: Run,
     pub(crate) recovered: Recovered,
     pub(crate) lost: Arc<Lost>,
     /// The entries that say what happened before this opening.

@@ -20,6 +20,7 @@ use super::flood::gate::Floodgate;
 use super::pulse::Pulse;
 use super::queue::{Line, Queue};
 use super::ring::Ring;
+use super::run::Run;
 use super::seal::Seal;
 use super::system_entries::system_line;
 use super::watchdog::Watchdog;
@@ -37,6 +38,7 @@ pub(crate) struct Engine {
     pub(crate) layout: Layout,
     pub(crate) meta: Meta,
     pub(crate) settings: Settings,
+    pub(crate) run: Run,
     pub(crate) redactor: Redactor,
     pub(crate) queue: Queue,
     pub(crate) seal: Seal,

@@ -61,7 +61,7 @@ impl Engine {
 
     /// The engine of a trail that was just recovered, and what its threads work with.
     pub(crate) fn assemble(ready: Ready) -> Parts {
-        let Ready { machine, layout, settings, recovered, lost, .. } = ready;
+        let Ready { machine, layout, settings, run, recovered, lost, .. } = ready;
         let size = recovered.levels.size() + recovered.unsealed.len() as u64;
         lost.settle(size);
         let mut ring = Ring::new(settings.ring_entries);
@@ -80,6 +80,7 @@ impl Engine {
             alive: Alive::default(),
             machine,
             layout,
+            run,
             meta: recovered.meta,
             redactor: recovered.redactor,
             settings,

@@ -1,17 +1,30 @@
 //! What an opening records about itself: settings that differ from those of the last opening, and that it took place.
 
 use graven_core::entry::system_actions;
-use serde_json::json;
+use serde::Serialize;
 
+use crate::engine::run::Run;
 use crate::engine::system_entries::{SystemLine, system_line};
 use crate::files::meta::Meta;
 use crate::open::persisted_settings::PersistedSettings;
 use crate::seam::clock::Clock;
 use crate::settings::Settings;
 
-/// The entries of an opening.
+/// The detail of `trail.opened`.
+#[derive(Serialize)]
+struct Opened<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alone_at: Option<u64>,
+    key: String,
+    settings: &'a PersistedSettings,
+    version: &'static str,
+}
+
+/// The entries of an opening. `alone_at` is the number of entries at a moment when no other process had the trail open:
+/// all runs that began before it are over. `None` when another process has it open.
 pub(super) fn opening(
     clock: &dyn Clock,
+    (run, alone_at): (Run, Option<u64>),
     before: &PersistedSettings,
     now: &PersistedSettings,
     settings: &Settings,
@@ -20,9 +33,9 @@ pub(super) fn opening(
     let changed =
         now.changes_since(before).map(|changes| system_line(clock, system_actions::SETTINGS, &changes));
     let opened = settings.life_signs.then(|| {
-        let detail =
-            json!({"version": env!("CARGO_PKG_VERSION"), "key": meta.key.to_string(), "settings": now});
-        system_line(clock, system_actions::OPENED, &detail)
+        let opened =
+            Opened { alone_at, key: meta.key.to_string(), settings: now, version: env!("CARGO_PKG_VERSION") };
+        system_line(clock, system_actions::OPENED, &run.says(opened))
     });
     changed.into_iter().chain(opened).collect()
 }

@@ -10,6 +10,7 @@ use crate::engine::counters::Lost;
 use crate::engine::held::Lock;
 use crate::engine::queue::Place;
 use crate::engine::ready::{Ready, Recovered};
+use crate::engine::run::Run;
 use crate::engine::shared::Engine;
 use crate::engine::system_entries::{SystemLine, system_line};
 use crate::error::{Error, ErrorKind};
@@ -135,15 +136,27 @@ fn make_ready(
     let before = PersistedSettings::read(&*machine.disk, &layout)?;
     let mut recovered = recovery::recover(&machine, &layout, &settings, lock, mode)?;
     let now = PersistedSettings::of(&settings).with_key_of(&recovered.redactor);
-    let mut system_entries = what_happened(&machine, &mut recovered, adopted, mode);
-    system_entries.extend(opening::opening(&*machine.clock, &before, &now, &settings, &recovered.meta));
+    let run = Run::new(&*machine.clock);
+    let mut system_entries = what_happened(&machine, run, &mut recovered, adopted, mode);
+    // One process writes at a time, so no other run goes on.
+    let alone_at = Some(recovered.levels.size() + recovered.unsealed.len() as u64);
+    let clock = &*machine.clock;
+    system_entries.extend(opening::opening(
+        clock,
+        (run, alone_at),
+        &before,
+        &now,
+        &settings,
+        &recovered.meta,
+    ));
     let lost = Arc::clone(&slot.lost);
-    Ok(Ready { machine, layout, settings, recovered, lost, system_entries })
+    Ok(Ready { machine, layout, settings, run, recovered, lost, system_entries })
 }
 
 /// The entries that say what happened before this opening.
 fn what_happened(
     machine: &Machine,
+    run: Run,
     recovered: &mut Recovered,
     adopted: Option<Adopted>,
     mode: Mode,
@@ -154,6 +167,6 @@ fn what_happened(
     let mended = recovered
         .mended
         .take_if(|mended| mode == Mode::Repair || !mended.is_empty())
-        .map(|mended| system_line(clock, action, &mended));
+        .map(|mended| system_line(clock, action, &run.says(mended)));
     adopted.into_iter().chain(mended).collect()
 }
