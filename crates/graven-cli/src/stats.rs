@@ -35,7 +35,7 @@ struct Counts<'a> {
     categories: &'a std::collections::BTreeMap<String, std::collections::BTreeMap<String, u64>>,
     unreadable: u64,
     life: &'a LifeSigns,
-    /// How long there has been no entry, when a heartbeat is overdue.
+    /// How long an open run has given no sign, when its heartbeat is overdue.
     #[serde(skip_serializing_if = "Option::is_none")]
     silent_seconds: Option<u64>,
 }
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
             categories: &tally.categories,
             unreadable: tally.unreadable,
             life: &tally.life,
-            silent_seconds: lifecycle::silent_seconds(&stats, &tally.life),
+            silent_seconds: lifecycle::silent_seconds(&tally.life),
         });
         ui.object(&Answer { stats: &stats, tally })?;
     } else {
@@ -100,7 +100,7 @@ fn show(ui: Ui, stats: &Stats, tally: Option<&Tally>) -> Result<(), Failure> {
     ui.fact("state", if stats.closed { "closed" } else { "open, or not closed cleanly" })?;
     if let Some(tally) = tally {
         show_tally(ui, tally)?;
-        lifecycle::show(ui, stats, &tally.life)?;
+        lifecycle::show(ui, &tally.life)?;
     }
     Ok(())
 }

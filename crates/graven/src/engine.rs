@@ -19,6 +19,7 @@ pub(crate) mod queue;
 pub(crate) mod ready;
 pub(crate) mod ring;
 mod rotation;
+pub(crate) mod run;
 mod seal;
 pub(crate) mod shared;
 pub(crate) mod system_entries;

@@ -35,7 +35,7 @@ use crate::seam::machine::Machine;
 pub use entries::Entries;
 pub use follow::Follow;
 pub use pending::Pending;
-pub use signs::{LifeSigns, Silence};
+pub use signs::{LifeSigns, OpenRun, Silence};
 pub use stats::{Stats, Tally};
 
 pub(crate) use hashes::Hashes;

@@ -172,8 +172,8 @@ impl Settings {
     /// Records when the trail is opened (`trail.opened`, with its key and its settings) and closed (`trail.closed`).
     /// Without life signs there is no [`heartbeat`](Settings::heartbeat) either. Default: what the trail has; off for a
     /// new trail, because a program that counts entries, or expects its own entry to be the first, need not know of
-    /// them. A server should turn it on: an opening without a closing before it then means that the last run ended
-    /// unexpectedly, and `graven stats` counts such runs.
+    /// them. A server should turn it on: a run that is over and has no closing then ended unexpectedly, and
+    /// `graven stats` counts such runs. Both entries name their run, because several processes may have the trail open.
     ///
     /// Three entries are recorded whatever this setting is: `trail.settings` when settings that decide what is recorded
     /// differ from those of the last opening, `trail.recovered` for what a crash left, and `trail.gap` for losses.
@@ -182,11 +182,15 @@ impl Settings {
         if wanted { self } else { self.no_heartbeat() }
     }
 
-    /// Records a `trail.heartbeat` whenever nothing else was recorded for this long, at least 10 ms. A trail that is
-    /// silent for longer was not running, and `graven stats` says when. This also turns on
-    /// [`life_signs`](Settings::life_signs). Default: what the trail has; no heartbeat for a new trail.
+    /// Records a `trail.heartbeat` whenever this process recorded nothing else for this long, at least 10 ms. This also
+    /// turns on [`life_signs`](Settings::life_signs). Default: what the trail has; no heartbeat for a new trail.
     ///
-    /// A heartbeat is late by at most a quarter of the interval.
+    /// A heartbeat is late by at most a quarter of the interval. If a run gives no sign for twice the interval, its
+    /// process, its storage or the machine stood still, or the process was killed; `graven stats` says when. It judges
+    /// each run by itself: what other processes record about themselves does not hide its silence. But an entry of a
+    /// caller does not say which process recorded it, so it counts as a sign of each open run. While another process is
+    /// busy, a silence can therefore stay unseen; a run is never called silent without reason. `docs/FORMAT.md` has the
+    /// exact rules.
     pub fn heartbeat(mut self, every: Duration) -> Settings {
         self.given.heartbeat = Some(Some(every.max(HEARTBEAT_MIN)));
         self.life_signs(true)

@@ -73,18 +73,17 @@ impl Process {
     }
 
     fn start(&self, settings: Settings, machine: Machine, mode: Mode) -> Result<Stepped, Error> {
-        let mut ready = registry::ready_in(&self.0, settings, machine, mode)?;
-        let system_entries = std::mem::take(&mut ready.system_entries);
+        let ready = registry::ready_in(&self.0, settings, machine, mode)?;
+        let (told, size) = (ready.told, ready.recovered.size());
         let Parts { engine, writer, publisher, held } = Engine::assemble(ready);
         let trail = Trail(Arc::new(Handle::new(Arc::clone(&engine), None)));
         let mut stepped = Stepped { trail, writer: Some(writer), publisher, held: Some(held) };
-        if let Some(place) = registry::queue_system_entries(&engine, system_entries)? {
-            stepped.commit_all();
-            let first = place.completion.outcome().unwrap_or_else(|| Err(left_undone()))?;
+        engine.announce_losses();
+        stepped.commit_all();
+        if told {
             stepped.publish();
-            stepped.trail.seal_to(first + place.offset + 1)?;
+            stepped.trail.seal_to(size)?;
         }
-        registry::remember_settings(&engine)?;
         Ok(stepped)
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::SecondsFormat;
 use graven::clock::{Clock, OsClock};
-use graven::reader::{LifeSigns, Stats};
+use graven::reader::{LifeSigns, OpenRun};
 
 use crate::shared::failure::Failure;
 use crate::shared::text::{count, counted, duration, safe};
@@ -13,19 +13,33 @@ use crate::shared::ui::{Look, Ui};
 /// The most silences that are printed.
 const SILENCES_SHOWN: usize = 10;
 
-/// How long a trail has been silent, when its heartbeat is overdue.
-pub(super) fn silent_seconds(stats: &Stats, life: &LifeSigns) -> Option<u64> {
-    let (every, last) = (life.heartbeat_ms?, stats.last?);
-    let silent = u64::try_from((OsClock::new().now() - last).num_milliseconds()).unwrap_or(0);
-    (silent > every.saturating_mul(2)).then_some(silent / 1000)
+/// The most runs that are printed.
+const RUNS_SHOWN: usize = 10;
+
+/// How long the run that has been silent for the longest has given no sign, when its heartbeat is overdue.
+pub(super) fn silent_seconds(life: &LifeSigns) -> Option<u64> {
+    overdue(life).into_iter().map(|(_, seconds)| seconds).max()
+}
+
+/// The open runs whose heartbeat is overdue, each with the seconds since its last sign.
+fn overdue(life: &LifeSigns) -> Vec<(&OpenRun, u64)> {
+    let now = OsClock::new().now();
+    let silent = |run: &OpenRun| {
+        let silent = u64::try_from((now - run.last_sign?).num_milliseconds()).unwrap_or(0);
+        (silent > run.heartbeat_ms?.saturating_mul(2)).then_some(silent / 1000)
+    };
+    life.open_runs.iter().filter_map(|run| Some((run, silent(run)?))).collect()
 }
 
 /// Prints the facts that are not zero.
-pub(super) fn show(ui: Ui, stats: &Stats, life: &LifeSigns) -> Result<(), Failure> {
+pub(super) fn show(ui: Ui, life: &LifeSigns) -> Result<(), Failure> {
     let mut facts = Vec::new();
     if life.opened + life.closed > 0 {
-        let opened = format!("{} opened, {} closed", count(life.opened), count(life.closed));
-        facts.push(("runs", opened));
+        let mut runs = format!("{} opened, {} closed", count(life.opened), count(life.closed));
+        if !life.open_runs.is_empty() {
+            runs.push_str(&format!(", {} open", count(life.open_runs.len() as u64)));
+        }
+        facts.push(("runs", runs));
     }
     let bad = |text: String| ui.paint(Look::Bad, text);
     if life.unfinished > 0 {
@@ -59,9 +73,10 @@ pub(super) fn show(ui: Ui, stats: &Stats, life: &LifeSigns) -> Result<(), Failur
         let times = counted(life.silences, "time", "times");
         facts.push(("silences", bad(format!("{times} longer than twice the heartbeat"))));
     }
-    if let Some(seconds) = silent_seconds(stats, life) {
+    for (run, seconds) in overdue(life).into_iter().take(RUNS_SHOWN) {
         let since = duration(Duration::from_secs(seconds));
-        facts.push(("silent", bad(format!("no entry for {since}: is the program running?"))));
+        let which = run.run.as_deref().map(|name| format!(" of run {}", safe(name))).unwrap_or_default();
+        facts.push(("silent", bad(format!("no sign{which} for {since}: is the program running?"))));
     }
     if facts.is_empty() {
         return Ok(());
@@ -77,7 +92,8 @@ fn show_silences(ui: Ui, life: &LifeSigns) -> Result<(), Failure> {
     for silence in longest.into_iter().take(SILENCES_SHOWN) {
         let from = silence.from.to_rfc3339_opts(SecondsFormat::Secs, true);
         let long = duration(Duration::from_secs(silence.seconds));
-        ui.line(format_args!("               {long} from {from}, after entry {}", silence.after))?;
+        let which = silence.run.as_deref().map(|name| format!(", run {}", safe(name))).unwrap_or_default();
+        ui.line(format_args!("               {long} from {from}, after entry {}{which}", silence.after))?;
     }
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! `show` prints one entry, and `stats` prints statistics of a trail.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use graven::{Category, Entry, Outcome, Settings, Trail};
 
-use crate::run::{Place, leaf_hash};
+use crate::run::{Place, copy, leaf_hash};
 
 #[test]
 fn raw_is_the_stored_bytes_and_nothing_else() {
@@ -87,4 +87,36 @@ fn stats_show_the_lifecycle() {
     assert_eq!((&life["settings_changed"], &life["heartbeat_ms"]), (&1.into(), &serde_json::Value::Null));
     let said = place.run(["stats", "trail"]).ok().text();
     assert!(said.contains("1 opened, 1 closed") && said.contains("1 entry dropped: 1 trail"), "{said}");
+}
+
+#[test]
+fn stats_name_the_run_whose_heartbeat_is_overdue() {
+    let place = Place::with_entries(3);
+    let settings = Settings::new(place.path("trail")).heartbeat(Duration::from_millis(10));
+    Trail::open(settings).unwrap().close_blocking().unwrap();
+    // The copy ends before the closing: its process gives no more signs.
+    copy(&place.path("trail"), &place.path("copy"));
+    std::fs::remove_file(place.path("copy/closed")).unwrap();
+    let live = place.path("copy/audit.jsonl");
+    let log = std::fs::read_to_string(&live).unwrap();
+    let last = log.lines().last().unwrap();
+    assert!(last.contains("trail.closed"), "{last}");
+    std::fs::write(&live, log.strip_suffix(&format!("{last}\n")).unwrap()).unwrap();
+    let began = Instant::now();
+    let stats = loop {
+        let stats = place.run(["stats", "copy", "--json"]).ok().json();
+        if stats.get("silent_seconds").is_some() {
+            break stats;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "twice the heartbeat has passed: {stats}");
+    };
+    let open = &stats["life"]["open_runs"];
+    assert_eq!((open[0]["opened"].clone(), open.as_array().unwrap().len()), (4.into(), 1), "{stats}");
+    let run = open[0]["run"].as_str().unwrap();
+    let said = place.run(["stats", "copy"]).ok().text();
+    assert!(said.contains("1 opened, 0 closed, 1 open"), "{said}");
+    assert!(said.contains(&format!("no sign of run {run} for ")), "{said}");
+    // In the trail that was closed, nothing is overdue.
+    let closed = place.run(["stats", "trail", "--json"]).ok().json();
+    assert_eq!((closed.get("silent_seconds"), &closed["life"]["open_runs"]), (None, &serde_json::json!([])));
 }

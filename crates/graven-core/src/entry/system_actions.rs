@@ -5,9 +5,9 @@
 
 /// The trail was opened. Written with life signs only.
 pub const OPENED: &str = "trail.opened";
-/// The trail was closed. Written with life signs only; nothing of a caller's comes behind it before the next opening.
+/// A process closed the trail. Written with life signs only; nothing that this process records comes behind it.
 pub const CLOSED: &str = "trail.closed";
-/// Nothing else was recorded for a while, and the trail is alive. Written with life signs only.
+/// A process recorded nothing else for a while, and is alive. Written with life signs only.
 pub const HEARTBEAT: &str = "trail.heartbeat";
 /// The trail was opened with other settings, or another redaction key, than before.
 pub const SETTINGS: &str = "trail.settings";

@@ -137,7 +137,8 @@ impl Writer {
         let engine = Arc::clone(&self.engine);
         self.say(true)?;
         self.rotate_if_due()?;
-        let mut line = system_line(&*engine.machine.clock, system_actions::RECOVERED, mended).bytes;
+        let mut line =
+            system_line(&*engine.machine.clock, system_actions::RECOVERED, &engine.run.says(mended)).bytes;
         line.push(b'\n');
         durable::write_all_at(&*self.live.file, &line, self.live.bytes)
             .and_then(|()| durable::retried(|| self.live.file.sync_data()))

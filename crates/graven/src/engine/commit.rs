@@ -16,7 +16,6 @@ use crate::files::blob;
 use crate::files::commit_lock::CommitLock;
 use crate::files::durable;
 use crate::files::live::Live;
-use crate::files::lock_line::LockLine;
 
 /// The one writer of a trail in this process.
 #[derive(Debug)]
@@ -156,9 +155,7 @@ impl Writer {
 
     /// Writes into `LOCK` how much is durable, and whether a commit is under way.
     pub(super) fn say(&self, writing: bool) -> Result<(), Error> {
-        let line =
-            LockLine { writing, pid: std::process::id(), first: self.live.first, bytes: self.live.bytes };
-        self.held.say(&self.engine.layout, line)
+        self.held.say(&self.engine.layout, self.live.says(writing))
     }
 
     pub(crate) fn publisher(&self) -> MutexGuard<'_, Publisher> {

@@ -20,8 +20,8 @@ impl Engine {
         if self.queue.unanswered().is_empty()
             && let Some(every) = self.pulse.due(clock)
         {
-            let line =
-                system_line(clock, system_actions::HEARTBEAT, &json!({"interval_ms": milliseconds(every)}));
+            let detail = self.run.says(json!({"interval_ms": milliseconds(every)}));
+            let line = system_line(clock, system_actions::HEARTBEAT, &detail);
             // An ended trail needs no heartbeat.
             let _ended = self.queue.push_system(&mut line.to_queue());
         }
@@ -34,7 +34,7 @@ impl Engine {
         let last = self
             .terms
             .life_signs
-            .then(|| system_line(&*self.machine.clock, system_actions::CLOSED, &json!({})));
+            .then(|| system_line(&*self.machine.clock, system_actions::CLOSED, &self.run.says(json!({}))));
         self.queue.close(last.as_ref().map(SystemLine::to_queue).as_mut());
     }
 }

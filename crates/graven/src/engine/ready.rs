@@ -1,5 +1,6 @@
 //! What an engine starts from: a trail in order, as `open` hands it over.
 
+use std::io;
 use std::sync::Arc;
 
 use graven_core::hash::Hash;
@@ -8,8 +9,11 @@ use serde::Serialize;
 
 use super::counters::Lost;
 use super::held::Held;
+use super::run::Run;
 use super::system_entries::SystemLine;
+use crate::error::Error;
 use crate::files::commit_lock::CommitLock;
+use crate::files::durable;
 use crate::files::layout::Layout;
 use crate::files::levels::Levels;
 use crate::files::live::Live;
@@ -27,10 +31,11 @@ pub(crate) struct Ready {
     /// As they were given.
     pub(crate) settings: Settings,
     pub(crate) terms: Terms,
+    pub(crate) run: Run,
     pub(crate) recovered: Recovered,
     pub(crate) lost: Arc<Lost>,
-    /// The entries that say what happened before this opening.
-    pub(crate) system_entries: Vec<SystemLine>,
+    /// Whether the opening has recorded anything about itself.
+    pub(crate) told: bool,
 }
 
 /// A trail in order, ready for its engine.
@@ -54,6 +59,39 @@ pub(crate) struct Recovered {
     pub(crate) newest_ends: Vec<u32>,
     /// What a crash left. Taken by the code that records it.
     pub(crate) mended: Option<Mended>,
+}
+
+impl Recovered {
+    /// How many entries there are.
+    pub(crate) fn size(&self) -> u64 {
+        self.levels.size() + self.unsealed.len() as u64
+    }
+
+    /// Records system entries behind all that is there, durably. Called under the commit lock of the opening: they are
+    /// the first that this process records, and nobody comes in between.
+    pub(crate) fn record(&mut self, layout: &Layout, entries: &[SystemLine]) -> Result<(), Error> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let cannot = |source| Error::cannot("write to", layout.live(), source);
+        let mut lines = Vec::new();
+        for entry in entries {
+            lines.extend_from_slice(&entry.bytes);
+            lines.push(b'\n');
+            self.unsealed.push(entry.hash);
+            self.newest_lines.extend_from_slice(&entry.bytes);
+            self.newest_lines.push(b'\n');
+            self.newest_ends
+                .push(u32::try_from(self.newest_lines.len()).map_err(io::Error::other).map_err(cannot)?);
+        }
+        self.held.say_first(layout, self.live.says(true))?;
+        durable::write_all_at(&*self.live.file, &lines, self.live.bytes)
+            .and_then(|()| durable::retried(|| self.live.file.sync_data()))
+            .map_err(cannot)?;
+        self.live.bytes += lines.len() as u64;
+        self.unsealed_bytes += lines.len() as u64;
+        self.held.say_first(layout, self.live.says(false))
+    }
 }
 
 /// What the last crash left: the detail of the entry that records it.

@@ -21,6 +21,7 @@ use super::flood::gate::Floodgate;
 use super::pulse::Pulse;
 use super::queue::{Line, Queue};
 use super::ring::Ring;
+use super::run::Run;
 use super::seal::Seal;
 use super::system_entries::system_line;
 use super::watchdog::Watchdog;
@@ -46,6 +47,7 @@ pub(crate) struct Engine {
     /// As they were given: what is opened again with them may take other terms from the trail.
     pub(crate) settings: Settings,
     pub(crate) terms: Terms,
+    pub(crate) run: Run,
     pub(crate) redactor: Redactor,
     pub(crate) queue: Queue,
     pub(crate) seal: Seal,

@@ -65,7 +65,7 @@ impl Engine {
 
     /// The engine of a trail that was just recovered, and what its threads work with.
     pub(crate) fn assemble(ready: Ready) -> Parts {
-        let Ready { machine, layout, settings, terms, recovered, lost, .. } = ready;
+        let Ready { machine, layout, settings, terms, run, recovered, lost, .. } = ready;
         let size = recovered.levels.size() + recovered.unsealed.len() as u64;
         settle(&lost, &recovered);
         let mut ring = Ring::new(settings.ring_entries);
@@ -86,6 +86,7 @@ impl Engine {
             dir: recovered.commit_lock.dir(),
             machine,
             layout,
+            run,
             meta: recovered.meta,
             redactor: recovered.redactor,
             settings,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::durable;
 use super::layout::Layout;
+use super::lock_line::LockLine;
 use crate::seam::disk::{Disk, File, FileId, Open};
 
 /// The live file, as the writer knows it.
@@ -20,6 +21,13 @@ pub(crate) struct Live {
     pub(crate) bytes: u64,
     /// When its first entry was written, or the file opened.
     pub(crate) since: Duration,
+}
+
+impl Live {
+    /// What `LOCK` says of it when this process writes.
+    pub(crate) fn says(&self, writing: bool) -> LockLine {
+        LockLine { writing, pid: std::process::id(), first: self.first, bytes: self.bytes }
+    }
 }
 
 /// Renames the live file, which begins at `first`, to its place among the segments.

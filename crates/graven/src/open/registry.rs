@@ -8,8 +8,8 @@ use graven_core::entry::system_actions;
 
 use crate::engine::counters::Lost;
 use crate::engine::held::{Held, Occupancy};
-use crate::engine::queue::Place;
 use crate::engine::ready::{Ready, Recovered};
+use crate::engine::run::Run;
 use crate::engine::shared::Engine;
 use crate::engine::system_entries::{SystemLine, system_line};
 use crate::error::{Error, ErrorKind};
@@ -100,34 +100,16 @@ fn start(
     slot: &Arc<Slot>,
     mode: Mode,
 ) -> Result<Handle, Error> {
-    let mut ready = make_ready(machine, layout, settings, slot, mode)?;
-    let system_entries = std::mem::take(&mut ready.system_entries);
+    let ready = make_ready(machine, layout, settings, slot, mode)?;
+    let (told, size) = (ready.told, ready.recovered.size());
     let (engine, threads) = Engine::start(ready)?;
     let handle = Handle::new(Arc::clone(&engine), Some(threads));
-    if let Some(place) = queue_system_entries(&engine, system_entries)? {
-        // What a crash left is recorded, and sealed, before the trail is used.
-        let first = handle.wait(&place.completion)?;
-        handle.seal(first + place.offset + 1)?;
-    }
-    remember_settings(&engine)?;
-    Ok(handle)
-}
-
-/// Queues the system entries of an opening, then the losses. Returns the place of the last system entry.
-pub(crate) fn queue_system_entries(engine: &Engine, lines: Vec<SystemLine>) -> Result<Option<Place>, Error> {
-    let mut last = None;
-    for line in lines {
-        last = Some(engine.queue.push_system(&mut line.to_queue())?);
-    }
     engine.announce_losses();
-    Ok(last)
-}
-
-/// Writes `settings.json`. Called once the entry that names the changes is durable.
-pub(crate) fn remember_settings(engine: &Engine) -> Result<(), Error> {
-    PersistedSettings::of(&engine.terms)
-        .with_key_of(&engine.redactor)
-        .remember(&*engine.machine.disk, &engine.layout)
+    if told {
+        // What a crash left is recorded, and sealed, before the trail is used.
+        handle.seal(size)?;
+    }
+    Ok(handle)
 }
 
 /// Locks, and creates or recovers.
@@ -158,15 +140,23 @@ fn make_ready(
     let in_trail = |error: Error| error.prefixed(&layout.dir().display().to_string());
     let (terms, now) = settle(&settings, &before, others).map_err(in_trail)?;
     let found = Found { held: Held::new(presence, place), commit_lock, alone };
-    let mut recovered = recovery::recover(&machine, &layout, &settings, terms.redaction.clone(), found, mode)?;
+    let mut recovered =
+        recovery::recover(&machine, &layout, &settings, terms.redaction.clone(), found, mode)?;
     let now = now.with_key_of(&recovered.redactor);
     if others {
         now.refuse_changes_since(&before).map_err(in_trail)?;
     }
-    let mut system_entries = what_happened(&machine, &mut recovered, adopted, mode);
-    system_entries.extend(opening::opening(&*machine.clock, &before, &now, &terms, &recovered.meta));
+    let run = Run::new(&*machine.clock);
+    let mut entries = what_happened(&machine, run, &mut recovered, adopted, mode);
+    let alone_at = alone.then(|| recovered.levels.size() + recovered.unsealed.len() as u64);
+    let clock = &*machine.clock;
+    entries.extend(opening::opening(clock, (run, alone_at), &before, &now, &terms, &recovered.meta));
+    recovered.record(&layout, &entries)?;
+    // The entry that names the changes is durable, and no other process can come in between.
+    now.remember(disk, &layout)?;
     let lost = Arc::clone(&slot.lost);
-    Ok(Ready { machine, layout, settings, terms, recovered, lost, system_entries })
+    let told = !entries.is_empty();
+    Ok(Ready { machine, layout, settings, terms, run, recovered, lost, told })
 }
 
 /// Enters a trail, or says who is in the way.
@@ -198,6 +188,7 @@ fn enter(disk: &dyn Disk, layout: &Layout, settings: &Settings) -> Result<(Prese
 /// The entries that say what happened before this opening.
 fn what_happened(
     machine: &Machine,
+    run: Run,
     recovered: &mut Recovered,
     adopted: Option<Adopted>,
     mode: Mode,
@@ -208,6 +199,6 @@ fn what_happened(
     let mended = recovered
         .mended
         .take_if(|mended| mode == Mode::Repair || !mended.is_empty())
-        .map(|mended| system_line(clock, action, &mended));
+        .map(|mended| system_line(clock, action, &run.says(mended)));
     adopted.into_iter().chain(mended).collect()
 }

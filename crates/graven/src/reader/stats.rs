@@ -6,11 +6,13 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use graven_core::line::glance::Glance;
+use graven_core::note::Note;
 use serde::Serialize;
 
 use super::signs::{LifeSigns, Listener};
 use super::{Reader, cannot};
 use crate::error::Error;
+use crate::files::durable;
 use crate::seam::disk::Kind;
 
 /// Sizes of a trail, from the names and lengths of its files.
@@ -106,6 +108,8 @@ impl Reader {
         /// How often progress is told.
         const PROGRESS_ENTRIES: u64 = 65_536;
         let mut tally = Tally::default();
+        // Before the entries: a run that begins behind this size is none of those that the note ended.
+        let closed = self.closed_size()?;
         let mut listener = Listener::new();
         let mut entries = self.entries(..)?;
         while let Some((index, line)) = entries.next_line()? {
@@ -122,7 +126,7 @@ impl Reader {
             }
             listener.hear(index, line, seen);
         }
-        tally.life = listener.finish();
+        tally.life = listener.finish(closed);
         Ok(tally)
     }
 
@@ -130,6 +134,17 @@ impl Reader {
     fn time_of(&self, index: Option<u64>) -> Result<Option<DateTime<Utc>>, Error> {
         let record = index.map_or(Ok(None), |index| self.record(index))?;
         Ok(record.and_then(|record| record.entry().ok()?.timestamp))
+    }
+
+    /// The size at which the trail was closed; `None` while it is open, or when the note is not of its key.
+    fn closed_size(&self) -> Result<Option<u64>, Error> {
+        let path = self.layout().closed();
+        let bytes = match durable::read_file(&**self.disk(), &path) {
+            Err(error) if durable::is_absent(&error) => return Ok(None),
+            other => other.map_err(|error| cannot("read", &path, error))?,
+        };
+        let note = Note::parse(&bytes).ok().filter(|note| note.verify(&[&self.meta().key]).is_ok());
+        Ok(note.and_then(|note| note.text.lines().nth(2)?.parse().ok()))
     }
 
     /// How many files a directory holds, and their bytes; none when it is not there.

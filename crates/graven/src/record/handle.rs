@@ -44,11 +44,6 @@ impl Handle {
         .await
     }
 
-    /// Waits for a group on this thread. Returns the index of its first entry.
-    pub(crate) fn wait(&self, completion: &Completion) -> Result<u64, Error> {
-        block_on(self.wait_until(completion, self.deadline_from_now()))
-    }
-
     /// Waits until everything recorded or emitted so far is durable.
     pub(crate) async fn flush(&self) -> Result<(), Error> {
         self.check_process()?;

@@ -111,6 +111,47 @@ fn openings_and_closings_are_the_first_and_the_last_of_a_run() {
 }
 
 #[test]
+fn each_sign_names_its_run_first_and_each_opening_is_a_run() {
+    let mut world = World::new();
+    let trail = world.open(settings().heartbeat(BEAT));
+    record(&trail);
+    world.clock.advance(BEAT);
+    wait_for(&trail, 3);
+    let after = world.disk.crash(&world.disk.snapshot().crash_choice_nothing());
+    world.disk.halt();
+    drop(trail);
+    world.disk = after;
+    world.disk.tamper("/t/audit.jsonl", |bytes| bytes.extend_from_slice(b"a torn line")).unwrap();
+    world.open(settings().heartbeat(BEAT)).close_blocking().unwrap();
+    Trail::repair_on(settings().heartbeat(BEAT), world.machine()).unwrap().close_blocking().unwrap();
+
+    let records = world.reader().entries(..).unwrap().map(|record| record.unwrap());
+    let mut runs: Vec<(String, Vec<String>)> = Vec::new();
+    for record in records {
+        let entry = record.entry().unwrap();
+        if entry.category != Category::Trail {
+            continue;
+        }
+        let detail = entry.detail.unwrap();
+        let (name, _) = detail.as_str().strip_prefix(r#"{"run":""#).unwrap().split_once('"').unwrap();
+        assert!(name.len() == 16 && name.bytes().all(|digit| b"0123456789abcdef".contains(&digit)), "{name}");
+        match runs.last_mut().filter(|(run, _)| run == name) {
+            Some((_, actions)) => actions.push(entry.action),
+            None => runs.push((name.to_owned(), vec![entry.action])),
+        }
+    }
+    let actions: Vec<_> = runs.iter().map(|(_, actions)| actions.join(" ")).collect();
+    let wanted = [
+        "trail.opened trail.heartbeat",
+        "trail.recovered trail.opened trail.closed",
+        "trail.repaired trail.opened trail.closed",
+    ];
+    assert_eq!(actions, wanted);
+    let alone_at = |of: usize| world.said()[of].1["alone_at"].clone();
+    assert_eq!((alone_at(0), alone_at(3)), (0.into(), 3.into()), "how many entries there were before");
+}
+
+#[test]
 fn a_run_that_ends_without_a_word_is_counted_when_the_next_begins() {
     let mut world = World::new();
     let trail = world.open(settings().life_signs(true));
