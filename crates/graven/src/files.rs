@@ -11,5 +11,6 @@ pub mod layout;
 pub(crate) mod levels;
 pub(crate) mod lines;
 pub(crate) mod live;
+pub(crate) mod lock_line;
 pub mod meta;
 pub(crate) mod notes;
