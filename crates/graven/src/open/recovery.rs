@@ -19,6 +19,7 @@ use graven_core::note::SigningKey;
 use crate::engine::held::Held;
 use crate::engine::ready::{Mended, Recovered};
 use crate::error::{Error, ErrorKind};
+use crate::files::boundaries::boundaries;
 use crate::files::durable;
 use crate::files::last_lines::last_lines;
 use crate::files::layout::Layout;
@@ -164,15 +165,6 @@ fn read_signed(disk: &dyn Disk, path: &Path, meta: &Meta) -> Result<(Checkpoint,
         )
     })?;
     Ok((checkpoint, note.to_string()))
-}
-
-/// 0, then each size under which a segment was closed, in order.
-fn boundaries(disk: &dyn Disk, layout: &Layout) -> Result<Vec<u64>, Error> {
-    let names = list(disk, &layout.boundaries())?;
-    let mut sizes: Vec<u64> = names.iter().filter_map(|name| name.name.parse().ok()).collect();
-    sizes.push(0);
-    sizes.sort_unstable();
-    Ok(sizes)
 }
 
 fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<DirEntry>, Error> {

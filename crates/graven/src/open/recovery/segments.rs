@@ -7,8 +7,9 @@ use std::sync::Arc;
 use graven_core::checkpoint::Checkpoint;
 use graven_core::tile::TILE_WIDTH;
 
-use super::{boundaries, list, read_signed};
+use super::{list, read_signed};
 use crate::error::{Error, ErrorKind};
+use crate::files::boundaries::boundaries;
 use crate::files::durable;
 use crate::files::layout::{Layout, segment_first};
 use crate::files::live::{close_live, create_live};
