@@ -11,6 +11,7 @@ mod crash_images;
 mod disk_conformance;
 mod disk_sim;
 mod export;
+mod export_copy;
 mod fault_table;
 mod flood;
 mod format_keeping;
