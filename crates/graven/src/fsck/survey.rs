@@ -59,7 +59,7 @@ pub(super) fn survey(
         findings,
     };
     for name in &snapshot.names.boundaries.strays {
-        let message = "this name is not that of a segment's end: nothing of the trail has it";
+        let message = "this is not the name of a segment's end, which is a multiple of 256 in plain digits: no trail has it";
         surveyor.findings.push(Finding::new(Verdict::Inserted, message).file(format!("checkpoints/{name}")));
     }
     // A boundary with a damaged checkpoint still counts, but only where a rotation can have put it.

@@ -30,6 +30,7 @@ mod recording;
 mod redaction;
 mod repairing;
 mod rotating;
+mod shrinking_files;
 mod sizes;
 mod slow_storage;
 mod support;
