@@ -26,10 +26,13 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "\
-A crash needs no repair: the next opening to record recovers from it. Repair is for a trail that refuses to open \
-because of what is after its last checkpoint. That part is cut off and kept in torn/, and an entry records it. \
-Entries that contradict a checkpoint cannot be repaired, only restored from a copy. Copy the trail first: it is \
-evidence.";
+A crash needs no repair: the next opening to record recovers from it. Repair is for three things:
+- What is after the last checkpoint and makes the trail refuse to open is cut off and kept in torn/.
+- A live file that logrotate or a person renamed gets its name back.
+- Damaged hashes in tiles/ are all made anew, when the entries lead to the signed root.
+
+An entry records what was done. Entries that contradict a checkpoint cannot be repaired, only restored from a copy. \
+Copy the trail first: it is evidence.";
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     args.target.must_exist()?;

@@ -50,7 +50,9 @@ pub(crate) struct Args {
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 intact (a torn tail and unsealed entries are reported, but are normal), 1 tampering or damage, 2 no \
-answer. A program may record to the trail meanwhile.";
+answer. A program may record to the trail meanwhile.
+A hint names an ordinary reason for the findings, such as a copy that was made during writing. It changes neither the \
+verdict nor the exit code.";
 
 fn key(text: &str) -> Result<VerifierKey, String> {
     VerifierKey::parse(text.trim()).map_err(|error| error.to_string())
@@ -119,6 +121,9 @@ pub(crate) fn show(ui: Ui, report: &Report) -> Result<(), Failure> {
             counted(report.findings_left_out, "finding more", "findings more")
         ))?;
     }
+    if let Some(hint) = &report.hint {
+        ui.line(format_args!("\n  {}  {}", ui.paint(Look::Notice, "hint"), safe(&hint.to_string())))?;
+    }
     for warning in &report.warnings {
         ui.warn(warning);
     }
@@ -152,7 +157,7 @@ fn meaning(verdict: Verdict) -> &'static str {
         Verdict::TilesDamaged => "the log is intact, but the stored hashes are damaged",
         Verdict::Missing => "a recorded entry or file is missing",
         Verdict::Truncated => "there are fewer entries than were signed",
-        Verdict::Inserted => "there are entries that were never recorded",
+        Verdict::Inserted => "there are entries or files that were never recorded",
         Verdict::Altered => "a stored entry is not as it was recorded",
         Verdict::BadSignature => "the checkpoint is not signed by the expected key",
         Verdict::RolledBack => "this state is older than one that was seen or signed before",
@@ -165,7 +170,9 @@ fn meaning(verdict: Verdict) -> &'static str {
 /// What to do about a finding, where it is not obvious.
 fn advice(verdict: Verdict) -> Option<&'static str> {
     match verdict {
-        Verdict::TilesDamaged => Some("the next opening to record makes them again from the entries"),
+        Verdict::TilesDamaged => Some(
+            "the next opening to record mends the newest two million leaf hashes; graven repair makes all hashes anew",
+        ),
         Verdict::BadSignature => Some("use the key that you were given: graven verify --key VKEY"),
         Verdict::UnknownVersion => Some("verify it with a newer graven"),
         verdict if verdict.accuses() => {

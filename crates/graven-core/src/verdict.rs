@@ -22,7 +22,7 @@ pub enum Verdict {
     Missing,
     /// Fewer entries than the checkpoint says.
     Truncated,
-    /// An entry that was never recorded there.
+    /// An entry that was never recorded there, or a file that was never put there.
     Inserted,
     /// A stored entry, blob or file differs from what was sealed.
     Altered,
@@ -141,6 +141,37 @@ impl fmt::Display for Finding {
             write!(f, " at byte {offset}")?;
         }
         write!(f, ": {}", self.message)
+    }
+}
+
+/// An ordinary reason that may explain a verdict. It excuses nothing: an attacker can leave files that look the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "hint", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Hint {
+    /// The files may have been copied one after the other while a process wrote.
+    CopyOfALiveTrail,
+    /// Another file holds the sealed entries of the live file, so it may be the live file under another name.
+    RenamedLiveFile {
+        /// Its name, in the directory of the live file.
+        #[serde(rename = "hint_file")]
+        file: String,
+    },
+}
+
+impl fmt::Display for Hint {
+    /// One sentence for a person.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Hint::CopyOfALiveTrail => f.write_str(
+                "this may be a copy that was made while a process was writing: `graven export copy` makes a whole one",
+            ),
+            Hint::RenamedLiveFile { file } => write!(
+                f,
+                "{file} holds the entries of the live file: probably logrotate or a person renamed it; `graven repair` \
+                 puts it back"
+            ),
+        }
     }
 }
 

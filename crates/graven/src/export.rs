@@ -1,7 +1,10 @@
-//! Writes a static C2SP log: `checkpoint`, and exactly the tiles and entry bundles that it implies.
+//! Writes a static C2SP log: `checkpoint`, and exactly the tiles and entry bundles that it implies. `export/copy.rs`
+//! copies the whole trail.
 //!
 //! All files are computed from the stored lines. The checkpoint is written last, and only when the lines lead to its
 //! root. A folder without `checkpoint` is not a log.
+
+mod copy;
 
 use std::collections::HashSet;
 use std::io;
@@ -19,6 +22,8 @@ use crate::error::{Error, ErrorKind};
 use crate::files::durable;
 use crate::reader::{Entries, Hashes, Reader, cannot};
 use crate::seam::disk::{Disk, Kind, Open};
+
+pub use copy::{CopyOptions, CopyReport, copy_trail, copy_trail_with};
 
 /// The result of an export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -4,6 +4,7 @@
 //! the bytes.
 
 pub(crate) mod blob;
+pub(crate) mod boundaries;
 pub(crate) mod bounds;
 pub(crate) mod commit_lock;
 pub mod durable;

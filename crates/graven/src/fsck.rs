@@ -8,7 +8,9 @@ mod blobs;
 mod diff;
 mod examine;
 mod heads;
+mod hint;
 mod locate;
+mod lock;
 mod memory;
 mod piece;
 mod recorded;
@@ -27,7 +29,7 @@ use graven_core::checkpoint::Checkpoint;
 use graven_core::hash::Hash;
 use graven_core::note::VerifierKey;
 use graven_core::tlog_proof::{TlogProof, TlogProofError};
-use graven_core::verdict::{Finding, Verdict};
+use graven_core::verdict::{Finding, Hint, Verdict};
 use serde::Serialize;
 
 use crate::error::Error;
@@ -79,6 +81,9 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// The number of findings that are not in `findings`.
     pub findings_left_out: u64,
+    /// An ordinary reason that may explain the findings. It excuses nothing: see [`Hint`].
+    #[serde(flatten)]
+    pub hint: Option<Hint>,
     /// Problems of the verifier, not of the trail: for example, its memory could not be read.
     pub warnings: Vec<String>,
     /// The bytes of entries that were read.

@@ -28,6 +28,7 @@ use graven_core::hash::{Hash, leaf_hash, sha256};
 use crate::error::{Error, ErrorKind};
 use crate::files::durable;
 use crate::files::layout::Layout;
+use crate::files::lock_line::LockLine;
 use crate::files::meta::Meta;
 use crate::seam::disk::{Disk, File, Kind, Open};
 use crate::seam::machine::Machine;
@@ -123,6 +124,24 @@ impl Reader {
         let lines = self
             .indexed(live, file, |index| index.lines_before(&**file, u64::MAX, live.settled_bytes(file)?));
         Ok(live.first + lines?)
+    }
+
+    /// The number of entries that are durable as `LOCK` says; `None` when it says nothing of the live file.
+    pub(crate) fn durable_len(&self) -> Result<Option<u64>, Error> {
+        // `LOCK` first: the live file only grows.
+        let path = self.layout().lock();
+        let line = match durable::read_file(&**self.disk(), &path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => LockLine::parse(&other.map_err(|error| cannot("read", &path, error))?),
+        };
+        let segments = self.segments()?;
+        let live = segments.live();
+        let (Some(line), Some(file)) = (line.filter(|line| line.first == live.first), &live.file) else {
+            return Ok(None);
+        };
+        let lines = self
+            .indexed(live, file, |index| index.lines_before(&**file, line.bytes, live.settled_bytes(file)?));
+        Ok(Some(live.first + lines?))
     }
 
     /// Whether the trail has no entries.

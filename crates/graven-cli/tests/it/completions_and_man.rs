@@ -17,7 +17,14 @@ fn every_command_has_its_page() {
     let place = Place::empty();
     assert!(place.run(["man"]).ok().text().contains(".TH graven 1"));
     place.run(["man", "--out", "pages"]).ok();
-    for name in ["graven", "graven-record", "graven-exec", "graven-verify", "graven-export-tiles"] {
+    for name in [
+        "graven",
+        "graven-record",
+        "graven-exec",
+        "graven-verify",
+        "graven-export-tiles",
+        "graven-export-copy",
+    ] {
         let page = place.read(&format!("pages/{name}.1"));
         assert!(page.contains(&format!(".TH {name} 1")), "{name}: {}", &page[..200.min(page.len())]);
     }

@@ -13,6 +13,7 @@ mod commands_take_what_the_trail_has;
 mod completions_and_man;
 mod demo_names_every_tampering;
 mod exec_passes_everything_through;
+mod export_copy;
 mod export_tiles;
 mod import_drops_nothing;
 mod init_makes_a_trail;

@@ -17,12 +17,12 @@ use super::look::Look;
 use super::ready::Mended;
 use super::system_entries::system_line;
 use crate::error::Error;
+use crate::files::boundaries::boundaries;
 use crate::files::bounds::GROUP_BYTES_MAX;
 use crate::files::commit_lock::Committing;
 use crate::files::durable;
 use crate::files::last_lines::last_lines;
 use crate::files::live::{Live, create_live};
-use crate::files::signed::boundaries;
 use crate::files::tail::{Mode, Tail};
 use crate::seam::disk::Open;
 

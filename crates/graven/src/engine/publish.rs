@@ -19,13 +19,14 @@ use graven_core::tree::Tree;
 
 use super::shared::Engine;
 use crate::error::{Error, ErrorKind};
+use crate::files::boundaries::boundaries;
 use crate::files::durable;
 use crate::files::levels::Levels;
 use crate::files::notes::{closed_text, sign};
 use crate::files::publish_lock::{PublishLock, Publishing};
 use crate::files::rebuild::trusted_levels;
 use crate::files::segments::Segments;
-use crate::files::signed::{boundaries, read_signed};
+use crate::files::signed::read_signed;
 use crate::reader::hashes::Hashes;
 
 /// How much longer than publishing the publisher rests at least.

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use graven_core::checkpoint::Checkpoint;
 use graven_core::tile::TILE_WIDTH;
 
+use super::boundaries::boundaries;
 use super::durable;
 use super::layout::{Layout, segment_first};
 use super::live::{close_live, create_live};
 use super::meta::Meta;
-use super::signed::{boundaries, list, read_signed};
+use super::signed::{list, read_signed};
 use crate::error::{Error, ErrorKind};
 use crate::seam::disk::{Disk, File, Open};
 

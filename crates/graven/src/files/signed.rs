@@ -6,7 +6,6 @@ use std::path::Path;
 use graven_core::checkpoint::Checkpoint;
 
 use super::durable;
-use super::layout::Layout;
 use super::meta::Meta;
 use crate::error::{Error, ErrorKind};
 use crate::seam::disk::{DirEntry, Disk};
@@ -26,15 +25,6 @@ pub(crate) fn read_signed(disk: &dyn Disk, path: &Path, meta: &Meta) -> Result<(
         )
     })?;
     Ok((checkpoint, note.to_string()))
-}
-
-/// 0, then each size under which a segment was closed, in order.
-pub(crate) fn boundaries(disk: &dyn Disk, layout: &Layout) -> Result<Vec<u64>, Error> {
-    let names = list(disk, &layout.boundaries())?;
-    let mut sizes: Vec<u64> = names.iter().filter_map(|name| name.name.parse().ok()).collect();
-    sizes.push(0);
-    sizes.sort_unstable();
-    Ok(sizes)
 }
 
 /// The names in a directory of the trail. One that is absent is empty: backups and version control leave out empty

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use graven_core::hash::Hash;
 use graven_core::note::VerifierKey;
-use graven_core::verdict::{Finding, Verdict};
+use graven_core::verdict::{Finding, Hint, Verdict};
 
 use super::blobs::Blobs;
 use super::heads::{self, Head, Heads};
+use super::hint::Clues;
 use super::locate::{self, Located, Scene, tiles_damaged};
+use super::lock;
 use super::scan::{Plan, Scan, scan};
 use super::snapshot::Snapshot;
 use super::survey::{Survey, live_name, survey};
@@ -44,6 +46,7 @@ pub(super) struct Examination {
     key_source: Option<KeySource>,
     /// Whether the trail names another key than the one that judges it: then it is not the remembered trail.
     other_key: bool,
+    hint: Option<Hint>,
     bytes: u64,
     seconds: f64,
 }
@@ -73,6 +76,7 @@ impl Examination {
             key: self.key,
             findings: self.findings,
             findings_left_out: left_out as u64,
+            hint: self.hint,
             warnings,
             bytes: self.bytes,
             seconds: self.seconds,
@@ -196,7 +200,22 @@ impl Examiner<'_> {
             live_there: snapshot.live.is_some(),
             root_at: &root_at,
         };
-        judge.judge(&mut examination.findings)
+        let findings = &mut examination.findings;
+        judge.judge(findings)?;
+        lock::judge(snapshot.lock, &survey, &scan, &live_name(self.layout), findings);
+        let clues = Clues {
+            disk,
+            layout: self.layout,
+            survey: &survey,
+            scan: &scan,
+            tiles: &tiles,
+            heads: &heads,
+            sealed: examination.sealed_head.as_ref(),
+            root_at: &root_at,
+            findings,
+        };
+        examination.hint = clues.hint()?;
+        Ok(())
     }
 }
 

@@ -91,7 +91,7 @@ impl Heads {
                 findings.push(bad_signature("closed", key));
             }
         }
-        for size in &snapshot.names.boundaries {
+        for size in &snapshot.names.boundaries.sizes {
             let name = format!("checkpoints/{size}");
             let Some(bytes) = read_if_there(disk, &layout.boundary(*size))? else {
                 continue;

@@ -207,8 +207,11 @@ impl Scene<'_> {
 /// The finding for a run of stored hashes that are not as recorded.
 pub(super) fn tiles_damaged(level: u8, first: u64, last: u64) -> Finding {
     let leaves = 1 << (level * TILE_HEIGHT);
-    let message =
-        "stored hashes do not match the entries, which are as recorded; the hashes can be made again";
+    // Without the last hash: a finding that continues this one makes it longer.
+    let message = format!(
+        "hashes of level {level}, from hash {first} on, do not match the entries, which are as recorded: they can be \
+         made again"
+    );
     Finding::new(Verdict::TilesDamaged, message)
         .range(first * leaves, (last + 1) * leaves - 1)
         .file(format!("tiles/{level}"))

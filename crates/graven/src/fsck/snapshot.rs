@@ -2,14 +2,17 @@
 //!
 //! The names are listed before and after the rest is read, until both listings are the same. Then no segment was
 //! closed in between, so the open live file is the one that follows the listed segments. `closed` and `checkpoint`
-//! are read before the live file is opened: the entries that they cover were written earlier, and never change.
+//! are read before the live file is opened: the entries that they cover were written earlier, and never change. So is
+//! `LOCK`, which says how much of that file is durable.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
+use crate::files::boundaries::Boundaries;
 use crate::files::durable;
 use crate::files::layout::{Layout, segment_first};
+use crate::files::lock_line::LockLine;
 use crate::seam::disk::{Disk, File, Open};
 
 /// The files of a trail at one moment.
@@ -18,6 +21,8 @@ pub(super) struct Snapshot {
     pub(super) meta: Option<Vec<u8>>,
     pub(super) closed: Option<Vec<u8>>,
     pub(super) checkpoint: Option<Vec<u8>>,
+    /// What `LOCK` says; `None` when it says nothing of the live file.
+    pub(super) lock: Option<LockLine>,
     /// The live file and its length; `None` when there is none.
     pub(super) live: Option<(Arc<dyn File>, u64)>,
     pub(super) names: Names,
@@ -26,8 +31,8 @@ pub(super) struct Snapshot {
 /// The names that a rotation changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Names {
-    /// The sizes in `checkpoints/`, ascending.
-    pub(super) boundaries: Vec<u64>,
+    /// The names in `checkpoints/`.
+    pub(super) boundaries: Boundaries,
     /// The first indexes in `segments/`, ascending, with the files' lengths.
     pub(super) segments: Vec<(u64, u64)>,
 }
@@ -43,12 +48,14 @@ impl Snapshot {
             let meta = read_if_there(disk, layout.meta().as_path())?;
             let closed = read_if_there(disk, layout.closed().as_path())?;
             let checkpoint = read_if_there(disk, layout.checkpoint().as_path())?;
+            let lock = read_if_there(disk, layout.lock().as_path())?;
+            let lock = lock.as_deref().and_then(LockLine::parse);
             let live = if_there(disk.open(layout.live(), Open::Read))?;
             let live = live.map(|file| file.bytes().map(|bytes| (file, bytes))).transpose()?;
             let after = Names::list(disk, layout)?;
             looks += 1;
             if after == before || looks == LOOKS_MAX {
-                return Ok(Snapshot { meta, closed, checkpoint, live, names: after });
+                return Ok(Snapshot { meta, closed, checkpoint, lock, live, names: after });
             }
             before = after;
         }
@@ -57,28 +64,22 @@ impl Snapshot {
 
 impl Names {
     fn list(disk: &dyn Disk, layout: &Layout) -> io::Result<Names> {
-        let list = |dir: PathBuf| if_there(disk.read_dir(&dir)).map(Option::unwrap_or_default);
-        let mut boundaries: Vec<u64> = list(layout.boundaries())?
-            .iter()
-            .filter_map(|entry| {
-                entry.name.parse().ok().filter(|size: &u64| *size > 0 && size.to_string() == entry.name)
-            })
-            .collect();
-        let mut segments: Vec<(u64, u64)> = list(layout.segments())?
+        let boundaries = Boundaries::list(disk, layout)?;
+        let names = if_there(disk.read_dir(&layout.segments()))?.unwrap_or_default();
+        let mut segments: Vec<(u64, u64)> = names
             .iter()
             .filter_map(|entry| Some((segment_first(&entry.name)?, entry.metadata.bytes)))
             .collect();
-        boundaries.sort_unstable();
         segments.sort_unstable();
         Ok(Names { boundaries, segments })
     }
 }
 
-pub(super) fn read_if_there(disk: &dyn Disk, path: &std::path::Path) -> io::Result<Option<Vec<u8>>> {
+pub(super) fn read_if_there(disk: &dyn Disk, path: &Path) -> io::Result<Option<Vec<u8>>> {
     if_there(durable::read_file(disk, path))
 }
 
-fn if_there<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+pub(super) fn if_there<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -7,7 +7,7 @@ use graven_core::tree::Node;
 ///
 /// Unlike [`Tree`](graven_core::tree::Tree) it takes subtrees instead of leaves, and it accepts a gap: subtrees after
 /// the gap still merge with each other, and only the root is lost.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Spine {
     peaks: Vec<(Node, Hash)>,
     /// The index that the next subtree must begin at.

@@ -58,12 +58,15 @@ pub(super) fn survey(
         live: snapshot.live.as_ref().map(|(file, bytes)| (Source::Open(Arc::clone(file)), *bytes)),
         findings,
     };
+    for name in &snapshot.names.boundaries.strays {
+        let message = "this is not the name of a segment's end, which is a multiple of 256 in plain digits: no trail has it";
+        surveyor.findings.push(Finding::new(Verdict::Inserted, message).file(format!("checkpoints/{name}")));
+    }
     // A boundary with a damaged checkpoint still counts, but only where a rotation can have put it.
     let sealed = heads.sealed().map_or(u64::MAX, |head| head.size);
-    let is_boundary =
-        |size: &u64| heads.boundary(*size) || size.is_multiple_of(TILE_WIDTH) && *size <= sealed;
+    let is_boundary = |size: &u64| heads.boundary(*size) || *size <= sealed;
     let mut starts = vec![0];
-    starts.extend(snapshot.names.boundaries.iter().copied().filter(is_boundary));
+    starts.extend(snapshot.names.boundaries.sizes.iter().copied().filter(is_boundary));
     surveyor.place_strangers(&mut starts)?;
     surveyor.close_last(&mut starts)?;
     surveyor.run(&starts)

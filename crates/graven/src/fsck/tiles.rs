@@ -41,6 +41,14 @@ impl Tiles {
         level_hashes(self.size, level)
     }
 
+    /// The number of leaf hashes that are stored, at most those of the tree.
+    pub(super) fn stored_leaves(&self) -> io::Result<u64> {
+        let Some(Some(file)) = self.files.first() else {
+            return Ok(0);
+        };
+        Ok((file.bytes()? / HASH_BYTES as u64).min(self.size))
+    }
+
     /// The stored hashes `first..first + count` of a level, cut short where the file or the tree ends.
     pub(super) fn read(&self, level: u8, first: u64, count: u64) -> io::Result<Vec<Hash>> {
         let count = count.min(self.hashes(level).saturating_sub(first));

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::cannot;
 use crate::error::{Error, ErrorKind};
+use crate::files::boundaries::Boundaries;
 use crate::files::bounds::GROUP_BYTES_MAX;
 use crate::files::layout::{Layout, segment_first};
 use crate::seam::disk::{Disk, File, Open};
@@ -149,12 +150,7 @@ fn closed(disk: &dyn Disk, layout: &Layout) -> Result<Vec<Part>, Error> {
 ///
 /// The newest boundary can be wrong: it is written before the live file is closed.
 fn boundary_after(disk: &dyn Disk, layout: &Layout, first: u64) -> Result<Option<u64>, Error> {
-    match disk.read_dir(&layout.boundaries()) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(cannot("list", &layout.boundaries(), error)),
-        Ok(names) => {
-            let sizes = names.iter().filter_map(|name| name.name.parse::<u64>().ok());
-            Ok(sizes.filter(|&size| size > first).min())
-        }
-    }
+    let found =
+        Boundaries::list(disk, layout).map_err(|error| cannot("list", &layout.boundaries(), error))?;
+    Ok(found.sizes.into_iter().find(|size| *size > first))
 }

@@ -9,7 +9,6 @@ use crate::engine::completion::Completion;
 use crate::engine::shared::Engine;
 use crate::engine::threads::{Threads, on_a_trails_thread};
 use crate::error::{Error, ErrorKind};
-use crate::record::block_on::block_on;
 use crate::settings::{DEADLINE, WhenFull};
 
 /// One open trail, shared by its handles. Dropping it closes the trail.

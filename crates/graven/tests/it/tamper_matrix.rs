@@ -5,7 +5,10 @@
 mod anything;
 mod bytes;
 mod files;
+mod hints;
 mod history;
 mod lines;
+mod lock;
 mod specimen;
+mod strays;
 mod tail;
