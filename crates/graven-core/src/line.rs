@@ -5,13 +5,13 @@
 
 pub mod glance;
 
-use crate::entry::{Agent, Blob, Detail, Entry, EntryError, Source};
+use crate::entry::{Agent, Approval, Blob, Detail, Entry, EntryError, Source};
 use crate::field::Field;
 use crate::input::{InputError, each_member, read_object, require};
 use crate::json::cursor::Cursor;
 use crate::json::string::write_string;
 use crate::tile::ENTRY_BYTES_MAX;
-use crate::time::write_time;
+use crate::time::{read_stored, write_time};
 
 /// Why some bytes are not an entry's line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -169,6 +169,15 @@ impl Entry {
         write_text(b",\"intent_id\":", &self.intent_id, out);
         write_text(b",\"reason\":", &self.reason, out);
         write_number(b",\"count\":", self.count, out);
+        if let Some(received_at) = &self.received_at {
+            out.extend_from_slice(b",\"received_at\":\"");
+            write_time(received_at, out);
+            out.push(b'"');
+        }
+        write_text(b",\"recorded_by\":", &self.recorded_by, out);
+        if let Some(approval) = self.approval.as_deref() {
+            write_approval(approval, out);
+        }
     }
 
     /// Reads a line that [`append_line`](Entry::append_line) would write, and nothing else. The category may be `trail`.
@@ -181,7 +190,7 @@ impl Entry {
             return Err(LineError::TooLong { bytes: line.len() });
         }
         let text = str::from_utf8(line).map_err(|error| InputError::Utf8 { offset: error.valid_up_to() })?;
-        let (mut entry, seen) = read_object(text)?;
+        let (mut entry, seen) = read_object(text, read_stored)?;
         require(
             seen,
             &[Field::Id, Field::Timestamp, Field::Category, Field::Action, Field::Principal, Field::Outcome],
@@ -245,6 +254,24 @@ fn write_object(name: &[u8], texts: [(&str, &Option<String>); 4], out: &mut Vec<
         }
     }
     out.push(b'}');
+}
+
+fn write_approval(approval: &Approval, out: &mut Vec<u8>) {
+    let Approval { by, kind, rule, decision } = approval;
+    out.extend_from_slice(b",\"approval\":{");
+    let start = out.len();
+    write_text(b",\"by\":", by, out);
+    if let Some(kind) = kind {
+        out.extend_from_slice(b",\"kind\":\"");
+        out.extend_from_slice(kind.as_str().as_bytes());
+        out.push(b'"');
+    }
+    write_text(b",\"rule\":", rule, out);
+    out.extend_from_slice(b",\"decision\":\"");
+    out.extend_from_slice(decision.as_str().as_bytes());
+    out.extend_from_slice(b"\"}");
+    // The first member has no comma before it.
+    out.remove(start);
 }
 
 /// Says in which way a line differs from the one that its entry would be written as.
