@@ -6,6 +6,7 @@
 mod actor;
 mod approval;
 mod category;
+pub(crate) mod cut;
 mod detail;
 mod outcome;
 pub mod system_actions;
@@ -18,6 +19,7 @@ use serde::Serialize;
 pub use actor::{Agent, Source};
 pub use approval::{Approval, Approver, Decision};
 pub use category::Category;
+pub use cut::CUT_MARK;
 pub use detail::{Blob, BlobRef, Detail};
 pub use outcome::{Outcome, Phase};
 
@@ -90,6 +92,8 @@ pub struct Entry {
     pub approval: Option<Box<Approval>>,
     /// What is wrong with the detail that was given last; [`check`](Entry::check) reports it.
     refused: Option<Box<EntryError>>,
+    /// Whether its texts are cut when they do not fit the line.
+    cut_to_fit: bool,
 }
 
 impl Entry {
@@ -123,6 +127,7 @@ impl Entry {
             recorded_by: None,
             approval: None,
             refused: None,
+            cut_to_fit: false,
         }
     }
 
@@ -377,6 +382,17 @@ pub enum EntryError {
         /// How many it has.
         bytes: u64,
         /// How many it may have.
+        bytes_max: u64,
+    },
+    /// The texts that do not fit the line are together larger than a blob may be.
+    #[error(
+        "the texts that do not fit the line have {bytes} bytes together with the detail, and at most {bytes_max} may be \
+         stored apart from the line"
+    )]
+    TextsTooLarge {
+        /// How many they have.
+        bytes: u64,
+        /// How many they may have.
         bytes_max: u64,
     },
     /// The detail is a marker that was read from a line; the blob itself is elsewhere.

@@ -5,8 +5,10 @@
 
 pub mod glance;
 
-use crate::entry::{Agent, Approval, Blob, Detail, Entry, EntryError, Source};
+use crate::entry::cut::{self, blob_of};
+use crate::entry::{Agent, Approval, Blob, BlobRef, Detail, Entry, EntryError, Source};
 use crate::field::Field;
+use crate::hash::Hash;
 use crate::input::{InputError, each_member, read_object, require};
 use crate::json::cursor::Cursor;
 use crate::json::string::write_string;
@@ -62,7 +64,8 @@ impl Entry {
     /// Appends the entry's line, without a newline.
     ///
     /// A detail that does not fit the line, or that would pass for a marker, comes back as a blob of at most
-    /// `blob_bytes_max` bytes; the line then has the marker.
+    /// `blob_bytes_max` bytes; the line then has the marker. So do texts that do not fit, if the entry is
+    /// [`cut_to_fit`](Entry::cut_to_fit).
     ///
     /// # Errors
     ///
@@ -84,6 +87,7 @@ impl Entry {
             Some(detail) if detail.blob().is_none() => {
                 self.append_with_blob(detail, blob_bytes_max, out).map(Some)
             }
+            None if self.is_cut_to_fit() => self.append_cut(blob_bytes_max, out).map(Some),
             _ => Err(EntryError::LineTooLong { bytes }),
         }
     }
@@ -96,18 +100,40 @@ impl Entry {
         out: &mut Vec<u8>,
     ) -> Result<Blob, EntryError> {
         let start = out.len();
-        let bytes = detail.as_str().len() as u64;
-        if bytes > bytes_max {
-            return Err(EntryError::DetailTooLarge { bytes, bytes_max });
-        }
-        let blob = detail.to_blob();
+        let fits = |bytes: usize| match bytes as u64 {
+            bytes if bytes > bytes_max => Err(EntryError::DetailTooLarge { bytes, bytes_max }),
+            _ => Ok(()),
+        };
+        fits(detail.as_str().len())?;
+        let blob = blob_of(detail);
+        fits(blob.text.len())?;
         let marker = blob.reference().marker();
         self.write(Some(&marker), out)?;
         let bytes = out.len() - start;
         if bytes > ENTRY_BYTES_MAX {
             out.truncate(start);
+            if self.is_cut_to_fit() {
+                return self.append_cut(bytes_max, out);
+            }
             return Err(EntryError::LineTooLong { bytes });
         }
+        Ok(blob)
+    }
+
+    /// Appends a line with cut texts; the blob has the whole ones and the detail.
+    fn append_cut(&self, bytes_max: u64, out: &mut Vec<u8>) -> Result<Blob, EntryError> {
+        let start = out.len();
+        let longest_marker = BlobRef { sha256: Hash::from_bytes([0; 32]), bytes: u64::MAX }.marker();
+        cut::without_texts(self).write(Some(&longest_marker), out)?;
+        let room = cut::room(out.len() - start);
+        out.truncate(start);
+        let (entry, blob) = cut::cut(self, room);
+        let bytes = blob.text.len() as u64;
+        if bytes > bytes_max {
+            return Err(EntryError::TextsTooLarge { bytes, bytes_max });
+        }
+        entry.write(Some(&blob.reference().marker()), out)?;
+        assert!(out.len() - start <= ENTRY_BYTES_MAX, "the texts were cut to the room that there is");
         Ok(blob)
     }
 
