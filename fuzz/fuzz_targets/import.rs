@@ -101,9 +101,9 @@ fn nothing_is_dropped(line: &[u8]) {
 fn is_kept(key: &str, value: Value, line: &Value, detail: &Value) {
     let value = match (key, value) {
         // An optional member that is null is absent. A time is kept as the moment that it is.
-        (_, Value::Null) | ("timestamp", Value::String(_)) => return,
+        (_, Value::Null) | ("timestamp" | "received_at", Value::String(_)) => return,
         ("on_behalf_of", Value::Array(nobody)) if nobody.is_empty() => return,
-        ("source" | "agent", Value::Object(mut members)) if line.get(key).is_some() => {
+        ("source" | "agent" | "approval", Value::Object(mut members)) if line.get(key).is_some() => {
             members.retain(|_, value| !value.is_null());
             Value::Object(members)
         }

@@ -32,7 +32,8 @@ pub(crate) struct Args {
 
 const AFTER_HELP: &str = "\
 With --stdin, each line needs category, action and outcome; a missing id or timestamp is added. The answer to a line \
-that is not an entry is {\"line\":…,\"error\":…}; the other lines are recorded, and the exit code is 1.";
+that is not an entry is {\"line\":…,\"error\":…}; the other lines are recorded, and the exit code is 1. A line \
+may not have received_at or recorded_by: only a server that takes entries from clients sets these.";
 
 /// The flags for one entry.
 #[derive(Debug, Default, PartialEq, clap::Args)]
@@ -168,6 +169,5 @@ impl From<PhaseArg> for Phase {
 }
 
 fn time(text: &str) -> Result<chrono::DateTime<chrono::Utc>, String> {
-    let time = chrono::DateTime::parse_from_rfc3339(text);
-    time.map(|time| time.to_utc()).map_err(|error| format!("{error}; such as 2026-01-31T12:00:00Z"))
+    graven_core::time::parse(text).map_err(|error| format!("{error}; such as 2026-01-31T12:00:00Z"))
 }

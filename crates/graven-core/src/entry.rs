@@ -4,7 +4,9 @@
 //! its line is in [`crate::line`].
 
 mod actor;
+mod approval;
 mod category;
+pub(crate) mod cut;
 mod detail;
 mod outcome;
 pub mod system_actions;
@@ -15,12 +17,15 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 pub use actor::{Agent, Source};
+pub use approval::{Approval, Approver, Decision};
 pub use category::Category;
+pub use cut::CUT_MARK;
 pub use detail::{Blob, BlobRef, Detail};
 pub use outcome::{Outcome, Phase};
 
 use crate::json::JsonError;
 use crate::tile::ENTRY_BYTES_MAX;
+use crate::time;
 
 /// The most bytes that an id may have.
 pub const ID_BYTES_MAX: usize = 256;
@@ -78,8 +83,17 @@ pub struct Entry {
     pub reason: Option<String>,
     /// How many repeats this one entry stands for.
     pub count: Option<u64>,
+    /// When a server took the entry from a client. A server sets it from its own clock, and a client never does.
+    pub received_at: Option<DateTime<Utc>>,
+    /// Who handed the entry in: the name of a token, a uid, or the subject of a certificate. A server sets it from what
+    /// it has checked, and a client never does.
+    pub recorded_by: Option<String>,
+    /// What was decided about the action. Boxed, as `source` is.
+    pub approval: Option<Box<Approval>>,
     /// What is wrong with the detail that was given last; [`check`](Entry::check) reports it.
     refused: Option<Box<EntryError>>,
+    /// Whether its texts are cut when they do not fit the line.
+    cut_to_fit: bool,
 }
 
 impl Entry {
@@ -109,7 +123,11 @@ impl Entry {
             intent_id: None,
             reason: None,
             count: None,
+            received_at: None,
+            recorded_by: None,
+            approval: None,
             refused: None,
+            cut_to_fit: false,
         }
     }
 
@@ -193,6 +211,32 @@ impl Entry {
         self
     }
 
+    /// Sets when a server took the entry from a client.
+    ///
+    /// This is for a server that records what its clients send: it takes the time from its own clock.
+    /// [`from_client`](Entry::from_client) refuses an entry in which the client has set it.
+    ///
+    /// ```
+    /// use graven_core::entry::Entry;
+    ///
+    /// let sent = br#"{"category":"auth","action":"login","outcome":"success"}"#;
+    /// let entry = Entry::from_client(sent)?.received_at("2026-01-31T12:00:00Z".parse()?).recorded_by("token:ci");
+    /// assert_eq!(entry.recorded_by.as_deref(), Some("token:ci"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn received_at(mut self, received_at: DateTime<Utc>) -> Entry {
+        self.received_at = Some(received_at);
+        self
+    }
+
+    /// Sets what was decided about the action.
+    #[must_use]
+    pub fn approval(mut self, approval: Approval) -> Entry {
+        self.approval = Some(Box::new(approval));
+        self
+    }
+
     /// Whether a caller may record it.
     ///
     /// # Errors
@@ -205,6 +249,8 @@ impl Entry {
         if self.detail.as_ref().is_some_and(|detail| detail.blob().is_some()) {
             return Err(EntryError::Marker);
         }
+        // Only here: lines of version 1 can have other years.
+        check_year("timestamp", self.timestamp)?;
         self.check_line()
     }
 
@@ -224,8 +270,12 @@ impl Entry {
         if self.on_behalf_of.len() > ON_BEHALF_OF_MAX {
             return Err(EntryError::OnBehalfOf { count: self.on_behalf_of.len() });
         }
-        Ok(())
+        check_year("received_at", self.received_at)
     }
+}
+
+fn check_year(field: &'static str, time: Option<DateTime<Utc>>) -> Result<(), EntryError> {
+    if time.is_none_or(|time| time::is_in_range(&time)) { Ok(()) } else { Err(EntryError::Year(field)) }
 }
 
 /// The setters that differ only in their name.
@@ -269,6 +319,8 @@ text_setters! {
     intent_id,
     /// Sets why, above all when it was denied.
     reason,
+    /// Sets who handed the entry in. This is for a server, as [`received_at`](Entry::received_at) is.
+    recorded_by,
 }
 
 /// Why an entry cannot be recorded.
@@ -291,6 +343,12 @@ pub enum EntryError {
     /// Not a name for a phase.
     #[error("a phase is one of intent, result")]
     Phase,
+    /// Not a name for what kind of judge decided.
+    #[error("the kind of an approval is one of human, rule")]
+    Approver,
+    /// Not a name for a decision.
+    #[error("a decision is one of allowed, denied, asked")]
+    Decision,
     /// A pending outcome in an entry that is no intent.
     #[error("the outcome `pending` is only for an entry whose phase is `intent`")]
     Pending,
@@ -303,6 +361,9 @@ pub enum EntryError {
     /// A line needs an id and a timestamp.
     #[error("`{0}` is not set")]
     NotSet(&'static str),
+    /// A time in another year than 0000 to 9999.
+    #[error("`{0}` is not in the years 0000 to 9999, in UTC")]
+    Year(&'static str),
     /// Too many principals.
     #[error("on_behalf_of names at most {ON_BEHALF_OF_MAX} principals, this one names {count}")]
     OnBehalfOf {
@@ -321,6 +382,17 @@ pub enum EntryError {
         /// How many it has.
         bytes: u64,
         /// How many it may have.
+        bytes_max: u64,
+    },
+    /// The texts that do not fit the line are together larger than a blob may be.
+    #[error(
+        "the texts that do not fit the line have {bytes} bytes together with the detail, and at most {bytes_max} may be \
+         stored apart from the line"
+    )]
+    TextsTooLarge {
+        /// How many they have.
+        bytes: u64,
+        /// How many they may have.
         bytes_max: u64,
     },
     /// The detail is a marker that was read from a line; the blob itself is elsewhere.

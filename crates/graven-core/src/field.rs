@@ -26,10 +26,13 @@ pub(crate) enum Field {
     IntentId,
     Reason,
     Count,
+    ReceivedAt,
+    RecordedBy,
+    Approval,
 }
 
 /// Every field and its name.
-const NAMES: [(&str, Field); 23] = [
+const NAMES: [(&str, Field); 26] = [
     ("id", Field::Id),
     ("timestamp", Field::Timestamp),
     ("category", Field::Category),
@@ -53,6 +56,9 @@ const NAMES: [(&str, Field); 23] = [
     ("intent_id", Field::IntentId),
     ("reason", Field::Reason),
     ("count", Field::Count),
+    ("received_at", Field::ReceivedAt),
+    ("recorded_by", Field::RecordedBy),
+    ("approval", Field::Approval),
 ];
 
 impl Field {

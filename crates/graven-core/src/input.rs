@@ -3,11 +3,16 @@
 //! Whitespace is allowed, and `id` and `timestamp` may be absent; `category`, `action` and `outcome` may not. An optional field that
 //! is `null` counts as absent (but a `detail` of `null` is kept). A field that no entry has is refused rather than lost.
 
-use crate::entry::{Agent, Category, Detail, Entry, EntryError, Outcome, Source};
+use chrono::{DateTime, Utc};
+
+use crate::entry::{Agent, Approval, Category, Decision, Detail, Entry, EntryError, Outcome, Source};
 use crate::field::{Field, FieldSet, nearest};
 use crate::json::cursor::Cursor;
 use crate::json::{JsonError, shown};
-use crate::time::read_time;
+use crate::time::{self, TimeError};
+
+/// How the text of a timestamp is read.
+type ReadTime = fn(&str) -> Result<DateTime<Utc>, TimeError>;
 
 impl Entry {
     /// Reads an entry from a JSON object as a program might write it. Whether it may be recorded is for [`check`](Entry::check).
@@ -17,9 +22,27 @@ impl Entry {
     /// [`InputError`] says what is wrong and where.
     pub fn from_input(json: &[u8]) -> Result<Entry, InputError> {
         let text = str::from_utf8(json).map_err(|error| InputError::Utf8 { offset: error.valid_up_to() })?;
-        let (entry, seen) = read_object(text)?;
+        let (entry, seen) = read_object(text, time::parse)?;
         require(seen, &[Field::Category, Field::Action, Field::Outcome])?;
         Ok(entry)
+    }
+
+    /// Reads an entry that a client sends to a server, as [`from_input`](Entry::from_input) does, and refuses what only
+    /// the server may say: `received_at` and `recorded_by`. The server sets them on what this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`InputError`]; [`InputError::SetByServer`] when the client has set one of the two.
+    pub fn from_client(json: &[u8]) -> Result<Entry, InputError> {
+        let entry = Entry::from_input(json)?;
+        let set_by_server = [
+            (Field::ReceivedAt, entry.received_at.is_some()),
+            (Field::RecordedBy, entry.recorded_by.is_some()),
+        ];
+        match set_by_server.into_iter().find(|(_, is_set)| *is_set) {
+            Some((field, _)) => Err(InputError::SetByServer { field: field.name() }),
+            None => Ok(entry),
+        }
     }
 }
 
@@ -51,6 +74,12 @@ pub enum InputError {
         nearest: &'static str,
         /// Where.
         offset: usize,
+    },
+    /// A client has set a field that only a server sets.
+    #[error("the field `{field}` is set by the server that takes the entry, never by a client: leave it out")]
+    SetByServer {
+        /// Which.
+        field: &'static str,
     },
     /// A field is there twice.
     #[error("the field `{field}` a second time at byte {offset}")]
@@ -105,7 +134,7 @@ pub(crate) fn require(seen: FieldSet, fields: &[Field]) -> Result<(), InputError
 }
 
 /// Reads all fields that are there, and says which.
-pub(crate) fn read_object(text: &str) -> Result<(Entry, FieldSet), InputError> {
+pub(crate) fn read_object(text: &str, read_timestamp: ReadTime) -> Result<(Entry, FieldSet), InputError> {
     let mut cursor = Cursor::new(text);
     cursor.skip_whitespace();
     if cursor.peek() != Some(b'{') {
@@ -121,7 +150,7 @@ pub(crate) fn read_object(text: &str) -> Result<(Entry, FieldSet), InputError> {
         if !seen.insert(field) {
             return Err(InputError::Doubled { field: field.name(), offset });
         }
-        read_field(cursor, field, &mut entry)
+        read_field(cursor, field, read_timestamp, &mut entry)
     })?;
     cursor.end()?;
     Ok((entry, seen))
@@ -152,11 +181,16 @@ pub(crate) fn each_member<'a>(
     }
 }
 
-fn read_field(cursor: &mut Cursor<'_>, field: Field, entry: &mut Entry) -> Result<(), InputError> {
+fn read_field(
+    cursor: &mut Cursor<'_>,
+    field: Field,
+    read_timestamp: ReadTime,
+    entry: &mut Entry,
+) -> Result<(), InputError> {
     let name = field.name();
     match field {
         Field::Id => entry.id = optional_text(cursor, name)?,
-        Field::Timestamp => entry.timestamp = optional(cursor, |cursor| time(cursor, name))?,
+        Field::Timestamp => entry.timestamp = optional(cursor, |cursor| time(cursor, name, read_timestamp))?,
         Field::Category => entry.category = named(cursor, name)?,
         Field::Action => entry.action = text(cursor, name)?,
         Field::Principal => entry.principal = optional_text(cursor, name)?,
@@ -178,6 +212,9 @@ fn read_field(cursor: &mut Cursor<'_>, field: Field, entry: &mut Entry) -> Resul
         Field::IntentId => entry.intent_id = optional_text(cursor, name)?,
         Field::Reason => entry.reason = optional_text(cursor, name)?,
         Field::Count => entry.count = optional(cursor, |cursor| whole_number(cursor, name))?,
+        Field::ReceivedAt => entry.received_at = optional(cursor, |cursor| time(cursor, name, time::parse))?,
+        Field::RecordedBy => entry.recorded_by = optional_text(cursor, name)?,
+        Field::Approval => entry.approval = optional(cursor, approval)?.map(Box::new),
     }
     Ok(())
 }
@@ -194,16 +231,47 @@ fn agent(cursor: &mut Cursor<'_>) -> Result<Agent, InputError> {
     Ok(Agent { id, instance, model, version })
 }
 
-/// An object with four optional strings. Each comes with its full name for errors, such as `source.ip`.
+fn approval(cursor: &mut Cursor<'_>) -> Result<Approval, InputError> {
+    const NAMES: [&str; 4] = ["approval.by", "approval.kind", "approval.rule", "approval.decision"];
+    let mut approval = Approval::new(Decision::Asked);
+    let mut decided = false;
+    four_members(cursor, "approval", NAMES, |cursor, place| {
+        let name = NAMES[place];
+        match place {
+            0 => approval.by = optional_text(cursor, name)?,
+            1 => approval.kind = optional(cursor, |cursor| named(cursor, name))?,
+            2 => approval.rule = optional_text(cursor, name)?,
+            _ => (approval.decision, decided) = (named(cursor, name)?, true),
+        }
+        Ok(())
+    })?;
+    if decided { Ok(approval) } else { Err(InputError::Missing { field: NAMES[3] }) }
+}
+
+/// An object with four optional strings.
 fn four_texts(
     cursor: &mut Cursor<'_>,
     object: &'static str,
     names: [&'static str; 4],
 ) -> Result<[Option<String>; 4], InputError> {
+    let mut texts = [const { None }; 4];
+    four_members(cursor, object, names, |cursor, place| {
+        texts[place] = optional_text(cursor, names[place])?;
+        Ok(())
+    })?;
+    Ok(texts)
+}
+
+/// An object with four members, each at most once. Each comes with its full name for errors, such as `source.ip`.
+fn four_members<'a>(
+    cursor: &mut Cursor<'a>,
+    object: &'static str,
+    names: [&'static str; 4],
+    mut read: impl FnMut(&mut Cursor<'a>, usize) -> Result<(), InputError>,
+) -> Result<(), InputError> {
     if cursor.peek() != Some(b'{') {
         return Err(wrong_type(cursor, object, "an object"));
     }
-    let mut texts = [const { None }; 4];
     let mut seen = [false; 4];
     each_member(cursor, |cursor, name, offset| {
         let place = names.iter().position(|known| &known[object.len() + 1..] == name);
@@ -214,10 +282,8 @@ fn four_texts(
         if std::mem::replace(&mut seen[place], true) {
             return Err(InputError::Doubled { field: names[place], offset });
         }
-        texts[place] = optional_text(cursor, names[place])?;
-        Ok(())
-    })?;
-    Ok(texts)
+        read(cursor, place)
+    })
 }
 
 fn principals(cursor: &mut Cursor<'_>) -> Result<Vec<String>, InputError> {
@@ -272,14 +338,17 @@ fn named<T: std::str::FromStr<Err = EntryError>>(
     cursor.string()?.parse().map_err(|reason| InputError::Value { field, offset, reason })
 }
 
-fn time(cursor: &mut Cursor<'_>, field: &'static str) -> Result<chrono::DateTime<chrono::Utc>, InputError> {
+fn time(cursor: &mut Cursor<'_>, field: &'static str, read: ReadTime) -> Result<DateTime<Utc>, InputError> {
     const EXPECTED: &str = "a time such as \"2026-01-31T23:59:59.250Z\"";
     let offset = cursor.offset();
     if cursor.peek() != Some(b'"') {
         return Err(wrong_type(cursor, field, EXPECTED));
     }
     let found = "another string";
-    read_time(&cursor.string()?).ok_or(InputError::WrongType { field, expected: EXPECTED, found, offset })
+    read(&cursor.string()?).map_err(|error| match error {
+        TimeError::Form => InputError::WrongType { field, expected: EXPECTED, found, offset },
+        TimeError::Year => InputError::Value { field, offset, reason: EntryError::Year(field) },
+    })
 }
 
 fn whole_number(cursor: &mut Cursor<'_>, field: &'static str) -> Result<u64, InputError> {

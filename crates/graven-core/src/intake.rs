@@ -28,9 +28,23 @@ pub enum IntakeError {
 ///
 /// [`IntakeError`] says in one sentence why a trail would refuse it.
 pub fn entry(json: &[u8]) -> Result<Entry, IntakeError> {
-    let entry = Entry::from_input(json)?;
+    stored(Entry::from_input(json)?, json.len())
+}
+
+/// Reads an entry that a client sends, as [`entry`] does. A client may not set `received_at` and `recorded_by`: see
+/// [`Entry::from_client`].
+///
+/// # Errors
+///
+/// [`IntakeError`] says in one sentence why it is refused.
+pub fn client_entry(json: &[u8]) -> Result<Entry, IntakeError> {
+    stored(Entry::from_client(json)?, json.len())
+}
+
+/// Checks that a trail would store it. `bytes` is the length of its JSON.
+fn stored(entry: Entry, bytes: usize) -> Result<Entry, IntakeError> {
     entry.check()?;
-    if json.len() > ALWAYS_FITS_BYTES {
+    if bytes > ALWAYS_FITS_BYTES {
         check_length(&entry)?;
     }
     Ok(entry)

@@ -52,7 +52,7 @@ pub mod proof;
 pub mod salvage;
 pub mod text;
 pub mod tile;
-mod time;
+pub mod time;
 pub mod tlog_proof;
 pub mod trace_context;
 pub mod tree;

@@ -5,13 +5,15 @@
 
 pub mod glance;
 
-use crate::entry::{Agent, Blob, Detail, Entry, EntryError, Source};
+use crate::entry::cut::{self, blob_of};
+use crate::entry::{Agent, Approval, Blob, BlobRef, Detail, Entry, EntryError, Source};
 use crate::field::Field;
+use crate::hash::Hash;
 use crate::input::{InputError, each_member, read_object, require};
 use crate::json::cursor::Cursor;
 use crate::json::string::write_string;
 use crate::tile::ENTRY_BYTES_MAX;
-use crate::time::write_time;
+use crate::time::{read_stored, write_time};
 
 /// Why some bytes are not an entry's line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +64,8 @@ impl Entry {
     /// Appends the entry's line, without a newline.
     ///
     /// A detail that does not fit the line, or that would pass for a marker, comes back as a blob of at most
-    /// `blob_bytes_max` bytes; the line then has the marker.
+    /// `blob_bytes_max` bytes; the line then has the marker. So do texts that do not fit, if the entry is
+    /// [`cut_to_fit`](Entry::cut_to_fit).
     ///
     /// # Errors
     ///
@@ -84,6 +87,7 @@ impl Entry {
             Some(detail) if detail.blob().is_none() => {
                 self.append_with_blob(detail, blob_bytes_max, out).map(Some)
             }
+            None if self.is_cut_to_fit() => self.append_cut(blob_bytes_max, out).map(Some),
             _ => Err(EntryError::LineTooLong { bytes }),
         }
     }
@@ -96,18 +100,40 @@ impl Entry {
         out: &mut Vec<u8>,
     ) -> Result<Blob, EntryError> {
         let start = out.len();
-        let bytes = detail.as_str().len() as u64;
-        if bytes > bytes_max {
-            return Err(EntryError::DetailTooLarge { bytes, bytes_max });
-        }
-        let blob = detail.to_blob();
+        let fits = |bytes: usize| match bytes as u64 {
+            bytes if bytes > bytes_max => Err(EntryError::DetailTooLarge { bytes, bytes_max }),
+            _ => Ok(()),
+        };
+        fits(detail.as_str().len())?;
+        let blob = blob_of(detail);
+        fits(blob.text.len())?;
         let marker = blob.reference().marker();
         self.write(Some(&marker), out)?;
         let bytes = out.len() - start;
         if bytes > ENTRY_BYTES_MAX {
             out.truncate(start);
+            if self.is_cut_to_fit() {
+                return self.append_cut(bytes_max, out);
+            }
             return Err(EntryError::LineTooLong { bytes });
         }
+        Ok(blob)
+    }
+
+    /// Appends a line with cut texts; the blob has the whole ones and the detail.
+    fn append_cut(&self, bytes_max: u64, out: &mut Vec<u8>) -> Result<Blob, EntryError> {
+        let start = out.len();
+        let longest_marker = BlobRef { sha256: Hash::from_bytes([0; 32]), bytes: u64::MAX }.marker();
+        cut::without_texts(self).write(Some(&longest_marker), out)?;
+        let room = cut::room(out.len() - start);
+        out.truncate(start);
+        let (entry, blob) = cut::cut(self, room);
+        let bytes = blob.text.len() as u64;
+        if bytes > bytes_max {
+            return Err(EntryError::TextsTooLarge { bytes, bytes_max });
+        }
+        entry.write(Some(&blob.reference().marker()), out)?;
+        assert!(out.len() - start <= ENTRY_BYTES_MAX, "the texts were cut to the room that there is");
         Ok(blob)
     }
 
@@ -169,6 +195,15 @@ impl Entry {
         write_text(b",\"intent_id\":", &self.intent_id, out);
         write_text(b",\"reason\":", &self.reason, out);
         write_number(b",\"count\":", self.count, out);
+        if let Some(received_at) = &self.received_at {
+            out.extend_from_slice(b",\"received_at\":\"");
+            write_time(received_at, out);
+            out.push(b'"');
+        }
+        write_text(b",\"recorded_by\":", &self.recorded_by, out);
+        if let Some(approval) = self.approval.as_deref() {
+            write_approval(approval, out);
+        }
     }
 
     /// Reads a line that [`append_line`](Entry::append_line) would write, and nothing else. The category may be `trail`.
@@ -181,7 +216,7 @@ impl Entry {
             return Err(LineError::TooLong { bytes: line.len() });
         }
         let text = str::from_utf8(line).map_err(|error| InputError::Utf8 { offset: error.valid_up_to() })?;
-        let (mut entry, seen) = read_object(text)?;
+        let (mut entry, seen) = read_object(text, read_stored)?;
         require(
             seen,
             &[Field::Id, Field::Timestamp, Field::Category, Field::Action, Field::Principal, Field::Outcome],
@@ -245,6 +280,24 @@ fn write_object(name: &[u8], texts: [(&str, &Option<String>); 4], out: &mut Vec<
         }
     }
     out.push(b'}');
+}
+
+fn write_approval(approval: &Approval, out: &mut Vec<u8>) {
+    let Approval { by, kind, rule, decision } = approval;
+    out.extend_from_slice(b",\"approval\":{");
+    let start = out.len();
+    write_text(b",\"by\":", by, out);
+    if let Some(kind) = kind {
+        out.extend_from_slice(b",\"kind\":\"");
+        out.extend_from_slice(kind.as_str().as_bytes());
+        out.push(b'"');
+    }
+    write_text(b",\"rule\":", rule, out);
+    out.extend_from_slice(b",\"decision\":\"");
+    out.extend_from_slice(decision.as_str().as_bytes());
+    out.extend_from_slice(b"\"}");
+    // The first member has no comma before it.
+    out.remove(start);
 }
 
 /// Says in which way a line differs from the one that its entry would be written as.

@@ -173,6 +173,8 @@ fn shared_with_result(intent: &Entry) -> Box<Entry> {
     result.duration_ms = None;
     result.reason = None;
     result.count = None;
+    result.received_at = None;
+    result.approval = None;
     Box::new(result)
 }
 

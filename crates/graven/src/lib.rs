@@ -54,7 +54,9 @@ pub use engine::counters::Counters;
 pub use engine::threads::on_a_trails_thread;
 pub use error::{Error, ErrorKind};
 pub use files::{durable, layout, meta};
-pub use graven_core::entry::{Agent, Category, Detail, Entry, Outcome, Phase, Source};
+pub use graven_core::entry::{
+    Agent, Approval, Approver, Category, Decision, Detail, Entry, Outcome, Phase, Source,
+};
 pub use graven_core::hash::Hash;
 pub use graven_core::note::VerifierKey;
 #[cfg(feature = "macros")]

@@ -222,7 +222,7 @@ fn parse(line: &[u8]) -> Result<Entry, String> {
     if line.trim_ascii().is_empty() {
         return Err("an empty line is not an entry".into());
     }
-    intake::entry(line).map_err(|error| error.to_string())
+    intake::client_entry(line).map_err(|error| error.to_string())
 }
 
 fn too_long() -> String {

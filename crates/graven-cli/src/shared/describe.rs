@@ -76,10 +76,19 @@ fn facts(entry: &Entry) -> Vec<(&'static str, String)> {
             ("version ", &agent.version),
         ])
     });
+    let approval = entry.approval.as_ref().map(|approval| {
+        let kind = approval.kind.map(|kind| kind.to_string());
+        let parts = joined([("by ", &approval.by), ("", &kind), ("rule ", &approval.rule), ("", &None)]);
+        if parts.is_empty() {
+            approval.decision.to_string()
+        } else {
+            format!("{}, {parts}", approval.decision)
+        }
+    });
     let behalf = (!entry.on_behalf_of.is_empty()).then(|| entry.on_behalf_of.join(", then "));
     let all = [
         ("id", entry.id.clone()),
-        ("time", entry.timestamp.map(|time| time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))),
+        ("time", entry.timestamp.map(rfc3339)),
         ("category", Some(entry.category.to_string())),
         ("action", Some(entry.action.clone())),
         ("principal", entry.principal.clone()),
@@ -99,8 +108,15 @@ fn facts(entry: &Entry) -> Vec<(&'static str, String)> {
         ("intent", entry.intent_id.clone()),
         ("reason", entry.reason.clone()),
         ("count", entry.count.map(|count| count.to_string())),
+        ("received", entry.received_at.map(rfc3339)),
+        ("recorded by", entry.recorded_by.clone()),
+        ("approval", approval),
     ];
     all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+fn rfc3339(time: chrono::DateTime<chrono::Utc>) -> String {
+    time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
 }
 
 fn joined(parts: [(&str, &Option<String>); 4]) -> String {

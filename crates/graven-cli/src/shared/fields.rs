@@ -1,6 +1,6 @@
-//! The flags for who acted, for whom and in which session.
+//! The flags for who acted, for whom, in which session, and what was decided about it.
 
-use graven::Entry;
+use graven::{Approval, Approver, Decision, Entry};
 
 /// The fields of an entry that do not depend on the action.
 #[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
@@ -38,6 +38,18 @@ pub(crate) struct Fields {
     /// Set the reason, above all for a denial
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// Set what was decided about the action: allowed, denied or asked
+    #[arg(long, value_name = "DECISION")]
+    approval: Option<Decision>,
+    /// Set who decided
+    #[arg(long, value_name = "WHO", requires = "approval")]
+    approval_by: Option<String>,
+    /// Set whether a human decided or a rule: human or rule
+    #[arg(long, value_name = "KIND", requires = "approval")]
+    approval_kind: Option<Approver>,
+    /// Set the rule that was applied
+    #[arg(long, value_name = "RULE", requires = "approval")]
+    approval_rule: Option<String>,
 }
 
 impl Fields {
@@ -59,5 +71,9 @@ impl Fields {
         entry.relay_id.clone_from(&self.relay_id);
         entry.on_behalf_of.clone_from(&self.on_behalf_of);
         entry.reason.clone_from(&self.reason);
+        entry.approval = self.approval.map(|decision| {
+            let (by, rule) = (self.approval_by.clone(), self.approval_rule.clone());
+            Box::new(Approval { by, kind: self.approval_kind, rule, decision })
+        });
     }
 }

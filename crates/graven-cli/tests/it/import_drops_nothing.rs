@@ -67,6 +67,21 @@ fn unknown_fields_move_into_the_detail() {
 }
 
 #[test]
+fn fields_of_a_server_are_kept_and_other_years_become_text() {
+    let place = Place::with_trail();
+    let taken = old_line(1).replacen(
+        ",\"duration_ms\":3",
+        ",\"duration_ms\":3,\"received_at\":\"2025-05-05T05:05:06Z\",\"recorded_by\":\"token:ci\"",
+        1,
+    );
+    let late = old_line(2).replacen("2025-05-05T05:05:05.123456789Z", "9999-12-31T23:59:59-01:00", 1);
+    let summary = import(&place, format!("{taken}\n{late}\n"));
+    assert_eq!((&summary["entries"], &summary["with_moved_fields"]), (&2.into(), &1.into()));
+    assert!(place.stored().contains(&taken));
+    assert_eq!(place.entries()[1]["detail"]["timestamp"], "9999-12-31T23:59:59-01:00");
+}
+
+#[test]
 fn bytes_that_are_not_text_are_kept_too() {
     let place = Place::with_trail();
     let summary = import(&place, b"\xff\xfe\x00\n");

@@ -26,12 +26,12 @@ fn every_flag_has_its_field() {
     let flags = "--principal alice --detail {\"n\":12345678901234567890.10} --duration-ms 7 --id my-id --timestamp \
         2026-01-31T12:00:00+01:00 --resource r --session-id s --request-id q --trace-id t --span-id p --okr-id o \
         --okr-run-id u --relay-id l --on-behalf-of bob --on-behalf-of carol --reason because --phase result \
-        --intent-id i";
+        --intent-id i --approval allowed --approval-by dora --approval-kind human --approval-rule ask";
     place.run(REQUIRED.into_iter().chain(flags.split_whitespace())).ok();
     let stored = place.stored().pop().unwrap();
     assert_eq!(
         stored,
-        r#"{"id":"my-id","timestamp":"2026-01-31T11:00:00Z","category":"tool_execution","action":"tool:bash","principal":"alice","outcome":"denied","detail":{"n":12345678901234567890.10},"duration_ms":7,"okr_id":"o","okr_run_id":"u","relay_id":"l","session_id":"s","trace_id":"t","span_id":"p","request_id":"q","resource":"r","on_behalf_of":["bob","carol"],"phase":"result","intent_id":"i","reason":"because"}"#
+        r#"{"id":"my-id","timestamp":"2026-01-31T11:00:00Z","category":"tool_execution","action":"tool:bash","principal":"alice","outcome":"denied","detail":{"n":12345678901234567890.10},"duration_ms":7,"okr_id":"o","okr_run_id":"u","relay_id":"l","session_id":"s","trace_id":"t","span_id":"p","request_id":"q","resource":"r","on_behalf_of":["bob","carol"],"phase":"result","intent_id":"i","reason":"because","approval":{"by":"dora","kind":"human","rule":"ask","decision":"allowed"}}"#
     );
 }
 
@@ -61,6 +61,12 @@ fn missing_and_wrong_flags_are_named() {
     assert!(refused.stderr.contains("--detail"), "{}", refused.stderr);
     let refused = place.run(REQUIRED.into_iter().chain(["--timestamp", "yesterday"])).code(2);
     assert!(refused.stderr.contains("2026-01-31T12:00:00Z"), "{}", refused.stderr);
+    let refused = place.run(REQUIRED.into_iter().chain(["--timestamp", "9999-12-31T23:59:59-01:00"])).code(2);
+    assert!(refused.stderr.contains("0000 to 9999"), "{}", refused.stderr);
+    let refused = place.run(REQUIRED.into_iter().chain(["--approval-by", "dora"])).code(2);
+    assert!(refused.stderr.contains("--approval"), "{}", refused.stderr);
+    let refused = place.run(REQUIRED.into_iter().chain(["--approval", "maybe"])).code(2);
+    assert!(refused.stderr.contains("allowed, denied, asked"), "{}", refused.stderr);
     let pending = ["record", "trail", "--category", "api", "--action", "a", "--outcome", "pending"];
     place.run(pending).code(2);
     place.run(pending.into_iter().chain(["--phase", "intent"])).ok();

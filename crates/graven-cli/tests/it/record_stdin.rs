@@ -58,6 +58,25 @@ fn a_bad_line_is_answered_in_its_place_and_the_others_go_on() {
 }
 
 #[test]
+fn what_only_a_server_says_is_refused_by_name() {
+    let place = Place::with_trail();
+    let with = |field: &str| line("a").replacen('{', &format!("{{{field},"), 1);
+    let input = [
+        with(r#""recorded_by":"root""#),
+        with(r#""received_at":"2026-01-31T12:00:00Z""#),
+        with(r#""timestamp":"+10000-01-01T00:00:00Z""#),
+        with(r#""approval":{"decision":"asked"},"recorded_by":null"#),
+    ];
+    let answers = place.feed(STDIN, input.concat()).code(1).json_lines();
+    for (answer, about) in answers.iter().zip(["recorded_by", "received_at", "0000 to 9999"]) {
+        let error = answer["error"].as_str().unwrap();
+        assert!(error.contains(about) && (about.starts_with('0') || error.contains("server")), "{error}");
+    }
+    assert!(answers[3]["index"].is_u64(), "{}", answers[3]);
+    assert_eq!(place.entries()[0]["approval"]["decision"], "asked");
+}
+
+#[test]
 fn ids_times_and_digits_are_kept_when_given() {
     let place = Place::with_trail();
     let given = r#" {"outcome":"success", "category":"api", "action":"a", "id":"mine", "timestamp":"2026-01-01T00:00:00.5Z", "detail": {"n": 100000000000000000000000000000.10, "e": 1e400}} "#;

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::EntryError;
-use crate::hash::{Hash, sha256};
+use crate::hash::Hash;
 use crate::json::{self, Compact, JsonError};
 
 /// The most characters that are shown of a caller's own error.
@@ -109,10 +109,6 @@ impl Detail {
     pub(crate) fn is_lookalike(&self) -> bool {
         self.kind == Kind::Lookalike
     }
-
-    pub(crate) fn to_blob(&self) -> Blob {
-        Blob { sha256: sha256(self.text.as_bytes()), text: self.text.clone() }
-    }
 }
 
 /// The error of a caller's own code, in one line of bounded length.
@@ -174,6 +170,7 @@ impl Serialize for Detail {
 
 #[cfg(test)]
 mod tests {
+    use super::super::cut;
     use super::*;
 
     #[test]
@@ -195,7 +192,7 @@ mod tests {
 
     #[test]
     fn only_the_one_form_of_a_marker_is_one() {
-        let blob = Detail::parse("[1,2]").unwrap().to_blob();
+        let blob = cut::blob_of(&Detail::parse("[1,2]").unwrap());
         let marker = blob.reference().marker();
         assert_eq!(BlobRef::read(&marker), Some(blob.reference()));
         for other in [

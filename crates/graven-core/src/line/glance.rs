@@ -16,7 +16,8 @@
 //!
 //! Whose key it is: before `detail` there is no object in the line, so what a search finds there is the entry's own key.
 //! `detail` can hold any key, so behind `outcome` a search counts only past the detail's end. Past it stand the entry's
-//! own fields, and the objects `source` and `agent`, whose keys are known and have none of the names looked for here.
+//! own fields, and the objects `source`, `agent` and `approval`, whose keys are known and have none of the names looked
+//! for here.
 //!
 //! # What is promised
 //!
@@ -55,7 +56,7 @@ use crate::entry::{BlobRef, Outcome, Phase};
 use crate::json::cursor::Cursor;
 use crate::json::scan::{string_end, value_end};
 use crate::json::string::write_string;
-use crate::time::read_time;
+use crate::time::read_stored;
 
 /// What each line contains that names a blob: for a search in many lines at once. A detail can contain it too, so ask
 /// [`Glance::blob`] about each line that is found.
@@ -84,6 +85,7 @@ static OUTCOME: Key = LazyLock::new(|| Finder::new(br#","outcome":""#));
 static DURATION_MS: Key = LazyLock::new(|| Finder::new(br#","duration_ms":"#));
 static SESSION_ID: Key = LazyLock::new(|| Finder::new(br#","session_id":""#));
 static PHASE: Key = LazyLock::new(|| Finder::new(PHASE_KEY));
+static COUNT: Key = LazyLock::new(|| Finder::new(br#","count":"#));
 static INTENT_ID: Key = LazyLock::new(|| Finder::new(br#","intent_id":""#));
 
 /// A stored line, of which single fields are asked.
@@ -123,7 +125,7 @@ impl<'a> Glance<'a> {
 
     /// The time.
     pub fn timestamp(self) -> Option<DateTime<Utc>> {
-        read_time(str::from_utf8(&self.line[self.timestamp.0..self.timestamp.1]).ok()?)
+        read_stored(str::from_utf8(&self.line[self.timestamp.0..self.timestamp.1]).ok()?).ok()
     }
 
     /// The name of the category.
@@ -168,11 +170,9 @@ impl<'a> Glance<'a> {
 
     /// How many repeats it stands for.
     pub fn count(self) -> Option<u64> {
-        // The last field of a line that has it. A number of the detail's has a bracket behind it, or `detail` before.
-        let digits = self.line.strip_suffix(b"}")?;
-        let start = digits.iter().rposition(|byte| !byte.is_ascii_digit())? + 1;
-        let (before, digits) = digits.split_at(start);
-        before.ends_with(br#","count":"#).then(|| str::from_utf8(digits).ok()?.parse().ok())?
+        let digits = &self.line[self.find(&COUNT)?..];
+        let length = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        str::from_utf8(&digits[..length]).ok()?.parse().ok()
     }
 
     /// The line from its category on, without its duration: what stands before it, and behind it. Without a duration

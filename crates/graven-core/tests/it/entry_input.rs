@@ -1,6 +1,6 @@
 //! Entries as other programs write them: any order and spacing, and a clear answer to every mistake.
 
-use graven_core::entry::{Category, Entry, EntryError, Outcome, Phase};
+use graven_core::entry::{Approval, Approver, Category, Decision, Entry, EntryError, Outcome, Phase};
 use graven_core::input::InputError;
 
 fn read(json: &str) -> Result<Entry, InputError> {
@@ -67,6 +67,9 @@ fn null_stands_for_absent() {
         "intent_id",
         "reason",
         "count",
+        "received_at",
+        "recorded_by",
+        "approval",
     ]
     .map(|field| format!("\"{field}\":null"));
     assert_eq!(read(&with(&nulls.join(","))), Ok(Entry::new(Category::Api, "a", Outcome::Success)));
@@ -136,6 +139,11 @@ fn a_wrong_type_is_named() {
         ("on_behalf_of", "\"bob\"", "an array of strings", "a string"),
         ("on_behalf_of", "[null]", "a string", "null"),
         ("phase", "true", "a string", "true or false"),
+        ("received_at", "7", "a time such as \"2026-01-31T23:59:59.250Z\"", "a number"),
+        ("recorded_by", "{}", "a string", "an object"),
+        ("approval", "\"allowed\"", "an object", "a string"),
+        ("approval.by", "1", "a string", "a number"),
+        ("approval.decision", "null", "a string", "null"),
     ] {
         let json = match field.split_once('.') {
             Some((object, inner)) => with(&format!("\"{object}\":{{\"{inner}\":{value}}}")),
@@ -160,6 +168,55 @@ fn a_name_that_is_none_is_answered_with_those_there_are() {
     );
     assert!(message(r#"{"category":"API","action":"a","outcome":"denied"}"#).contains("tool_execution"));
     assert!(message(&with("\"phase\":\"before\"")).contains("intent, result"));
+}
+
+#[test]
+fn a_time_is_read_in_the_years_of_four_digits() {
+    let time =
+        |text: &str| read(&with(&format!("\"timestamp\":\"{text}\""))).map(|entry| entry.timestamp.unwrap());
+    assert_eq!(
+        time("9999-12-31T22:59:59.1234567891-01:00").unwrap().to_string(),
+        "9999-12-31 23:59:59.123456789 UTC"
+    );
+    for text in ["9999-12-31T23:59:59-01:00", "0000-01-01T00:59:59+01:00", "+10000-01-01T00:00:00Z"] {
+        let reason = EntryError::Year("timestamp");
+        assert_eq!(time(text), Err(InputError::Value { field: "timestamp", offset: 63, reason }), "{text}");
+    }
+    assert!(message(&with(r#""timestamp":"-0001-12-31T00:00:00Z""#)).contains("years 0000 to 9999"));
+}
+
+#[test]
+fn an_approval_has_a_decision_and_only_known_members() {
+    let approval = |members: &str| read(&with(&format!("\"approval\":{{{members}}}")));
+    let whole = approval(r#""decision":"denied","rule":"no-network","kind":"rule","by":"guard""#).unwrap();
+    let expected = Approval::new(Decision::Denied).by("guard").kind(Approver::Rule).rule("no-network");
+    assert_eq!(whole.approval.as_deref(), Some(&expected));
+    let asked = approval(r#""decision":"asked","by":null,"kind":null,"rule":null"#).unwrap();
+    assert_eq!(asked.approval.as_deref(), Some(&Approval::new(Decision::Asked)));
+    assert_eq!(approval(""), Err(InputError::Missing { field: "approval.decision" }));
+    let unknown = approval(r#""decision":"asked","reason":"x""#);
+    assert!(matches!(unknown, Err(InputError::UnknownField { .. })), "{unknown:?}");
+    let twice = approval(r#""decision":"asked","decision":"allowed""#);
+    assert!(matches!(twice, Err(InputError::Doubled { field: "approval.decision", .. })), "{twice:?}");
+    assert!(approval(r#""decision":"yes""#).unwrap_err().to_string().contains("allowed, denied, asked"));
+    assert!(approval(r#""decision":"asked","kind":"dog""#).unwrap_err().to_string().contains("human, rule"));
+}
+
+#[test]
+fn a_client_cannot_say_what_only_a_server_says() {
+    for (field, value) in
+        [("received_at", "2026-01-01T00:00:00Z"), ("recorded_by", "root"), ("recorded_by", "")]
+    {
+        let json = with(&format!("\"{field}\":\"{value}\""));
+        assert_eq!(Entry::from_client(json.as_bytes()), Err(InputError::SetByServer { field }));
+        let escaped = json.replacen("\"rec", "\"\\u0072ec", 1);
+        assert_eq!(Entry::from_client(escaped.as_bytes()), Err(InputError::SetByServer { field }));
+        assert!(read(&json).is_ok(), "what was read from a trail may be recorded in another");
+        let absent = with(&format!("\"{field}\":null"));
+        assert_eq!(Entry::from_client(absent.as_bytes()), read(&with("\"id\":null")));
+    }
+    let approved = with(r#""approval":{"decision":"allowed"}"#);
+    assert_eq!(Entry::from_client(approved.as_bytes()), read(&approved));
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use graven_core::entry::{Agent, BlobRef, Category, Entry, EntryError, Outcome, Phase, Source};
+use graven_core::entry::{
+    Agent, Approval, Approver, BlobRef, Category, Decision, Entry, EntryError, Outcome, Phase, Source,
+};
 use graven_core::hash::sha256;
 use graven_core::input::InputError;
 use graven_core::line::LineError;
@@ -45,6 +47,9 @@ fn full() -> Entry {
         .intent_id("e0")
         .reason("because \"so\"")
         .count(3)
+        .received_at("2026-11-24T03:40:18.5Z".parse().expect("a time"))
+        .recorded_by("token:ci")
+        .approval(Approval::new(Decision::Allowed).by("dora").kind(Approver::Human).rule("ask"))
 }
 
 fn line(entry: &Entry) -> String {
@@ -64,7 +69,9 @@ fn every_field_has_its_place() {
         r#""outcome":"success","detail":{"status":200,"path":"/\u00e9\n"},"duration_ms":1,"okr_id":"o","okr_run_id":"r","#,
         r#""relay_id":"y","session_id":"s","trace_id":"t","span_id":"p","request_id":"q","resource":"file:///etc/hosts","#,
         r#""source":{"ip":"::1","service":"api"},"agent":{"id":"a","version":"1"},"on_behalf_of":["bob","carol"],"#,
-        r#""phase":"result","intent_id":"e0","reason":"because \"so\"","count":3}"#,
+        r#""phase":"result","intent_id":"e0","reason":"because \"so\"","count":3,"#,
+        r#""received_at":"2026-11-24T03:40:18.500Z","recorded_by":"token:ci","#,
+        r#""approval":{"by":"dora","kind":"human","rule":"ask","decision":"allowed"}}"#,
     );
     assert_eq!(line(&full()), expected);
     assert_eq!(Entry::from_line(expected.as_bytes()).unwrap(), full());
@@ -99,6 +106,7 @@ fn what_may_not_be_recorded_is_refused() {
     refused(but(|e| e.outcome = Outcome::Pending), EntryError::Pending);
     refused(but(|e| e.outcome = Outcome::Pending).phase(Phase::Result), EntryError::Pending);
     refused(entry().on_behalf_of(vec!["x"; 9]), EntryError::OnBehalfOf { count: 9 });
+    refused(entry().received_at(DateTime::<Utc>::MAX_UTC), EntryError::Year("received_at"));
     for allowed in [
         entry().id("é".repeat(128)),
         but(|e| e.category = Category::custom("billing").unwrap()),
@@ -108,6 +116,22 @@ fn what_may_not_be_recorded_is_refused() {
     ] {
         assert_eq!(allowed.check(), Ok(()));
         assert_eq!(Entry::from_line(line(&allowed).as_bytes()).unwrap(), allowed);
+    }
+}
+
+#[test]
+fn a_time_is_in_a_year_of_four_digits() {
+    let at = |text: &str| entry().timestamp(text.parse().expect("a time"));
+    for last in ["0000-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999Z", "9999-12-31T23:59:60Z"] {
+        assert_eq!(at(last).check(), Ok(()));
+        assert_eq!(entry().received_at(last.parse().unwrap()).check(), Ok(()));
+    }
+    for other in ["-0001-12-31T23:59:59.999999999Z", "+10000-01-01T00:00:00Z"] {
+        assert_eq!(at(other).check(), Err(EntryError::Year("timestamp")));
+        // The first version took such a time. Its lines are still read.
+        assert_eq!(Entry::from_line(line(&at(other)).as_bytes()).unwrap(), at(other));
+        let late = line(&full()).replace("2026-11-24T03:40:18.500Z", other);
+        assert!(Entry::from_line(late.as_bytes()).is_err(), "the first version had no such field");
     }
 }
 
@@ -245,7 +269,17 @@ fn a_line_that_would_be_written_differently_is_refused_where_it_differs() {
             "\"source\":{\"",
         ),
         ("[\"bob\",\"carol\"]", "[]", "on_behalf_of", "\"version\":\"1\"},\""),
-        ("\"count\":3}", "\"count\":3} ", "count", "\"count\":3}"),
+        ("\"count\":3,", "\"count\":3 ,", "count", "\"count\":3"),
+        ("18.500Z", "18.5Z", "received_at", "18.5"),
+        ("\"recorded_by\":\"token:ci\"", "\"recorded_by\":null", "recorded_by", "18.500Z\",\""),
+        (
+            "\"kind\":\"human\",\"rule\":\"ask\"",
+            "\"rule\":\"ask\",\"kind\":\"human\"",
+            "approval",
+            "\"dora\",\"",
+        ),
+        ("\"rule\":\"ask\"", "\"rule\":null", "approval", "\"human\",\""),
+        ("\"allowed\"}}", "\"allowed\"}} ", "approval", "\"allowed\"}}"),
     ] {
         let changed = text.replacen(from, to, 1);
         match refused(&changed) {
@@ -323,7 +357,10 @@ proptest! {
         prop_assert!(!line.contains('\n'));
         prop_assert!(serde_json::from_str::<serde_json::Value>(&line).is_ok());
         prop_assert_eq!(Entry::from_line(line.as_bytes()).unwrap(), entry.clone());
-        prop_assert_eq!(Entry::from_input(line.as_bytes()).unwrap(), entry);
+        match entry.timestamp.filter(graven_core::time::is_in_range) {
+            Some(_) => prop_assert_eq!(Entry::from_input(line.as_bytes()).unwrap(), entry),
+            None => prop_assert!(Entry::from_input(line.as_bytes()).is_err()),
+        }
     }
 
     #[test]

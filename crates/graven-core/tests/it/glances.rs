@@ -1,6 +1,6 @@
 //! What a glance at a line says is what the whole line says, whatever is in its texts and in its detail.
 
-use graven_core::entry::{Category, Entry, Outcome, Phase};
+use graven_core::entry::{Approval, Category, Decision, Entry, Outcome, Phase};
 use graven_core::line::glance::{BLOB_KEY, Glance, PHASE_KEY, beginning_with_id};
 use graven_core::tile::ENTRY_BYTES_MAX;
 use proptest::prelude::*;
@@ -73,6 +73,9 @@ fn a_glance_is_right_where_other_fields_are_forged() {
         plain.clone().duration_ms(5).session_id("s").phase(Phase::Result).intent_id("i").count(3),
         plain.clone().reason(",\"count\":7}").principal("\",\"outcome\":\"denied\""),
         entry().detail(5).reason("\\"),
+        plain.clone().count(7).recorded_by(",\"count\":5").received_at(chrono::DateTime::UNIX_EPOCH),
+        plain.clone().approval(Approval::new(Decision::Asked).by(",\"count\":5").rule("count")),
+        entry().detail(5).count(6).approval(Approval::new(Decision::Denied)),
         entry().detail(",\"count\":5").id("\\\",\"timestamp\":\""),
         entry().detail(json!([[[]], {"count": 5}])).on_behalf_of(["phase", ",\"phase\":\"intent\""]),
         entry().detail_json(r#"{"":"\u0022,\"phase\":\"intent\"\\","count":4}"#),

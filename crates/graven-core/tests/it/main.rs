@@ -2,6 +2,7 @@
 
 mod any_entry;
 mod contract_lines;
+mod cut_texts;
 mod entry_input;
 mod entry_lines;
 mod glances;

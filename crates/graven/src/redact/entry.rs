@@ -61,6 +61,7 @@ impl Inner {
             ("request_id", &mut entry.request_id),
             ("resource", &mut entry.resource),
             ("reason", &mut entry.reason),
+            ("recorded_by", &mut entry.recorded_by),
         ];
         for (name, text) in ids {
             self.optional(name, text);
@@ -79,6 +80,10 @@ impl Inner {
             self.optional("agent.instance", instance);
             self.optional("agent.model", model);
             self.optional("agent.version", version);
+        }
+        if let Some(approval) = entry.approval.as_deref_mut() {
+            self.optional("approval.by", &mut approval.by);
+            self.optional("approval.rule", &mut approval.rule);
         }
         for principal in &mut entry.on_behalf_of {
             self.field("on_behalf_of", principal);

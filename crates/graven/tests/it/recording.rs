@@ -101,6 +101,22 @@ fn nobody_may_use_the_engines_category_or_a_pending_outcome_without_an_intent() 
 }
 
 #[test]
+fn a_time_of_another_year_is_refused_and_the_edges_are_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let trail = Trail::open(Settings::new(folder.path())).unwrap();
+    let at = |time: &str| entry(0).timestamp(time.parse().unwrap());
+    for time in ["+10000-01-01T00:00:00Z", "9999-12-31T23:59:59-01:00", "0000-01-01T00:00:00+01:00"] {
+        let error = trail.record_blocking(at(time)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error:?}");
+        assert!(error.chain().to_string().contains("0000 to 9999"), "{}", error.chain());
+    }
+    for time in ["0000-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999Z"] {
+        trail.record_blocking(at(time)).unwrap();
+    }
+    assert_eq!(trail.len(), 2);
+}
+
+#[test]
 fn a_refused_emit_is_counted_and_the_count_becomes_an_entry() {
     let folder = tempfile::tempdir().unwrap();
     let trail = Trail::open(Settings::new(folder.path())).unwrap();

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use graven::audit::{AuditCategory, AuditEntry, AuditLog, AuditOutcome};
-use graven::{Agent, Category, Entry, Outcome, Settings, Source, Trail};
+use graven::{Agent, Approval, Category, Decision, Entry, Outcome, Settings, Source, Trail};
 use serde_json::json;
 use tracing::Level;
 
@@ -13,7 +13,7 @@ use crate::support::events::Events;
 use crate::support::plain::block_on;
 
 /// How many fields [`with_text_in`] knows.
-const FIELDS: usize = 27;
+const FIELDS: usize = 30;
 
 /// An entry with a text in one of its fields.
 fn with_text_in(field: usize, text: &str) -> Entry {
@@ -48,6 +48,9 @@ fn with_text_in(field: usize, text: &str) -> Entry {
         23 => entry.detail(json!({ text: 1 })),
         24 => entry.detail(json!({"large": "x".repeat(70_000), "text": text})),
         25 => entry.detail(json!({"inner": json!({"text": text}).to_string()})),
+        26 => entry.recorded_by(text),
+        27 => entry.approval(Approval::new(Decision::Allowed).by(text)),
+        28 => entry.approval(Approval::new(Decision::Denied).rule(text)),
         // An id may have 256 bytes, whatever stands in it.
         _ if text.len() <= 256 => entry.id(text),
         _ => entry.detail(json!([text])),
