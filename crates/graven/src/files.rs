@@ -8,6 +8,7 @@ pub(crate) mod bounds;
 pub mod durable;
 pub(crate) mod last_lines;
 pub mod layout;
+pub(crate) mod leftovers;
 pub(crate) mod levels;
 pub(crate) mod lines;
 pub(crate) mod live;
