@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fastrand::Rng;
 use graven::disk::sim::{Effect, FailBut, Fault, Op, SimDisk};
-use graven::disk::{DirEntry, Disk, File, FileId, Hold, Lock, Metadata, Open};
+use graven::disk::{Access, DirEntry, Disk, File, FileId, Hold, Lock, Metadata, Open};
 use graven::layout::Layout;
 use graven_core::checkpoint::Checkpoint;
 use graven_core::hash::sha256;
@@ -301,6 +301,19 @@ impl Disk for FaultyDisk {
         }
         let inner = self.call((Op::Open, path), (0, 0), || self.inner.open_lock(&name), None, |_| 0)?;
         Ok(Arc::new(FaultyLock { disk: self.clone(), path: path.to_owned(), inner }))
+    }
+
+    fn user(&self) -> u32 {
+        self.inner.user()
+    }
+
+    fn set_access(&self, path: &Path, id: FileId, access: Access) -> io::Result<()> {
+        let act = || self.inner.set_access(path, id, access);
+        self.call((Op::SetAccess, path), (0, 0), act, None, |()| 0)
+    }
+
+    fn unique(&self) -> String {
+        self.inner.unique()
     }
 }
 

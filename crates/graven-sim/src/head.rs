@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use graven::durable::temporary_of;
 use graven_core::hash::Hash;
 
 /// A tree head that was signed.
@@ -26,5 +27,5 @@ impl Head {
 pub(crate) fn is_new_note(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let in_boundaries = || path.parent().and_then(Path::file_name).is_some_and(|dir| dir == "checkpoints");
-    matches!(name, "checkpoint.tmp" | "closed.tmp") || (name.ends_with(".tmp") && in_boundaries())
+    temporary_of(name).is_some_and(|of| matches!(of, "checkpoint" | "closed") || in_boundaries())
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use graven::disk::sim::SimDisk;
-use graven::disk::{DirEntry, Disk, File, Lock, Metadata, Open};
+use graven::disk::{Access, DirEntry, Disk, File, FileId, Lock, Metadata, Open};
 use graven::fsck::{self, Report, VerifyOptions};
 use graven::layout::Layout;
 use graven::{Error, Machine};
@@ -88,5 +88,17 @@ impl Disk for TwoDisks {
 
     fn open_lock(&self, path: &Path) -> io::Result<Arc<dyn Lock>> {
         self.of(path).open_lock(path)
+    }
+
+    fn user(&self) -> u32 {
+        self.trail.user()
+    }
+
+    fn set_access(&self, path: &Path, id: FileId, access: Access) -> io::Result<()> {
+        self.of(path).set_access(path, id, access)
+    }
+
+    fn unique(&self) -> String {
+        self.trail.unique()
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod commit_lock;
 pub mod durable;
 pub(crate) mod last_lines;
 pub mod layout;
+pub(crate) mod leftovers;
 pub(crate) mod levels;
 pub(crate) mod lines;
 pub(crate) mod live;

@@ -3,19 +3,25 @@
 //! [`replace`] makes these calls, in this order, and nothing is guaranteed before the last:
 //!
 //! ```text
-//! open(path.tmp, create) → ftruncate(0) → pwrite… → fsync(path.tmp) → rename(path.tmp, path) → fsync(directory)
+//! open(temporary, create, exclusive) → pwrite… → fsync(temporary) → rename(temporary, path) → fsync(directory)
 //! ```
 //!
-//! A crash before the rename leaves the old file and a `.tmp` that the next [`replace`] overwrites.
+//! The temporary name is `<path>.<process id>-<16 random hex digits>.tmp`: no other process writes to it, and nobody can
+//! have put a link there before. A crash before the rename leaves it beside the old file; an opening that is alone
+//! removes it.
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::seam::disk::{Disk, File, Open};
 
 /// How often a call that was interrupted is tried again before the interruption is an error. A disk that never
 /// answers anything else must not hang the engine.
 const INTERRUPTIONS_MAX: u32 = 1_000;
+
+/// How many temporary names are tried before that is an error.
+const NAMES_TRIED_MAX: u32 = 16;
 
 /// Reads a whole file.
 pub fn read_file(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
@@ -67,12 +73,43 @@ pub fn write_all_at(file: &dyn File, bytes: &[u8], offset: u64) -> io::Result<()
 
 /// Replaces a file as a whole, durably: see the documentation of the module.
 pub fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
-    let temporary = PathBuf::from(temporary);
-    write_whole(disk, &temporary, bytes)?;
-    retried(|| disk.rename(&temporary, path))?;
+    let (temporary, file) = create_temporary(disk, path)?;
+    let replaced = write_all_at(&*file, bytes, 0)
+        .and_then(|()| retried(|| file.sync_all()))
+        .and_then(|()| retried(|| disk.rename(&temporary, path)));
+    if replaced.is_err() {
+        // The failure counts. On a disk that is full, what the attempt wrote must not stay.
+        let _left_to_the_next_opening = disk.remove_file(&temporary);
+    }
+    replaced?;
     sync_dir(disk, parent(path))
+}
+
+/// Makes an empty file under a temporary name of `path`, beside it.
+pub(crate) fn create_temporary(disk: &dyn Disk, path: &Path) -> io::Result<(PathBuf, Arc<dyn File>)> {
+    let mut attempts = 1;
+    loop {
+        let mut temporary = path.as_os_str().to_owned();
+        temporary.push(format!(".{}.tmp", disk.unique()));
+        let temporary = PathBuf::from(temporary);
+        match retried(|| disk.open(&temporary, Open::CreateNew)) {
+            Ok(file) => return Ok((temporary, file)),
+            // By chance, or because a call that was interrupted had made it.
+            Err(taken) if taken.kind() == io::ErrorKind::AlreadyExists && attempts < NAMES_TRIED_MAX => {
+                attempts += 1;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The name of the file that a temporary name stands for; `None` when it is not a temporary name.
+pub fn temporary_of(name: &str) -> Option<&str> {
+    let (of, unique) = name.strip_suffix(".tmp")?.rsplit_once('.')?;
+    let (process, random) = unique.split_once('-')?;
+    let is_process = !process.is_empty() && process.bytes().all(|digit| digit.is_ascii_digit());
+    let is_random = random.len() == 16 && random.bytes().all(|digit| digit.is_ascii_hexdigit());
+    (is_process && is_random && !of.is_empty()).then_some(of)
 }
 
 /// Writes a file as a whole and syncs it, but not its directory.
@@ -127,5 +164,25 @@ pub fn parent(path: &Path) -> &Path {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         Some(_) => Path::new("."),
         None => path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::temporary_of;
+
+    #[test]
+    fn a_temporary_name_says_what_it_stands_for() {
+        assert_eq!(temporary_of("graven.json.17-0123456789abcdef.tmp"), Some("graven.json"));
+        let others = [
+            "checkpoint.tmp",
+            "checkpoint.17.tmp",
+            "checkpoint.17-0123456789abcde.tmp",
+            "checkpoint.17-0123456789abcdeg.tmp",
+            "checkpoint.-0123456789abcdef.tmp",
+            ".17-0123456789abcdef.tmp",
+            "checkpoint.17-0123456789abcdef",
+        ];
+        others.iter().for_each(|name| assert_eq!(temporary_of(name), None, "{name}"));
     }
 }

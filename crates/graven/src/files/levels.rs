@@ -24,6 +24,8 @@ pub(crate) struct Levels {
     levels: Vec<Level>,
     /// Whether new files have temporary names until [`put_in_place`](Levels::put_in_place).
     beside: bool,
+    /// These names, by level.
+    temporary: Vec<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -38,7 +40,7 @@ struct Level {
 impl Levels {
     /// The empty tree.
     pub(crate) fn empty(disk: Arc<dyn Disk>, layout: Layout) -> Levels {
-        Levels { disk, layout, levels: Vec::new(), beside: false }
+        Levels { disk, layout, levels: Vec::new(), beside: false, temporary: Vec::new() }
     }
 
     /// The empty tree. Its files have temporary names, and the old files stay, until
@@ -50,17 +52,26 @@ impl Levels {
     /// Gives the temporary files their final names. They must be synced. A crash leaves some of the old and some of the
     /// new.
     pub(crate) fn put_in_place(&mut self) -> io::Result<()> {
-        for number in (0..).take(self.levels.len()) {
-            durable::retried(|| self.disk.rename(&self.path(number), &self.layout.level(number)))?;
+        for (number, temporary) in (0..).zip(&self.temporary) {
+            durable::retried(|| self.disk.rename(temporary, &self.layout.level(number)))?;
         }
         self.beside = false;
+        self.temporary.clear();
         durable::sync_dir(&*self.disk, &self.layout.tiles())
     }
 
-    /// Where a new level's file is made.
-    fn path(&self, number: u8) -> PathBuf {
+    /// Makes the empty file of a new level.
+    fn create(&mut self, number: u8) -> io::Result<Arc<dyn File>> {
         let path = self.layout.level(number);
-        if self.beside { path.with_extension("tmp") } else { path }
+        if self.beside {
+            let (temporary, file) = durable::create_temporary(&*self.disk, &path)?;
+            self.temporary.push(temporary);
+            return Ok(file);
+        }
+        // A crash may have left one.
+        let file = durable::retried(|| self.disk.open(&path, Open::Create))?;
+        durable::retried(|| file.set_bytes(0))?;
+        Ok(file)
     }
 
     /// The right edge of the tree of `size` leaves, read from the files. Nothing is written. A file that is absent or
@@ -106,8 +117,7 @@ impl Levels {
     pub(crate) fn append(&mut self, leaves: &[Hash]) -> io::Result<()> {
         self.grow(leaves, |levels, number, hashes| {
             if levels.levels.len() == number as usize {
-                let file = durable::retried(|| levels.disk.open(&levels.path(number), Open::Create))?;
-                durable::retried(|| file.set_bytes(0))?;
+                let file = levels.create(number)?;
                 levels.levels.push(Level { file, hashes: 0, edge: Tree::new() });
             }
             levels.levels[number as usize].write(hashes)
@@ -118,7 +128,7 @@ impl Levels {
     pub(crate) fn follow(&mut self, leaves: &[Hash]) -> io::Result<()> {
         self.grow(leaves, |levels, number, _| {
             if levels.levels.len() == number as usize {
-                let file = durable::retried(|| levels.disk.open(&levels.path(number), Open::Write))?;
+                let file = durable::retried(|| levels.disk.open(&levels.layout.level(number), Open::Write))?;
                 levels.levels.push(Level { file, hashes: 0, edge: Tree::new() });
             }
             Ok(())

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use graven::disk::sim::SimDisk;
-use graven::disk::{DirEntry, Disk, File, Hold, Kind, Metadata, Open, OsDisk};
+use graven::disk::{Access, DirEntry, Disk, File, Hold, Kind, Metadata, Open, OsDisk};
 
 use crate::support::locking::hold;
 use crate::support::patience::receive;
@@ -45,6 +45,9 @@ on_both_disks! {
     metadata_tells_files_from_directories
     paths_through_files_or_nothing_fail
     paths_are_made_canonical
+    what_is_made_is_the_users_alone
+    access_is_changed_for_the_file_that_is_meant
+    a_unique_text_is_never_given_twice
     syncs_succeed
     a_lock_is_held_once
     a_lock_belongs_to_the_file_and_not_to_its_name
@@ -190,8 +193,8 @@ fn listing_is_sorted_and_complete(disk: &dyn Disk, folder: &Path) {
     write(&*disk.open(&folder.join("a"), Open::Write).unwrap(), b"abc", 0);
     disk.create_dir(&folder.join("dir")).unwrap();
     let entry = |name: &str, kind, bytes| {
-        let id = disk.metadata(&folder.join(name)).unwrap().id;
-        DirEntry { name: name.into(), metadata: Metadata { kind, bytes, id } }
+        let Metadata { id, access, .. } = disk.metadata(&folder.join(name)).unwrap();
+        DirEntry { name: name.into(), metadata: Metadata { kind, bytes, id, access } }
     };
     let file = |name: &str, bytes| entry(name, Kind::File, bytes);
     let dir = entry("dir", Kind::Dir, 0);
@@ -239,6 +242,44 @@ fn paths_are_made_canonical(disk: &dyn Disk, folder: &Path) {
     assert_eq!(disk.canonicalize(&roundabout).unwrap(), folder.join("file"));
     assert_eq!(disk.canonicalize(folder).unwrap(), folder);
     assert_fails(disk.canonicalize(&folder.join("absent")), ErrorKind::NotFound);
+}
+
+fn what_is_made_is_the_users_alone(disk: &dyn Disk, folder: &Path) {
+    disk.create_dir(&folder.join("dir")).unwrap();
+    disk.open(&folder.join("new"), Open::CreateNew).unwrap();
+    disk.open(&folder.join("absent"), Open::Create).unwrap();
+    for (name, mode) in [("dir", 0o700), ("new", 0o600), ("absent", 0o600)] {
+        let access = disk.metadata(&folder.join(name)).unwrap().access;
+        assert_eq!((access.owner, access.mode), (disk.user(), mode), "{name}");
+    }
+}
+
+fn access_is_changed_for_the_file_that_is_meant(disk: &dyn Disk, folder: &Path) {
+    let (file, dir, other) = (folder.join("file"), folder.join("dir"), folder.join("other"));
+    disk.create_dir(&dir).unwrap();
+    let open = disk.open(&file, Open::CreateNew).unwrap();
+    for (path, mode) in [(&file, 0o640), (&dir, 0o750)] {
+        let before = disk.metadata(path).unwrap();
+        let wanted = Access { mode, ..before.access };
+        disk.set_access(path, before.id, wanted).unwrap();
+        assert_eq!(disk.metadata(path).unwrap(), Metadata { access: wanted, ..before });
+    }
+    disk.rename(&file, &other).unwrap();
+    disk.open(&file, Open::CreateNew).unwrap();
+    let new = disk.metadata(&file).unwrap();
+    let wanted = Access { mode: 0o644, ..new.access };
+    disk.set_access(&file, open.id().unwrap(), wanted).expect_err("another file has its name");
+    assert_eq!(disk.metadata(&file).unwrap(), new);
+    assert_fails(disk.set_access(&folder.join("absent"), new.id, wanted), ErrorKind::NotFound);
+}
+
+fn a_unique_text_is_never_given_twice(disk: &dyn Disk, _: &Path) {
+    let (one, two) = (disk.unique(), disk.unique());
+    assert_ne!(one, two);
+    for text in [one, two] {
+        let name = format!("name.{text}.tmp");
+        assert_eq!(graven::durable::temporary_of(&name), Some("name"), "{name}");
+    }
 }
 
 fn syncs_succeed(disk: &dyn Disk, folder: &Path) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use graven::clock::sim::SimClock;
 use graven::disk::sim::{Call, Effect, FailBut, Fault, Op, SimDisk, Step};
+use graven::durable::temporary_of;
 use graven::{Error, ErrorKind, Trail};
 use serde_json::json;
 
@@ -130,7 +131,8 @@ fn writes_live(step: &Step) -> bool {
     step.op == Op::Write && step.is_named("audit.jsonl")
 }
 
-/// A storage step: the call, and how many calls of its kind came before it.
+/// A storage step: the call, and how many calls of its kind came before it. Temporary names are without their unique
+/// part.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct StepAt {
     op: Op,
@@ -156,11 +158,20 @@ fn steps(doing: Doing) -> Vec<StepAt> {
         if !step.op.changes() || result.is_err() || !belongs(doing, &step.path) {
             continue;
         }
-        let nth = seen.entry((step.op, step.path.clone())).or_insert(0);
-        places.push(StepAt { op: step.op, file: step.path.display().to_string(), nth: *nth });
+        let file = lasting(&step.path);
+        let nth = seen.entry((step.op, file.clone())).or_insert(0);
+        places.push(StepAt { op: step.op, file, nth: *nth });
         *nth += 1;
     }
     places
+}
+
+/// The path, and for a temporary name the same in each run.
+fn lasting(path: &Path) -> String {
+    let name = path.file_name().and_then(|name| name.to_str()).and_then(temporary_of);
+    name.map_or_else(|| path.to_owned(), |name| path.with_file_name(format!("{name}.tmp")))
+        .display()
+        .to_string()
 }
 
 /// Whether a step is one of these; the publisher, a thread of its own, may be at work beside them.
@@ -237,7 +248,7 @@ fn named(path: &str) -> String {
 fn fail_at(doing: Doing, step_at: &StepAt, but: FailBut) -> Result<Option<String>, String> {
     let mut scene = Scene::before(doing);
     let (op, file) = (step_at.op, step_at.file.clone());
-    let strikes = move |step: &Step| step.op == op && step.path == Path::new(&file);
+    let strikes = move |step: &Step| step.op == op && lasting(&step.path) == file;
     scene.disk.inject(Fault::when(strikes).skip(step_at.nth).fail(IoErrorKind::Other, but));
     let result = scene.act(doing);
     if scene.disk.has_faults() {

@@ -229,7 +229,7 @@ fn a_poisoned_trail_writes_nothing_more_and_says_why() {
 
 #[test]
 fn when_the_publisher_fails_what_was_acknowledged_stays() {
-    let renames_checkpoint = |step: &Step| step.op == Op::Rename && step.is_named("checkpoint.tmp");
+    let renames_checkpoint = |step: &Step| step.op == Op::Rename && step.is_new("checkpoint");
     let syncs_tiles = |step: &Step| step.op == Op::SyncData && step.path.starts_with("/trail/tiles");
     let storing_tiles: fn(&Step) -> bool = writes_tiles;
     let failures = [("tiles", storing_tiles), ("sync", syncs_tiles), ("checkpoint", renames_checkpoint)];

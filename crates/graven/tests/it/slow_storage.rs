@@ -416,7 +416,7 @@ fn dropping_the_last_handle_gives_up_on_storage_that_hangs() {
 
 fn was_closed(disk: &SimDisk) -> bool {
     let calls = disk.calls();
-    calls.iter().any(|call| call.step.op == Op::Rename && call.step.is_named("closed.tmp"))
+    calls.iter().any(|call| call.step.op == Op::Rename && call.step.is_new("closed"))
 }
 
 #[test]

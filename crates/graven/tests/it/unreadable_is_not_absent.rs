@@ -46,7 +46,7 @@ fn a_trail_whose_graven_json_cannot_be_looked_at_is_not_made_anew() {
     let (disk, clock) = (Place::InDir.disk(), SimClock::new(1));
     let trail = open(&disk, &clock).unwrap();
     // Acknowledged, and under no checkpoint yet: nothing else says that there is a trail.
-    let publisher = disk.hold(on(Op::Create, "checkpoint.tmp"));
+    let publisher = disk.hold(|step: &Step| step.op == Op::Create && step.is_new("checkpoint"));
     let receipt = trail.record_blocking(entry(&clock, 1)).unwrap();
     let moment = disk.snapshot();
     drop(publisher);
@@ -170,7 +170,7 @@ fn a_trail_without_the_directory_of_its_tiles_opens_whatever_its_size() {
 fn a_creation_that_was_cut_short_goes_on_with_its_key() {
     let (disk, clock) = (Place::InDir.disk(), SimClock::new(1));
     // Somebody may have seen the trail with this key before a power cut took its `graven.json` away.
-    disk.inject(fails(Op::Rename, "graven.json.tmp"));
+    disk.inject(Fault::when(|step| step.op == Op::Rename && step.is_new("graven.json")));
     open(&disk, &clock).unwrap_err();
     let key = disk.contents(Layout::in_dir(DIR).signing_key()).unwrap();
     let trail = open(&disk, &clock).unwrap();

@@ -15,7 +15,8 @@ use std::sync::Arc;
 
 pub use os::OsDisk;
 
-/// How a file is opened. A file made here has mode 0600.
+/// How a file is opened. A file made here has mode 0600. A file that may be written is never reached through a link: if
+/// the last part of its path is one, opening it fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Open {
     /// For reading; it must exist.
@@ -49,6 +50,17 @@ pub struct FileId {
     pub inode: u64,
 }
 
+/// Who may do what with a file or directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access {
+    /// The number of the user that it belongs to.
+    pub owner: u32,
+    /// The number of its group.
+    pub group: u32,
+    /// Its permissions, as `chmod` takes them: at most 0o7777.
+    pub mode: u32,
+}
+
 /// What a path names, and how long it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metadata {
@@ -58,6 +70,8 @@ pub struct Metadata {
     pub bytes: u64,
     /// Which file it is.
     pub id: FileId,
+    /// Who may do what with it.
+    pub access: Access,
 }
 
 /// One name in a directory.
@@ -132,4 +146,11 @@ pub trait Disk: Send + Sync + Debug {
     fn number(&self) -> u64;
     /// Opens a file or directory, which must exist, to lock it.
     fn open_lock(&self, path: &Path) -> io::Result<Arc<dyn Lock>>;
+    /// The number of the user for whom this process acts; 0 is root.
+    fn user(&self) -> u32;
+    /// `fchown` and `fchmod` of the file or directory `id`. Fails if `path` is a link, or names another file by now: then
+    /// somebody has replaced it.
+    fn set_access(&self, path: &Path, id: FileId, access: Access) -> io::Result<()>;
+    /// A text that no other temporary name has: the id of the process, `-`, and 16 hex digits.
+    fn unique(&self) -> String;
 }

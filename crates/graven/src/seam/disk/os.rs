@@ -5,18 +5,20 @@
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 
-use super::{DirEntry, Disk, File, FileId, Hold, Kind, Lock, Metadata, Open};
+use super::{Access, DirEntry, Disk, File, FileId, Hold, Kind, Lock, Metadata, Open};
 
 /// Only the owner may read and write files: an audit trail names people and what they did.
 const FILE_MODE: u32 = 0o600;
 /// The same for directories.
 const DIR_MODE: u32 = 0o700;
+/// The part of a mode that `chmod` sets. The rest says what kind of file it is.
+const MODE_BITS: u32 = 0o7777;
 
 /// The operating system's disk.
 #[derive(Debug, Clone, Copy, Default)]
@@ -32,6 +34,10 @@ impl Disk for OsDisk {
             Open::CreateNew => options.write(true).create_new(true),
             Open::Create => options.write(true).create(true),
         };
+        if how != Open::Read {
+            // A link in the place of a file of ours was put there by somebody who wants another file to be written.
+            options.custom_flags(flags(OFlags::NOFOLLOW));
+        }
         Ok(Arc::new(OsFile(options.open(path)?)))
     }
 
@@ -82,6 +88,44 @@ impl Disk for OsDisk {
         let id = id_of(&file.metadata()?);
         Ok(Arc::new(OsLock { file, id, process: std::process::id() }))
     }
+
+    fn user(&self) -> u32 {
+        rustix::process::geteuid().as_raw()
+    }
+
+    fn set_access(&self, path: &Path, id: FileId, access: Access) -> io::Result<()> {
+        // Without waiting: in the place of the file there may be a FIFO by now.
+        let only_there = flags(OFlags::NOFOLLOW | OFlags::NONBLOCK);
+        let file = OpenOptions::new().read(true).custom_flags(only_there).open(path)?;
+        let metadata = file.metadata()?;
+        if id_of(&metadata) != id {
+            return Err(io::Error::other("the file was replaced by another one"));
+        }
+        let now = access_of(&metadata);
+        let changed = |wanted: u32, now: u32| (wanted != now).then_some(wanted);
+        let (owner, group) = (changed(access.owner, now.owner), changed(access.group, now.group));
+        if owner.is_some() || group.is_some() {
+            fchown(&file, owner, group)?;
+        }
+        if access.mode != now.mode {
+            file.set_permissions(fs::Permissions::from_mode(access.mode))?;
+        }
+        Ok(())
+    }
+
+    fn unique(&self) -> String {
+        let mut random = [0; 8];
+        if getrandom::fill(&mut random).is_err() {
+            // It need not be secret: the file is made only if the name is free.
+            random = fastrand::u64(..).to_ne_bytes();
+        }
+        format!("{}-{:016x}", std::process::id(), u64::from_ne_bytes(random))
+    }
+}
+
+/// Flags of the system, in the type that the standard library takes.
+fn flags(flags: OFlags) -> i32 {
+    flags.bits().cast_signed()
 }
 
 /// What a listed name refers to; `None` if it was unlinked while the directory was being listed.
@@ -94,19 +138,23 @@ fn listed_metadata(entry: &fs::DirEntry) -> io::Result<Option<Metadata>> {
         return Ok(Some(ours(&itself)));
     }
     // A link that leads nowhere is still a name.
-    let dangling = Metadata { kind: Kind::Other, bytes: 0, id: id_of(&itself) };
+    let dangling = Metadata { kind: Kind::Other, bytes: 0, id: id_of(&itself), access: access_of(&itself) };
     Ok(Some(fs::metadata(entry.path()).map_or(dangling, |m| ours(&m))))
 }
 
 fn ours(metadata: &fs::Metadata) -> Metadata {
-    let id = id_of(metadata);
+    let (id, access) = (id_of(metadata), access_of(metadata));
     if metadata.is_file() {
-        Metadata { kind: Kind::File, bytes: metadata.len(), id }
+        Metadata { kind: Kind::File, bytes: metadata.len(), id, access }
     } else if metadata.is_dir() {
-        Metadata { kind: Kind::Dir, bytes: 0, id }
+        Metadata { kind: Kind::Dir, bytes: 0, id, access }
     } else {
-        Metadata { kind: Kind::Other, bytes: 0, id }
+        Metadata { kind: Kind::Other, bytes: 0, id, access }
     }
+}
+
+fn access_of(metadata: &fs::Metadata) -> Access {
+    Access { owner: metadata.uid(), group: metadata.gid(), mode: metadata.mode() & MODE_BITS }
 }
 
 fn id_of(metadata: &fs::Metadata) -> FileId {
@@ -249,6 +297,25 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_written_and_no_access_is_changed_through_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        OsDisk.open(&at("victim"), Open::CreateNew).unwrap().write_at(b"abc", 0).unwrap();
+        let victim = OsDisk.metadata(&at("victim")).unwrap();
+        std::os::unix::fs::symlink(at("victim"), at("link")).unwrap();
+        std::os::unix::fs::symlink(at("absent"), at("dangling")).unwrap();
+        for name in ["link", "dangling"] {
+            for how in [Open::Write, Open::Create, Open::CreateNew] {
+                OsDisk.open(&at(name), how).unwrap_err();
+            }
+            OsDisk.set_access(&at(name), victim.id, Access { mode: 0o666, ..victim.access }).unwrap_err();
+        }
+        assert!(OsDisk.open(&at("link"), Open::Read).is_ok());
+        assert_eq!(OsDisk.metadata(&at("victim")).unwrap(), victim);
+        assert!(!at("absent").exists());
+    }
+
+    #[test]
     fn links_are_followed_and_a_dangling_one_is_something_else() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
@@ -258,9 +325,10 @@ mod tests {
         let listed: Vec<_> = OsDisk.read_dir(folder.path()).unwrap();
         let id = id_of(&fs::metadata(at("file")).unwrap());
         let bad = id_of(&fs::symlink_metadata(at("bad")).unwrap());
-        let file = Metadata { kind: Kind::File, bytes: 3, id };
+        let access_of = |name: &str| access_of(&fs::symlink_metadata(at(name)).unwrap());
+        let file = Metadata { kind: Kind::File, bytes: 3, id, access: access_of("file") };
         let expected = [
-            ("bad", Metadata { kind: Kind::Other, bytes: 0, id: bad }),
+            ("bad", Metadata { kind: Kind::Other, bytes: 0, id: bad, access: access_of("bad") }),
             ("file", file.clone()),
             ("good", file.clone()),
         ];

@@ -24,12 +24,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::{DirEntry, Disk, File, FileId, Kind, Lock, Metadata, Open};
+use super::{Access, DirEntry, Disk, File, FileId, Kind, Lock, Metadata, Open};
 use content::Content;
 use gate::Latch;
 use handle::SimFile;
 use lock::{Locks, SimLock};
-use world::{FileNode, Node, NodeId, World, absolute, error};
+use world::{FileNode, Node, NodeId, USER, World, absolute, error};
 
 pub use crash::CrashChoice;
 pub use fault::{Call, Effect, FailBut, Fault, Op, Step};
@@ -191,7 +191,8 @@ impl SimDisk {
         edit(&mut bytes);
         let mut content = Content::default();
         content.write(&bytes, 0);
-        let file = FileNode { seen: content.clone(), durable: content, unsynced: Vec::new() };
+        let access = state.world.file(node)?.access;
+        let file = FileNode { seen: content.clone(), durable: content, unsynced: Vec::new(), access };
         state.world.nodes.insert(node, Node::File(file.into()));
         Ok(())
     }
@@ -441,6 +442,27 @@ impl Disk for SimDisk {
         };
         self.call(Step::new(Op::Open, &path), act, None)
     }
+
+    fn user(&self) -> u32 {
+        USER
+    }
+
+    fn set_access(&self, path: &Path, id: FileId, access: Access) -> io::Result<()> {
+        let act = |state: &mut State, _: &Struck| {
+            let node = state.world.find(path)?;
+            if node.on(self.number) != id {
+                return Err(error(ErrorKind::Other, path));
+            }
+            state.world.set_access(node, access);
+            Ok(())
+        };
+        self.call(Step::new(Op::SetAccess, &absolute(path)), act, None)
+    }
+
+    fn unique(&self) -> String {
+        // Numbers are never used again on a disk, also not after a crash.
+        format!("{USER}-{:016x}", self.state().world.take_number())
+    }
 }
 
 impl State {
@@ -467,8 +489,8 @@ impl State {
 fn metadata(disk: u64, id: NodeId, node: &Node) -> Metadata {
     let id = id.on(disk);
     match node {
-        Node::File(file) => Metadata { kind: Kind::File, bytes: file.seen.bytes(), id },
-        Node::Dir(_) => Metadata { kind: Kind::Dir, bytes: 0, id },
+        Node::File(file) => Metadata { kind: Kind::File, bytes: file.seen.bytes(), id, access: file.access },
+        Node::Dir(dir) => Metadata { kind: Kind::Dir, bytes: 0, id, access: dir.access },
     }
 }
 

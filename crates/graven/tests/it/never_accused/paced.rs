@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use graven::disk::{DirEntry, Disk, File, FileId, Lock, Metadata, Open, OsDisk};
+use graven::disk::{Access, DirEntry, Disk, File, FileId, Lock, Metadata, Open, OsDisk};
 
 /// The reader's disk.
 #[derive(Clone)]
@@ -99,5 +99,14 @@ impl Disk for Paced {
     }
     fn open_lock(&self, _: &Path) -> io::Result<Arc<dyn Lock>> {
         panic!("a verification locks nothing")
+    }
+    fn user(&self) -> u32 {
+        OsDisk.user()
+    }
+    fn set_access(&self, _: &Path, _: FileId, _: Access) -> io::Result<()> {
+        panic!("a verification writes nothing")
+    }
+    fn unique(&self) -> String {
+        panic!("a verification writes nothing")
     }
 }

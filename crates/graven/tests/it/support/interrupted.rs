@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use graven::disk::{DirEntry, Disk, File, FileId, Lock, Metadata, Open, OsDisk};
+use graven::disk::{Access, DirEntry, Disk, File, FileId, Lock, Metadata, Open, OsDisk};
 
 /// Passes every call on to the system; before one of them, somebody else acts.
 #[derive(Debug, Default)]
@@ -92,6 +92,16 @@ impl Disk for Interrupted {
     fn open_lock(&self, path: &Path) -> io::Result<Arc<dyn Lock>> {
         count(&self.next);
         OsDisk.open_lock(path)
+    }
+    fn user(&self) -> u32 {
+        OsDisk.user()
+    }
+    fn set_access(&self, path: &Path, id: FileId, access: Access) -> io::Result<()> {
+        count(&self.next);
+        OsDisk.set_access(path, id, access)
+    }
+    fn unique(&self) -> String {
+        OsDisk.unique()
     }
 }
 

@@ -122,7 +122,10 @@ impl Snapshot {
                         Some((_, keep)) => keep.content(file),
                         None => file.durable.clone(),
                     };
-                    *file = FileNode { seen: content.clone(), durable: content, unsynced: Vec::new() }.into();
+                    let access = file.access;
+                    *file =
+                        FileNode { seen: content.clone(), durable: content, unsynced: Vec::new(), access }
+                            .into();
                 }
                 Node::Dir(dir) => {
                     let mut after = (**dir).clone();

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::files::durable::temporary_of;
+
 /// The kind of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Op {
@@ -39,6 +41,8 @@ pub enum Op {
     Canonicalize,
     /// `flock` of a file, which is made if it is absent.
     Lock,
+    /// `fchown` and `fchmod`. Never lost by a crash.
+    SetAccess,
 }
 
 impl Op {
@@ -86,6 +90,12 @@ impl Step {
     /// Whether the last part of the path is `name`.
     pub fn is_named(&self, name: &str) -> bool {
         self.path.file_name().is_some_and(|last| last == name)
+    }
+
+    /// Whether the last part of the path is a temporary name of `name`.
+    pub fn is_new(&self, name: &str) -> bool {
+        let last = self.path.file_name().and_then(|last| last.to_str()).unwrap_or_default();
+        temporary_of(last) == Some(name)
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use super::content::Content;
-use crate::seam::disk::FileId;
+use crate::seam::disk::{Access, FileId};
 
 /// Identifies a file or directory, under any name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +18,9 @@ impl NodeId {
         FileId { device: disk, inode: self.0 }
     }
 }
+
+/// The user for whom programs act, and the group.
+pub(super) const USER: u32 = 1_000;
 
 /// The directory `/`, which is always there.
 pub(super) const ROOT: NodeId = NodeId(0);
@@ -40,13 +43,27 @@ pub(super) enum Node {
     Dir(Arc<DirNode>),
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct FileNode {
     pub(super) seen: Content,
     pub(super) durable: Content,
     /// The changes since the last sync, in order. Applied to `durable` they give `seen`, unless a failed sync made
     /// the disk forget some.
     pub(super) unsynced: Vec<Change>,
+    /// Always durable: no crash is simulated that loses it.
+    pub(super) access: Access,
+}
+
+impl Default for FileNode {
+    fn default() -> FileNode {
+        let (seen, durable) = (Content::default(), Content::default());
+        FileNode { seen, durable, unsynced: Vec::new(), access: ours(0o600) }
+    }
+}
+
+/// The access to what a program has just made.
+fn ours(mode: u32) -> Access {
+    Access { owner: USER, group: USER, mode }
 }
 
 #[derive(Clone, Debug)]
@@ -55,10 +72,18 @@ pub(super) enum Change {
     SetBytes(u64),
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct DirNode {
     pub(super) seen: BTreeMap<String, NodeId>,
     pub(super) durable: BTreeMap<String, NodeId>,
+    /// Always durable.
+    pub(super) access: Access,
+}
+
+impl Default for DirNode {
+    fn default() -> DirNode {
+        DirNode { seen: BTreeMap::new(), durable: BTreeMap::new(), access: ours(0o700) }
+    }
 }
 
 /// One atomic change of names: a file made or unlinked (one name), or a rename (two).
@@ -191,6 +216,14 @@ impl World {
         Ok(())
     }
 
+    pub(super) fn set_access(&mut self, node: NodeId, access: Access) {
+        match self.nodes.get_mut(&node) {
+            Some(Node::File(file)) => Arc::make_mut(file).access = access,
+            Some(Node::Dir(dir)) => Arc::make_mut(dir).access = access,
+            None => {}
+        }
+    }
+
     /// `fsync` of a file. Its name may still not be durable.
     pub(super) fn sync_file(&mut self, node: NodeId) -> io::Result<()> {
         if self.file(node)?.unsynced.is_empty() {
@@ -312,7 +345,7 @@ impl World {
         Ok((dir, name.to_string_lossy().into_owned()))
     }
 
-    fn take_number(&mut self) -> u64 {
+    pub(super) fn take_number(&mut self) -> u64 {
         self.next += 1;
         self.next
     }
