@@ -1,7 +1,16 @@
 //! The one line of `LOCK`: who wrote last, and how much of the live file is durable.
 //!
 //! The line is written without a sync, and only after the sync of the lines that it counts. So the live file is never
-//! shorter than this line says, also after a crash, unless somebody shortened or replaced it.
+//! shorter than this line says, also after a crash, unless somebody shortened or replaced it. Its checksum tells a line
+//! from one that was written in part over another.
+
+use std::io;
+
+use graven_core::hash::sha256;
+
+use super::durable;
+use super::layout::Layout;
+use crate::seam::disk::{Disk, Open};
 
 /// What `LOCK` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,12 +26,19 @@ pub(crate) struct LockLine {
 }
 
 /// The length of the line, with its newline.
-pub(crate) const LOCK_LINE_BYTES: usize = "durable ".len() + 10 + 1 + 20 + 1 + 20 + 1;
+pub(crate) const LOCK_LINE_BYTES: usize = "durable ".len() + 10 + 1 + 20 + 1 + 20 + 1 + CHECKSUM_DIGITS + 1;
+
+/// The hexadecimal digits of the checksum: the first of the SHA-256 of all that is before the last blank.
+const CHECKSUM_DIGITS: usize = 8;
 
 impl LockLine {
     /// Reads the content of `LOCK`. `None` for anything but exactly one such line, for example what version 0.1 wrote.
     pub(crate) fn parse(bytes: &[u8]) -> Option<LockLine> {
         let line = std::str::from_utf8(bytes).ok()?.strip_suffix('\n')?;
+        let (line, sum) = line.rsplit_once(' ')?;
+        if sum != checksum(line) {
+            return None;
+        }
         let mut words = line.split(' ');
         let writing = match words.next()? {
             "durable" => false,
@@ -39,9 +55,27 @@ impl LockLine {
     pub(crate) fn to_bytes(self) -> [u8; LOCK_LINE_BYTES] {
         let state = if self.writing { "writing" } else { "durable" };
         let LockLine { pid, first, bytes, .. } = self;
-        let line = format!("{state} {pid:010} {first:020} {bytes:020}\n");
+        let line = format!("{state} {pid:010} {first:020} {bytes:020}");
+        let line = format!("{line} {}\n", checksum(&line));
         line.into_bytes().try_into().expect("each number has its width, and no number of its type is wider")
     }
+}
+
+fn checksum(line: &str) -> String {
+    let mut digits = sha256(line.as_bytes()).to_hex();
+    digits.truncate(CHECKSUM_DIGITS);
+    digits
+}
+
+/// What `LOCK` says to those who do not hold it; `None` when it is not there or says nothing that can be understood.
+pub(crate) fn read(disk: &dyn Disk, layout: &Layout) -> io::Result<Option<LockLine>> {
+    let file = match disk.open(&layout.lock(), Open::Read) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    let mut bytes = [0; LOCK_LINE_BYTES + 1];
+    let read = durable::read_full_at(&*file, &mut bytes, 0)?;
+    Ok(LockLine::parse(&bytes[..read]))
 }
 
 /// A number of exactly `width` decimal digits.
@@ -53,38 +87,52 @@ fn digits(text: &str, width: usize) -> Option<u64> {
 mod tests {
     use super::*;
 
+    const LINE: LockLine = LockLine { writing: false, pid: 7, first: 256, bytes: 4096 };
+
     #[test]
     fn a_line_is_printed_and_read_back() {
-        let line = LockLine { writing: false, pid: 7, first: 256, bytes: 4096 };
-        assert_eq!(&line.to_bytes()[..], b"durable 0000000007 00000000000000000256 00000000000000004096\n");
+        let printed = LINE.to_bytes();
+        assert_eq!(&printed[..], b"durable 0000000007 00000000000000000256 00000000000000004096 19caaf21\n");
         let widest = LockLine { writing: true, pid: u32::MAX, first: u64::MAX, bytes: u64::MAX };
-        for line in [line, widest] {
+        for line in [LINE, widest] {
             assert_eq!(LockLine::parse(&line.to_bytes()), Some(line));
         }
     }
 
     #[test]
     fn anything_else_is_no_line() {
+        let with_sum = |line: &str| format!("{line} {}\n", checksum(line));
         for other in [
-            "",
-            "\n",
-            "process 123\n",
-            "durable 0000000007 00000000000000000256 00000000000000004096",
-            "durable 0000000007 00000000000000000256 00000000000000004096\n\n",
-            "durable 0000000007 00000000000000000256 00000000000000004096 \n",
-            "durable 0000000007 00000000000000000256 00000000000000004096 1\n",
-            "durable 7 256 4096\n",
-            "durable  0000000007 00000000000000000256 00000000000000004096\n",
-            "Durable 0000000007 00000000000000000256 00000000000000004096\n",
-            "reading 0000000007 00000000000000000256 00000000000000004096\n",
-            "durable +000000007 00000000000000000256 00000000000000004096\n",
-            "durable 4294967296 00000000000000000256 00000000000000004096\n",
-            "durable 0000000007 18446744073709551616 00000000000000004096\n",
-            "durable 0000000007 00000000000000000256\n",
+            "durable 7 256 4096",
+            "durable  0000000007 00000000000000000256 00000000000000004096",
+            "durable 0000000007 00000000000000000256 00000000000000004096 1",
+            "Durable 0000000007 00000000000000000256 00000000000000004096",
+            "reading 0000000007 00000000000000000256 00000000000000004096",
+            "durable +000000007 00000000000000000256 00000000000000004096",
+            "durable 4294967296 00000000000000000256 00000000000000004096",
+            "durable 0000000007 18446744073709551616 00000000000000004096",
+            "durable 0000000007 00000000000000000256",
         ] {
-            assert_eq!(LockLine::parse(other.as_bytes()), None, "{other:?}");
+            assert_eq!(LockLine::parse(with_sum(other).as_bytes()), None, "{other:?}");
         }
-        assert_eq!(LockLine::parse(&[0; LOCK_LINE_BYTES]), None);
-        assert_eq!(LockLine::parse(b"\xff\n"), None);
+        for other in [&b""[..], b"\n", b"process 123\n", b"\xff\n", &[0; LOCK_LINE_BYTES]] {
+            assert_eq!(LockLine::parse(other), None, "{other:?}");
+        }
+        let line = LINE.to_bytes();
+        assert_eq!(LockLine::parse(&line[..line.len() - 1]), None);
+        assert_eq!(LockLine::parse(&[&line[..], b"\n"].concat()), None);
+        assert_eq!(LockLine::parse(&[&line[..], &line[..]].concat()), None);
+    }
+
+    /// A write that was cut short by a crash leaves the beginning of one line and the end of another.
+    #[test]
+    fn a_mixture_of_two_lines_is_no_line() {
+        let next = LockLine { writing: true, first: 512, bytes: 0, ..LINE };
+        let (old, new) = (LINE.to_bytes(), next.to_bytes());
+        for cut in 1..old.len() {
+            let mixed = [&new[..cut], &old[cut..]].concat();
+            let whole = mixed == old || mixed == new;
+            assert!(whole || LockLine::parse(&mixed).is_none(), "{}", String::from_utf8_lossy(&mixed));
+        }
     }
 }
