@@ -16,6 +16,7 @@ pub(crate) mod lines;
 pub(crate) mod live;
 pub(crate) mod lock_line;
 pub mod meta;
+pub(crate) mod names;
 pub(crate) mod notes;
 pub(crate) mod presence;
 pub(crate) mod publish_lock;

@@ -28,7 +28,7 @@ use graven_core::hash::{Hash, leaf_hash, sha256};
 use crate::error::{Error, ErrorKind};
 use crate::files::durable;
 use crate::files::layout::Layout;
-use crate::files::lock_line::LockLine;
+use crate::files::lock_line;
 use crate::files::meta::Meta;
 use crate::seam::disk::{Disk, File, Kind, Open};
 use crate::seam::machine::Machine;
@@ -129,11 +129,8 @@ impl Reader {
     /// The number of entries that are durable as `LOCK` says; `None` when it says nothing of the live file.
     pub(crate) fn durable_len(&self) -> Result<Option<u64>, Error> {
         // `LOCK` first: the live file only grows.
-        let path = self.layout().lock();
-        let line = match durable::read_file(&**self.disk(), &path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            other => LockLine::parse(&other.map_err(|error| cannot("read", &path, error))?),
-        };
+        let line = lock_line::read(&**self.disk(), self.layout())
+            .map_err(|error| cannot("read", &self.layout().lock(), error))?;
         let segments = self.segments()?;
         let live = segments.live();
         let (Some(line), Some(file)) = (line.filter(|line| line.first == live.first), &live.file) else {

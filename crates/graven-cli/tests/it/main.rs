@@ -18,6 +18,7 @@ mod export_tiles;
 mod import_drops_nothing;
 mod init_makes_a_trail;
 mod mistakes_are_explained;
+mod operate_page;
 mod pending_names_acts_without_a_result;
 mod prove_and_verify_offline;
 mod record_one_entry;

@@ -127,6 +127,7 @@ impl Writer {
             torn_bytes: tail.torn_bytes(),
             torn_file,
             torn_earlier,
+            put_back: None,
         };
         self.read_to(tail.good_end)?;
         self.record_mended(&mended)

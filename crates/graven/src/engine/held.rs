@@ -84,13 +84,13 @@ impl Held {
     }
 
     /// Replaces what `LOCK` says at an opening: it may be what another version wrote.
-    pub(crate) fn say_first(&self, layout: &Layout, line: LockLine) -> Result<(), Error> {
-        self.presence().say_first(line).map_err(|source| Error::cannot("write", &layout.lock(), source))
+    pub(crate) fn say_first(&self, line: LockLine) -> io::Result<()> {
+        self.presence().say_first(line)
     }
 
     /// The same, durably.
-    pub(crate) fn say_durably(&self, layout: &Layout, line: LockLine) -> Result<(), Error> {
-        self.presence().say_durably(line).map_err(|source| Error::cannot("write", &layout.lock(), source))
+    pub(crate) fn say_durably(&self, line: LockLine) -> io::Result<()> {
+        self.presence().say_durably(line)
     }
 
     /// Replaces what `LOCK` says. Called under the commit lock.

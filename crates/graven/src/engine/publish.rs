@@ -24,7 +24,7 @@ use crate::files::durable;
 use crate::files::levels::Levels;
 use crate::files::notes::{closed_text, sign};
 use crate::files::publish_lock::{PublishLock, Publishing};
-use crate::files::rebuild::trusted_levels;
+use crate::files::rebuild::{Trust, trusted_levels};
 use crate::files::segments::Segments;
 use crate::files::signed::read_signed;
 use crate::reader::hashes::Hashes;
@@ -189,7 +189,7 @@ impl Publisher {
     fn load(&self, checkpoint: &Checkpoint) -> Result<Levels, Error> {
         let (disk, layout) = (&self.engine.machine.disk, &self.engine.layout);
         let segments = Segments::read(&**disk, layout, &self.engine.meta, checkpoint)?;
-        trusted_levels(disk, layout, checkpoint, &segments.files_found(layout))
+        trusted_levels(disk, layout, checkpoint, &segments.files_found(layout), Trust::Edge)
     }
 
     /// The newest checkpoint that this process has written or adopted.

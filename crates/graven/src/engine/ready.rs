@@ -84,13 +84,16 @@ impl Recovered {
             self.newest_ends
                 .push(u32::try_from(self.newest_lines.len()).map_err(io::Error::other).map_err(cannot)?);
         }
-        self.held.say_first(layout, self.live.says(true))?;
-        durable::write_all_at(&*self.live.file, &lines, self.live.bytes)
+        self.held
+            .say_first(self.live.says(true))
+            .and_then(|()| durable::write_all_at(&*self.live.file, &lines, self.live.bytes))
             .and_then(|()| durable::retried(|| self.live.file.sync_data()))
             .map_err(cannot)?;
         self.live.bytes += lines.len() as u64;
         self.unsealed_bytes += lines.len() as u64;
-        self.held.say_first(layout, self.live.says(false))
+        self.held
+            .say_first(self.live.says(false))
+            .map_err(|source| Error::cannot("write", &layout.lock(), source))
     }
 }
 
@@ -107,11 +110,27 @@ pub(crate) struct Mended {
     /// Where the bytes are that an earlier opening cut here and, because of a crash, did not record.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) torn_earlier: Vec<String>,
+    /// The live file that a repair gave its name back.
+    #[serde(flatten)]
+    pub(crate) put_back: Option<PutBack>,
 }
 
 impl Mended {
     /// Whether the trail was in order.
     pub(crate) fn is_empty(&self) -> bool {
-        self.unsealed_entries == 0 && self.torn_bytes == 0 && self.torn_earlier.is_empty()
+        self.unsealed_entries == 0
+            && self.torn_bytes == 0
+            && self.torn_earlier.is_empty()
+            && self.put_back.is_none()
     }
+}
+
+/// What was renamed: a part of the detail of `trail.repaired`.
+#[derive(Debug, Serialize)]
+pub(crate) struct PutBack {
+    /// The name that the live file had.
+    pub(crate) put_back: String,
+    /// The new name of what had taken its place, unless that was empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) moved_aside: Option<String>,
 }

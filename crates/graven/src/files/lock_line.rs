@@ -4,7 +4,13 @@
 //! shorter than this line says, also after a crash, unless somebody shortened or replaced it. Its checksum tells a line
 //! from one that was written in part over another.
 
+use std::io;
+
 use graven_core::hash::sha256;
+
+use super::durable;
+use super::layout::Layout;
+use crate::seam::disk::{Disk, Open};
 
 /// What `LOCK` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +65,17 @@ fn checksum(line: &str) -> String {
     let mut digits = sha256(line.as_bytes()).to_hex();
     digits.truncate(CHECKSUM_DIGITS);
     digits
+}
+
+/// What `LOCK` says to those who do not hold it; `None` when it is not there or says nothing that can be understood.
+pub(crate) fn read(disk: &dyn Disk, layout: &Layout) -> io::Result<Option<LockLine>> {
+    let file = match disk.open(&layout.lock(), Open::Read) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    let mut bytes = [0; LOCK_LINE_BYTES + 1];
+    let read = durable::read_full_at(&*file, &mut bytes, 0)?;
+    Ok(LockLine::parse(&bytes[..read]))
 }
 
 /// A number of exactly `width` decimal digits.

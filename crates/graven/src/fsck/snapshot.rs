@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::files::boundaries::Boundaries;
 use crate::files::durable;
 use crate::files::layout::{Layout, segment_first};
-use crate::files::lock_line::LockLine;
+use crate::files::lock_line::{self, LockLine};
 use crate::seam::disk::{Disk, File, Open};
 
 /// The files of a trail at one moment.
@@ -48,8 +48,7 @@ impl Snapshot {
             let meta = read_if_there(disk, layout.meta().as_path())?;
             let closed = read_if_there(disk, layout.closed().as_path())?;
             let checkpoint = read_if_there(disk, layout.checkpoint().as_path())?;
-            let lock = read_if_there(disk, layout.lock().as_path())?;
-            let lock = lock.as_deref().and_then(LockLine::parse);
+            let lock = lock_line::read(disk, layout)?;
             let live = if_there(disk.open(layout.live(), Open::Read))?;
             let live = live.map(|file| file.bytes().map(|bytes| (file, bytes))).transpose()?;
             let after = Names::list(disk, layout)?;

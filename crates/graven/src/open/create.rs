@@ -6,7 +6,7 @@
 
 use std::io;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use graven_core::checkpoint::Checkpoint;
 use graven_core::hash::Hash;
@@ -19,6 +19,7 @@ use crate::files::layout::Layout;
 use crate::files::lines::each_block;
 use crate::files::live::create_live;
 use crate::files::meta::{Meta, SEGMENT_BYTES, VERSION};
+use crate::files::names::free_name;
 use crate::files::notes::sign;
 use crate::open::persisted_settings::{PersistedSettings, settle};
 use crate::seam::disk::{Disk, Kind, Open};
@@ -206,7 +207,7 @@ fn move_aside(disk: &dyn Disk, layout: &Layout) -> io::Result<Option<Adopted>> {
         return Ok(None);
     }
     let (sha256, bytes, lines) = summary(disk, live)?;
-    let aside = free_name(disk, live)?;
+    let aside = free_name(disk, live, "before-graven")?;
     durable::retried(|| disk.rename(live, &aside))?;
     durable::sync_dir(disk, layout.live_parent())?;
     let moved_to = aside.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -225,21 +226,4 @@ fn summary(disk: &dyn Disk, path: &Path) -> io::Result<(String, u64, u64)> {
         ControlFlow::<()>::Continue(())
     })?;
     Ok((Hash::from_bytes(hasher.finalize().into()).to_hex(), bytes, lines))
-}
-
-/// `<path>.before-graven`, or the first `<path>.before-graven-<n>` that is free.
-fn free_name(disk: &dyn Disk, path: &Path) -> io::Result<PathBuf> {
-    for n in 1..10_000 {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".before-graven");
-        if n > 1 {
-            name.push(format!("-{n}"));
-        }
-        let name = PathBuf::from(name);
-        match disk.open(&name, Open::Read) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(name),
-            _ => {}
-        }
-    }
-    Err(io::Error::other("every name beside the live file is taken"))
 }

@@ -6,6 +6,8 @@
 //! cache may hold what the disk does not.
 
 mod closed;
+mod mending;
+mod put_back;
 
 use graven_core::checkpoint::Checkpoint;
 use graven_core::note::SigningKey;
@@ -18,11 +20,10 @@ use crate::files::commit_lock::CommitLock;
 use crate::files::durable;
 use crate::files::last_lines::last_lines;
 use crate::files::layout::Layout;
-use crate::files::live::Live;
 use crate::files::lock_line::LockLine;
 use crate::files::meta::Meta;
 use crate::files::publish_lock::PublishLock;
-use crate::files::rebuild::trusted_levels;
+use crate::files::rebuild::{Trust, trusted_levels};
 use crate::files::segments::Segments;
 use crate::files::signed::read_signed;
 use crate::files::tail::{Mode, Tail};
@@ -34,6 +35,7 @@ use crate::seam::machine::Machine;
 use crate::settings::Settings;
 
 use closed::Closed;
+use mending::Mending;
 
 /// A trail that this process has entered, and whose commit lock it has.
 #[derive(Debug)]
@@ -62,67 +64,55 @@ pub(super) fn recover(
     let publishing = publish_lock.acquire(&**disk, layout)?;
     let closed = Closed::read(&**disk, layout, &meta)?;
     let (checkpoint, checkpoint_text) = read_checkpoint(&**disk, layout, &meta, mode)?;
+    let line = held.first_line(layout)?;
+    let put_back = match mode {
+        Mode::Repair => put_back::put_back(disk, layout, &checkpoint, line)?,
+        Mode::Open => None,
+    };
     let segments = Segments::read(&**disk, layout, &meta, &checkpoint)?;
-    let levels = trusted_levels(disk, layout, &checkpoint, &segments.files_found(layout))?;
+    let trust = match mode {
+        Mode::Repair => Trust::Nothing,
+        Mode::Open if alone => Trust::Newest,
+        // The others have looked at their own opening.
+        Mode::Open => Trust::Edge,
+    };
+    let levels = trusted_levels(disk, layout, &checkpoint, &segments.files_found(layout), trust)?;
     // After a clean close nothing may follow. A repair cuts what does.
     let keep = closed.as_ref().filter(|_| mode == Mode::Repair).map(|closed| closed.size);
     let tail = Tail::read(&**disk, layout, &segments, &levels, mode, keep)?;
     if let Some(closed) = &closed {
         closed.check(layout, &levels, &tail, mode)?;
     }
-    let line = held.first_line(layout)?.filter(|line| line.first == segments.live_first);
+    let line = line.filter(|line| line.first == segments.live_first);
     check_length(layout, &segments, &tail, line, mode)?;
     let torn_earlier = tail.cut_earlier(&**disk, layout)?;
     // Everything was read and nothing contradicts what was signed. From here on we write.
-    let mend = |source| {
-        let message = format!("cannot put {} in order after a crash", layout.dir().display());
-        Error::with_source(ErrorKind::Unavailable, message, source)
-    };
-    // Makes durable a checkpoint whose rename an earlier process saw but could not sync.
-    durable::sync_dir(&**disk, layout.dir()).map_err(mend)?;
-    // Makes a boundary durable as well, before a segment is closed under it.
-    durable::sync_dir(&**disk, &layout.boundaries()).map_err(mend)?;
-    // And for hashes that an earlier process rebuilt. The directory may have been deleted, too.
-    durable::create_dir(&**disk, &layout.tiles()).map_err(mend)?;
-    durable::sync_dir(&**disk, &layout.tiles()).map_err(mend)?;
-    let torn_file = tail.keep_torn(&**disk, layout).map_err(mend)?;
-    let known = |writing| LockLine {
-        writing,
-        pid: std::process::id(),
-        first: segments.live_first_after,
-        bytes: tail.good_end,
-    };
-    if line.is_some_and(|line| line.bytes > tail.good_end) {
-        // Before the bytes go of which it says that they are durable.
-        held.say_durably(layout, known(true))?;
-    }
-    // The copy is durable: now the bytes may go.
-    let file = segments.finish_rotation(&**disk, layout, tail.segment_end).map_err(mend)?;
-    // Beside other processes only a commit that died or failed leaves anything to mend.
-    let in_order = !alone && line.is_some_and(|line| !line.writing && line.bytes == tail.end());
-    if !in_order {
-        tail.mend(&*file).map_err(mend)?;
-    }
-    levels.trim().map_err(mend)?;
-    // Only now: until what does not belong here is cut, an opening needs this note to refuse it.
-    if closed.is_some() {
-        durable::retried(|| disk.remove_file(&layout.closed())).map_err(mend)?;
-        durable::sync_dir(&**disk, layout.dir()).map_err(mend)?;
-    }
-    held.say_first(layout, known(false))?;
-    let newest = last_lines(&**disk, &segments.files(layout), settings.ring_entries).map_err(mend)?;
-    drop(publishing);
-    let redactor = redaction_key::open(machine, layout, settings, redaction)?;
-    let mended = Mended {
+    let mut mended = Mended {
         unsealed_first: checkpoint.size,
         unsealed_entries: tail.unsealed.len() as u64,
         torn_bytes: tail.torn_bytes(),
-        torn_file,
+        torn_file: None,
         torn_earlier,
+        put_back,
     };
-    let id = file.id().map_err(mend)?;
-    let (first, bytes) = (segments.live_first_after, tail.good_end);
-    let live = Live { file, id, first, bytes, since: machine.clock.elapsed() };
+    // Beside other processes only a commit that died or failed leaves anything to mend.
+    let in_order = !alone && line.is_some_and(|line| !line.writing && line.bytes == tail.end());
+    let mending = Mending { machine, layout, held: &held, segments: &segments, line };
+    let live = mending.mend(&tail, in_order, &mut mended).map_err(|source| {
+        let message = format!("cannot put {} in order after a crash", layout.dir().display());
+        Error::with_source(ErrorKind::Unavailable, message, source)
+    })?;
+    let unreadable = |source| Error::cannot("read the newest entries of", layout.dir(), source);
+    levels.trim().map_err(unreadable)?;
+    // Only now: until what does not belong here is cut, an opening needs this note to refuse it.
+    if closed.is_some() {
+        durable::retried(|| disk.remove_file(&layout.closed()))
+            .and_then(|()| durable::sync_dir(&**disk, layout.dir()))
+            .map_err(|source| Error::cannot("remove", &layout.closed(), source))?;
+    }
+    let newest = last_lines(&**disk, &segments.files(layout), settings.ring_entries).map_err(unreadable)?;
+    drop(publishing);
+    let redactor = redaction_key::open(machine, layout, settings, redaction)?;
     Ok(Recovered {
         meta,
         held,

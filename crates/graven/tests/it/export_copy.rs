@@ -20,7 +20,7 @@ use graven::{Category, Entry, Error, ErrorKind, Machine, Outcome, Settings, Trai
 use graven_core::verdict::Verdict;
 use serde_json::json;
 
-use crate::support::files::assert_intact;
+use crate::support::files::{assert_intact, lock_line};
 use crate::support::handmade::Handmade;
 use crate::support::model::{DIR, Place, entry, machine};
 use crate::support::patience::{must_end, until};
@@ -152,7 +152,7 @@ fn what_lock_says_is_durable_is_copied_though_nothing_sealed_it() {
     trail.seal();
     trail.append(5);
     let bytes = fs::metadata(trail.path("audit.jsonl")).unwrap().len();
-    fs::write(trail.path("LOCK"), format!("durable 0000000077 {:020} {bytes:020}\n", 256)).unwrap();
+    fs::write(trail.path("LOCK"), lock_line("durable", 77, 256, bytes)).unwrap();
     trail.append(3);
     let to = folder.path().join("copy");
     let report = copy(trail.dir(), &to, CopyOptions::default()).unwrap();

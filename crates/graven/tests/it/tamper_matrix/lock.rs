@@ -3,6 +3,7 @@
 use graven_core::verdict::Verdict;
 
 use super::specimen::{places, verify};
+use crate::support::files::lock_line;
 use crate::support::handmade::Handmade;
 
 /// A trail with a segment of 256 entries, and 10 entries in the live file, 5 of them sealed.
@@ -17,8 +18,7 @@ fn trail(dir: &std::path::Path) -> Handmade {
 }
 
 fn say(trail: &Handmade, state: &str, first: u64, bytes: u64) {
-    let line = format!("{state} {:010} {first:020} {bytes:020}\n", 77);
-    std::fs::write(trail.path("LOCK"), line).unwrap();
+    std::fs::write(trail.path("LOCK"), lock_line(state, 77, first, bytes)).unwrap();
 }
 
 #[test]
@@ -67,8 +67,11 @@ fn a_missing_live_file_of_which_nothing_was_sealed_is_truncated() {
 fn an_older_line_and_anything_else_are_no_evidence() {
     let folder = tempfile::tempdir().unwrap();
     let trail = trail(folder.path());
+    let good = lock_line("durable", 77, 256, 999_999);
+    let without_sum = format!("{}\n", &good[..good.len() - 10]);
+    let other_length = good.replace("999999 ", "999998 ");
     for other in
-        ["", "process 123\n", "durable 77 256 999999\n", "durable 0000000077 256 99999999999999999999\n"]
+        ["", "process 123\n", "durable 77 256 999999\n", &without_sum, &other_length, good.trim_end()]
     {
         std::fs::write(trail.path("LOCK"), other).unwrap();
         assert_eq!(verify(folder.path()).verdict, Verdict::Unsealed, "{other:?}");
