@@ -50,6 +50,10 @@ fn how_long_a_caller_waits_is_not_remembered() {
     let patient = nothing().when_full(WhenFull::Wait(MINUTE)).deadline(MINUTE);
     assert_eq!(json(&stored(&patient)), "{}");
     assert_eq!(settle(&patient, &stored(&nothing()), true).unwrap().0.when_full, WhenFull::Wait(MINUTE));
+    // Without a policy of this program, its deadline counts: for one of the trail, and for one that drops.
+    let taken = settle(&nothing().deadline(MINUTE), &stored(&nothing()), true).unwrap().0.when_full;
+    assert_eq!([taken, WhenFull::Drop].map(|policy| policy.patience(MINUTE)), [MINUTE; 2]);
+    assert_eq!(WhenFull::Wait(MINUTE).patience(MINUTE * 2), MINUTE);
 }
 
 /// What the trail has, what is given, what the trail has then; and what another process's presence makes of it.
