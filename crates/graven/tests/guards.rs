@@ -217,7 +217,10 @@ fn it_waits_for_slow_storage_although_callers_do_not() {
 }
 
 /// Ends a guard where it is woken, and says how that went.
-struct Ends(Mutex<Option<(Guard, mpsc::Sender<(bool, Result<(), graven::Error>)>)>>);
+struct Ends(Mutex<Option<(Guard, mpsc::Sender<Ended>)>>);
+
+/// Whether the thread belongs to a trail, and what closing there says.
+type Ended = (bool, Result<(), graven::Error>);
 
 impl Wake for Ends {
     fn wake(self: Arc<Self>) {

@@ -23,8 +23,10 @@ fn every_answered_request_is_sealed_and_the_trail_is_closed() {
                 scope.spawn(move || {
                     let ask = |number| user.ask("GET", &format!("/v1/sessions/{client}-{number}"), None);
                     let is_answered = |number: &u64| ask(*number).is_ok_and(|answer| answer.status == 404);
-                    let count = |_| answered.fetch_add(1, Ordering::SeqCst);
-                    (0..).take_while(is_answered).map(count).count() as u64
+                    let answers = (0..).take_while(is_answered).inspect(|_| {
+                        answered.fetch_add(1, Ordering::SeqCst);
+                    });
+                    answers.count() as u64
                 })
             })
             .collect();
