@@ -18,7 +18,8 @@
 //! trail.flush_blocking()?;
 //! let entry = trail.recent(1).remove(0);
 //! assert_eq!((entry.action.as_str(), entry.category), ("login", graven::Category::Auth));
-//! // At the end of a program: a global subscriber is never dropped, so it does not close the trail.
+//! // At the end of a program: a global subscriber is never dropped, so it does not close the trail. A program that
+//! // calls `graven::init_trail` keeps a `graven::guard()` in `main` instead.
 //! trail.close_blocking()?;
 //! # Ok::<(), graven::Error>(())
 //! ```

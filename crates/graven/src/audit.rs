@@ -34,6 +34,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::Error;
+use crate::guard::Guard;
 use crate::record::recording::Receipt;
 use crate::seam::machine::Machine;
 use crate::trail::Trail;
@@ -263,6 +264,11 @@ static LOG: OnceLock<AuditLog> = OnceLock::new();
 
 /// Sets the log of the whole process. Call it once, at startup.
 ///
+/// It is never dropped, so nothing closes it unless the program does: keep a [`guard`] in `main`. Without one, what
+/// [`record`](AuditLog::record) and [`log`](AuditLog::log) have answered is durable all the same. But the newest entries
+/// (those of about the last tenth of a second) may not be under a signed checkpoint until the next opening, and there
+/// is no `closed`.
+///
 /// # Errors
 /// Returns the given log when the process has one already.
 pub fn init_audit_log(log: AuditLog) -> Result<(), AuditLog> {
@@ -280,4 +286,30 @@ pub fn audit_log() -> &'static AuditLog {
 /// The log of the whole process; `None` before [`init_audit_log`].
 pub fn try_audit_log() -> Option<&'static AuditLog> {
     LOG.get()
+}
+
+/// Closes the log of the whole process at the end of `main`, if there is one by then: its trail is written and sealed.
+/// Entries that come later are in memory only. [`Guard`] says what this waits for.
+///
+/// ```
+/// use graven::audit::{self, AuditCategory, AuditLog, AuditOutcome};
+///
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("audit.jsonl");
+/// # let closed = folder.path().join("audit.jsonl.d/closed");
+/// let guard = audit::guard(); // the first line of `main`
+/// audit::init_audit_log(AuditLog::new(10_000, Some(path))).expect("once, at startup");
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// audit::audit_log().log(AuditCategory::Config, "reload", AuditOutcome::Success, None, None).await;
+/// # });
+/// drop(guard); // at the end of `main` this happens by itself
+/// # assert!(closed.exists());
+/// ```
+pub fn guard() -> Guard {
+    Guard::new(close_log)
+}
+
+/// Closes the log of the whole process, if there is one.
+pub(crate) fn close_log() -> Result<(), Error> {
+    try_audit_log().and_then(|log| log.0.sink.as_ref()).map_or(Ok(()), |sink| sink.close())
 }

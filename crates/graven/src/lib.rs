@@ -40,6 +40,7 @@ mod default_trail;
 mod engine;
 mod error;
 mod files;
+mod guard;
 mod lasting;
 mod open;
 mod record;
@@ -49,7 +50,7 @@ mod trail;
 
 pub use act::{ABANDONED, Act, Beginning, Finishing};
 pub use actor::{Actor, ActorFields, Scoped};
-pub use default_trail::{default_trail, init_trail};
+pub use default_trail::{default_trail, guard, init_trail};
 pub use engine::counters::Counters;
 pub use engine::threads::on_a_trails_thread;
 pub use error::{Error, ErrorKind};
@@ -61,6 +62,7 @@ pub use graven_core::hash::Hash;
 pub use graven_core::note::VerifierKey;
 #[cfg(feature = "macros")]
 pub use graven_macros::audited;
+pub use guard::Guard;
 pub use lasting::LastingTrail;
 pub use record::batch::RecordingBatch;
 #[doc(hidden)]

@@ -297,6 +297,12 @@ impl Trail {
         }
     }
 
+    /// Closes the trail at the end of the process: if it has failed and was opened again, the one opened last.
+    pub(crate) fn close_at_exit(&self) -> Result<(), Error> {
+        let again = self.poisoned().and_then(|_| registry::reopened(&self.0));
+        again.as_ref().unwrap_or(&self.0).close_at_exit()
+    }
+
     /// Counts entries that a caller lost, so that the trail records the loss.
     pub(crate) fn count_lost(&self, losses: Losses) {
         for (category, count) in losses {

@@ -56,14 +56,18 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    // Before everything that records, and so dropped last: it closes the trail, also after a panic.
+    let guard = graven::guard();
     let settings = Settings::new(&args.trail).heartbeat(HEARTBEAT);
-    let trail = LastingTrail::from(Trail::open(settings).map_err(|error| error.chain())?);
+    let trail = Trail::open(settings).map_err(|error| error.chain())?;
+    graven::init_trail(trail.clone()).expect("nothing else sets it");
+    let trail = LastingTrail::from(trail);
     let scratch = tempfile::Builder::new().prefix("agent-server-").tempdir()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(serve(&trail, scratch.path(), args));
     // Requests that were not done in time end here, as abandoned: before the trail is closed.
     runtime.shutdown_timeout(Duration::from_secs(1));
-    trail.now().close_blocking().map_err(|error| error.chain())?;
+    guard.close().map_err(|error| error.chain())?;
     served
 }
 

@@ -179,6 +179,14 @@ impl Sink {
         self.reopening.end();
     }
 
+    /// Closes the trail for good, also for its other handles. What was recorded stays in memory.
+    pub(super) fn close(&self) -> Result<(), Error> {
+        if let Some(trail) = self.seen_trail() {
+            self.state().hand_losses_to(&trail);
+        }
+        self.reopening.close()
+    }
+
     /// Counts a lost entry, so that the trail reports it.
     fn lose(&self, category: AuditCategory) {
         let trail = self.seen_trail();

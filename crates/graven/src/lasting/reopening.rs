@@ -12,6 +12,7 @@ use std::time::Duration;
 use graven_core::entry::Entry;
 
 use crate::engine::completion::Completion;
+use crate::engine::threads::on_a_trails_thread;
 use crate::error::{Error, ErrorKind};
 use crate::record::block_on::block_on;
 use crate::seam::machine::Machine;
@@ -165,6 +166,25 @@ impl Reopening {
             let mut slot = None;
             // Its result does not matter any more.
             let _ = block_on(poll_fn(|context| opened.poll(context, &mut slot)));
+        }
+    }
+
+    /// Closes the trail for good, also for its other handles, and waits for an opening that is under way. Its newest
+    /// entries stay in memory.
+    pub(crate) fn close(&self) -> Result<(), Error> {
+        let (stage, trail) = {
+            let mut state = self.state();
+            (std::mem::replace(&mut state.stage, Stage::Ended), state.trail.clone())
+        };
+        match (stage, trail) {
+            // The thread that opens the trail closes it at once. It may wait for a thread of this trail.
+            (Stage::Opening(opened), _) if !on_a_trails_thread() => {
+                let mut slot = None;
+                block_on(poll_fn(|context| opened.poll(context, &mut slot)))
+            }
+            (Stage::Down { error, .. }, None) => Err(error),
+            (_, Some(trail)) => trail.close_at_exit(),
+            (_, None) => Ok(()),
         }
     }
 

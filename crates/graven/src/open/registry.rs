@@ -69,6 +69,13 @@ pub(crate) fn open(settings: Settings, machine: Machine, mode: Mode) -> Result<A
     Ok(handle)
 }
 
+/// The handle that this process has open now of the same trail; `None` while it is being opened, too.
+pub(crate) fn reopened(handle: &Handle) -> Option<Arc<Handle>> {
+    let slot = slot(&handle.engine.machine, &handle.engine.layout);
+    let current = slot.handle.try_lock().ok()?.upgrade()?;
+    current.engine.is_open().then_some(current)
+}
+
 fn slot(machine: &Machine, layout: &Layout) -> Arc<Slot> {
     let name = (machine.disk.number(), layout.live().to_owned());
     let mut trails = TRAILS.lock().unwrap_or_else(PoisonError::into_inner);

@@ -96,9 +96,19 @@ impl Handle {
 
     /// Ends the queue and waits for the threads. An error means that not everything is sealed.
     pub(crate) fn close(&self) -> Result<(), Error> {
+        self.close_within(self.deadline())
+    }
+
+    /// [`close`](Handle::close) at the end of the process: there is no later, so it waits for at least five seconds, even
+    /// where callers wait for less.
+    pub(crate) fn close_at_exit(&self) -> Result<(), Error> {
+        self.close_within(self.deadline().max(DEADLINE))
+    }
+
+    fn close_within(&self, patience: Duration) -> Result<(), Error> {
         self.check_process()?;
         self.engine.end_queue();
-        if !self.join(self.deadline()) {
+        if !self.join(patience) {
             let message = format!(
                 "{} is not closed yet, because {}, or because this thread belongs to a trail: it closes by itself",
                 self.engine.layout.dir().display(),

@@ -33,6 +33,7 @@ const ROOMS: &[&str] = &[
     "trail",
     "act",
     "lasting",
+    "guard",
     "audit",
     "default_trail",
     // What generated code and the simulator hold.

@@ -10,3 +10,4 @@ mod full_disk;
 mod killed;
 mod refusals;
 mod server;
+mod terminated;

@@ -213,18 +213,20 @@ fn entries_without_a_run_are_judged_as_before() {
 
 #[test]
 fn times_and_heartbeats_of_any_size_are_computed_with() {
-    let mut log = Log::new();
-    let opened = json!({"run": "r", "settings": {"heartbeat_ms": u64::MAX}});
-    log.add(-60_000_000_000, Category::Trail, "trail.opened", Some(opened));
-    log.call(251_000_000_000);
-    log.call(-60_000_000_000);
-    log.own(251_000_000_000, "trail.closed", "r");
-    let silences = log.end().silences;
-    assert!(silences <= 1, "{silences}");
+    for every in [u64::MAX, i64::MAX as u64] {
+        let mut log = Log::new();
+        let opened = json!({"run": "r", "settings": {"heartbeat_ms": every}});
+        log.add(-60_000_000_000, Category::Trail, "trail.opened", Some(opened));
+        log.call(251_000_000_000);
+        log.call(-60_000_000_000);
+        log.own(251_000_000_000, "trail.closed", "r");
+        let silences = log.end().silences;
+        assert!(silences <= 1, "{silences}");
+    }
 }
 
 #[test]
-fn only_so_many_open_runs_are_followed() {
+fn at_most_a_thousand_open_runs_are_followed() {
     let mut log = Log::new();
     (0..2_500).for_each(|run| log.open(run, Some(&run.to_string()), None));
     let signs = log.end();
