@@ -33,13 +33,21 @@ impl Writer {
             // Whoever waits for the bound does so without the lock.
             self.engine.seal.wait_for_bound(entries, bytes)?;
             let committing = self.lock()?;
-            match self.look()? {
+            let look = self.look()?;
+            if look != Look::Rotated && self.died {
+                // LOCK does not say how much there must be: then the checkpoint does.
+                self.publisher().follow()?;
+            }
+            match look {
                 Look::Durable(end) if end - self.live.bytes > GROUP_BYTES_MAX as u64 => {
                     drop(committing);
                     self.read_to(end)?;
                     continue;
                 }
-                Look::Durable(end) => self.read_to(end)?,
+                Look::Durable(end) => {
+                    self.read_to(end)?;
+                    self.check_sealed(self.size)?;
+                }
                 Look::Unfinished(end) => {
                     self.read_to(end)?;
                     self.mend()?;
@@ -87,6 +95,16 @@ impl Writer {
         Ok(())
     }
 
+    /// Refuses a live file that ends before what a checkpoint covers. `size` is how many entries there are.
+    fn check_sealed(&self, size: u64) -> Result<(), Error> {
+        let sealed = self.engine.seal.sealed();
+        if sealed <= size {
+            return Ok(());
+        }
+        let what = format!("its live file ends before entry {size}, and {sealed} entries were signed");
+        Err(self.engine.contradicted(&what))
+    }
+
     /// Takes durable lines for known, which follow what is known already.
     fn take(&mut self, lines: Vec<u8>) {
         let bytes = lines.len() as u64;
@@ -117,6 +135,7 @@ impl Writer {
         let unreadable = |source| Error::cannot("read", layout.live(), source);
         let tail = Tail::past(&*self.live.file, self.live.bytes, self.size).map_err(unreadable)?;
         tail.check_bounds(layout, Mode::Open)?;
+        self.check_sealed(self.size + tail.unsealed.len() as u64)?;
         let torn_earlier = tail.cut_earlier(disk, layout)?;
         let cannot = |source| Error::cannot("put in order", layout.live(), source);
         let torn_file = tail.keep_torn(disk, layout).map_err(cannot)?;
@@ -130,6 +149,8 @@ impl Writer {
             put_back: None,
         };
         self.read_to(tail.good_end)?;
+        // An entry that follows a boundary begins the next segment.
+        self.finish_rotation()?;
         self.record_mended(&mended)
     }
 
@@ -163,6 +184,13 @@ impl Writer {
         self.say(false)
     }
 
+    /// Whether the live file that begins at `first` had durable entries.
+    fn had_entries(&self, first: u64) -> Result<bool, Error> {
+        let engine = &self.engine;
+        let line = self.held.line(&engine.machine, &engine.layout)?;
+        Ok(engine.seal.sealed() > first || line.is_some_and(|line| line.first == first && line.bytes > 0))
+    }
+
     /// The file that this process knows is a closed segment. Goes on with the live file of now, which begins at the
     /// newest boundary. Called under the commit lock, so there is no rotation meanwhile.
     fn follow_rotations(&mut self) -> Result<(), Error> {
@@ -180,6 +208,8 @@ impl Writer {
             .map_err(|source| Error::cannot("look for", layout.live(), source))?
         {
             durable::retried(|| disk.open(layout.live(), Open::Write))
+        } else if self.had_entries(first)? {
+            return Err(engine.lost_live(&self.live, false));
         } else {
             // The process that rotated died before it made the new one.
             create_live(disk, layout)

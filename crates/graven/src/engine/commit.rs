@@ -68,6 +68,9 @@ impl Writer {
         let known = self.size;
         match self.write(&group, &mut touched) {
             Ok(first) => {
+                if group.len() > 0 {
+                    self.engine.count_group();
+                }
                 let (lines, ends) = (std::mem::take(&mut group.lines), std::mem::take(&mut group.ends));
                 // The ring before the wake-up: a caller that is told "recorded" finds the entry there.
                 let spare = self.engine.ring().push(lines, ends);
@@ -93,7 +96,10 @@ impl Writer {
         let engine = Arc::clone(&self.engine);
         let (disk, layout) = (&*engine.machine.disk, &engine.layout);
         // A crash before here leaves nothing of the group.
-        blob::write_all(disk, layout, &group.blobs)?;
+        if !group.blobs.is_empty() {
+            engine.check_dir()?;
+            blob::write_all(disk, layout, &group.blobs)?;
+        }
         // A crash here leaves blobs that no line names: harmless, and used if the same detail comes again.
         let committing = self.enter(group.len() as u64, group.lines.len() as u64)?;
         if group.len() == 0 {

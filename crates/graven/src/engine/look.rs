@@ -45,12 +45,12 @@ impl Writer {
         }
         let line =
             self.held.line(&engine.machine, &engine.layout)?.filter(|line| line.first == self.live.first);
-        self.remove_closed()?;
         // What this process knows is durable, whatever LOCK says.
         let durable = line.map_or(0, |line| line.bytes).max(self.live.bytes);
         if seen.bytes < durable {
             return Err(self.engine.lost_end(seen.bytes, durable));
         }
+        self.remove_closed()?;
         self.died = line.is_none_or(|line| line.writing);
         Ok(if seen.bytes == durable { Look::Durable(durable) } else { Look::Unfinished(durable) })
     }

@@ -41,6 +41,8 @@ pub(crate) struct Publisher {
     key: SigningKey,
     /// The newest signed checkpoint that this process has written or adopted.
     checkpoint: String,
+    /// Whether another process has written it. One that died may not have made its name durable.
+    adopted: bool,
     /// Why nothing more may be signed: hashes were taken and did not all reach the files, so the tree here is not
     /// that of the log.
     failed: Option<Error>,
@@ -54,11 +56,13 @@ impl Publisher {
         key: SigningKey,
         checkpoint: String,
     ) -> Publisher {
-        Publisher { engine, lock, levels, key, checkpoint, failed: None }
+        Publisher { engine, lock, levels, key, checkpoint, adopted: false, failed: None }
     }
 
     /// Waits for the lock of publishing.
     pub(super) fn lock(&mut self) -> Result<Publishing, Error> {
+        // Or a missing `checkpoints/` would be made in a directory that is not the trail's.
+        self.engine.check_dir()?;
         self.lock.acquire(&*self.engine.machine.disk, &self.engine.layout)
     }
 
@@ -74,6 +78,19 @@ impl Publisher {
             publisher.adopt(publishing)?;
             publisher.publish_new(publishing)
         })?;
+        Ok(&self.checkpoint)
+    }
+
+    /// [`publish_locked`](Publisher::publish_locked), and the checkpoint is durable also if another process wrote it: a boundary or
+    /// `closed` that outlives its checkpoint would be a contradiction.
+    pub(super) fn publish_durably(&mut self, publishing: &Publishing) -> Result<&str, Error> {
+        self.publish_locked(publishing)?;
+        if self.adopted {
+            let dir = self.engine.layout.dir();
+            durable::sync_dir(&*self.engine.machine.disk, dir)
+                .map_err(|source| Error::cannot("sync", dir, source))?;
+            self.adopted = false;
+        }
         Ok(&self.checkpoint)
     }
 
@@ -120,7 +137,7 @@ impl Publisher {
         durable::replace(&*self.engine.machine.disk, &path, signed.as_bytes())
             .map_err(|source| Error::cannot("write", &path, source))?;
         // The checkpoint is durable: these entries are sealed.
-        self.checkpoint = signed;
+        (self.checkpoint, self.adopted) = (signed, false);
         self.engine.seal.set_sealed(checkpoint.size);
         Ok(())
     }
@@ -145,7 +162,7 @@ impl Publisher {
                 return Err(engine.contradicted("its checkpoint is signed over other entries"));
             }
             if newer {
-                self.checkpoint = signed;
+                (self.checkpoint, self.adopted) = (signed, true);
                 engine.seal.set_sealed(checkpoint.size);
             }
         }
@@ -204,7 +221,8 @@ impl Publisher {
     /// Writes `closed`: the note that says where the trail ended when the last process closed it. Called under the
     /// commit lock, after [`publish`](Publisher::publish).
     pub(super) fn write_closed(&mut self) -> Result<(), Error> {
-        self.publish()?;
+        let publishing = self.lock()?;
+        self.publish_durably(&publishing)?;
         let text = closed_text(&self.engine.meta.origin, self.levels.size(), &self.levels.root());
         let note = Note::sign(text, &self.key).to_string();
         let path = self.engine.layout.closed();

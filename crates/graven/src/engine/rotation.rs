@@ -56,8 +56,10 @@ impl Writer {
         let (disk, layout, size) = (&*engine.machine.disk, &engine.layout, self.size);
         let mut publisher = self.publisher();
         let publishing = publisher.lock()?;
-        let checkpoint = publisher.publish_locked(&publishing)?.to_owned();
+        let checkpoint = publisher.publish_durably(&publishing)?.to_owned();
         assert_eq!(engine.seal.sealed(), size, "nothing was synced past the boundary");
+        // What has the live file's name becomes the segment: it must be the file that was written.
+        self.look_again()?;
         let file = durable::replace(disk, &layout.boundary(size), checkpoint.as_bytes())
             .and_then(|()| close_live(disk, layout, self.live.first))
             .and_then(|()| create_live(disk, layout))

@@ -212,11 +212,14 @@ impl Seal {
         self.state().hashes.clone()
     }
 
-    /// Another process has sealed `size` entries, more than this process knows of.
+    /// Another process has sealed `size` entries, more than this process knew of. Meanwhile the writer may have read or
+    /// written entries past them: those stay.
     pub(super) fn skip_to(&self, size: u64) {
         let mut state = self.state();
-        (state.hashes, state.bytes) = (Vec::new(), 0);
-        state.next = size;
+        let left = usize::try_from(state.next.saturating_sub(size)).unwrap_or(usize::MAX);
+        let covered = state.hashes.len().saturating_sub(left);
+        state.take(covered);
+        state.next = state.next.max(size);
     }
 
     /// Notes that a durable checkpoint covers `size` entries.

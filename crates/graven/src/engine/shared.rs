@@ -107,11 +107,15 @@ impl Engine {
         self.durable.load(Ordering::Acquire)
     }
 
-    /// Notes that the writer has synced `size` entries. The pulse comes first: a caller that sees the new size must not
-    /// see a heartbeat that was due before it.
-    pub(crate) fn set_durable(&self, size: u64) {
+    /// Notes that the writer has synced a group. Comes before [`set_durable`](Engine::set_durable): a caller that sees
+    /// the new size must not see a heartbeat that was due before it.
+    pub(super) fn count_group(&self) {
         self.pulse.beat(&*self.machine.clock);
         self.groups.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes that `size` entries are durable and known here: written by this process, or read.
+    pub(super) fn set_durable(&self, size: u64) {
         self.durable.store(size, Ordering::Release);
     }
 
