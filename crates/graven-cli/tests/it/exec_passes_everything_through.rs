@@ -50,7 +50,7 @@ fn output_and_exit_code_pass_and_are_recorded() {
 #[test]
 fn a_text_that_does_not_fit_the_line_is_cut_and_show_has_it_whole() {
     let place = Place::with_trail();
-    let reason = "because ".repeat(10_000);
+    let reason = "because-".repeat(10_000);
     place.run(["exec", "trail", "--reason", &reason, "--", "true"]).ok();
     assert!(last(&place)["reason"].as_str().unwrap().ends_with("…[cut]"));
     let index = (place.stored().len() - 1).to_string();
