@@ -265,7 +265,7 @@ fn texts_of_any_length_come_back_whole() {
     assert_eq!(log.failures(), 0);
     for log in [log.clone(), AuditLog::new(128, Some(path.clone()))] {
         for (given, found) in given.iter().rev().zip(block_on(log.recent(4))) {
-            assert_eq!((given.action == found.action, &found.principal == &given.principal), (true, true));
+            assert!(given.action == found.action && given.principal == found.principal);
             assert_eq!(found.detail, given.detail);
         }
     }
