@@ -200,7 +200,8 @@ impl Run<'_> {
     /// The entry without what is known only after the run.
     fn draft(&self, outcome: Outcome) -> Entry {
         let action = self.action.map_or_else(|| format!("tool:{}", name_of(&self.argv[0])), str::to_owned);
-        let mut entry = Entry::new(Category::ToolExecution, action, outcome);
+        // A long text must not keep a command that ran out of the trail.
+        let mut entry = Entry::new(Category::ToolExecution, action, outcome).cut_to_fit();
         self.fields.fill(&mut entry);
         entry
     }

@@ -29,7 +29,7 @@ struct Answer<'a> {
     leaf_hash: String,
     /// The stored line.
     entry: &'a RawValue,
-    /// The detail, when the line only refers to it.
+    /// The stored blob, when the line refers to one: the detail, or what the entry was cut by.
     #[serde(skip_serializing_if = "Option::is_none")]
     blob: Option<Box<RawValue>>,
 }
@@ -46,11 +46,10 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
         return Ok(failure::OK);
     }
     let entry = record.entry()?;
-    let detail = reader.detail(&entry)?;
     if ui.json() {
         let line = std::str::from_utf8(&record.line).map_err(|error| unreadable(record.index, &error))?;
-        let in_blob = entry.detail.as_ref().is_some_and(|detail| detail.blob().is_some());
-        let blob = detail.filter(|_| in_blob).map(RawValue::from_string).transpose();
+        let blob = entry.detail.as_ref().and_then(|detail| detail.blob());
+        let blob = blob.map(|blob| reader.blob(&blob)).transpose()?.map(RawValue::from_string).transpose();
         ui.object(&Answer {
             index: record.index,
             leaf_hash: record.leaf_hash().to_string(),
@@ -58,7 +57,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
             blob: blob.map_err(|error| unreadable(record.index, &error))?,
         })?;
     } else {
-        describe::at_length(ui, &record, &entry, detail.as_deref())?;
+        describe::at_length(ui, &record, &reader.restored(&entry)?)?;
     }
     Ok(failure::OK)
 }

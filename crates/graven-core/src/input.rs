@@ -16,6 +16,7 @@ type ReadTime = fn(&str) -> Result<DateTime<Utc>, TimeError>;
 
 impl Entry {
     /// Reads an entry from a JSON object as a program might write it. Whether it may be recorded is for [`check`](Entry::check).
+    /// A server reads what its clients send with [`from_client`](Entry::from_client).
     ///
     /// # Errors
     ///

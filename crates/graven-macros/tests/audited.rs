@@ -102,6 +102,23 @@ async fn run(
     Ok(path.len() + secret.len())
 }
 
+#[audited(category = ToolExecution, action = "{name}", args(name), trail = trail)]
+fn long_winded(trail: &Trail, name: &str) -> Result<(), String> {
+    Err(name.replace('n', "m"))
+}
+
+#[test]
+fn texts_that_do_not_fit_the_line_are_whole_beside_the_log() {
+    let place = Place::new();
+    let name = "née ".repeat(30_000);
+    let reason = long_winded(&place.trail, &name).unwrap_err();
+    let cut = place.only();
+    assert!(cut.action.ends_with("…[cut]") && cut.reason.as_ref().unwrap().ends_with("…[cut]"));
+    let whole = place.trail.restored(&cut).unwrap();
+    assert!(whole.action == name && whole.reason.as_deref() == Some(&*reason));
+    assert_eq!(Place::detail(&whole), serde_json::json!({ "args": { "name": name } }));
+}
+
 #[test]
 fn a_call_is_one_entry_with_what_was_named_and_nothing_else() {
     let place = Place::new();

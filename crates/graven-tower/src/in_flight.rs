@@ -14,7 +14,7 @@ use crate::ids;
 use crate::plan::Plan;
 use crate::request::RequestAudit;
 use crate::route::Params;
-use crate::text::{NAME_BYTES_MAX, PATH_BYTES_MAX, bounded};
+use crate::text::{NAME_BYTES_MAX, PATH_BYTES_MAX, Wholes};
 use crate::trace_context;
 
 /// The reason of a request whose handler, or whose answer's body, panicked.
@@ -32,6 +32,8 @@ pub(crate) struct InFlight {
     plan: Arc<Plan>,
     started: Duration,
     method: Method,
+    /// The method as the action has it.
+    method_name: String,
     path: String,
     route: Option<String>,
     /// Which of the plan's rules holds.
@@ -73,17 +75,22 @@ impl InFlight {
     pub(crate) fn new(plan: &Arc<Plan>, parts: &mut Parts) -> InFlight {
         let started = plan.clock.elapsed();
         let request_id = ids::request_id(&parts.headers, &*plan.clock);
-        let actor = actor(plan, parts, &request_id);
-        let route = plan.route_of(parts).map(|route| bounded(route, NAME_BYTES_MAX));
+        let mut wholes = Wholes::new();
+        let actor = actor(plan, parts, &request_id, &mut wholes);
+        let mut fit = |name, text, bytes_max| plan.fitted(name, text, bytes_max, &mut wholes);
+        let route = plan.route_of(parts).map(|route| fit("route", route.into(), NAME_BYTES_MAX));
+        let method_name = fit("method", parts.method.as_str().into(), METHOD_BYTES_MAX);
+        let path = fit("path", path(parts).into(), PATH_BYTES_MAX);
         let fits = |route| plan.rules.iter().position(|rule| rule.fits(&parts.method, route));
         let rule = route.as_deref().and_then(fits);
-        let audit = RequestAudit::new(plan.trail.clone(), request_id, actor);
+        let audit = RequestAudit::new(plan.trail.clone(), request_id, actor, wholes);
         let request = InFlight {
             audit: audit.clone(),
             plan: Arc::clone(plan),
             started,
             method: parts.method.clone(),
-            path: bounded(path(parts), PATH_BYTES_MAX),
+            method_name,
+            path,
             route,
             rule,
             intent_id: None,
@@ -106,8 +113,10 @@ impl InFlight {
         let id = new_id(&*self.plan.clock);
         self.intent_id = Some(id.clone());
         let mut detail = Map::new();
-        let mut entry = Entry::intent(self.category(), self.action(self.route.as_deref())).id(id);
+        let action = self.action(self.route.as_deref());
+        let mut entry = Entry::intent(self.category(), action).id(id).cut_to_fit();
         entry.resource = Some(self.resource(None, &mut detail));
+        detail.extend(self.audit.said().wholes.clone());
         if !detail.is_empty() {
             entry = entry.detail(detail);
         }
@@ -162,7 +171,14 @@ impl InFlight {
 
     /// The service, or the body of its answer, failed.
     pub(crate) fn fail(mut self, error: &dyn std::fmt::Display) {
-        self.record(&End::Error(&bounded(error.to_string(), NAME_BYTES_MAX)));
+        let error = error.to_string();
+        // What inner code gave as the reason stays.
+        let said = self.audit.said().reason.clone();
+        let reason = match said {
+            Some(reason) => reason,
+            None => self.audit.fitted("reason", &error),
+        };
+        self.record(&End::Error(&reason));
     }
 
     fn record(&mut self, end: &End<'_>) {
@@ -177,8 +193,9 @@ impl InFlight {
         let said = &mut *self.audit.said();
         let mut detail = std::mem::take(&mut said.detail);
         let route = said.route.as_deref().or(self.route.as_deref());
-        let mut entry = Entry::new(self.category(), self.action(route), self.outcome(end));
+        let mut entry = Entry::new(self.category(), self.action(route), self.outcome(end)).cut_to_fit();
         entry.resource = Some(self.resource(said.resource.take(), &mut detail));
+        detail.append(&mut said.wholes);
         entry.reason = said.reason.take().or_else(|| self.reason(end));
         if let Some(intent_id) = &self.intent_id {
             entry = entry.phase(Phase::Result).intent_id(intent_id);
@@ -194,18 +211,17 @@ impl InFlight {
     }
 
     fn action(&self, route: Option<&str>) -> String {
-        let method = bounded(self.method.as_str(), METHOD_BYTES_MAX);
-        format!("{method} {}", route.unwrap_or("(unmatched)"))
+        format!("{} {}", self.method_name, route.unwrap_or("(unmatched)"))
     }
 
     /// What was touched; the path goes to the detail when that is something else.
     fn resource(&self, said: Option<String>, detail: &mut Map<String, Value>) -> String {
-        let by_rule = || {
+        let mut by_rule = || {
             let template = self.plan.rules[self.rule?].resource.as_ref()?;
             let params = Params::of(self.route.as_deref()?, &self.path).unwrap_or_default();
-            Some(bounded(params.fill(template), PATH_BYTES_MAX))
+            Some(self.plan.fitted("resource", params.fill(template).into(), PATH_BYTES_MAX, detail))
         };
-        match said.or_else(by_rule) {
+        match said.or_else(&mut by_rule) {
             Some(resource) => {
                 detail.insert("path".to_owned(), self.path.as_str().into());
                 resource
@@ -288,11 +304,11 @@ fn path(parts: &Parts) -> &str {
 }
 
 /// Who asks, as far as the head says it.
-fn actor(plan: &Plan, parts: &Parts, request_id: &str) -> Actor {
+fn actor(plan: &Plan, parts: &Parts, request_id: &str, wholes: &mut Wholes) -> Actor {
     let headers = &parts.headers;
     let mut actor = Actor::current().unwrap_or_default().request_id(request_id);
     if let Some(principal) = plan.principal_of(parts) {
-        actor = actor.principal(bounded(principal, NAME_BYTES_MAX));
+        actor = actor.principal(plan.fitted("principal", principal.into(), NAME_BYTES_MAX, wholes));
     }
     if let Some(context) = trace_context::of(headers) {
         actor = actor.trace_id(context.trace_id).span_id(context.span_id);
@@ -302,12 +318,9 @@ fn actor(plan: &Plan, parts: &Parts, request_id: &str) -> Actor {
         None => peer.ip().to_canonical(),
     });
     let user_agent = headers.get(header::USER_AGENT).map(|agent| {
-        // Cut before it is read, so that a huge one costs no more; what is no UTF-8 becomes `�`.
-        let bytes = agent.as_bytes();
-        bounded(
-            String::from_utf8_lossy(&bytes[..bytes.len().min(USER_AGENT_BYTES_MAX + 4)]),
-            USER_AGENT_BYTES_MAX,
-        )
+        // What is no UTF-8 becomes `�`.
+        let agent = String::from_utf8_lossy(agent.as_bytes());
+        plan.fitted("user_agent", agent, USER_AGENT_BYTES_MAX, wholes)
     });
     if client.is_none() && user_agent.is_none() && plan.service.is_none() {
         return actor;

@@ -8,7 +8,7 @@ use graven::{Actor, LastingTrail, Scoped, Trail};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::text::{NAME_BYTES_MAX, bounded};
+use crate::text::{NAME_BYTES_MAX, Wholes, bounded, fitted};
 
 /// The most bytes of JSON in one value of a detail.
 const VALUE_BYTES_MAX: usize = 16 << 10;
@@ -53,6 +53,8 @@ pub(crate) struct Said {
     pub(crate) resource: Option<String>,
     pub(crate) reason: Option<String>,
     pub(crate) detail: Map<String, Value>,
+    /// What was cut, for the detail.
+    pub(crate) wholes: Wholes,
 }
 
 impl fmt::Debug for RequestAudit {
@@ -62,8 +64,8 @@ impl fmt::Debug for RequestAudit {
 }
 
 impl RequestAudit {
-    pub(crate) fn new(trail: LastingTrail, request_id: String, actor: Actor) -> RequestAudit {
-        let said = Mutex::new(Said { actor, ..Said::default() });
+    pub(crate) fn new(trail: LastingTrail, request_id: String, actor: Actor, wholes: Wholes) -> RequestAudit {
+        let said = Mutex::new(Said { actor, wholes, ..Said::default() });
         RequestAudit(Arc::new(Inner { trail, request_id, said }))
     }
 
@@ -92,7 +94,7 @@ impl RequestAudit {
     /// Sets who asks, in the request's own entry only. To change it for what runs inside, see
     /// [`identify`](RequestAudit::identify).
     pub fn set_principal(&self, principal: impl AsRef<str>) {
-        let principal = bounded(principal.as_ref(), NAME_BYTES_MAX);
+        let principal = self.fitted("principal", principal.as_ref());
         self.update(|actor| actor.principal(principal));
     }
 
@@ -130,22 +132,30 @@ impl RequestAudit {
 
     /// Sets why it ended as it did, above all why it was denied.
     pub fn set_reason(&self, reason: impl AsRef<str>) {
-        self.said().reason = Some(bounded(reason.as_ref(), NAME_BYTES_MAX));
+        let reason = self.fitted("reason", reason.as_ref());
+        self.said().reason = Some(reason);
     }
 
     /// Sets which route it is, for a router that the layer does not know. It is too late for rules and for the intent.
     pub fn set_route(&self, template: impl AsRef<str>) {
-        self.said().route = Some(bounded(template.as_ref(), NAME_BYTES_MAX));
+        let route = self.fitted("route", template.as_ref());
+        self.said().route = Some(route);
     }
 
     /// Sets what was touched. The path itself is then in the detail, as `path`.
     pub fn set_resource(&self, resource: impl AsRef<str>) {
-        self.said().resource = Some(bounded(resource.as_ref(), NAME_BYTES_MAX));
+        let resource = self.fitted("resource", resource.as_ref());
+        self.said().resource = Some(resource);
     }
 
     /// Adds to the detail without its limits, for the layers themselves.
     pub(crate) fn found(&self, name: &str, value: Value) {
         self.said().detail.insert(name.to_owned(), value);
+    }
+
+    /// The text for a field, and its whole for the detail if it is too long.
+    pub(crate) fn fitted(&self, name: &str, text: &str) -> String {
+        fitted(name, text, NAME_BYTES_MAX, &mut self.said().wholes, || self.trail().redactor())
     }
 
     pub(crate) fn lasting(&self) -> &LastingTrail {

@@ -1,6 +1,6 @@
 //! From the fields of an event or span to an entry.
 
-use graven::{Category, Entry, Outcome};
+use graven::{Category, Entry, Outcome, Redactor};
 use tracing::{Level, Metadata};
 
 use crate::counters::Counters;
@@ -22,6 +22,8 @@ pub(crate) struct Maker {
     pub(crate) category: Category,
     /// Whether the detail says where in the program it was said.
     pub(crate) places: bool,
+    /// The trail's: texts are redacted before they are cut.
+    pub(crate) redactor: Redactor,
     pub(crate) counters: Counters,
 }
 
@@ -29,7 +31,7 @@ impl Maker {
     /// The entry of an event or span. `unsaid` is its outcome when no field says one.
     pub(crate) fn entry(&self, metadata: &Metadata<'_>, fields: &Fields, unsaid: Unsaid) -> Entry {
         let (category, category_kept) = self.category(metadata, fields);
-        let mut entry = Entry::new(category, "", Outcome::Success);
+        let mut entry = Entry::new(category, "", Outcome::Success).cut_to_fit();
         let mut detail = Members::default();
         let mut cut = 0;
         for (name, value) in fields.iter() {
@@ -42,7 +44,7 @@ impl Maker {
                 "intent" if metadata.is_span() => value.is("true"),
                 MARKER => value.is("true"),
                 _ => {
-                    let whole = known::place(&mut entry, name, value);
+                    let whole = known::place(&mut entry, name, value, &self.redactor);
                     cut += u64::from(whole == Some(false));
                     whole == Some(true)
                 }
@@ -51,11 +53,11 @@ impl Maker {
                 detail.add(name, value);
             }
         }
-        known::place_trace(&mut entry, fields);
+        known::place_trace(&mut entry, fields, &self.redactor);
         if !fields.has("action") {
             let name = fields.get("message").map_or(metadata.name(), Value::as_text);
-            let (name, whole) = known::fitted(name);
-            entry.action = name.to_owned();
+            let (name, whole) = known::fitted(name, &self.redactor);
+            entry.action = name.into_owned();
             if let (false, Some(message)) = (whole, fields.get("message")) {
                 detail.add("message", message);
             }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use graven::clock::{Clock, OsClock, new_id};
-use graven::{Actor, Category, Entry, Outcome, Phase, Trail, on_a_trails_thread};
+use graven::{Actor, Category, Entry, Outcome, Phase, Redactor, Trail, on_a_trails_thread};
 use tracing::field::Visit;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -66,9 +66,10 @@ impl AuditLayer {
     /// [`Trail::close`] at the end of the program, or what was emitted last may be missing.
     pub fn new(trail: Trail) -> AuditLayer {
         let category = Category::custom("tracing").expect("a name in snake_case");
+        let redactor = trail.redactor();
         AuditLayer {
             trail,
-            maker: Maker { category, places: false, counters: Counters::default() },
+            maker: Maker { category, places: false, redactor, counters: Counters::default() },
             clock: Arc::new(OsClock::new()),
             blocking: false,
         }
@@ -147,7 +148,7 @@ impl AuditLayer {
     /// Opens a span: what it says, and its intent if it asks for one.
     fn open<'a, S: LookupSpan<'a>>(&self, nested: &Nested, span: &SpanRef<'a, S>, fields: Fields) {
         let mut open = Open {
-            actor: actor_of(&fields),
+            actor: actor_of(&fields, &self.maker.redactor),
             opener: Actor::current(),
             opened: self.clock.elapsed(),
             intent: None,
@@ -176,7 +177,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for AuditLayer {
                 return;
             }
             let around = context.event_span(event);
-            let Some(fields) = tell_span(around.as_ref(), event.metadata(), fields) else {
+            let Some(fields) = tell_span(around.as_ref(), event.metadata(), fields, &self.maker.redactor)
+            else {
                 return;
             };
             let unsaid = Unsaid::of_event(event.metadata());
@@ -200,7 +202,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for AuditLayer {
         self.look(span.metadata(), |_| {
             let fields = Fields::of(|visitor: &mut dyn Visit| values.record(visitor));
             if let Some(open) = span.extensions_mut().get_mut::<Open>() {
-                open.learn(fields);
+                open.learn(fields, &self.maker.redactor);
             }
         });
     }
@@ -245,6 +247,7 @@ fn tell_span<'a, S: LookupSpan<'a>>(
     around: Option<&SpanRef<'a, S>>,
     event: &Metadata<'_>,
     fields: Fields,
+    redactor: &Redactor,
 ) -> Option<Fields> {
     let mut names = event.fields().iter();
     let only = names.next().filter(|_| names.next().is_none());
@@ -259,6 +262,6 @@ fn tell_span<'a, S: LookupSpan<'a>>(
     let Some(open) = extensions.get_mut::<Open>() else {
         return Some(fields);
     };
-    open.learn(fields);
+    open.learn(fields, redactor);
     None
 }

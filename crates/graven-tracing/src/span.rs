@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use graven::Actor;
+use graven::{Actor, Redactor};
 
 use crate::fields::Fields;
 use crate::known::actor_of;
@@ -23,8 +23,8 @@ pub(crate) struct Open {
 
 impl Open {
     /// Takes over what the span learns.
-    pub(crate) fn learn(&mut self, fields: Fields) {
+    pub(crate) fn learn(&mut self, fields: Fields, redactor: &Redactor) {
         self.fields.extend(fields);
-        self.actor = actor_of(&self.fields);
+        self.actor = actor_of(&self.fields, redactor);
     }
 }

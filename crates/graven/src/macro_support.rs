@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use graven_core::entry::{Category, Entry, Outcome};
-use graven_core::text::Bounded;
+use graven_core::text::{Bounded, cut};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -17,8 +17,12 @@ use crate::error::{Error, ErrorKind};
 use crate::record::recording;
 use crate::trail::Trail;
 
-/// So much of an error's text becomes the reason: an error may hold a whole page.
-const REASON_BYTES_MAX: usize = 1_024;
+/// The most bytes of an error's text. Its code is foreign, and may write without an end. What does not fit the line is
+/// kept beside the log.
+const REASON_BYTES_MAX: usize = 1 << 20;
+
+/// Where in the error's text the word `denied` is looked for: its first bytes say what it is about.
+const DENIED_WITHIN: usize = 1_024;
 
 /// What can be said in a field of text: anything that is text, or perhaps text.
 #[diagnostic::on_unimplemented(
@@ -85,7 +89,7 @@ impl IntoTrail for TheDefault {
 
 /// The entry of a call, before the call.
 pub fn entry(category: Category, action: impl Text) -> Entry {
-    let mut entry = Entry::new(category, action.text().unwrap_or_default(), Outcome::Success);
+    let mut entry = Entry::new(category, action.text().unwrap_or_default(), Outcome::Success).cut_to_fit();
     actor::fill(&mut entry);
     entry
 }
@@ -131,7 +135,7 @@ impl Verdict {
     }
 
     fn of_error(reason: Option<String>) -> Verdict {
-        let denied = reason.as_deref().is_some_and(says_denied);
+        let denied = reason.as_deref().is_some_and(|reason| says_denied(cut(reason, DENIED_WITHIN)));
         Verdict { outcome: if denied { Outcome::Denied } else { Outcome::Failure }, reason }
     }
 }
@@ -334,12 +338,25 @@ mod tests {
     }
 
     #[test]
-    fn a_long_reason_is_cut_at_a_character() {
-        let error: Result<(), String> = Err("ä".repeat(5_000));
+    fn an_endless_reason_is_cut_at_a_character_and_any_other_is_whole() {
+        struct Endless;
+        impl Display for Endless {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("x")?;
+                loop {
+                    f.write_str("ä")?;
+                }
+            }
+        }
+        let error: Result<(), Endless> = Err(Endless);
         let verdict = (&&&Returned(&error)).verdict();
-        let reason = verdict.reason.unwrap();
-        assert!(reason.len() <= REASON_BYTES_MAX && reason.len() > REASON_BYTES_MAX - 2);
+        assert_eq!(verdict.reason.unwrap().len(), REASON_BYTES_MAX - 1);
         assert_eq!(verdict.outcome, Outcome::Failure);
+
+        let long = format!("{} denied", "ä".repeat(5_000));
+        let error: Result<(), &String> = Err(&long);
+        let verdict = (&&&Returned(&error)).verdict();
+        assert_eq!((verdict.reason.as_deref(), verdict.outcome), (Some(&*long), Outcome::Failure));
     }
 
     #[test]

@@ -239,13 +239,24 @@ impl Reader {
     /// # Errors
     /// As [`blob`](Reader::blob).
     pub fn detail(&self, entry: &Entry) -> Result<Option<String>, Error> {
-        let Some(detail) = &entry.detail else {
-            return Ok(None);
+        Ok(self.restored(entry)?.detail.map(|detail| detail.as_str().to_owned()))
+    }
+
+    /// An entry of this trail as it was recorded: with the detail that is stored in a blob, and with the whole of each
+    /// text that was cut to fit the line ([`Entry::cut_to_fit`]). Reads the blob if the line names one.
+    ///
+    /// # Errors
+    /// As [`blob`](Reader::blob).
+    pub fn restored(&self, entry: &Entry) -> Result<Entry, Error> {
+        let Some(blob) = entry.detail.as_ref().and_then(|detail| detail.blob()) else {
+            return Ok(entry.clone());
         };
-        match detail.blob() {
-            Some(blob) => self.blob(&blob).map(Some),
-            None => Ok(Some(detail.as_str().to_owned())),
-        }
+        let text = self.blob(&blob)?;
+        entry.clone().restored(&text).map_err(|error| {
+            let path = self.layout().blob(&blob.sha256.to_hex());
+            let message = format!("blob {}: it is not the detail of an entry", path.display());
+            Error::with_source(ErrorKind::Data, message, error)
+        })
     }
 
     /// The stored hashes of a tree of `size` leaves.

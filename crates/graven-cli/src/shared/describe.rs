@@ -39,7 +39,7 @@ pub(crate) fn one_line(ui: Ui, record: &Record) -> String {
 }
 
 /// Prints each field on a line of its own, and the detail with indentation.
-pub(crate) fn at_length(ui: Ui, record: &Record, entry: &Entry, detail: Option<&str>) -> Result<(), Failure> {
+pub(crate) fn at_length(ui: Ui, record: &Record, entry: &Entry) -> Result<(), Failure> {
     ui.line(format_args!(
         "{}  {}",
         ui.paint(Look::Strong, format_args!("entry {}", record.index)),
@@ -49,9 +49,9 @@ pub(crate) fn at_length(ui: Ui, record: &Record, entry: &Entry, detail: Option<&
         ui.fact(name, safe(&value))?;
     }
     ui.fact("leaf hash", record.leaf_hash())?;
-    if let Some(detail) = detail {
+    if let Some(detail) = &entry.detail {
         ui.fact("detail", "")?;
-        for line in indented(detail).lines() {
+        for line in indented(detail.as_str()).lines() {
             ui.line(format_args!("    {}", safe(line)))?;
         }
     }

@@ -48,6 +48,22 @@ fn output_and_exit_code_pass_and_are_recorded() {
 }
 
 #[test]
+fn a_text_that_does_not_fit_the_line_is_cut_and_show_has_it_whole() {
+    let place = Place::with_trail();
+    let reason = "because-".repeat(10_000);
+    place.run(["exec", "trail", "--reason", &reason, "--", "true"]).ok();
+    assert!(last(&place)["reason"].as_str().unwrap().ends_with("…[cut]"));
+    let index = (place.stored().len() - 1).to_string();
+    let shown = place.run(["show", "trail", "--index", &index]).ok().text();
+    assert!(shown.contains(&reason) && shown.contains("exit_code"));
+    let shown = place.run(["show", "trail", "--index", &index, "--json"]).ok().json();
+    assert_eq!(shown["blob"]["cut"]["reason"], reason);
+    let detail: Value = serde_json::from_str(shown["blob"]["cut"]["detail"].as_str().unwrap()).unwrap();
+    assert_eq!(detail["exit_code"], 0);
+    place.run(["verify", "trail"]).code(0);
+}
+
+#[test]
 fn a_success_is_a_success_and_input_reaches_the_command() {
     let place = Place::with_trail();
     let input = "some input\n".repeat(50_000);

@@ -12,7 +12,6 @@
 
 use super::{Agent, Approval, Blob, Detail, Entry, ON_BEHALF_OF_MAX, Source};
 use crate::hash::sha256;
-use crate::input::each_member;
 use crate::json::JsonError;
 use crate::json::cursor::Cursor;
 use crate::json::string::{escaped_bytes, write_string};
@@ -254,17 +253,20 @@ fn read(blob: &str, entry: &mut Entry) -> Option<Whole> {
 
 /// The members of the blob, if they are written as the engine writes them.
 fn members(blob: &str) -> Option<Vec<(String, String)>> {
-    let mut cursor = Cursor::new(&blob[BEGINNING.len() - 1..]);
+    let mut cursor = Cursor::new(&blob[BEGINNING.len()..]);
     let mut members = Vec::new();
     let mut again = Members::default();
-    each_member(&mut cursor, |cursor, name, _| {
-        let text = cursor.string()?;
-        again.add(name, &text);
-        members.push((name.to_owned(), text.into_owned()));
-        Ok(())
-    })
-    .ok()?;
-    (!members.is_empty() && again.finish().text == blob).then_some(members)
+    loop {
+        let name = cursor.string().ok()?;
+        cursor.expect(b':', "a colon").ok()?;
+        let text = cursor.string().ok()?;
+        again.add(&name, &text);
+        members.push((name.into_owned(), text.into_owned()));
+        if !cursor.take(b',') {
+            // Whatever else is wrong with the text, it is not what is written of these members.
+            return (again.finish().text == blob).then_some(members);
+        }
+    }
 }
 
 /// Whether a field stands before the detail in a line.

@@ -221,11 +221,47 @@ async fn hostile_heads_are_recorded_and_bounded() {
     assert!(resource.len() < 2_100 && resource.ends_with('…'), "{}", resource.len());
     let agent = entries[0]["source"]["user_agent"].as_str().unwrap();
     assert!(agent.starts_with("éé") && agent.len() < 270 && agent.ends_with('…'), "{agent}");
+    // What was cut is whole in the detail.
+    assert_eq!(entries[0]["detail"]["path"], format!("/{long}"));
+    assert_eq!(entries[0]["detail"]["user_agent"], "é".repeat(3_000));
+    assert_eq!(entries[1]["detail"]["method"], method);
     assert!(entries[1]["action"].as_str().unwrap().len() < 50, "{}", entries[1]["action"]);
     assert_eq!(entries[2]["resource"], "/%0d%0aSet-Cookie:x/..%2f..%2fetc/%ff");
     assert_eq!(entries[3]["source"]["user_agent"], "a\u{fffd}b\ttab");
     assert_eq!(entries[3]["request_id"].as_str().unwrap().len(), 36);
     assert!(entries[3].get("trace_id").is_none());
+}
+
+#[tokio::test]
+async fn a_secret_at_the_place_of_the_cut_is_removed_before_the_cut() {
+    let place = Place::new();
+    let address = serve(app(&place)).await;
+    let token = format!("gh{}", "p_A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8");
+    for before in [230, 235, 239, 240, 248] {
+        let agent = format!("{} {token} {}", "x".repeat(before), "y".repeat(300));
+        ask(address, "GET /", &format!("User-Agent: {agent}\r\n")).await;
+        let path = format!("/{}/{token}/{}", "x".repeat(1_800 + before), "y".repeat(300));
+        ask(address, &format!("GET {path}"), "").await;
+    }
+    for entry in place.entries() {
+        let line = entry.to_string();
+        assert!(!line.contains("ghp_") && line.contains("[redacted:"), "{line}");
+        assert!(line.contains(&"y".repeat(300)), "whole in the detail: {line}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_fit_a_line_is_kept_beside_the_log() {
+    let place = Place::new();
+    let address = serve(app(&place)).await;
+    let (long, agent) = ("a".repeat(40_000), "b".repeat(40_000));
+    ask(address, &format!("GET /{long}"), &format!("User-Agent: {agent}\r\n")).await;
+    assert_eq!(place.entries().len(), 1);
+    let entry = place.trail.recent(1).remove(0);
+    assert!(entry.detail.as_ref().unwrap().blob().is_some());
+    let detail = place.trail.detail(&entry).unwrap().unwrap();
+    let detail: serde_json::Value = serde_json::from_str(&detail).unwrap();
+    assert_eq!((&detail["path"], &detail["user_agent"]), (&json!(format!("/{long}")), &json!(agent)));
 }
 
 #[tokio::test]

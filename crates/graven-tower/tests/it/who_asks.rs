@@ -145,8 +145,15 @@ async fn what_is_said_of_a_request_is_bounded() {
     let entry = place.entry();
     assert_eq!(entry["principal"].as_str().unwrap().chars().count(), 513);
     assert_eq!(entry["reason"].as_str().unwrap().chars().count(), 513);
-    assert_eq!((&entry["resource"], &entry["detail"]["path"]), (&json!("doc:7"), &json!("/")));
-    assert_eq!(entry["detail"]["large"], "left out: 100002 bytes, and at most 16384 are kept");
-    assert_eq!(entry["detail"]["status"], 200);
-    assert_eq!(entry["detail"].as_object().unwrap().len(), 33);
+    // The whole texts are in the detail, which is too large for the line.
+    let stored = place.trail.recent(1).remove(0);
+    let detail: Value = serde_json::from_str(&place.trail.detail(&stored).unwrap().unwrap()).unwrap();
+    assert_eq!((&entry["resource"], &detail["path"]), (&json!("doc:7"), &json!("/")));
+    assert_eq!(detail["large"], "left out: 100002 bytes, and at most 16384 are kept");
+    assert_eq!(detail["status"], 200);
+    assert_eq!(
+        (&detail["principal"], &detail["reason"]),
+        (&json!("p".repeat(100_000)), &json!("r".repeat(100_000)))
+    );
+    assert_eq!(detail.as_object().unwrap().len(), 33 + 2);
 }

@@ -1,6 +1,6 @@
 //! From the contract's entries to a trail's, and back.
 
-use graven_core::entry::{BlobRef, Category, Entry, Outcome};
+use graven_core::entry::{Category, Entry, Outcome};
 use serde_json::Value;
 
 use super::{AuditCategory, AuditEntry, AuditOutcome};
@@ -32,9 +32,11 @@ impl Correlation {
     }
 }
 
-/// The trail's entry that says the same.
+/// The trail's entry that says the same. Its texts may be cut to fit the line: the contract refuses no entry for its
+/// length.
 pub(super) fn entry(entry: &AuditEntry, correlation: &Correlation) -> Entry {
-    let mut native = Entry::new(category(entry.category), entry.action.clone(), outcome(entry.outcome));
+    let mut native =
+        Entry::new(category(entry.category), entry.action.clone(), outcome(entry.outcome)).cut_to_fit();
     if let Some(detail) = &entry.detail {
         native = native.detail(detail);
     }
@@ -74,8 +76,8 @@ impl AuditEntry {
     /// The contract's entry that says the same as a trail's; `None` when the contract has no word for its category or
     /// outcome, or it has no id or time. Fields that the contract does not have are left out.
     ///
-    /// When the detail is stored beside the log, this has the marker that stands in the line. What
-    /// [`Reader::detail`](crate::reader::Reader::detail) gives belongs in its place.
+    /// When the detail is stored beside the log, this has the marker that stands in the line, and perhaps cut texts. Give
+    /// it what [`Reader::restored`](crate::reader::Reader::restored) returns to have all of the entry.
     ///
     /// ```
     /// use graven::audit::{AuditCategory, AuditEntry};
@@ -102,12 +104,6 @@ impl AuditEntry {
             duration_ms: entry.duration_ms,
         })
     }
-}
-
-/// The contract's entry, and which blob its detail is in, if it is in one.
-pub(super) fn audit_entry(native: &Entry) -> Option<(AuditEntry, Option<BlobRef>)> {
-    let blob = native.detail.as_ref().and_then(|detail| detail.blob());
-    Some((AuditEntry::from_entry(native)?, blob))
 }
 
 /// A detail as a value; as its text when a number in it is too large for one.

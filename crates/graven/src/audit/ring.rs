@@ -5,10 +5,10 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use graven_core::entry::{BlobRef, Entry};
+use graven_core::entry::Entry;
 use graven_core::line::glance::Glance;
 
-use super::native::{audit_category, audit_entry, audit_outcome};
+use super::native::{audit_category, audit_outcome};
 use super::unwritten::Told;
 use super::{AuditCategory, AuditEntry};
 use crate::engine::ring::Snapshot;
@@ -47,8 +47,9 @@ struct Perhaps {
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) entry: AuditEntry,
-    /// Where its detail is, when that is kept beside the log. Until it is fetched, the detail is its marker.
-    pub(super) blob: Option<BlobRef>,
+    /// The entry as its line has it, when its detail is kept beside the log. Until that is fetched, the detail is its
+    /// marker, and texts may be cut.
+    pub(super) stored: Option<Box<Entry>>,
 }
 
 impl Kept {
@@ -190,10 +191,12 @@ fn category_said(line: &[u8]) -> Option<AuditCategory> {
 }
 
 fn read(line: &[u8]) -> Option<Found> {
-    let (entry, blob) = audit_entry(&Entry::from_line(line).ok()?)?;
-    Some(Found { entry, blob })
+    let native = Entry::from_line(line).ok()?;
+    let entry = AuditEntry::from_entry(&native)?;
+    let in_blob = native.detail.as_ref().is_some_and(|detail| detail.blob().is_some());
+    Some(Found { entry, stored: in_blob.then(|| Box::new(native)) })
 }
 
 fn found(entry: &AuditEntry) -> Found {
-    Found { entry: entry.clone(), blob: None }
+    Found { entry: entry.clone(), stored: None }
 }

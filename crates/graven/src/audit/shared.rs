@@ -126,11 +126,12 @@ impl Shared {
         }
     }
 
-    /// Reads the details that are stored as blobs. One that cannot be read stays a reference.
+    /// Reads the details that are stored as blobs, and the whole of the texts that were cut. One that cannot be read stays
+    /// a reference.
     async fn with_blobs(&self, mut found: Vec<Found>, trail: &Trail) -> Vec<AuditEntry> {
         let mut wanted = Vec::new();
         for (position, found) in found.iter_mut().enumerate() {
-            wanted.extend(found.blob.take().map(|blob| (position, blob)));
+            wanted.extend(found.stored.take().map(|stored| (position, stored)));
         }
         if !wanted.is_empty() {
             let (machine, layout) = (self.machine.clone(), trail.layout().clone());
@@ -138,7 +139,7 @@ impl Shared {
                 let reader = Reader::open_on(&machine, layout)?;
                 Ok(wanted
                     .into_iter()
-                    .map(|(position, blob)| (position, reader.blob(&blob)))
+                    .map(|(position, stored)| (position, reader.restored(&stored)))
                     .collect::<Vec<_>>())
             });
             let fetched = fetched.await.unwrap_or_else(|error| {
@@ -148,9 +149,12 @@ impl Shared {
                 );
                 Vec::new()
             });
-            for (position, text) in fetched {
-                match text {
-                    Ok(text) => found[position].entry.detail = Some(native::value(&text)),
+            for (position, restored) in fetched {
+                match restored {
+                    Ok(restored) => {
+                        let whole = AuditEntry::from_entry(&restored);
+                        found[position].entry = whole.expect("the contract had words for it before");
+                    }
                     Err(error) => {
                         tracing::warn!(
                             error = error.chain(),

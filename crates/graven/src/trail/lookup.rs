@@ -61,6 +61,24 @@ impl Trail {
         self.reader()?.detail(entry)
     }
 
+    /// An entry of this trail as it was recorded: with its detail, and with the whole of each text that was cut to fit
+    /// the line, also when these are kept beside the log.
+    ///
+    /// ```
+    /// # use graven::{Category, Entry, Outcome, Settings, Trail};
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let trail = Trail::open(Settings::new(folder.path().join("trail")))?;
+    /// let said = Entry::new(Category::Session, "ask ".repeat(50_000), Outcome::Success).cut_to_fit();
+    /// trail.record_blocking(said)?;
+    /// let stored = trail.recent(1).remove(0);
+    /// assert!(stored.action.ends_with("…[cut]"));
+    /// assert_eq!(trail.restored(&stored)?.action.len(), 200_000);
+    /// # Ok::<(), graven::Error>(())
+    /// ```
+    pub fn restored(&self, entry: &Entry) -> Result<Entry, Error> {
+        self.reader()?.restored(entry)
+    }
+
     fn look_up(&self, reader: &Reader, key: &Key) -> Result<Record, Error> {
         let found = match key {
             Key::Index(index) if *index >= self.len() => None,
