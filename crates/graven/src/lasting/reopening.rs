@@ -180,7 +180,7 @@ impl Reopening {
             // The thread that opens the trail closes it at once. It may wait for a thread of this trail.
             (Stage::Opening(opened), _) if !on_a_trails_thread() => {
                 let mut slot = None;
-                block_on(poll_fn(|context| opened.poll(context, &mut slot)))
+                block_on(poll_fn(|context| opened.poll(context, &mut slot))).map(drop)
             }
             (Stage::Down { error, .. }, None) => Err(error),
             (_, Some(trail)) => trail.close_at_exit(),
