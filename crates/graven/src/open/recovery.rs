@@ -14,7 +14,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use graven_core::checkpoint::Checkpoint;
-use graven_core::note::SigningKey;
 
 use crate::engine::held::Held;
 use crate::engine::ready::{Mended, Recovered};
@@ -25,9 +24,9 @@ use crate::files::layout::Layout;
 use crate::files::levels::Levels;
 use crate::files::live::Live;
 use crate::files::meta::Meta;
-use crate::open::create::read_signing_key;
 use crate::open::rebuild;
 use crate::open::redaction_key;
+use crate::open::signing_key;
 use crate::seam::disk::{DirEntry, Disk};
 use crate::seam::machine::Machine;
 use crate::settings::Settings;
@@ -56,7 +55,7 @@ pub(super) fn recover(
 ) -> Result<Recovered, Error> {
     let disk = &machine.disk;
     let meta = Meta::read(&**disk, layout)?;
-    let signing_key = matching_key(&**disk, layout, settings, &meta)?;
+    let signing_key = signing_key::of_trail(&**disk, layout, settings, &meta)?;
     let closed = Closed::read(&**disk, layout, &meta)?;
     let (checkpoint, checkpoint_text) = read_checkpoint(&**disk, layout, &meta, mode)?;
     let segments = Segments::read(&**disk, layout, &meta, &checkpoint)?;
@@ -115,23 +114,6 @@ pub(super) fn recover(
         newest_ends: newest.ends,
         mended: Some(mended),
     })
-}
-
-/// The signing key, which must be the one that `graven.json` names.
-fn matching_key(
-    disk: &dyn Disk,
-    layout: &Layout,
-    settings: &Settings,
-    meta: &Meta,
-) -> Result<SigningKey, Error> {
-    let path = settings.signing_key.clone().unwrap_or_else(|| layout.signing_key());
-    let key = read_signing_key(disk, &path)?;
-    if *key.verifier_key() == meta.key {
-        return Ok(key);
-    }
-    let message =
-        format!("{} is not the key that {} names: restore that key", path.display(), layout.meta().display());
-    Err(Error::new(ErrorKind::Data, message))
 }
 
 /// Reads the checkpoint and checks our own signature on it. A repair begins at the newest signed head. That is the one

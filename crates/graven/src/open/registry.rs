@@ -13,6 +13,7 @@ use crate::engine::ready::{Ready, Recovered};
 use crate::engine::shared::Engine;
 use crate::engine::system_entries::{SystemLine, system_line};
 use crate::error::{Error, ErrorKind};
+use crate::files::access;
 use crate::files::durable;
 use crate::files::layout::Layout;
 use crate::open::create::{self, Adopted};
@@ -20,6 +21,8 @@ use crate::open::opening;
 use crate::open::path::{canonical_layout, unusable};
 use crate::open::persisted_settings::PersistedSettings;
 use crate::open::recovery::{self, Mode};
+use crate::open::signing_key;
+use crate::open::upgrade;
 use crate::record::handle::Handle;
 use crate::seam::machine::Machine;
 use crate::settings::Settings;
@@ -107,8 +110,10 @@ pub(crate) fn queue_system_entries(engine: &Engine, lines: Vec<SystemLine>) -> R
     Ok(last)
 }
 
-/// Writes `settings.json`. Called once the entry that names the changes is durable.
+/// Writes `settings.json`, and `graven.json` if it is upgraded. Called once the entries that name the changes are
+/// durable.
 pub(crate) fn remember_settings(engine: &Engine) -> Result<(), Error> {
+    upgrade::finish(engine)?;
     let settings = PersistedSettings::of(&engine.settings).with_key_of(&engine.redactor);
     settings.remember(&*engine.machine.disk, &engine.layout)
 }
@@ -122,6 +127,7 @@ fn make_ready(
     mode: Mode,
 ) -> Result<Ready, Error> {
     create::refuse_special(&*machine.disk, &layout)?;
+    let machine = access::machine_of(machine, &layout, &settings)?;
     let lock = slot.lock.acquire(&machine, &layout)?;
     let mut adopted = None;
     let is_trail =
@@ -134,8 +140,10 @@ fn make_ready(
     }
     let before = PersistedSettings::read(&*machine.disk, &layout)?;
     let mut recovered = recovery::recover(&machine, &layout, &settings, lock, mode)?;
+    signing_key::note_use(&*machine.disk, &layout, &settings, &recovered.signing_key);
     let now = PersistedSettings::of(&settings).with_key_of(&recovered.redactor);
     let mut system_entries = what_happened(&machine, &mut recovered, adopted, mode);
+    system_entries.extend(upgrade::begin(&*machine.clock, &mut recovered));
     system_entries.extend(opening::opening(&*machine.clock, &before, &now, &settings, &recovered.meta));
     let lost = Arc::clone(&slot.lost);
     Ok(Ready { machine, layout, settings, recovered, lost, system_entries })
