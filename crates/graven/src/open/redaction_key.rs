@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::error::{Error, ErrorKind};
 use crate::files::durable;
 use crate::files::layout::Layout;
-use crate::open::{signing_key, trust};
+use crate::open::trust;
 use crate::redact::{Redaction, Redactor};
 use crate::seam::disk::Disk;
 use crate::seam::machine::Machine;
@@ -62,7 +62,7 @@ fn accept(disk: &dyn Disk, layout: &Layout, settings: &Settings, path: &Path) ->
 /// Refuses a key in a directory that is not a trail yet: the key is made after the trail.
 pub(super) fn refuse_planted(disk: &dyn Disk, layout: &Layout) -> Result<(), Error> {
     let path = layout.redaction_key();
-    if there(disk, &path)? { Err(signing_key::planted(&path)) } else { Ok(()) }
+    if there(disk, &path)? { Err(trust::planted(&path)) } else { Ok(()) }
 }
 
 /// Whether there is a key beside a signing key that is kept elsewhere.

@@ -68,13 +68,13 @@ fn in_trail(machine: &Machine, layout: &Layout, origin: Option<&str>) -> Result<
     redaction_key::refuse_planted(disk, layout)?;
     if exists(disk, &path)? {
         let checkpoint = match durable::read_file(disk, &layout.checkpoint()) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(planted(&path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(trust::planted(&path)),
             other => other.map_err(|source| Error::cannot("read", &layout.checkpoint(), source))?,
         };
         trust::key_in_trail(disk, layout, &path)?;
         let key = read(disk, &path)?;
         if Checkpoint::open(&checkpoint, key.verifier_key()).is_err() {
-            return Err(planted(&path));
+            return Err(trust::planted(&path));
         }
         // Left from an attempt that was cut short. A verifier may know this key already.
         if origin.is_none_or(|origin| origin == key.name()) {
@@ -172,16 +172,6 @@ fn read(disk: &dyn Disk, path: &Path) -> Result<SigningKey, Error> {
 
 fn exists(disk: &dyn Disk, path: &Path) -> Result<bool, Error> {
     durable::exists(disk, path).map_err(|source| Error::cannot("look for a signing key at", path, source))
-}
-
-/// The error for a key that was in the place of a new trail's key.
-pub(super) fn planted(path: &Path) -> Error {
-    let message = format!(
-        "{} was there before the trail, and graven did not make it: somebody may know this key; remove it, or choose \
-         another directory",
-        path.display()
-    );
-    Error::new(ErrorKind::Data, message)
 }
 
 /// The error for a key that another trail is signed with under the same name.

@@ -101,6 +101,16 @@ fn not_a_link(disk: &dyn Disk, path: &Path) -> Result<(), Error> {
     if real == path { Ok(()) } else { Err(refused(path, "is a link: nothing of a trail may be one")) }
 }
 
+/// The error for a key that was in the place of a new trail's key.
+pub(super) fn planted(path: &Path) -> Error {
+    let message = format!(
+        "{} was there before the trail, and graven did not make it: somebody may know this key; remove it, or choose \
+         another directory",
+        path.display()
+    );
+    Error::new(ErrorKind::Data, message)
+}
+
 fn refused(path: &Path, why: &str) -> Error {
     Error::new(ErrorKind::Unavailable, format!("{} {why}", path.display()))
 }
