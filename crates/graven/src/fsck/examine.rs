@@ -146,7 +146,7 @@ impl Examiner<'_> {
             Ok(meta) => {
                 examination.format = Some(meta.version);
                 if let Err(problem) = meta.check() {
-                    let finding = Finding::new(Verdict::BadSignature, problem).file("graven.json");
+                    let finding = Finding::new(Verdict::Altered, problem).file("graven.json");
                     examination.findings.push(finding);
                 }
                 Ok(Some(meta.key))

@@ -35,16 +35,15 @@ pub(super) struct KeyTrails {
     lines: Option<Vec<Line>>,
     /// The trail that is being opened, or made.
     trail: String,
-    _lock: Arc<dyn Lock>,
+    /// `None` when the key is in the trail's own directory, which its creation has locked already.
+    _lock: Option<Arc<dyn Lock>>,
 }
 
 impl KeyTrails {
     /// Waits until no other process makes a trail with a key in the same directory, and reads the file.
     pub(super) fn lock(disk: &dyn Disk, key: &Path, layout: &Layout) -> Result<KeyTrails, Error> {
         let dir = durable::parent(key);
-        let lock = disk
-            .open_lock(dir)
-            .and_then(|lock| durable::retried(|| lock.lock(Hold::Exclusive)).map(|()| lock))
+        let lock = lock_directory(disk, dir, layout)
             .map_err(|source| Error::cannot("lock the directory of the signing key", dir, source))?;
         let path = path(key);
         let lines = read(disk, &path)?;
@@ -101,6 +100,16 @@ pub(super) fn note(disk: &dyn Disk, key_path: &Path, key: &VerifierKey, layout: 
     if let Err(error) = noted {
         tracing::warn!(error = error.chain(), "nothing will say that this key is used for this trail");
     }
+}
+
+fn lock_directory(disk: &dyn Disk, dir: &Path, layout: &Layout) -> io::Result<Option<Arc<dyn Lock>>> {
+    // This opening of the trail holds the lock of the trail's directory: waiting for it here would never end.
+    if disk.canonicalize(dir)?.starts_with(layout.dir()) {
+        return Ok(None);
+    }
+    let lock = disk.open_lock(dir)?;
+    durable::retried(|| lock.lock(Hold::Exclusive))?;
+    Ok(Some(lock))
 }
 
 fn path(key: &Path) -> PathBuf {

@@ -113,7 +113,7 @@ pub(crate) fn queue_system_entries(engine: &Engine, lines: Vec<SystemLine>) -> R
 /// Writes `settings.json`, and `graven.json` if it is upgraded. Called once the entries that name the changes are
 /// durable.
 pub(crate) fn remember_settings(engine: &Engine) -> Result<(), Error> {
-    upgrade::finish(engine)?;
+    upgrade::finish(&*engine.machine.disk, &engine.layout, &engine.meta)?;
     let settings = PersistedSettings::of(&engine.settings).with_key_of(&engine.redactor);
     settings.remember(&*engine.machine.disk, &engine.layout)
 }

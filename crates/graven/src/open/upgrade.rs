@@ -9,12 +9,13 @@ use graven_core::entry::system_actions;
 use serde::Serialize;
 
 use crate::engine::ready::Recovered;
-use crate::engine::shared::Engine;
 use crate::engine::system_entries::{SystemLine, system_line};
 use crate::error::Error;
 use crate::files::durable;
+use crate::files::layout::Layout;
 use crate::files::meta::{Meta, VERSION};
 use crate::seam::clock::Clock;
+use crate::seam::disk::Disk;
 
 /// The detail of `trail.upgraded`.
 #[derive(Debug, Serialize)]
@@ -34,13 +35,12 @@ pub(super) fn begin(clock: &dyn Clock, recovered: &mut Recovered) -> Option<Syst
     Some(system_line(clock, system_actions::UPGRADED, &Upgraded { from, to: VERSION }))
 }
 
-/// The second step, once the entry is durable: replaces `graven.json`, unless that was done.
-pub(super) fn finish(engine: &Engine) -> Result<(), Error> {
-    let (disk, layout) = (&*engine.machine.disk, &engine.layout);
+/// The second step, once the entry is durable: replaces `graven.json`, unless that was done. `meta` is what
+/// [`begin`] made of it.
+pub(super) fn finish(disk: &dyn Disk, layout: &Layout, meta: &Meta) -> Result<(), Error> {
     if Meta::read(disk, layout)?.version == VERSION {
         return Ok(());
     }
     let path = layout.meta();
-    durable::replace(disk, &path, &engine.meta.to_bytes())
-        .map_err(|source| Error::cannot("write", &path, source))
+    durable::replace(disk, &path, &meta.to_bytes()).map_err(|source| Error::cannot("write", &path, source))
 }

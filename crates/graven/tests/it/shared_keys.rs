@@ -149,3 +149,13 @@ fn a_creation_that_was_cut_short_anywhere_is_done_again_with_the_same_key() {
     }
     assert!(cut > 30, "only {cut} steps were cut short");
 }
+
+#[test]
+fn a_key_may_lie_in_the_trails_own_directory() {
+    let world = World::new();
+    let inside = || Settings::new("/one").signing_key("/one/my.key");
+    let one = world.used(inside()).unwrap();
+    assert_eq!(world.used(inside()).unwrap(), one);
+    let error = world.used(Settings::new("/refused").signing_key("/one/my.key")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+}
