@@ -39,7 +39,7 @@ fn words(bytes: &[u8]) {
         assert!(check_name(key.name()).is_ok());
     }
     if let Ok(key) = SigningKey::parse(text) {
-        assert_eq!(key.to_secret_string(), text, "parse, print");
+        assert_eq!(key.to_secret_string().as_str(), text, "parse, print");
         assert!(!format!("{key:?}").contains(text), "a secret is not shown");
     }
     if let Ok(category) = text.parse::<Category>() {

@@ -2,7 +2,7 @@
 
 use clap::builder::RangedU64ValueParser;
 use graven::Trail;
-use graven::disk::{Disk, OsDisk};
+use graven::disk::{Disk, Kind, Metadata, OsDisk};
 use serde_json::json;
 
 use crate::shared::failure::{self, Ending, Failure};
@@ -37,6 +37,13 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     if [args.target.layout().meta(), beside.meta()].iter().any(|meta| OsDisk.metadata(meta).is_ok()) {
         return Err(Failure::cannot(format_args!("there is already a trail at {path}"))
             .advise(format_args!("see what is in it with `graven stats {path}`")));
+    }
+    // An empty one beside a checkpoint is left from an attempt that was cut short.
+    let begun = OsDisk.metadata(&beside.checkpoint()).is_ok();
+    let is_taken = |found: Metadata| found.kind == Kind::File && (found.bytes > 0 || !begun);
+    if OsDisk.metadata(&args.target.path).is_ok_and(is_taken) {
+        return Err(Failure::cannot(format_args!("{path} is a file, and not a trail's: it stays as it is"))
+            .advise("to import a JSON Lines file: `graven init NEW`, then `graven import NEW FILE`"));
     }
     let trail = Trail::open(settings)?;
     let key = trail.verifier_key().to_string();

@@ -7,6 +7,7 @@
 use std::fmt;
 
 use ed25519_dalek::{Signature, Signer};
+use zeroize::Zeroizing;
 
 use crate::base64;
 use crate::hash::sha256;
@@ -210,7 +211,7 @@ impl VerifierKey {
 
 impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}+{:08x}+{}", self.name, self.key_id, encode_key(self.key.as_bytes()))
+        write!(f, "{}+{:08x}+{}", self.name, self.key_id, encode_key(self.key.as_bytes()).as_str())
     }
 }
 
@@ -235,6 +236,7 @@ impl SigningKey {
     ///
     /// [`NoteError::Name`], when it is not the name of a key.
     pub fn from_seed(name: &str, seed: [u8; 32]) -> Result<SigningKey, NoteError> {
+        let seed = Zeroizing::new(seed);
         let key = ed25519_dalek::SigningKey::from_bytes(&seed);
         let public = VerifierKey::from_bytes(name, key.verifying_key().as_bytes())?;
         Ok(SigningKey { key, public })
@@ -251,7 +253,7 @@ impl SigningKey {
         let (Some(name), Some(key_id), Some(blob)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(malformed);
         };
-        let blob = base64::decode(blob).map_err(|_| malformed.clone())?;
+        let blob = Zeroizing::new(base64::decode(blob).map_err(|_| malformed.clone())?);
         let (kind, seed) = blob.split_first().ok_or(malformed.clone())?;
         if *kind != ED25519 {
             return Err(NoteError::UnsupportedKey { kind: *kind });
@@ -261,9 +263,26 @@ impl SigningKey {
     }
 
     /// The key as one line, to be kept secret: `PRIVATE+KEY+<name>+<key id>+<base64 of type and seed>`. C2SP
-    /// leaves this form open; it is the one of Go's `note` package.
-    pub fn to_secret_string(&self) -> String {
-        format!("{SECRET_PREFIX}{}+{:08x}+{}", self.name(), self.key_id(), encode_key(self.key.as_bytes()))
+    /// leaves this form open; it is the one of Go's `note` package. The text is wiped from memory when it is dropped.
+    pub fn to_secret_string(&self) -> Zeroizing<String> {
+        let seed = encode_key(self.key.as_bytes());
+        let mut line =
+            Zeroizing::new(String::with_capacity(SECRET_PREFIX.len() + self.name().len() + seed.len() + 11));
+        // Into the room that there is, with one more for a newline: when a text grows, the old place is not wiped.
+        for part in [SECRET_PREFIX, self.name(), "+", &format!("{:08x}", self.key_id()), "+", &seed] {
+            line.push_str(part);
+        }
+        line
+    }
+
+    /// The key with the same secret and another name. A verifier takes the two for different keys: what one has signed
+    /// counts for nothing under the name of the other.
+    ///
+    /// # Errors
+    ///
+    /// [`NoteError::Name`], when it is not the name of a key.
+    pub fn named(&self, name: &str) -> Result<SigningKey, NoteError> {
+        SigningKey::from_seed(name, self.key.to_bytes())
     }
 
     /// The name; for the key of a log, its origin.
@@ -324,8 +343,9 @@ fn key_id(name: &str, key: &[u8; 32]) -> u32 {
 }
 
 /// The base64 of the type of key and its 32 bytes.
-fn encode_key(key: &[u8; 32]) -> String {
-    base64::encode(&[&[ED25519], key.as_slice()].concat())
+fn encode_key(key: &[u8; 32]) -> Zeroizing<String> {
+    let bytes = Zeroizing::new([&[ED25519], key.as_slice()].concat());
+    Zeroizing::new(base64::encode(&bytes))
 }
 
 /// The type byte of Ed25519 (C2SP signed-note, "Signature types").

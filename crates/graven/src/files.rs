@@ -3,6 +3,7 @@
 //! The writer, recovery, the readers and the verifier all use this room, and not each other. `docs/FORMAT.md` describes
 //! the bytes.
 
+pub(crate) mod access;
 pub(crate) mod blob;
 pub(crate) mod boundaries;
 pub(crate) mod bounds;

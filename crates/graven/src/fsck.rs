@@ -6,6 +6,7 @@
 
 mod blobs;
 mod diff;
+mod downgrade;
 mod examine;
 mod heads;
 mod hint;
@@ -34,6 +35,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::files::layout::Layout;
+use crate::files::meta::UNSIGNED_VERSION;
 use crate::seam::machine::Machine;
 use memory::{Memory, State};
 
@@ -177,7 +179,11 @@ impl Examination {
     fn accepted(&self, before: Option<&Memory>) -> Option<Memory> {
         let (key, head) = (self.key.clone()?, self.sealed_head.clone()?);
         let older = before.filter(|before| before.key == key && before.size > head.size);
-        Some(older.cloned().unwrap_or(Memory { key, size: head.size, root: head.root }))
+        // The version never goes back.
+        let known = before.filter(|before| before.key == key);
+        let format = self.format.max(known.map(|known| known.format)).unwrap_or(UNSIGNED_VERSION);
+        let (size, root) = older.map_or((head.size, head.root), |older| (older.size, older.root));
+        Some(Memory { key, size, root, format })
     }
 }
 

@@ -66,6 +66,8 @@ pub struct Settings {
     pub(crate) deadline: Duration,
     pub(crate) signing_key: Option<PathBuf>,
     pub(crate) given: Given,
+    pub(crate) file_mode: Option<u32>,
+    pub(crate) group: Option<u32>,
 }
 
 impl Settings {
@@ -85,6 +87,8 @@ impl Settings {
             deadline: DEADLINE,
             signing_key: None,
             given: Given::default(),
+            file_mode: None,
+            group: None,
         }
     }
 
@@ -256,8 +260,28 @@ impl Settings {
         self
     }
 
+    /// Lets others read the trail, for example a program that ships logs: 0o640 for its group, 0o644 for everybody. The
+    /// owner's part must be 6, and others can only read. Directories get the matching rights to list them and to pass
+    /// through. The keys, `settings.json` and `LOCK` stay private. Other processes, and later openings without this
+    /// setting, make their files as readable as `graven.json` is. Default: as `graven.json` is; 0o600 for a new trail.
+    pub fn file_mode(mut self, mode: u32) -> Settings {
+        self.file_mode = Some(mode);
+        self
+    }
+
+    /// Sets the group, by its number, of the files that [`file_mode`](Settings::file_mode) lets others read. This
+    /// process must be a member of it, or run as root. Default: the group of `graven.json` if its group can read it;
+    /// otherwise the group that the system gives to new files.
+    pub fn group(mut self, number: u32) -> Settings {
+        self.group = Some(number);
+        self
+    }
+
     /// Sets the file of the signing key. A new trail uses the key in it, or creates one there. Default: `keys/signing`
     /// in the trail.
+    ///
+    /// A second trail with the same key needs an [`origin`](Settings::origin) of its own: two trails with one key and
+    /// one origin could be exchanged for each other. `<file>.trails` lists the trails of the key.
     pub fn signing_key(mut self, file: impl Into<PathBuf>) -> Settings {
         self.signing_key = Some(file.into());
         self

@@ -17,7 +17,7 @@ use graven::disk::{Disk, File, Kind, Open};
 use crate::judge::{Known, PANIC, copy};
 use crate::report::Table;
 use crate::scenario::{Doing, Ran, Scenario, Who};
-use crate::system_calls::{foreign_file_is_kept, scenarios};
+use crate::system_calls::scenarios;
 use crate::trace::Call;
 use crate::workload::Told;
 use crate::{full, sample};
@@ -301,8 +301,7 @@ fn open_all(scenario: &Scenario, from: &Path, images: &[Image<'_>], table: &mut 
                     std::fs::remove_dir_all(&place.folder).unwrap();
                     unload(&image.disk, from, &place.folder);
                     copy(remembered.path(), &place.folder);
-                    let mut wrong = place.judge(&image.moment.known);
-                    foreign_file_is_kept(&place, &mut wrong);
+                    let wrong = place.judge(&image.moment.known);
                     let acknowledged = image.moment.known.acknowledged();
                     let at = format!("{}, {}", image.moment.after, image.choice);
                     table.lock().unwrap().add(scenario.name, "power cut", acknowledged, &at, &wrong);

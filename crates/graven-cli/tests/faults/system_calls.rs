@@ -130,7 +130,6 @@ fn strike(scenario: &Scenario, point: &Point) -> Option<(Ran, Wrong)> {
         let ran = scenario.run(point.who, Some(&point.strike));
         let mut wrong = ran.place.judge(&ran.known);
         ended_well(&ran, point, &mut wrong);
-        foreign_file_is_kept(&ran.place, &mut wrong);
         // A run with an error counts even when the fault did not happen.
         if ran.struck || !wrong.is_nothing() {
             return Some((ran, wrong));
@@ -153,21 +152,6 @@ fn ended_well(ran: &Ran, point: &Point, wrong: &mut Wrong) {
     }
 }
 
-/// A file at the path of the live file, before there is a trail.
-const FOREIGN: &str = "not ours\n";
-
-pub(crate) fn foreign_file_is_kept(place: &Place, wrong: &mut Wrong) {
-    if place.trail.extension().is_none() {
-        return;
-    }
-    let entries = std::fs::read_dir(&place.folder).unwrap().map(|entry| entry.unwrap());
-    let kept =
-        |entry: &std::fs::DirEntry| std::fs::read(entry.path()).ok().as_deref() == Some(FOREIGN.as_bytes());
-    if !entries.into_iter().any(|entry| kept(&entry)) {
-        wrong.lost.push("the file at the path of the live file".into());
-    }
-}
-
 /// All runs, each with what exists before it.
 pub(crate) fn scenarios(bases: &Path) -> Vec<Scenario> {
     let scenario = |name, base, doing, before: &[u8]| Scenario {
@@ -179,15 +163,12 @@ pub(crate) fn scenarios(bases: &Path) -> Vec<Scenario> {
         rightly: None,
         contradicted: false,
     };
-    let foreign = bases.join("foreign");
-    std::fs::create_dir(&foreign).unwrap();
-    std::fs::write(foreign.join("sink.jsonl"), FOREIGN).unwrap();
     let clean = bases.join("clean");
     let before = make_clean(&clean);
     let feed = scenario("record", Some(clean.clone()), Doing::Feed(STEPS), &before);
     let mut all = vec![
         scenario("create", None, Doing::Init, b""),
-        Scenario { trail: "sink.jsonl", ..scenario("create around a file", Some(foreign), Doing::Init, b"") },
+        Scenario { trail: "sink.jsonl", ..scenario("create beside a live file", None, Doing::Init, b"") },
         feed.clone(),
         scenario("seal", Some(clean.clone()), Doing::Feed(FIRST_STEP), &before),
     ];

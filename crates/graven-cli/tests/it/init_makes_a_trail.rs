@@ -43,6 +43,31 @@ fn a_path_that_ends_in_jsonl_is_a_live_file() {
 }
 
 #[test]
+fn a_file_that_is_there_is_no_trail_and_stays_as_it_is() {
+    let place = Place::empty();
+    for name in ["notes.jsonl", "notes.txt"] {
+        for text in ["somebody's notes\n", ""] {
+            std::fs::write(place.path(name), text).unwrap();
+            let refused = place.run(["init", name]).code(2);
+            assert!(refused.stderr.contains("graven import"), "{}", refused.stderr);
+            assert_eq!(place.read(name), text);
+            assert!(!place.path(&format!("{name}.d")).exists());
+        }
+    }
+}
+
+#[test]
+fn an_attempt_that_was_cut_short_is_made_again() {
+    let place = Place::empty();
+    place.run(["init", "app.jsonl"]).ok();
+    // As a crash leaves it just before the end.
+    std::fs::remove_file(place.path("app.jsonl.d/graven.json")).unwrap();
+    std::fs::remove_file(place.path("app.jsonl.d/keys/redaction")).unwrap();
+    place.run(["init", "app.jsonl"]).ok();
+    place.run(["verify", "app.jsonl"]).code(0);
+}
+
+#[test]
 fn the_live_file_inside_a_directory_names_the_trail_too() {
     let place = Place::with_trail();
     let by_file = place.run(["key", "trail/audit.jsonl"]).ok().text();

@@ -17,5 +17,7 @@ pub const GAP: &str = "trail.gap";
 pub const RECOVERED: &str = "trail.recovered";
 /// An operator repaired the trail: what was wrong, and where the cut bytes are.
 pub const REPAIRED: &str = "trail.repaired";
+/// The trail was made by an earlier version of the format, and is of a newer one from now on.
+pub const UPGRADED: &str = "trail.upgraded";
 /// A file that was not ours stood in the live file's place, and was moved aside.
 pub const ADOPTED: &str = "trail.adopted";

@@ -234,7 +234,7 @@ fn key_lines_are_refused_for_each_departure_from_their_form() {
     for (changed, expected) in [
         (line.clone(), NoteError::SigningKey),
         (secret.replacen("KEY", "key", 1), NoteError::SigningKey),
-        (format!("{secret}\n"), NoteError::SigningKey),
+        (format!("{}\n", *secret), NoteError::SigningKey),
         (secret.replacen(id, "00000000", 1), NoteError::KeyId),
         (secret.replacen("name", "other", 1), NoteError::KeyId),
     ] {

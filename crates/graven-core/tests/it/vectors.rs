@@ -49,7 +49,7 @@ fn the_tree_of_the_certificate_transparency_projects_has_their_root() {
 fn the_keys_read_and_print_and_sign_as_one() {
     let log = &VECTORS["log"];
     let key = SigningKey::parse(text(&log["skey"])).unwrap();
-    assert_eq!(key.to_secret_string(), text(&log["skey"]));
+    assert_eq!(key.to_secret_string().as_str(), text(&log["skey"]));
     assert_eq!(key.verifier_key().to_string(), text(&log["vkey"]));
     assert_eq!(VerifierKey::parse(text(&log["vkey"])).as_ref(), Ok(key.verifier_key()));
     let seed = std::array::from_fn(|byte| byte as u8);

@@ -14,6 +14,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
+pub use crate::seam::disk::temporary_of;
 use crate::seam::disk::{Disk, File, Open};
 
 /// How often a call that was interrupted is tried again before the interruption is an error. A disk that never
@@ -30,6 +33,11 @@ pub fn read_file(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
     let read = read_full_at(&*file, &mut bytes, 0)?;
     bytes.truncate(read);
     Ok(bytes)
+}
+
+/// Reads a whole file that holds a secret. The bytes are wiped from memory when they are dropped.
+pub(crate) fn read_secret(disk: &dyn Disk, path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    read_file(disk, path).map(Zeroizing::new)
 }
 
 /// Whether a path names anything. If that cannot be told, it is an error: treating "cannot look" as "absent" would
@@ -103,15 +111,6 @@ pub(crate) fn create_temporary(disk: &dyn Disk, path: &Path) -> io::Result<(Path
     }
 }
 
-/// The name of the file that a temporary name stands for; `None` when it is not a temporary name.
-pub fn temporary_of(name: &str) -> Option<&str> {
-    let (of, unique) = name.strip_suffix(".tmp")?.rsplit_once('.')?;
-    let (process, random) = unique.split_once('-')?;
-    let is_process = !process.is_empty() && process.bytes().all(|digit| digit.is_ascii_digit());
-    let is_random = random.len() == 16 && random.bytes().all(|digit| digit.is_ascii_hexdigit());
-    (is_process && is_random && !of.is_empty()).then_some(of)
-}
-
 /// Writes a file as a whole and syncs it, but not its directory.
 pub fn write_whole(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let file = retried(|| disk.open(path, Open::Create))?;
@@ -164,25 +163,5 @@ pub fn parent(path: &Path) -> &Path {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         Some(_) => Path::new("."),
         None => path,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::temporary_of;
-
-    #[test]
-    fn a_temporary_name_says_what_it_stands_for() {
-        assert_eq!(temporary_of("graven.json.17-0123456789abcdef.tmp"), Some("graven.json"));
-        let others = [
-            "checkpoint.tmp",
-            "checkpoint.17.tmp",
-            "checkpoint.17-0123456789abcde.tmp",
-            "checkpoint.17-0123456789abcdeg.tmp",
-            "checkpoint.-0123456789abcdef.tmp",
-            ".17-0123456789abcdef.tmp",
-            "checkpoint.17-0123456789abcdef",
-        ];
-        others.iter().for_each(|name| assert_eq!(temporary_of(name), None, "{name}"));
     }
 }

@@ -9,6 +9,7 @@ use graven_core::note::VerifierKey;
 use graven_core::verdict::{Finding, Hint, Verdict};
 
 use super::blobs::Blobs;
+use super::downgrade;
 use super::heads::{self, Head, Heads};
 use super::hint::Clues;
 use super::locate::{self, Located, Scene, tiles_damaged};
@@ -21,7 +22,7 @@ use super::tiles::Tiles;
 use super::{FINDINGS_MAX, KeySource, Report};
 use crate::error::{Error, ErrorKind};
 use crate::files::layout::Layout;
-use crate::files::meta::{Meta, VERSION};
+use crate::files::meta::Meta;
 use crate::fsck::memory::Memory;
 use crate::seam::machine::Machine;
 
@@ -44,6 +45,8 @@ pub(super) struct Examination {
     root: Option<Hash>,
     pub(super) key: Option<VerifierKey>,
     key_source: Option<KeySource>,
+    /// The version of the format, by `graven.json`; `None` when that could not be read.
+    pub(super) format: Option<u64>,
     /// Whether the trail names another key than the one that judges it: then it is not the remembered trail.
     other_key: bool,
     hint: Option<Hint>,
@@ -144,11 +147,18 @@ impl Examiner<'_> {
     /// The key that the trail itself names; an error for an unknown version.
     fn own_key(&self, bytes: &[u8], examination: &mut Examination) -> Result<Option<VerifierKey>, Finding> {
         match Meta::parse(bytes) {
-            Ok(meta) => Ok(Some(meta.key)),
+            Ok(meta) => {
+                examination.format = Some(meta.version);
+                if let Err(problem) = meta.check() {
+                    let finding = Finding::new(Verdict::Altered, problem).file("graven.json");
+                    examination.findings.push(finding);
+                }
+                Ok(Some(meta.key))
+            }
             Err(problem) => {
                 let version = serde_json::from_slice::<serde_json::Value>(bytes).ok();
                 match version.and_then(|meta| meta.get("version")?.as_u64()) {
-                    Some(version) if version != VERSION => {
+                    Some(version) if !Meta::knows(version) => {
                         Err(Finding::new(Verdict::UnknownVersion, problem).file("graven.json"))
                     }
                     _ => {
@@ -177,6 +187,10 @@ impl Examiner<'_> {
         let sealed = sealed_head.as_ref().map_or(0, |head| head.size);
         let tiles = Tiles::open(&**disk, self.layout, sealed)?;
         let survey = survey(disk, self.layout, snapshot, &heads, &tiles, findings)?;
+        if let Some(format) = examination.format {
+            let remembered = self.memory.filter(same_key).map(|memory| memory.format);
+            findings.extend(downgrade::find(format, remembered, &survey.pieces)?);
+        }
         let stops: BTreeSet<u64> = heads.all().chain(&remembered).map(|head| head.size).collect();
         let stops: Vec<u64> = stops.into_iter().collect();
         let blobs = Blobs::new(Arc::clone(disk), self.layout.clone());

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, ErrorKind};
 use crate::files::durable;
 use crate::files::layout::Layout;
+use crate::files::meta::UNSIGNED_VERSION;
 use crate::seam::disk::Disk;
 use crate::seam::machine::Machine;
 
@@ -33,6 +34,8 @@ pub(crate) struct Memory {
     pub(crate) key: VerifierKey,
     pub(crate) size: u64,
     pub(crate) root: Hash,
+    /// The newest version of the format that `graven.json` was of.
+    pub(crate) format: u64,
 }
 
 /// Where the memory of one trail is stored.
@@ -55,6 +58,17 @@ struct File {
     key: String,
     size: u64,
     root: Hash,
+    /// Absent as long as it is the first.
+    #[serde(default = "first_format", skip_serializing_if = "is_first_format")]
+    format: u64,
+}
+
+fn first_format() -> u64 {
+    UNSIGNED_VERSION
+}
+
+fn is_first_format(format: &u64) -> bool {
+    *format == UNSIGNED_VERSION
 }
 
 /// The only version of the file.
@@ -96,6 +110,7 @@ impl State {
             key: memory.key.to_string(),
             size: memory.size,
             root: memory.root,
+            format: memory.format,
         };
         let mut bytes = serde_json::to_vec(&file).expect("strings and numbers always serialise");
         bytes.push(b'\n');
@@ -130,5 +145,6 @@ fn parse(bytes: &[u8]) -> Option<Memory> {
         key,
         size: file.size,
         root: file.root,
+        format: file.format,
     })
 }

@@ -1,8 +1,9 @@
 //! Creates a trail.
 //!
-//! The order: directories, key, signed checkpoint of size 0, empty live file, each synced with its directory; then
+//! The order: directories, signed checkpoint of size 0, key, empty live file, each synced with its directory; then
 //! `graven.json`. Without `graven.json` nothing was ever acknowledged, so a creation that was cut short is simply
-//! done again.
+//! done again. A checkpoint without a key is then made anew; a key without the checkpoint that it signed was put there
+//! by somebody else.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -10,7 +11,6 @@ use std::path::Path;
 
 use graven_core::checkpoint::Checkpoint;
 use graven_core::hash::Hash;
-use graven_core::note::{SigningKey, check_name};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind};
@@ -18,10 +18,12 @@ use crate::files::durable;
 use crate::files::layout::Layout;
 use crate::files::lines::each_block;
 use crate::files::live::create_live;
-use crate::files::meta::{Meta, SEGMENT_BYTES, VERSION};
+use crate::files::meta::{Meta, SEGMENT_BYTES};
 use crate::files::names::free_name;
 use crate::files::notes::sign;
 use crate::open::persisted_settings::{PersistedSettings, settle};
+use crate::open::signing_key::NewKey;
+use crate::open::trust;
 use crate::seam::disk::{Disk, Kind, Open};
 use crate::seam::machine::Machine;
 use crate::settings::Settings;
@@ -42,42 +44,43 @@ pub(crate) fn create(
     layout: &Layout,
     settings: &Settings,
 ) -> Result<Option<Adopted>, Error> {
-    refuse_remains(&*machine.disk, layout)?;
-    let key_path = settings.signing_key.clone().unwrap_or_else(|| layout.signing_key());
-    let outside = settings.signing_key.is_some();
-    let key = signing_key(machine, &key_path, outside, settings.origin.as_deref())?;
-    let origin = key.name().to_owned();
-    let meta = Meta {
-        version: VERSION,
-        origin: origin.clone(),
-        key: key.verifier_key().clone(),
-        created: machine.clock.now(),
-        segment_bytes: settings.segment_bytes.unwrap_or(SEGMENT_BYTES),
-    };
-    let empty = Checkpoint { origin, size: 0, root: Hash::EMPTY_TREE, extensions: Vec::new() };
+    let disk = &*machine.disk;
+    refuse_remains(disk, layout)?;
+    if !settings.live_file {
+        refuse_foreign(disk, layout)?;
+    }
+    make_directories(disk, layout)?;
+    let mut new = NewKey::choose(machine, layout, settings)?;
+    let meta = Meta::new(&new.key, machine.clock.now(), settings.segment_bytes.unwrap_or(SEGMENT_BYTES));
     // The first settings are no change. They are written here, so that no trail exists without them.
     let (_, first) = settle(settings, &PersistedSettings::default(), false)?;
-    first.remember(&*machine.disk, layout)?;
-    lay_out(&*machine.disk, layout, &key, &key_path, &sign(&empty, &key), &meta)
-        .map_err(|source| Error::cannot("create a trail in", layout.dir(), source))
+    first.remember(disk, layout)?;
+    let adopted = lay_out(disk, layout, &new, &meta)
+        .map_err(|source| Error::cannot("create a trail in", layout.dir(), source))?;
+    new.made(disk)?;
+    if let Some(adopted) = &adopted {
+        tracing::warn!(live = %layout.live().display(), moved_to = adopted.moved_to, "the file in the place of the live file was not a trail's: it was moved aside");
+    }
+    Ok(adopted)
 }
 
-/// Every step but the last may be found half done by the next attempt, which does it again.
-fn lay_out(
-    disk: &dyn Disk,
-    layout: &Layout,
-    key: &SigningKey,
-    key_path: &Path,
-    checkpoint: &str,
-    meta: &Meta,
-) -> io::Result<Option<Adopted>> {
+/// Makes the directories. One that is there already must be a directory and no link, and `keys/` nobody else's.
+fn make_directories(disk: &dyn Disk, layout: &Layout) -> Result<(), Error> {
     for dir in
         [layout.keys(), layout.segments(), layout.tiles(), layout.boundaries(), layout.blobs(), layout.torn()]
     {
-        durable::create_dir(disk, &dir)?;
+        durable::create_dir(disk, &dir).map_err(|source| Error::cannot("make", &dir, source))?;
+        trust::real_directory(disk, &dir)?;
     }
-    durable::replace(disk, key_path, format!("{}\n", key.to_secret_string()).as_bytes())?;
-    durable::replace(disk, &layout.checkpoint(), checkpoint.as_bytes())?;
+    trust::keys_directory(disk, layout)
+}
+
+/// Every step but the last may be found half done by the next attempt, which does it again.
+fn lay_out(disk: &dyn Disk, layout: &Layout, new: &NewKey, meta: &Meta) -> io::Result<Option<Adopted>> {
+    let origin = new.key.name().to_owned();
+    let empty = Checkpoint { origin, size: 0, root: Hash::EMPTY_TREE, extensions: Vec::new() };
+    durable::replace(disk, &layout.checkpoint(), sign(&empty, &new.key).as_bytes())?;
+    new.write(disk)?;
     let adopted = move_aside(disk, layout)?;
     if !durable::exists(disk, layout.live())? {
         create_live(disk, layout)?;
@@ -136,57 +139,24 @@ fn if_there<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// The key of a new trail: a new one, or the one that is already where the settings say.
-fn signing_key(
-    machine: &Machine,
-    path: &Path,
-    outside: bool,
-    origin: Option<&str>,
-) -> Result<SigningKey, Error> {
-    // A key that cannot be looked at must not be replaced: other trails may be signed with it.
-    let there = || {
-        durable::exists(&*machine.disk, path)
-            .map_err(|source| Error::cannot("look for a signing key at", path, source))
-    };
-    if there()? {
-        match read_signing_key(&*machine.disk, path) {
-            // A key in the trail itself is left from an attempt that was cut short, and a verifier may know it already.
-            Ok(key) if origin.is_none_or(|origin| origin == key.name()) => return Ok(key),
-            Ok(key) if outside => {
-                let (path, name) = (path.display(), key.name());
-                let message = format!(
-                    "the key in {path} is named {name:?}, not {:?}: set its name as the origin, or use another key",
-                    origin.unwrap_or_default()
-                );
-                return Err(Error::new(ErrorKind::Invalid, message));
-            }
-            Err(error) if outside || error.kind() == ErrorKind::Unavailable => return Err(error),
-            Ok(_) | Err(_) => {}
-        }
+/// Refuses a file with content in the place of the live file, unless the caller named that file.
+fn refuse_foreign(disk: &dyn Disk, layout: &Layout) -> Result<(), Error> {
+    let metadata = if_there(disk.metadata(layout.live()))
+        .map_err(|source| Error::cannot("look at", layout.live(), source))?;
+    if metadata.is_none_or(|metadata| metadata.bytes == 0) {
+        return Ok(());
     }
-    let origin = match origin {
-        Some(origin) => origin.to_owned(),
-        // A random part, so that no two trails share an origin.
-        None => format!("graven.local/{:016x}", machine.clock.random()),
-    };
-    check_name(&origin).map_err(|source| {
-        Error::with_source(ErrorKind::Invalid, format!("{origin:?} cannot be an origin"), source)
-    })?;
-    let seed = machine.clock.secret().map_err(|source| {
-        Error::with_source(ErrorKind::Unavailable, "no randomness for a signing key", source)
-    })?;
-    SigningKey::from_seed(&origin, seed)
-        .map_err(|source| Error::with_source(ErrorKind::Internal, "cannot make a signing key", source))
+    Err(not_a_trails(layout.live()))
 }
 
-/// Reads a signing key.
-pub(super) fn read_signing_key(disk: &dyn Disk, path: &Path) -> Result<SigningKey, Error> {
-    let bytes = durable::read_file(disk, path)
-        .map_err(|source| Error::cannot("read the signing key", path, source))?;
-    let text = String::from_utf8_lossy(&bytes);
-    SigningKey::parse(text.trim_end_matches('\n')).map_err(|source| {
-        Error::with_source(ErrorKind::Data, format!("{} is not a signing key", path.display()), source)
-    })
+/// The error for a file that is not a trail's, and may not become a live file.
+pub(super) fn not_a_trails(file: &Path) -> Error {
+    let message = format!(
+        "{} is a file, and not a trail's live file: choose another path; only `Settings::live_file` moves such a file \
+         aside and takes its place",
+        file.display()
+    );
+    Error::new(ErrorKind::Invalid, message)
 }
 
 /// Refuses what cannot be a live file: a device, a FIFO, a socket, a directory.

@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind};
 use crate::files::durable;
 use crate::files::layout::Layout;
 use crate::open::create;
+use crate::seam::disk::{Disk, Kind};
 use crate::seam::machine::Machine;
 use crate::settings::Settings;
 
@@ -22,6 +23,9 @@ pub(super) fn canonical_layout(settings: &Settings, machine: &Machine) -> Result
     let there = || durable::exists(disk, &found.meta()).map_err(|source| unusable(found.dir(), source));
     if !settings.create && !there()? {
         return Err(Error::no_trail(&settings.path));
+    }
+    if !settings.live_file && !there()? && is_foreign(disk, &found, &settings.path) {
+        return Err(create::not_a_trails(&settings.path));
     }
     if found == Layout::in_dir(found.dir()) {
         durable::create_dir_all(disk, found.dir()).map_err(|source| unusable(found.dir(), source))?;
@@ -45,6 +49,12 @@ pub(super) fn canonical_layout(settings: &Settings, machine: &Machine) -> Result
     let layout = Layout::of_live(disk, &live);
     durable::create_dir(disk, layout.dir()).map_err(|source| unusable(layout.dir(), source))?;
     Ok(layout)
+}
+
+/// Whether the path is that of a file, and not of an empty live file that an attempt to make a trail left behind.
+fn is_foreign(disk: &dyn Disk, found: &Layout, path: &Path) -> bool {
+    let begun = disk.metadata(&found.checkpoint()).is_ok();
+    disk.metadata(path).is_ok_and(|found| found.kind == Kind::File && (found.bytes > 0 || !begun))
 }
 
 pub(super) fn unusable(path: &Path, source: io::Error) -> Error {

@@ -10,7 +10,6 @@ mod mending;
 mod put_back;
 
 use graven_core::checkpoint::Checkpoint;
-use graven_core::note::SigningKey;
 
 use crate::engine::held::Held;
 use crate::engine::ready::{Mended, Recovered};
@@ -27,8 +26,8 @@ use crate::files::rebuild::{Trust, trusted_levels};
 use crate::files::segments::Segments;
 use crate::files::signed::read_signed;
 use crate::files::tail::{Mode, Tail};
-use crate::open::create::read_signing_key;
 use crate::open::redaction_key;
+use crate::open::signing_key;
 use crate::redact::Redaction;
 use crate::seam::disk::Disk;
 use crate::seam::machine::Machine;
@@ -58,7 +57,7 @@ pub(super) fn recover(
     let disk = &machine.disk;
     let Found { held, commit_lock, alone } = found;
     let meta = Meta::read(&**disk, layout)?;
-    let signing_key = matching_key(&**disk, layout, settings, &meta)?;
+    let signing_key = signing_key::of_trail(&**disk, layout, settings, &meta)?;
     let mut publish_lock = PublishLock::open(&**disk, layout)?;
     // Nobody publishes while the checkpoint and the hashes are read.
     let publishing = publish_lock.acquire(&**disk, layout)?;
@@ -153,23 +152,6 @@ fn check_length(
         tail.end(),
         line.bytes
     );
-    Err(Error::new(ErrorKind::Data, message))
-}
-
-/// The signing key, which must be the one that `graven.json` names.
-fn matching_key(
-    disk: &dyn Disk,
-    layout: &Layout,
-    settings: &Settings,
-    meta: &Meta,
-) -> Result<SigningKey, Error> {
-    let path = settings.signing_key.clone().unwrap_or_else(|| layout.signing_key());
-    let key = read_signing_key(disk, &path)?;
-    if *key.verifier_key() == meta.key {
-        return Ok(key);
-    }
-    let message =
-        format!("{} is not the key that {} names: restore that key", path.display(), layout.meta().display());
     Err(Error::new(ErrorKind::Data, message))
 }
 

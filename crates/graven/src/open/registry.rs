@@ -13,6 +13,7 @@ use crate::engine::run::Run;
 use crate::engine::shared::Engine;
 use crate::engine::system_entries::{SystemLine, system_line};
 use crate::error::{Error, ErrorKind};
+use crate::files::access;
 use crate::files::commit_lock::CommitLock;
 use crate::files::durable;
 use crate::files::layout::Layout;
@@ -24,6 +25,8 @@ use crate::open::opening;
 use crate::open::path::{canonical_layout, unusable};
 use crate::open::persisted_settings::{PersistedSettings, settle};
 use crate::open::recovery::{self, Found};
+use crate::open::signing_key;
+use crate::open::upgrade;
 use crate::record::handle::Handle;
 use crate::seam::disk::{Disk, Hold};
 use crate::seam::machine::Machine;
@@ -127,8 +130,9 @@ fn make_ready(
     slot: &Arc<Slot>,
     mode: Mode,
 ) -> Result<Ready, Error> {
+    create::refuse_special(&*machine.disk, &layout)?;
+    let machine = access::machine_of(machine, &layout, &settings)?;
     let disk = &*machine.disk;
-    create::refuse_special(disk, &layout)?;
     let place = slot.occupancy.take(&layout)?;
     // The directory may be given a trail by another process meanwhile: under the lock there is one or there is none.
     let (commit_lock, _committing) = CommitLock::enter(disk, &layout)?;
@@ -149,17 +153,20 @@ fn make_ready(
     let found = Found { held: Held::new(presence, place), commit_lock, alone };
     let mut recovered =
         recovery::recover(&machine, &layout, &settings, terms.redaction.clone(), found, mode)?;
+    signing_key::note_use(disk, &layout, &settings, &recovered.signing_key);
     let now = now.with_key_of(&recovered.redactor);
     if others {
         now.refuse_changes_since(&before).map_err(in_trail)?;
     }
     let run = Run::new(&*machine.clock);
     let mut entries = what_happened(&machine, run, &mut recovered, adopted, mode);
+    entries.extend(upgrade::begin(&*machine.clock, &mut recovered));
     let alone_at = alone.then(|| recovered.levels.size() + recovered.unsealed.len() as u64);
     let clock = &*machine.clock;
     entries.extend(opening::opening(clock, (run, alone_at), &before, &now, &terms, &recovered.meta));
     recovered.record(&layout, &entries)?;
-    // The entry that names the changes is durable, and no other process can come in between.
+    // The entries that name the changes are durable, and no other process can come in between.
+    upgrade::finish(disk, &layout, &recovered.meta)?;
     now.remember(disk, &layout)?;
     let lost = Arc::clone(&slot.lost);
     let told = !entries.is_empty();

@@ -7,6 +7,7 @@
 mod os;
 #[cfg(feature = "sim")]
 pub mod sim;
+mod temporary;
 
 use std::fmt::Debug;
 use std::io;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use os::OsDisk;
+pub use temporary::temporary_of;
 
 /// How a file is opened. A file made here has mode 0600. A file that may be written is never reached through a link: if
 /// the last part of its path is one, opening it fails.

@@ -121,7 +121,7 @@ fn copy_tree(specimen: &Specimen, to: &std::path::Path) {
 fn a_later_version_is_not_judged() {
     let specimen = Specimen::new(10, 1 << 20);
     let text = String::from_utf8(specimen.bytes("graven.json").to_vec()).unwrap();
-    let later = text.replace("\"version\":1", "\"version\":2,\"more\":true");
+    let later = text.replace("\"version\":2", "\"version\":3,\"more\":true");
     let report = specimen.with(&[("graven.json", Some(later.into_bytes()))]);
     assert_eq!((report.verdict, report.exit_code()), (Verdict::UnknownVersion, 2));
     let report = specimen.with(&[("graven.json", Some(b"{}".to_vec()))]);
