@@ -25,7 +25,7 @@ use crate::files::notes::{closed_text, sign};
 use crate::files::publish_lock::{PublishLock, Publishing};
 use crate::files::rebuild::trusted_levels;
 use crate::files::segments::Segments;
-use crate::files::signed::{boundaries, read_signed};
+use crate::files::signed::read_signed;
 use crate::reader::hashes::Hashes;
 
 /// How much longer than publishing the publisher rests at least.
@@ -93,13 +93,10 @@ impl Publisher {
         Ok(&self.checkpoint)
     }
 
-    /// Adopts what other processes have signed. Returns the newest boundary: where the live file begins. Called under
-    /// the commit lock.
-    pub(super) fn follow(&mut self) -> Result<u64, Error> {
+    /// Adopts what other processes have signed.
+    pub(super) fn follow(&mut self) -> Result<(), Error> {
         let publishing = self.lock()?;
-        self.guarded(|publisher| publisher.adopt(&publishing))?;
-        let boundaries = boundaries(&*self.engine.machine.disk, &self.engine.layout)?;
-        Ok(*boundaries.last().expect("0 is always there"))
+        self.guarded(|publisher| publisher.adopt(&publishing))
     }
 
     /// Calls, unless an earlier call failed. If this one fails or panics, later calls see its error.

@@ -1,9 +1,10 @@
 //! A process dies at each call of its commit, and another that has the trail open goes on.
 
 use std::io::ErrorKind;
+use std::path::Path;
 
 use graven::disk::Disk;
-use graven::disk::sim::{FailBut, Fault, Op};
+use graven::disk::sim::{FailBut, Fault, Op, Step};
 use graven::sim::{Process, Stepped};
 
 use super::{World, said};
@@ -169,5 +170,27 @@ fn a_live_file_that_was_deleted_after_a_rotation_is_not_made_anew() {
         assert!(error.to_string().contains("deleted"), "{error}");
         assert!(world.disk.contents(&live).is_err());
         drop(one);
+    }
+}
+
+/// A process dies after it replaced the checkpoint and before that was durable; another closes a segment under it.
+#[test]
+fn a_segment_is_closed_only_under_a_checkpoint_that_is_durable_whichever_process_signed_it() {
+    let (mut world, mut one, mut other) = scene(254);
+    let syncs_dir = |step: &Step| step.op == Op::SyncDir && step.path == Path::new(DIR);
+    world.disk.inject(Fault::when(syncs_dir));
+    one.publish();
+    assert!(one.trail().poisoned().is_some() && !world.disk.has_faults());
+    drop(one);
+    world.disk.record_history();
+    world.record(&mut other).unwrap();
+    let history = world.disk.history();
+    assert!(history.len() > 10);
+    for moment in history {
+        for choice in moment.crash_choices(8, moment.calls_made() as u64) {
+            let after = World { disk: moment.crash(&choice), ..World::new() };
+            after.open().close().unwrap();
+            after.assert_intact();
+        }
     }
 }

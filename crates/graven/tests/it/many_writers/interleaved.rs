@@ -55,7 +55,9 @@ fn entries_of_three_processes_get_one_index_each_and_keep_their_order() {
             stored.iter().rev().filter_map(|record| record.entry().unwrap().id).collect();
         assert_eq!(newest, stored);
     }
-    assert!(world.disk.files().iter().filter(|path| path.starts_with(format!("{DIR}/segments"))).count() > 4);
+    assert!(
+        world.disk.files().iter().filter(|path| path.starts_with(format!("{DIR}/segments"))).count() >= 4
+    );
     for one in processes {
         one.close().unwrap();
     }
