@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use graven::disk::{DirEntry, Disk, File, FileId, Lock, Metadata, Open, OsDisk};
 
-type BeforeSync = Arc<dyn Fn() + Send + Sync>;
+type BeforeSync = Arc<dyn Fn(&Path) + Send + Sync>;
 
 /// A trail that is opened on two of them has two engines, which exclude each other as two processes do.
 pub(super) struct AnotherDisk {
@@ -16,6 +16,7 @@ pub(super) struct AnotherDisk {
 }
 
 struct AnotherFile {
+    path: PathBuf,
     file: Arc<dyn File>,
     before_sync: BeforeSync,
 }
@@ -23,7 +24,7 @@ struct AnotherFile {
 impl Disk for AnotherDisk {
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>> {
         let file = OsDisk.open(path, how)?;
-        Ok(Arc::new(AnotherFile { file, before_sync: Arc::clone(&self.before_sync) }))
+        Ok(Arc::new(AnotherFile { path: path.into(), file, before_sync: Arc::clone(&self.before_sync) }))
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         OsDisk.rename(from, to)
@@ -62,7 +63,7 @@ impl File for AnotherFile {
         self.file.write_at(bytes, offset)
     }
     fn sync_data(&self) -> io::Result<()> {
-        (self.before_sync)();
+        (self.before_sync)(&self.path);
         self.file.sync_data()
     }
     fn sync_all(&self) -> io::Result<()> {

@@ -95,8 +95,9 @@ fn is_other() -> bool {
     let held = Arc::new((AtomicBool::new(false), Mutex::new(false), Condvar::new()));
     let before_sync = {
         let held = Arc::clone(&held);
-        move || {
-            if held.0.load(Ordering::Relaxed) {
+        move |path: &Path| {
+            // Not the publisher's files.
+            if path.ends_with("audit.jsonl") && held.0.load(Ordering::Relaxed) {
                 eprintln!("{MARK}in a commit");
                 let go_on = held.1.lock().unwrap();
                 drop(held.2.wait_while(go_on, |go_on| !*go_on).unwrap());
