@@ -184,19 +184,20 @@ impl Writer {
         self.say(false)
     }
 
-    /// Whether the live file that begins at `first` had durable entries.
-    fn had_entries(&self, first: u64) -> Result<bool, Error> {
-        let engine = &self.engine;
-        let line = self.held.line(&engine.machine, &engine.layout)?;
-        Ok(engine.seal.sealed() > first || line.is_some_and(|line| line.first == first && line.bytes > 0))
-    }
-
     /// The file that this process knows is a closed segment. Goes on with the live file of now, which begins at the
     /// newest boundary. Called under the commit lock, so there is no rotation meanwhile.
     fn follow_rotations(&mut self) -> Result<(), Error> {
         let engine = Arc::clone(&self.engine);
         let (disk, layout) = (&*engine.machine.disk, &engine.layout);
-        let first = self.publisher().follow()?;
+        let boundaries = boundaries(disk, layout)?;
+        let first = *boundaries.last().expect("0 is always there");
+        let exists = durable::exists(disk, layout.live())
+            .map_err(|source| Error::cannot("look for", layout.live(), source))?;
+        let line = self.held.line(&engine.machine, layout)?.filter(|line| line.first == first);
+        if !exists && (engine.seal.sealed() > first || line.is_some_and(|line| line.bytes > 0)) {
+            return Err(engine.lost_live(&self.live, false));
+        }
+        self.publisher().follow()?;
         if first <= self.live.first {
             let what = format!(
                 "the segment that begins at entry {} was closed, and no checkpoint says so",
@@ -204,19 +205,18 @@ impl Writer {
             );
             return Err(engine.contradicted(&what));
         }
-        let file = if durable::exists(disk, layout.live())
-            .map_err(|source| Error::cannot("look for", layout.live(), source))?
-        {
+        // The process that rotated may have died before the names were durable: first that of the segment.
+        for dir in [&*layout.segments(), layout.live_parent()] {
+            durable::sync_dir(disk, dir).map_err(|source| Error::cannot("sync", dir, source))?;
+        }
+        let file = if exists {
             durable::retried(|| disk.open(layout.live(), Open::Write))
-        } else if self.had_entries(first)? {
-            return Err(engine.lost_live(&self.live, false));
         } else {
-            // The process that rotated died before it made the new one.
+            // It died before it made the new one.
             create_live(disk, layout)
         };
         let file = file.map_err(|source| Error::cannot("open", layout.live(), source))?;
         let id = file.id().map_err(|source| Error::cannot("look at", layout.live(), source))?;
-        let boundaries = boundaries(disk, layout)?;
         let since = boundaries.iter().filter(|&&begin| begin >= self.live.first && begin < first);
         let closed: Vec<PathBuf> = since.map(|&begin| layout.segment(begin)).collect();
         let newest = last_lines(disk, &closed, engine.settings.ring_entries)

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind};
 use crate::files::layout::Layout;
 use crate::files::lock_line::LockLine;
-use crate::files::presence::Presence;
+use crate::files::presence::{Known, Presence};
 use crate::seam::machine::Machine;
 
 /// How long to wait for an engine that this process is closing, before opening fails.
@@ -84,18 +84,18 @@ impl Held {
     }
 
     /// Replaces what `LOCK` says at an opening: it may be what another version wrote.
-    pub(crate) fn say_first(&self, line: LockLine) -> io::Result<()> {
-        self.presence().say_first(line)
+    pub(crate) fn say_first(&self, known: Known) -> io::Result<()> {
+        self.presence().say_first(known)
     }
 
     /// The same, durably.
-    pub(crate) fn say_durably(&self, line: LockLine) -> io::Result<()> {
-        self.presence().say_durably(line)
+    pub(crate) fn say_durably(&self, known: Known) -> io::Result<()> {
+        self.presence().say_durably(known)
     }
 
     /// Replaces what `LOCK` says. Called under the commit lock.
-    pub(super) fn say(&self, layout: &Layout, line: LockLine) -> Result<(), Error> {
-        self.presence().say(line).map_err(|source| Error::cannot("write", &layout.lock(), source))
+    pub(super) fn say(&self, layout: &Layout, known: Known) -> Result<(), Error> {
+        self.presence().say(known).map_err(|source| Error::cannot("write", &layout.lock(), source))
     }
 
     /// Whether no other process has the trail open. Afterwards this process may not be present any more.

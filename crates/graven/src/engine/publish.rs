@@ -19,7 +19,6 @@ use graven_core::tree::Tree;
 
 use super::shared::Engine;
 use crate::error::{Error, ErrorKind};
-use crate::files::boundaries::boundaries;
 use crate::files::durable;
 use crate::files::levels::Levels;
 use crate::files::notes::{closed_text, sign};
@@ -94,13 +93,10 @@ impl Publisher {
         Ok(&self.checkpoint)
     }
 
-    /// Adopts what other processes have signed. Returns the newest boundary: where the live file begins. Called under
-    /// the commit lock.
-    pub(super) fn follow(&mut self) -> Result<u64, Error> {
+    /// Adopts what other processes have signed.
+    pub(super) fn follow(&mut self) -> Result<(), Error> {
         let publishing = self.lock()?;
-        self.guarded(|publisher| publisher.adopt(&publishing))?;
-        let boundaries = boundaries(&*self.engine.machine.disk, &self.engine.layout)?;
-        Ok(*boundaries.last().expect("0 is always there"))
+        self.guarded(|publisher| publisher.adopt(&publishing))
     }
 
     /// Calls, unless an earlier call failed. If this one fails or panics, later calls see its error.

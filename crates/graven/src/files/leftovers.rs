@@ -13,7 +13,6 @@ const REPLACED: [&str; 4] = ["checkpoint", "closed", "graven.json", "settings.js
 
 /// Removes the temporary files in the directories of a trail. Only an opening that is alone may do this: another process
 /// may be writing such a file. What was renamed by then is durable without it, so nothing is synced.
-#[cfg_attr(not(all(test, feature = "sim")), expect(dead_code, reason = "called by an opening that is alone"))]
 pub(crate) fn remove(disk: &dyn Disk, layout: &Layout) -> io::Result<()> {
     for dir in dirs(layout) {
         let names = match disk.read_dir(&dir) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::durable;
 use super::layout::Layout;
-use super::lock_line::LockLine;
+use super::presence::Known;
 use crate::seam::disk::{Disk, File, FileId, Open};
 
 /// The live file, as the writer knows it.
@@ -25,8 +25,8 @@ pub(crate) struct Live {
 
 impl Live {
     /// What `LOCK` says of it when this process writes.
-    pub(crate) fn says(&self, writing: bool) -> LockLine {
-        LockLine { writing, pid: std::process::id(), first: self.first, bytes: self.bytes }
+    pub(crate) fn says(&self, writing: bool) -> Known {
+        Known { writing, first: self.first, bytes: self.bytes }
     }
 }
 

@@ -18,6 +18,19 @@ pub(crate) struct Presence {
     lock: Arc<dyn Lock>,
     file: Arc<dyn File>,
     hold: Hold,
+    /// This process, asked once: a forked child never comes here.
+    pid: u32,
+}
+
+/// What a process knows of the live file, for `LOCK`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known {
+    /// Whether a commit begins.
+    pub(crate) writing: bool,
+    /// The index of its first entry.
+    pub(crate) first: u64,
+    /// How many of its bytes are durable.
+    pub(crate) bytes: u64,
 }
 
 /// What a process finds that enters a trail.
@@ -49,7 +62,9 @@ impl Presence {
         loop {
             let file = durable::retried(|| disk.open(&path, Open::Create))?;
             match disk.open_lock(&path) {
-                Ok(lock) if lock.id() == file.id()? => return Ok(Presence { lock, file, hold }),
+                Ok(lock) if lock.id() == file.id()? => {
+                    return Ok(Presence { lock, file, hold, pid: std::process::id() });
+                }
                 // Somebody has deleted it in between.
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
@@ -72,26 +87,29 @@ impl Presence {
     /// What `LOCK` says. `None` when it says nothing that this version understands.
     pub(crate) fn line(&self) -> io::Result<Option<LockLine>> {
         let mut bytes = [0; LOCK_LINE_BYTES + 1];
-        let read = durable::read_full_at(&*self.file, &mut bytes, 0)?;
+        // One call: a line is far shorter than a page.
+        let read = durable::retried(|| self.file.read_at(&mut bytes, 0))?;
         Ok(LockLine::parse(&bytes[..read]))
     }
 
     /// Replaces what `LOCK` says. Nothing is synced: a crash may leave an older line, and every older line was true.
-    pub(crate) fn say(&self, line: LockLine) -> io::Result<()> {
+    pub(crate) fn say(&self, known: Known) -> io::Result<()> {
+        let Known { writing, first, bytes } = known;
+        let line = LockLine { writing, pid: self.pid, first, bytes };
         durable::write_all_at(&*self.file, &line.to_bytes(), 0)
     }
 
     /// The same for a file that may hold something longer, as another version wrote it.
-    pub(crate) fn say_first(&self, line: LockLine) -> io::Result<()> {
+    pub(crate) fn say_first(&self, known: Known) -> io::Result<()> {
         if self.file.bytes()? != LOCK_LINE_BYTES as u64 {
             durable::retried(|| self.file.set_bytes(0))?;
         }
-        self.say(line)
+        self.say(known)
     }
 
     /// The same, durably: before bytes go of which an older line says that they are durable.
-    pub(crate) fn say_durably(&self, line: LockLine) -> io::Result<()> {
-        self.say_first(line)?;
+    pub(crate) fn say_durably(&self, known: Known) -> io::Result<()> {
+        self.say_first(known)?;
         durable::retried(|| self.file.sync_all())
     }
 

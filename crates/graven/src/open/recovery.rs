@@ -19,6 +19,7 @@ use crate::files::commit_lock::CommitLock;
 use crate::files::durable;
 use crate::files::last_lines::last_lines;
 use crate::files::layout::Layout;
+use crate::files::leftovers;
 use crate::files::lock_line::LockLine;
 use crate::files::meta::Meta;
 use crate::files::publish_lock::PublishLock;
@@ -108,6 +109,10 @@ pub(super) fn recover(
         durable::retried(|| disk.remove_file(&layout.closed()))
             .and_then(|()| durable::sync_dir(&**disk, layout.dir()))
             .map_err(|source| Error::cannot("remove", &layout.closed(), source))?;
+    }
+    if alone && closed.is_none() {
+        leftovers::remove(&**disk, layout)
+            .map_err(|source| Error::cannot("remove what a crash left in", layout.dir(), source))?;
     }
     let newest = last_lines(&**disk, &segments.files(layout), settings.ring_entries).map_err(unreadable)?;
     drop(publishing);

@@ -10,10 +10,12 @@ use std::time::Duration;
 use graven::clock::sim::SimClock;
 use graven::disk::sim::{Call, Effect, FailBut, Fault, Op, SimDisk, Step};
 use graven::durable::temporary_of;
+use graven::sim::Process;
 use graven::{Error, ErrorKind, Trail};
 use serde_json::json;
 
 use crate::support::model::{DIR, Model, Place, check, entry, machine};
+use crate::support::patience::until;
 
 /// What the steps belong to, and how it is set going on a trail that is in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,20 +48,17 @@ impl Scene {
             return scene;
         }
         scene.open().unwrap();
-        scene.record(2).unwrap();
-        scene.trail().checkpoint_blocking().unwrap();
+        // With one more, the 256th entry ends the segment; the one after it is written after the rotation.
+        scene.record(if doing == Doing::Rotate { 254 } else { 1 }).unwrap();
+        scene.send_the_publisher_to_rest();
         match doing {
-            Doing::Rotate => {
-                // The 256th entry ends the segment, the one after it is written after the rotation.
-                scene.record(253).unwrap();
-                scene.trail().checkpoint_blocking().unwrap();
-            }
+            Doing::Seal => scene.record(1).unwrap(),
             Doing::OpenAfterClose => {
                 scene.trail().close_blocking().unwrap();
                 scene.trail = None;
             }
             Doing::OpenAfterCrash => scene.crash_with_a_torn_tail(),
-            Doing::Create | Doing::Record | Doing::RecordLargeDetail | Doing::Seal | Doing::Close => {}
+            Doing::Create | Doing::Record | Doing::RecordLargeDetail | Doing::Rotate | Doing::Close => {}
         }
         scene
     }
@@ -67,21 +66,34 @@ impl Scene {
     /// What is to fail. `Err` is what the caller is told.
     fn act(&mut self, doing: Doing) -> Result<(), Error> {
         match doing {
-            Doing::Create | Doing::OpenAfterClose | Doing::OpenAfterCrash => self.open(),
+            Doing::Create | Doing::OpenAfterClose => self.open(),
+            // Without threads: a publisher would seal what it finds while the writer records what was mended.
+            Doing::OpenAfterCrash => {
+                Process::new().open(Place::InDir.settings(), machine(&self.disk, &self.clock)).map(drop)
+            }
             Doing::Record => self.record(1),
             Doing::RecordLargeDetail => {
                 let large = entry(&self.clock, 9_999).detail(json!({"large": "y".repeat(70_000)}));
                 let trail = self.trail().clone();
                 self.model.record(&self.disk, &trail, large).map(drop)
             }
-            Doing::Seal => {
-                // Whether the entry is acknowledged before the publisher fails is open; the checkpoint is not.
-                let _either = self.record(1);
-                self.trail().checkpoint_blocking().map(drop)
-            }
+            Doing::Seal => self.trail().checkpoint_blocking().map(drop),
             Doing::Rotate => self.record_batch(2),
             Doing::Close => self.trail().close_blocking(),
         }
+    }
+
+    /// Seals all that there is. From now on the publisher does nothing before it is asked: it rests for four times as
+    /// long as it worked, and here it works for an hour. So nothing happens beside what is to fail.
+    fn send_the_publisher_to_rest(&mut self) {
+        self.trail().checkpoint_blocking().unwrap();
+        let gate = self.disk.hold(|step| step.op == Op::Lock && step.is_named("checkpoints"));
+        self.record(1).unwrap();
+        gate.reached();
+        self.clock.advance(Duration::from_secs(3_600));
+        gate.open();
+        // Without asking for a checkpoint: that would wake it.
+        until("all is sealed", || self.trail().counters().sealed == self.trail().len());
     }
 
     fn open(&mut self) -> Result<(), Error> {
@@ -146,16 +158,10 @@ fn steps(doing: Doing) -> Vec<StepAt> {
     let before = scene.disk.calls_made();
     scene.act(doing).unwrap();
     let calls = scene.disk.calls();
-    let mut calls = &calls[before..];
-    if doing == Doing::Rotate {
-        // Then the entries are acknowledged. What the publisher does from here on is not part of it.
-        let last = calls.iter().rposition(|call| syncs_live(&call.step)).unwrap();
-        calls = &calls[..=last];
-    }
     let mut seen = BTreeMap::new();
     let mut places = Vec::new();
-    for Call { step, result } in calls {
-        if !step.op.changes() || result.is_err() || !belongs(doing, &step.path) {
+    for Call { step, result } in &calls[before..] {
+        if !step.op.changes() || result.is_err() {
             continue;
         }
         let file = lasting(&step.path);
@@ -172,20 +178,6 @@ fn lasting(path: &Path) -> String {
     name.map_or_else(|| path.to_owned(), |name| path.with_file_name(format!("{name}.tmp")))
         .display()
         .to_string()
-}
-
-/// Whether a step is one of these; the publisher, a thread of its own, may be at work beside them.
-fn belongs(doing: Doing, path: &Path) -> bool {
-    let published =
-        path.starts_with(format!("{DIR}/tiles")) || path.to_string_lossy().contains("/checkpoint");
-    // The publisher syncs the trail's directory after it replaced the checkpoint.
-    let shared = path == Path::new(DIR);
-    match doing {
-        Doing::Record => !published && !shared,
-        Doing::RecordLargeDetail => !published && !shared,
-        Doing::Seal => published || shared,
-        _ => true,
-    }
 }
 
 /// The ways in which a step can fail.
@@ -217,9 +209,7 @@ fn table(doing: Doing) -> String {
         for but in ways(step_at.op) {
             let row = format!("{:?} {}", step_at.op, named(&step_at.file));
             let outcome = match fail_at(doing, &step_at, but) {
-                Ok(Some(outcome)) => outcome,
-                // The publisher, on its own thread, took this step earlier or later than in the first run.
-                Ok(None) => continue,
+                Ok(outcome) => outcome,
                 Err(problem) => panic!("{doing:?}, {step_at:?} fails ({but:?}): {problem}"),
             };
             match rows.iter_mut().find(|(known, _)| *known == row) {
@@ -244,17 +234,16 @@ fn named(path: &str) -> String {
     shown.collect()
 }
 
-/// What the caller is told; `None` when the step did not come.
-fn fail_at(doing: Doing, step_at: &StepAt, but: FailBut) -> Result<Option<String>, String> {
+/// What the caller is told.
+fn fail_at(doing: Doing, step_at: &StepAt, but: FailBut) -> Result<String, String> {
     let mut scene = Scene::before(doing);
     let (op, file) = (step_at.op, step_at.file.clone());
     let strikes = move |step: &Step| step.op == op && lasting(&step.path) == file;
     scene.disk.inject(Fault::when(strikes).skip(step_at.nth).fail(IoErrorKind::Other, but));
     let result = scene.act(doing);
     if scene.disk.has_faults() {
-        return Ok(None);
+        return Err("this step did not come".into());
     }
-    scene.disk.heal();
     if result.is_err()
         && let Some(trail) = &scene.trail
     {
@@ -276,7 +265,7 @@ fn fail_at(doing: Doing, step_at: &StepAt, but: FailBut) -> Result<Option<String
         .map_err(|problem| format!("told {told}; killed: {problem}"))?;
     check(&scene.disk, Place::InDir, &scene.model)
         .map_err(|problem| format!("told {told}; reopened: {problem}"))?;
-    Ok(Some(told))
+    Ok(told)
 }
 
 /// Compares the table with the file that is kept of it in `testdata/faults`.
@@ -330,8 +319,9 @@ fn opening_after_a_crash() {
 
 #[test]
 fn nothing_is_signed_after_a_checkpoint_that_failed() {
-    let mut scene = Scene::before(Doing::Seal);
-    scene.record(252).unwrap();
+    let mut scene = Scene::before(Doing::Create);
+    scene.open().unwrap();
+    scene.record(254).unwrap();
     scene.trail().checkpoint_blocking().unwrap();
     let disk = scene.disk.clone();
     let writes_hashes = |step: &Step| step.op == Op::Write && step.path.ends_with("tiles/0");

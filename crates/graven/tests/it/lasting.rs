@@ -1,6 +1,7 @@
 //! A handle that lasts: its trail is opened again after a failure, with back-off, and nothing that it took is lost.
 
 use std::io::ErrorKind as IoKind;
+use std::path::Path;
 use std::pin::pin;
 use std::task::{Context, Waker};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use graven::clock::sim::SimClock;
 use graven::disk::sim::{FailBut, Fault, Op, SimDisk, Step};
 use graven::{Category, Entry, Error, ErrorKind, LastingTrail, Outcome, Receipt, Trail, block_on};
 
-use crate::support::model::{Place, machine};
+use crate::support::model::{DIR, Place, machine};
 use crate::support::patience::must_end;
 
 /// A lasting trail on a disk that can fail.
@@ -37,9 +38,10 @@ impl World {
         self.disk.inject(Fault::when(is_sync).fail(IoKind::Other, FailBut::NotDone));
     }
 
-    /// How often the trail's lock was asked for: once for each opening.
+    /// How often the trail's directory was opened, to be locked: once for each opening.
     fn openings(&self) -> usize {
-        self.disk.calls().iter().filter(|call| call.step.op == Op::Lock).count()
+        let opens = |step: &Step| step.op == Op::Open && step.path == Path::new(DIR);
+        self.disk.calls().iter().filter(|call| opens(&call.step)).count()
     }
 
     /// The actions of a program's entries, in order.

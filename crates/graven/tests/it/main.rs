@@ -21,6 +21,7 @@ mod hostile;
 mod lasting;
 mod life_signs;
 mod many_trails;
+mod many_writers;
 mod never_accused;
 mod opening;
 mod poisoning;

@@ -3,10 +3,11 @@
 use std::process::Command;
 use std::thread;
 
+use graven::layout::Layout;
 use graven::{Category, Entry, ErrorKind, Outcome, Settings, Trail};
 
 use crate::support::patience::must_end;
-use crate::support::{another_process, lines};
+use crate::support::{another_process, assert_intact, lines};
 
 fn entry(n: u64) -> Entry {
     Entry::new(Category::Api, format!("GET /{n}"), Outcome::Success)
@@ -59,15 +60,20 @@ fn dropping_the_last_handle_seals_and_unlocks_before_it_returns() {
 
 /// Runs this binary again, as the other process.
 #[test]
-fn another_process_is_told_who_holds_the_trail() {
+fn another_process_opens_the_trail_beside_this_one() {
     if let Some(dir) = another_process::held_trail() {
-        return another_process::assert_refused(Trail::open(Settings::new(dir)));
+        let trail = Trail::open(Settings::new(dir)).unwrap();
+        assert_eq!(trail.record_blocking(entry(1)).unwrap().index, 1);
+        return trail.close_blocking().unwrap();
     }
     let folder = tempfile::tempdir().unwrap();
     let trail = Trail::open(Settings::new(folder.path())).unwrap();
-    let test = "opening::another_process_is_told_who_holds_the_trail";
-    another_process::assert_told_who_holds(test, folder.path());
     assert_eq!(trail.record_blocking(entry(0)).unwrap().index, 0);
+    another_process::beside("opening::another_process_opens_the_trail_beside_this_one", folder.path());
+    assert!(!folder.path().join("closed").exists());
+    assert_eq!(trail.record_blocking(entry(2)).unwrap().index, 2);
+    trail.close_blocking().unwrap();
+    assert_intact(&Layout::in_dir(folder.path()));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::files::durable;
 use crate::files::layout::Layout;
 use crate::files::live::Live;
 use crate::files::lock_line::LockLine;
+use crate::files::presence::Known;
 use crate::files::segments::Segments;
 use crate::files::tail::Tail;
 use crate::seam::machine::Machine;
@@ -50,12 +51,7 @@ impl Mending<'_> {
         Ok(Live { file, id, first: self.segments.live_first_after, bytes: tail.good_end, since })
     }
 
-    fn known(&self, tail: &Tail, writing: bool) -> LockLine {
-        LockLine {
-            writing,
-            pid: std::process::id(),
-            first: self.segments.live_first_after,
-            bytes: tail.good_end,
-        }
+    fn known(&self, tail: &Tail, writing: bool) -> Known {
+        Known { writing, first: self.segments.live_first_after, bytes: tail.good_end }
     }
 }

@@ -46,6 +46,11 @@ pub(crate) fn assert_refused(answer: Result<Trail, Error>) {
     eprintln!("REFUSED: {error}");
 }
 
+/// In the first process: runs the test in another one, while this process has the trail open.
+pub(crate) fn beside(test: &str, dir: &Path) {
+    again(test, HELD, dir);
+}
+
 /// In the first process: runs the test in another one, which is told that this process has the trail open.
 pub(crate) fn assert_told_who_holds(test: &str, dir: &Path) {
     let said = again(test, HELD, dir);
