@@ -63,14 +63,16 @@ impl Writer {
         if layout.live_parent() != layout.dir() {
             self.engine.check_dir()?;
         }
-        match self.seen()? {
-            Some(seen) if seen.id != self.live.id => Err(self.engine.lost_live(&self.live, true)),
-            None => Err(self.engine.lost_live(&self.live, false)),
-            Some(seen) if seen.bytes < self.live.bytes => {
-                Err(self.engine.lost_end(seen.bytes, self.live.bytes))
-            }
-            Some(_) => Ok(()),
+        let seen = self.seen()?;
+        if seen.as_ref().is_some_and(|seen| seen.id == self.live.id && seen.bytes >= self.live.bytes) {
+            return Ok(());
         }
+        // Which of the names it was that changed.
+        self.engine.check_dir()?;
+        Err(match seen {
+            Some(seen) if seen.id == self.live.id => self.engine.lost_end(seen.bytes, self.live.bytes),
+            seen => self.engine.lost_live(&self.live, seen.is_some()),
+        })
     }
 
     /// What the live file's name leads to.
