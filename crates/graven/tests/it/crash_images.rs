@@ -169,6 +169,8 @@ fn a_disk_that_lies_about_syncs_is_found_out() {
             .forever()
             .effect(Effect::Lie),
     );
+    // Nothing is sealed: so only the acknowledgement says that the entry must be there.
+    let _publisher = disk.hold(|step| step.op == Op::Lock && step.is_named("checkpoints"));
     model.record(&disk, &trail, entry(&clock, 1)).unwrap();
     let snapshot = disk.snapshot();
     let after = snapshot.crash(&snapshot.crash_choice_nothing());
