@@ -30,7 +30,7 @@ impl Writer {
     /// Waits until it has the commit lock, knows every entry, and has room for as much more that is not sealed.
     pub(super) fn enter(&mut self, entries: u64, bytes: u64) -> Result<Committing, Error> {
         loop {
-            // Whoever waits for the bound does so without the lock.
+            // The wait for the bound is without the lock: others may go on.
             self.engine.seal.wait_for_bound(entries, bytes)?;
             let committing = self.lock()?;
             let look = self.look()?;

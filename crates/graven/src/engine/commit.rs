@@ -107,7 +107,7 @@ impl Writer {
             return Ok(self.size);
         }
         blob::check_all(disk, layout, &group.blobs)?;
-        // A crash from here on leaves the word `writing`: whoever commits next writes again what is past the durable
+        // A crash from here on leaves the word `writing`: the next commit writes again what is past the durable
         // length, and cuts what is torn.
         self.say(true)?;
         let first = self.size;
