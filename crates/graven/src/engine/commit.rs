@@ -94,7 +94,11 @@ impl Writer {
         let engine = Arc::clone(&self.engine);
         let (disk, layout) = (&*engine.machine.disk, &engine.layout);
         // A crash before here leaves nothing of the group.
-        blob::write_all(disk, layout, &group.blobs)?;
+        if !group.blobs.is_empty() {
+            // Looked at again under the lock. But already now: nothing is written into a directory that is another's.
+            engine.check_dir()?;
+            blob::write_all(disk, layout, &group.blobs)?;
+        }
         // A crash here leaves blobs that no line names: harmless, and used if the same detail comes again.
         let committing = self.enter(group.len() as u64, group.lines.len() as u64)?;
         if group.len() == 0 {

@@ -58,6 +58,8 @@ impl Publisher {
 
     /// Waits for the lock of publishing.
     pub(super) fn lock(&mut self) -> Result<Publishing, Error> {
+        // If `checkpoints/` is gone it is made again, but not in a directory that is another's.
+        self.engine.check_dir()?;
         self.lock.acquire(&*self.engine.machine.disk, &self.engine.layout)
     }
 
