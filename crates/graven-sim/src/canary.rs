@@ -1,6 +1,6 @@
 //! Canaries: rules broken on purpose, in the simulator's disk, clock or driver, to show that the simulator can fail.
 //!
-//! No canary is in the engine, so none can be shipped with it.
+//! No canary is in the engine, so none can be shipped with it. One needs a hook there, which only the feature `sim` has.
 
 use crate::rule::Rule;
 
@@ -17,7 +17,7 @@ pub enum Canary {
     IgnoreFailedWrite,
     /// Sometimes a head is signed that is not a head of the log.
     SignWithoutChecking,
-    /// The lock excludes no process, and a second process records too.
+    /// The commit lock excludes nobody.
     ReuseIndex,
     /// The engine is not told of a failed sync of the live file, and continues.
     ForgetPoisoned,
@@ -47,11 +47,21 @@ pub enum Canary {
     RepeatChance,
     /// The findings of the verifier on a disk that lies are ignored.
     BlindVerifier,
+    /// The live file is not compared with the file that a process has open.
+    SkipComparison,
+    /// The commit lock is lost in the middle of a commit, and the process writes.
+    WriteAfterLostLock,
+    /// A process signs without a look at what others have signed.
+    SignWithoutCatchingUp,
+    /// What is in the pages after another process's failed sync is taken for durable.
+    TrustFailedSync,
+    /// What is in doubt after a failure counts as recorded when the log has reached its index.
+    SettleByIndex,
 }
 
 impl Canary {
     /// Every canary.
-    pub const ALL: [Canary; 20] = [
+    pub const ALL: [Canary; 25] = [
         Canary::AcknowledgeBeforeSync,
         Canary::SkipDirectorySync,
         Canary::IgnoreShortWrite,
@@ -72,6 +82,11 @@ impl Canary {
         Canary::ForgetLosses,
         Canary::RepeatChance,
         Canary::BlindVerifier,
+        Canary::SkipComparison,
+        Canary::WriteAfterLostLock,
+        Canary::SignWithoutCatchingUp,
+        Canary::TrustFailedSync,
+        Canary::SettleByIndex,
     ];
 
     /// The name on the command line.
@@ -97,6 +112,11 @@ impl Canary {
             Canary::ForgetLosses => "forget-losses",
             Canary::RepeatChance => "repeat-chance",
             Canary::BlindVerifier => "blind-verifier",
+            Canary::SkipComparison => "skip-comparison",
+            Canary::WriteAfterLostLock => "write-after-lost-lock",
+            Canary::SignWithoutCatchingUp => "sign-without-catching-up",
+            Canary::TrustFailedSync => "trust-failed-sync",
+            Canary::SettleByIndex => "settle-by-index",
         }
     }
 
@@ -141,6 +161,24 @@ impl Canary {
             Canary::ForgetLosses => &[Rule::Losses],
             Canary::RepeatChance => &[Rule::Ids],
             Canary::BlindVerifier => &[Rule::CalledIntact],
+            Canary::SkipComparison => {
+                // An assertion of the engine notices it, too.
+                &[
+                    Rule::Acknowledged,
+                    Rule::Index,
+                    Rule::Lost,
+                    Rule::Accused,
+                    Rule::Heads,
+                    Rule::Kept,
+                    Rule::Panic,
+                ]
+            }
+            Canary::WriteAfterLostLock => {
+                &[Rule::Index, Rule::Acknowledged, Rule::Invented, Rule::Accused, Rule::Heads, Rule::Torn]
+            }
+            Canary::SignWithoutCatchingUp => &[Rule::Accused, Rule::Heads, Rule::Closed],
+            Canary::TrustFailedSync => &[Rule::Acknowledged, Rule::Accused, Rule::Heads, Rule::Kept],
+            Canary::SettleByIndex => &[Rule::Losses],
         }
     }
 }

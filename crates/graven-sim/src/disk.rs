@@ -1,31 +1,55 @@
-//! The disk that the engine sees: the simulated disk behind the faults of a life, or behind a canary.
+//! The disk that one process sees: the simulated disk behind the faults of a life, or behind a canary.
 
+mod canary_effect;
+mod handles;
+mod outgoing;
+
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fastrand::Rng;
-use graven::disk::sim::{Effect, FailBut, Fault, Op, SimDisk};
-use graven::disk::{Access, DirEntry, Disk, File, FileId, Hold, Lock, Metadata, Open};
+use graven::disk::sim::{Effect, Fault, Op, SimDisk};
+use graven::disk::{File, Lock};
 use graven::layout::Layout;
-use graven_core::checkpoint::Checkpoint;
-use graven_core::hash::sha256;
-use graven_core::note::SigningKey;
+use graven_core::hash::Hash;
 
+use crate::baton;
 use crate::canary::Canary;
 use crate::fault_plan::{Fate, FaultPlan};
-use crate::head::{Head, is_new_note};
+use crate::head::Head;
+use crate::rule::{Broken, Rule};
 use crate::trace::Trace;
 
-/// One machine's disk, from its start to its stop.
+use canary_effect::CanaryEffect;
+
+/// The disk of one machine, as one process sees it.
 #[derive(Clone)]
 pub(crate) struct FaultyDisk {
-    /// The disk without faults, which the checks read.
-    pub(crate) inner: SimDisk,
-    pub(crate) shared: Shared,
-    /// Whether this is the disk of a second process, which the lock does not exclude under a canary.
-    pub(crate) second: bool,
+    /// The disk without faults.
+    inner: SimDisk,
+    shared: Shared,
+    caller: Arc<Caller>,
+}
+
+/// The process that makes the calls.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    pub(crate) number: u32,
+    /// Whether it was killed: then none of its calls is made any more.
+    gone: AtomicBool,
+    /// Whether it is closing the trail.
+    pub(crate) closing: AtomicBool,
+    /// Whether the trail was lost to it before its present step began: then it may not write.
+    pub(crate) lost: AtomicBool,
+    /// What it has written into `LOCK` last, with the number of the simulated process.
+    lock_line: Mutex<Vec<u8>>,
+    /// For a canary: the live file that it has open, and the commit lock that it holds.
+    live: Mutex<Option<Arc<dyn File>>>,
+    committing: Mutex<Option<Arc<dyn Lock>>>,
 }
 
 /// What all disks and machines of a run share.
@@ -38,13 +62,47 @@ pub(crate) struct State {
     pub(crate) trace: Trace,
     /// The heads that were signed and not yet collected.
     pub(crate) heads: Vec<Head>,
+    /// Which process has written which `trail.gap`, by the leaf hash of the entry.
+    pub(crate) gaps: BTreeMap<Hash, u32>,
+    /// Whether the trail's directory was moved away.
+    pub(crate) moved: bool,
+    /// The last note `closed` that was signed.
+    pub(crate) closed: Option<Vec<u8>>,
+    /// A rule that a call has broken.
+    pub(crate) broken: Option<Broken>,
     /// Whether the machine has stopped in a call.
     pub(crate) stopped: bool,
-    /// Whether the driver is closing the trail.
-    pub(crate) closing: bool,
+    /// Whether torn bytes must be kept: on an honest disk.
+    pub(crate) keeps_torn: bool,
+    /// The chance that a process pauses before a call, as a number among 256.
+    pub(crate) pauses: u32,
     canary: Option<Canary>,
     chance: Rng,
     layout: Layout,
+}
+
+impl Caller {
+    pub(crate) fn new(number: u32) -> Arc<Caller> {
+        Arc::new(Caller {
+            number,
+            gone: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            lost: AtomicBool::new(false),
+            lock_line: Mutex::default(),
+            live: Mutex::default(),
+            committing: Mutex::default(),
+        })
+    }
+
+    /// Kills the process: no call that it has not made yet is made.
+    pub(crate) fn kill(&self) {
+        self.gone.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was killed.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed)
+    }
 }
 
 impl Shared {
@@ -53,8 +111,13 @@ impl Shared {
             faults: FaultPlan::default(),
             trace: Trace::new(steps_kept),
             heads: Vec::new(),
+            gaps: BTreeMap::new(),
+            moved: false,
+            closed: None,
+            broken: None,
             stopped: false,
-            closing: false,
+            keeps_torn: false,
+            pauses: 0,
             canary,
             chance: Rng::with_seed(seed),
             layout,
@@ -70,51 +133,9 @@ impl Shared {
         self.lock().trace.did(what.into());
     }
 
-    /// This disk with the faults of the run.
-    pub(crate) fn disk(&self, inner: SimDisk) -> FaultyDisk {
-        FaultyDisk { inner, shared: self.clone(), second: false }
-    }
-}
-
-/// What a canary does to a call.
-enum CanaryEffect {
-    Fate(Fate),
-    /// A write of at most this number of bytes counts as complete.
-    ShortTakenForWhole(u64),
-    /// The call fails and reports success.
-    Untold(FailBut),
-}
-
-impl State {
-    /// What the canary does to a call, if it concerns the call.
-    fn canary_effect(&mut self, op: Op, path: &Path, bytes: u64) -> Option<CanaryEffect> {
-        let canary = self.canary?;
-        let live = path == self.layout.live();
-        let lie = Some(CanaryEffect::Fate(Fate::Lie));
-        let in_dir = |dir: PathBuf| path.starts_with(dir);
-        let is_new = || path.extension().is_some_and(|extension| extension == "tmp");
-        match (canary, op) {
-            (Canary::AcknowledgeBeforeSync, Op::SyncData) if live => lie,
-            (Canary::CloseBeforeSync, Op::SyncData) if live && self.closing => lie,
-            (Canary::SkipDirectorySync, Op::SyncDir) => lie,
-            (Canary::SkipBlobSync, Op::SyncAll) if in_dir(self.layout.blobs()) => lie,
-            (Canary::RenameWithoutSync, Op::SyncAll) if is_new() && !in_dir(self.layout.blobs()) => lie,
-            (Canary::PublishBeforeHashes, Op::SyncData) if in_dir(self.layout.tiles()) => lie,
-            (Canary::DropTornTail, Op::Rename) if in_dir(self.layout.torn()) => lie,
-            (Canary::IgnoreShortWrite, Op::Write) if live && bytes > 1 && self.chance.u8(..8) == 0 => {
-                Some(CanaryEffect::ShortTakenForWhole(self.chance.u64(1..bytes)))
-            }
-            (Canary::IgnoreFailedWrite, Op::Write) if live && self.chance.u8(..8) == 0 => {
-                Some(CanaryEffect::Untold(FailBut::NotDone))
-            }
-            (Canary::ForgetPoisoned, Op::SyncData) if live && self.chance.u8(..8) == 0 => {
-                Some(CanaryEffect::Untold(FailBut::Forgotten))
-            }
-            (Canary::MisdirectWrite, Op::Write) if self.chance.u8(..16) == 0 => {
-                Some(CanaryEffect::Fate(Fate::Misdirect))
-            }
-            _ => None,
-        }
+    /// This disk with the faults of the run, for one process.
+    pub(crate) fn disk(&self, inner: SimDisk, caller: Arc<Caller>) -> FaultyDisk {
+        FaultyDisk { inner, shared: self.clone(), caller }
     }
 }
 
@@ -129,15 +150,18 @@ impl FaultyDisk {
         claimed: Option<T>,
         count: impl Fn(&T) -> u64,
     ) -> io::Result<T> {
+        if self.pauses() {
+            // Others take steps meanwhile.
+            baton::pause();
+        }
         let (canary, fate) = {
             let state = &mut *self.shared.lock();
-            if state.stopped {
+            if state.stopped || self.caller.is_gone() {
                 return Err(off());
             }
             let fate = state.faults.fate(op, path, offset, bytes, &mut state.chance);
-            // A stop of the machine comes before the canary.
-            let stops = matches!(fate, Fate::StopBefore | Fate::StopAfter | Fate::StopAt(_));
-            (if stops { None } else { state.canary_effect(op, path, bytes) }, fate)
+            // A stop comes before the canary.
+            (if fate.stops() { None } else { state.canary_effect(op, path, bytes, &self.caller) }, fate)
         };
         let with = |effect| {
             self.inner.inject(Fault::on(op).effect(effect));
@@ -175,77 +199,47 @@ impl FaultyDisk {
             (_, Fate::Done) => act(),
         };
         let state = &mut *self.shared.lock();
-        if matches!(fate, Fate::StopBefore | Fate::StopAfter | Fate::StopAt(_)) {
-            state.stopped = true;
+        if fate.stops() {
+            self.stop(state);
         }
+        self.check_lost(state, op, path, result.is_ok());
         let outcome = result.as_ref().map(count).map_err(io::Error::kind);
-        // The length is that of a process id, which differs from run to run.
-        let bytes = if path == state.layout.lock() { 0 } else { bytes };
-        state.trace.call((op, path), (offset, bytes), outcome, fate.name());
+        state.trace.call(self.caller.number, (op, path), (offset, bytes), outcome, fate.name());
         result
     }
 
-    /// Writes random bytes to a wrong place: on a disk that lies in any file, for the canary in the same file.
-    fn misdirect(&self, path: &Path, bytes: u64) {
-        let mut files = self.inner.files();
-        files.retain(|file| file.file_name() != Some("LOCK".as_ref()));
-        let state = &mut *self.shared.lock();
-        let honest = state.canary == Some(Canary::MisdirectWrite);
-        let file = match files.get(state.chance.usize(..files.len().max(1))) {
-            Some(file) if !honest => file.clone(),
-            _ => path.to_owned(),
-        };
-        let there = self.inner.contents(&file).map_or(0, |bytes| bytes.len());
-        let offset = state.chance.usize(..=there) as u64;
-        let wrong: Vec<u8> = (0..bytes.min(600)).map(|_| state.chance.u8(..)).collect();
-        if let Ok(file) = self.inner.open(&file, Open::Write) {
-            // No caller asked for this write, so no caller is told of a failure.
-            let _ = file.write_at(&wrong, offset);
+    /// Checks that a process to which the trail is lost writes nothing. As long as the directory is still that of the
+    /// trail, it may write details beside the log, which nobody reads, and sign what it had made durable before.
+    fn check_lost(&self, state: &mut State, op: Op, path: &Path, done: bool) {
+        let writes = op.changes() && !op.syncs() && op != Op::Lock && done;
+        if !writes || !self.caller.lost.load(Ordering::Relaxed) {
+            return;
+        }
+        let layout = &state.layout;
+        let in_trail = path == layout.live() || path.starts_with(layout.dir());
+        let may = !state.moved
+            && (path.starts_with(layout.blobs())
+                || path.starts_with(layout.tiles())
+                || path.with_extension("") == layout.checkpoint());
+        if in_trail && !may {
+            let how =
+                format!("process {} makes {op:?} {} after a change", self.caller.number, path.display());
+            state.broken.get_or_insert(Broken { rule: Rule::Lost, how });
         }
     }
 
-    /// Flips a stored bit of some file.
-    fn rot(&self) {
-        let files = self.inner.files();
+    fn pauses(&self) -> bool {
         let state = &mut *self.shared.lock();
-        let Some(file) = files.get(state.chance.usize(..files.len().max(1))) else { return };
-        let _ = self.inner.tamper(file, |bytes| {
-            if !bytes.is_empty() {
-                let place = state.chance.usize(..bytes.len());
-                bytes[place] ^= 1 << state.chance.u32(..8);
-            }
-        });
+        state.pauses > 0 && state.chance.u32(..256) < state.pauses && !state.stopped && !self.caller.is_gone()
     }
 
-    /// The bytes that replace those of a write, if any. Notes the heads that are signed, and replaces the process id in
-    /// the lock file, which differs from run to run.
-    fn outgoing(&self, path: &Path, bytes: &[u8], offset: u64) -> Option<Vec<u8>> {
-        let state = &mut *self.shared.lock();
-        if state.stopped {
-            return None;
+    /// The power fails, or only this process is killed.
+    fn stop(&self, state: &mut State) {
+        if state.chance.bool() {
+            state.stopped = true;
+        } else {
+            self.caller.kill();
         }
-        if path == state.layout.lock() {
-            return Some(vec![b'1'; bytes.len().min(10)]);
-        }
-        if offset > 0 || !is_new_note(path) {
-            return None;
-        }
-        let forged = (state.canary == Some(Canary::SignWithoutChecking) && state.chance.u8(..8) == 0)
-            .then(|| self.forge(&state.layout, bytes))
-            .flatten();
-        state.heads.extend(Head::read(forged.as_deref().unwrap_or(bytes)));
-        forged
-    }
-
-    /// The same checkpoint with another root and a valid signature.
-    fn forge(&self, layout: &Layout, note: &[u8]) -> Option<Vec<u8>> {
-        let head = Head::read(note).filter(|head| head.size > 0)?;
-        let key = self.inner.contents(layout.signing_key()).ok()?;
-        let key = SigningKey::parse(std::str::from_utf8(&key).ok()?.trim_end()).ok()?;
-        let root = sha256(head.root.as_bytes());
-        let forged =
-            Checkpoint { origin: key.name().to_owned(), size: head.size, root, extensions: Vec::new() };
-        Some(forged.sign(&key).to_string().into_bytes())
     }
 }
 
@@ -253,173 +247,8 @@ fn off() -> io::Error {
     io::Error::other("the simulated machine is off")
 }
 
-impl Disk for FaultyDisk {
-    fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>> {
-        let op = if matches!(how, Open::Read | Open::Write) { Op::Open } else { Op::Create };
-        let inner = self.call((op, path), (0, 0), || self.inner.open(path, how), None, |_| 0)?;
-        Ok(Arc::new(FaultyFile { disk: self.clone(), path: path.to_owned(), inner }))
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.call((Op::Rename, from), (0, 0), || self.inner.rename(from, to), Some(()), |()| 0)
-    }
-
-    fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.call((Op::RemoveFile, path), (0, 0), || self.inner.remove_file(path), None, |()| 0)
-    }
-
-    fn create_dir(&self, path: &Path) -> io::Result<()> {
-        self.call((Op::CreateDir, path), (0, 0), || self.inner.create_dir(path), None, |()| 0)
-    }
-
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.call((Op::SyncDir, path), (0, 0), || self.inner.sync_dir(path), Some(()), |()| 0)
-    }
-
-    fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
-        let count = |names: &Vec<DirEntry>| names.len() as u64;
-        self.call((Op::ReadDir, path), (0, 0), || self.inner.read_dir(path), None, count)
-    }
-
-    fn metadata(&self, path: &Path) -> io::Result<Metadata> {
-        self.call((Op::Metadata, path), (0, 0), || self.inner.metadata(path), None, |data| data.bytes)
-    }
-
-    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
-        self.call((Op::Canonicalize, path), (0, 0), || self.inner.canonicalize(path), None, |_| 0)
-    }
-
-    fn number(&self) -> u64 {
-        self.inner.number()
-    }
-
-    fn open_lock(&self, path: &Path) -> io::Result<Arc<dyn Lock>> {
-        let excluded = self.second && self.shared.lock().canary == Some(Canary::ReuseIndex);
-        let name = if excluded { path.with_extension("2") } else { path.to_owned() };
-        if excluded {
-            self.inner.open(&name, Open::Create)?;
-        }
-        let inner = self.call((Op::Open, path), (0, 0), || self.inner.open_lock(&name), None, |_| 0)?;
-        Ok(Arc::new(FaultyLock { disk: self.clone(), path: path.to_owned(), inner }))
-    }
-
-    fn user(&self) -> u32 {
-        self.inner.user()
-    }
-
-    fn set_access(&self, path: &Path, id: FileId, access: Access) -> io::Result<()> {
-        let act = || self.inner.set_access(path, id, access);
-        self.call((Op::SetAccess, path), (0, 0), act, None, |()| 0)
-    }
-
-    fn unique(&self) -> String {
-        self.inner.unique()
-    }
-}
-
-/// A file or directory of a faulty disk that can be locked.
-#[derive(Debug)]
-struct FaultyLock {
-    disk: FaultyDisk,
-    path: PathBuf,
-    inner: Arc<dyn Lock>,
-}
-
-impl Lock for FaultyLock {
-    fn id(&self) -> FileId {
-        self.inner.id()
-    }
-
-    fn lock(&self, how: Hold) -> io::Result<()> {
-        // One thread takes every step: waiting would never end.
-        if self.try_lock(how)? {
-            Ok(())
-        } else {
-            Err(io::Error::other("the lock is held, and nobody would release it"))
-        }
-    }
-
-    fn try_lock(&self, how: Hold) -> io::Result<bool> {
-        let count = |held: &bool| u64::from(*held);
-        self.disk.call((Op::Lock, &self.path), (0, 0), || self.inner.try_lock(how), None, count)
-    }
-
-    fn unlock(&self) -> io::Result<()> {
-        self.inner.unlock()
-    }
-}
-
 impl fmt::Debug for FaultyDisk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("FaultyDisk")
-    }
-}
-
-/// An open file of a faulty disk.
-#[derive(Debug)]
-struct FaultyFile {
-    disk: FaultyDisk,
-    path: PathBuf,
-    inner: Arc<dyn File>,
-}
-
-impl FaultyFile {
-    fn call<T>(
-        &self,
-        op: Op,
-        place: (u64, u64),
-        act: impl Fn() -> io::Result<T>,
-        claimed: Option<T>,
-        count: impl Fn(&T) -> u64,
-    ) -> io::Result<T> {
-        self.disk.call((op, &self.path), place, act, claimed, count)
-    }
-}
-
-impl File for FaultyFile {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let bytes = buffer.len() as u64;
-        let buffer = std::cell::RefCell::new(buffer);
-        let act = || self.inner.read_at(&mut buffer.borrow_mut(), offset);
-        self.call(Op::Read, (offset, bytes), act, None, |read| *read as u64)
-    }
-
-    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        let other = self.disk.outgoing(&self.path, bytes, offset);
-        let out = other.as_deref().unwrap_or(bytes);
-        let twice = {
-            let state = self.disk.shared.lock();
-            state.canary == Some(Canary::AppendTwice) && self.path == state.layout.live()
-        };
-        let act = || {
-            let written = self.inner.write_at(out, offset)?;
-            if twice {
-                self.inner.write_at(&out[..written], offset + written as u64)?;
-            }
-            // The replaced line of the lock file may be shorter: it counts as complete.
-            Ok(if written == out.len() { bytes.len() } else { written })
-        };
-        let place = (offset, bytes.len() as u64);
-        self.call(Op::Write, place, act, Some(bytes.len()), |written| *written as u64)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.call(Op::SyncData, (0, 0), || self.inner.sync_data(), Some(()), |()| 0)
-    }
-
-    fn sync_all(&self) -> io::Result<()> {
-        self.call(Op::SyncAll, (0, 0), || self.inner.sync_all(), Some(()), |()| 0)
-    }
-
-    fn bytes(&self) -> io::Result<u64> {
-        self.call(Op::Bytes, (0, 0), || self.inner.bytes(), None, |bytes| *bytes)
-    }
-
-    fn set_bytes(&self, bytes: u64) -> io::Result<()> {
-        self.call(Op::SetBytes, (bytes, 0), || self.inner.set_bytes(bytes), Some(()), |()| 0)
-    }
-
-    fn id(&self) -> io::Result<FileId> {
-        self.call(Op::Bytes, (0, 0), || self.inner.id(), None, |_| 0)
     }
 }

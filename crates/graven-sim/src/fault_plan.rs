@@ -12,7 +12,7 @@ const OF: u32 = 65_536;
 /// The faults of one life. Default: a disk that works.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FaultPlan {
-    /// After this number of calls that change something, the machine stops in the next one.
+    /// After this number of calls that change something, the machine or the process stops in the next one.
     pub(crate) crash_in: Option<u64>,
     /// The same, but only calls that create, change or sync names are counted: most rules depend on these.
     pub(crate) crash_at_name_in: Option<u64>,
@@ -45,7 +45,7 @@ pub(crate) enum Fate {
     Short(u64),
     /// It reports success and does nothing.
     Lie,
-    /// The machine stops before it, after it, or in the middle of it.
+    /// The machine or the process stops before it, after it, or in the middle of it.
     StopBefore,
     StopAfter,
     StopAt(u64),
@@ -58,6 +58,11 @@ pub(crate) enum Fate {
 }
 
 impl Fate {
+    /// Whether the machine stops, or the process.
+    pub(crate) fn stops(self) -> bool {
+        matches!(self, Fate::StopBefore | Fate::StopAfter | Fate::StopAt(_))
+    }
+
     /// The words for the trace.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -68,9 +73,9 @@ impl Fate {
             Fate::Fail(_, FailBut::Forgotten) => "fails, and what was unsynced is forgotten",
             Fate::Short(_) => "short",
             Fate::Lie => "claimed, not done",
-            Fate::StopBefore => "the machine stops before it",
-            Fate::StopAfter => "the machine stops after it",
-            Fate::StopAt(_) => "the machine stops in it",
+            Fate::StopBefore => "stops before it",
+            Fate::StopAfter => "stops after it",
+            Fate::StopAt(_) => "stops in it",
             Fate::Misdirect => "goes elsewhere",
             Fate::RottenRead(..) => "a bit flips on its way",
             Fate::Rot => "a stored bit flips",

@@ -10,6 +10,7 @@
 //! The files build on each other in this order, lowest first: `rule canary head trace fault_plan disk clock entries
 //! look model plan verifier tally world life run runner`.
 
+mod baton;
 mod canary;
 mod clock;
 mod disk;
@@ -17,9 +18,11 @@ mod entries;
 mod fault_plan;
 mod head;
 mod life;
+mod lock_line;
 mod look;
 mod model;
 mod plan;
+mod process;
 mod rule;
 mod run;
 mod runner;

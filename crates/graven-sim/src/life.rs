@@ -1,253 +1,239 @@
-//! One life of a trail: the random actions between an opening and an end.
+//! One life of a trail: the random actions of its processes between the first opening and the end.
 
+mod ending;
+mod meddling;
+mod opening;
 mod reading;
+mod recording;
 
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use graven::clock::Clock;
 use graven::clock::sim::SimClock;
-use graven::sim::{Process, Stepped, Turn};
-use graven::{Category, Entry, Error, Outcome, Receipt, Recording, RecordingBatch};
 
-use crate::canary::Canary;
-use crate::disk::FaultyDisk;
-use crate::entries::entry;
-use crate::plan::Ending;
+use crate::fault_plan::FaultPlan;
+use crate::process::{Done, Proc, Step, Survivor};
 use crate::rule::{Checked, Rule};
 use crate::world::World;
 
-/// The size of the queue: smaller settings are raised to it.
-const QUEUE_BYTES: u64 = 128 << 10;
+pub(crate) use meddling::Meddling;
+pub(crate) use opening::Opened;
 
-/// A life that has begun: the trail is open.
+/// A life in progress.
 pub(crate) struct Life<'a> {
     world: &'a mut World,
-    stepped: Stepped,
-    waiting: Vec<Waiting>,
-    /// An upper bound of the bytes in the queue.
-    queued: u64,
-    /// What the ring held at the last look, for a canary.
-    ring: Vec<Entry>,
-}
-
-/// A caller that waits for an answer.
-struct Waiting {
-    answer: Answer,
-    attempts: Vec<usize>,
-    /// Whether the queue had room for all entries at once.
-    at_once: bool,
-}
-
-enum Answer {
-    One(Pin<Box<Recording>>),
-    Batch(Pin<Box<RecordingBatch>>),
-}
-
-impl Answer {
-    fn poll(&mut self) -> Poll<Result<Vec<Receipt>, Error>> {
-        let mut context = Context::from_waker(Waker::noop());
-        match self {
-            Answer::One(recording) => recording.as_mut().poll(&mut context).map_ok(|receipt| vec![receipt]),
-            Answer::Batch(batch) => batch.as_mut().poll(&mut context),
-        }
-    }
+    procs: Vec<Proc>,
+    /// How many steps the processes have made: one that waits for a lock tries again after the next.
+    progress: u64,
 }
 
 impl<'a> Life<'a> {
-    pub(crate) fn new(world: &'a mut World, stepped: Stepped) -> Life<'a> {
-        Life { world, stepped, waiting: Vec::new(), queued: 0, ring: Vec::new() }
+    pub(crate) fn new(world: &'a mut World, survivors: Vec<Survivor>) -> Life<'a> {
+        let procs = survivors.into_iter().map(Proc::of).collect();
+        Life { world, procs, progress: 0 }
     }
 
-    /// Takes this number of random actions; fewer when the machine stops or the trail is poisoned.
+    /// From now on the disk has these faults.
+    pub(crate) fn set_faults(&self, faults: FaultPlan) {
+        self.world.shared.lock().faults = faults;
+    }
+
+    /// Takes this number of random actions; fewer when the machine stops.
     pub(crate) fn live(&mut self, actions: u64) -> Checked {
+        let pauses = self.world.plan.pauses(&mut self.world.chance);
+        self.world.shared.lock().pauses = pauses;
+        let meddles_at = self.world.chance.u64(..40);
         for action in 0..actions {
-            if self.world.plan.tall && action % 5 == 0 && self.world.chance.bool() {
-                self.record_batch()?;
-            } else {
-                self.act()?;
+            if action == meddles_at {
+                self.meddle()?;
             }
-            self.collect_answers()?;
+            while self.some_are_busy() && self.world.chance.bool() {
+                self.go_on()?;
+                self.look_round()?;
+                if self.world.stopped() {
+                    return Ok(());
+                }
+            }
+            let proc = self.choose();
+            if self.world.plan.tall && action % 5 == 0 && self.world.chance.bool() && self.is_open(proc) {
+                self.record_batch(proc)?;
+            } else {
+                self.act(proc)?;
+            }
+            self.look_round()?;
             if self.world.stopped() {
                 return Ok(());
             }
-            if self.stepped.trail().poisoned().is_some() {
-                return self.check_poisoned();
+            let over = self.world.plan.processes == 1 || self.world.meddled.is_some();
+            if over && self.procs.iter().all(|proc| proc.trail.is_none()) {
+                return Ok(());
             }
         }
         Ok(())
     }
 
-    fn act(&mut self) -> Checked {
+    /// Chooses the process that acts next; sometimes one that was not there before.
+    fn choose(&mut self) -> usize {
+        let open = self.procs.iter().filter(|proc| proc.trail.is_some()).count();
+        let may = self.procs.len() < self.world.plan.processes && self.world.meddled.is_none();
+        let one_more = may && self.world.chance.u8(..8) == 0;
+        if self.procs.is_empty() || one_more || (may && open == 0 && self.world.chance.u8(..4) == 0) {
+            self.new_process();
+            return self.procs.len() - 1;
+        }
+        self.world.chance.usize(..self.procs.len())
+    }
+
+    fn act(&mut self, proc: usize) -> Checked {
+        if !self.is_open(proc) {
+            return match self.procs[proc].is_busy() {
+                true => self.go_on(),
+                // An opening would say what is wrong with the files.
+                false if self.world.meddled.is_some() => Ok(()),
+                false => self.open_beside(proc),
+            };
+        }
         match self.world.chance.u8(..100) {
-            0..26 => self.record(),
-            26..33 => self.record_batch(),
-            33..44 => self.emit(),
-            44..60 => self.write(),
-            60..70 => self.publish(),
-            70..75 => self.checkpoint(),
-            75..79 => self.prove(),
-            79..83 => self.read(),
-            83..86 => self.recent(),
+            0..26 => self.record(proc),
+            26..33 => self.record_batch(proc),
+            // What is lost after a close began cannot be counted in the trail.
+            33..44 | 96 if self.procs[proc].caller.closing.load(Ordering::Relaxed) => self.go_on(),
+            33..44 => self.emit(proc),
+            83..86 => self.recent(proc),
             86..88 => self.verify(),
             88..92 => self.let_time_pass(),
-            92..94 => self.jump(),
-            94 => self.second_opener(),
-            95 => self.give_up(),
-            96 => self.emit_invalid(),
+            92 => self.jump(),
+            93 => self.old_program(),
+            95 => self.give_up(proc),
+            96 => self.emit_invalid(proc),
             97 => self.time_out(),
-            _ => self.look_up(),
+            // The rest are steps of an engine, which takes one at a time.
+            _ if self.procs[proc].is_busy() => self.go_on(),
+            44..56 => {
+                let all = self.world.chance.bool();
+                self.step(proc, if all { Step::CommitAll } else { Step::Write })
+            }
+            56..59 => self.step(proc, Step::Refresh),
+            59..69 => self.step(proc, Step::Publish),
+            69..74 => self.step(proc, Step::Checkpoint),
+            74..78 => self.prove(proc),
+            78..82 => self.read(proc),
+            82 => self.leave(proc),
+            94 => self.kill_one(proc),
+            _ => self.look_up(proc),
         }
     }
 
-    /// Collects the heads that were signed, and the answers that are ready.
-    fn collect_answers(&mut self) -> Checked {
-        self.world.collect_heads()?;
-        let mut left = Vec::new();
-        for mut waiting in std::mem::take(&mut self.waiting) {
-            let dropped = self.dropped();
-            match waiting.answer.poll() {
-                Poll::Pending => left.push(waiting),
-                Poll::Ready(answer) => self.note_answer(&waiting.attempts, answer, dropped)?,
-            }
+    /// Whether the trail is open in this process.
+    fn is_open(&self, proc: usize) -> bool {
+        self.procs[proc].trail.is_some()
+    }
+
+    fn some_are_busy(&self) -> bool {
+        self.procs.iter().any(Proc::is_busy)
+    }
+
+    /// Lets a process take a step: as a whole, or begin it.
+    fn step(&mut self, proc: usize, step: Step) -> Checked {
+        let name = step.name();
+        let number = self.procs[proc].number();
+        self.world.did(format!("{number}: {name}"));
+        self.begins(proc, matches!(step, Step::Close));
+        self.progress += 1;
+        let whole = self.world.shared.lock().pauses == 0 && !self.some_are_busy();
+        if whole {
+            let done = self.procs[proc].take(step);
+            return self.done(proc, done);
         }
-        self.waiting = left;
-        Ok(())
+        self.procs[proc].begin(step);
+        self.go_on_with(proc)
     }
 
-    fn note_answer(
-        &mut self,
-        attempts: &[usize],
-        answer: Result<Vec<Receipt>, Error>,
-        dropped: u64,
-    ) -> Checked {
-        match answer {
-            Ok(receipts) => {
-                Rule::Answers
-                    .unless(receipts.len() == attempts.len(), || "not a receipt for each entry".into())?;
-                attempts
-                    .iter()
-                    .zip(&receipts)
-                    .try_for_each(|(number, receipt)| self.world.acknowledge(*number, receipt))
-            }
-            Err(error) => {
-                let counted = self.dropped() > dropped;
-                for number in attempts {
-                    if error.may_be_recorded() {
-                        self.world.model.give_up(*number);
-                    } else {
-                        self.world.model.refuse(*number, counted);
-                    }
-                }
-                self.world.check_error(&error)
-            }
+    /// Notes what is checked during a step that begins.
+    fn begins(&self, proc: usize, closes: bool) {
+        let caller = &self.procs[proc].caller;
+        caller.closing.store(closes, Ordering::Relaxed);
+        caller.lost.store(self.world.meddled.is_some(), Ordering::Relaxed);
+    }
+
+    /// Lets one of the processes that are in a step go on with it.
+    fn go_on(&mut self) -> Checked {
+        let able: Vec<usize> =
+            (0..self.procs.len()).filter(|proc| self.procs[*proc].can_go_on(self.progress)).collect();
+        if able.is_empty() {
+            let waiting: Vec<u32> =
+                self.procs.iter().filter(|proc| proc.is_busy()).map(Proc::number).collect();
+            return Rule::Waits.unless(waiting.is_empty(), || {
+                format!("the processes {waiting:?} wait for locks that nobody will release")
+            });
         }
+        let proc = able[self.world.chance.usize(..able.len())];
+        self.go_on_with(proc)
     }
 
-    fn record(&mut self) -> Checked {
-        let (entry, number) = self.make(false);
-        self.world.did(format!("record {number}"));
-        let recording = self.stepped.trail().record(entry);
-        self.wait_for(Answer::One(Box::pin(recording)), vec![number])
-    }
-
-    fn record_batch(&mut self) -> Checked {
-        let most = if self.world.plan.tall { 300 } else { 12 };
-        let count = match self.world.chance.u8(..3) {
-            // Exactly up to the end of a segment.
-            0 if self.world.plan.tall => 256 - (self.stepped.trail().len() % 256) as usize,
-            _ => self.world.chance.usize(1..most),
-        };
-        let (entries, attempts): (Vec<Entry>, Vec<usize>) = (0..count).map(|_| self.make(false)).unzip();
-        self.world.did(format!("record {count} from {}", attempts[0]));
-        let batch = self.stepped.trail().record_batch(entries);
-        self.wait_for(Answer::Batch(Box::pin(batch)), attempts)
-    }
-
-    /// Polls an answer for the first time, which queues as many entries as there is room for.
-    fn wait_for(&mut self, mut answer: Answer, attempts: Vec<usize>) -> Checked {
-        let dropped = self.dropped();
-        match answer.poll() {
-            Poll::Pending => {
-                let at_once = self.queued <= QUEUE_BYTES;
-                self.waiting.push(Waiting { answer, attempts, at_once });
+    fn go_on_with(&mut self, proc: usize) -> Checked {
+        let before = self.world.shared.lock().trace.calls();
+        let done = self.procs[proc].go_on(self.progress);
+        // One call is the attempt to get the lock.
+        if self.world.shared.lock().trace.calls() > before + 1 || !self.procs[proc].waits() {
+            self.progress += 1;
+            self.procs[proc].has_waited(self.progress);
+        }
+        let number = self.procs[proc].number();
+        match done {
+            None => {
+                let waits = self.procs[proc].waits();
+                self.world.did(format!("{number}: {}", if waits { "waits" } else { "pauses" }));
                 Ok(())
             }
-            Poll::Ready(answer) => self.note_answer(&attempts, answer, dropped),
-        }
-    }
-
-    fn emit(&mut self) -> Checked {
-        let dropped = self.dropped();
-        let (entry, number) = self.make(true);
-        self.world.did(format!("emit {number}"));
-        self.stepped.trail().emit(entry);
-        if self.dropped() > dropped {
-            self.world.model.refuse(number, true);
-        }
-        Ok(())
-    }
-
-    /// Emits an invalid entry: it is counted as lost, and the engine continues.
-    fn emit_invalid(&mut self) -> Checked {
-        self.world.did("emit an invalid entry");
-        let dropped = self.dropped();
-        self.stepped.trail().emit(Entry::new(Category::Trail, "trail.recovered", Outcome::Success));
-        let counted = self.dropped() - dropped;
-        self.world.model.lost(counted);
-        Rule::Losses.unless(counted == 1, || format!("an invalid entry was counted {counted} times"))
-    }
-
-    fn write(&mut self) -> Checked {
-        let all = self.world.chance.bool();
-        self.world.did(if all { "commit all" } else { "commit a group" });
-        if all {
-            self.stepped.commit_all();
-        }
-        if all || self.stepped.write() == Turn::Idle {
-            self.drained();
-        }
-        Ok(())
-    }
-
-    /// The queue is empty, unless a caller waits for room: its next poll queues more.
-    fn drained(&mut self) {
-        if self.waiting.iter().all(|waiting| waiting.at_once) {
-            self.queued = 0;
-        }
-    }
-
-    /// Publishes: then all durable entries are sealed, or the trail is poisoned.
-    fn publish(&mut self) -> Checked {
-        self.world.did("publish");
-        self.stepped.publish();
-        let counters = self.stepped.trail().counters();
-        let poisoned = self.stepped.trail().poisoned().is_some();
-        Rule::Poisoned.unless(poisoned || counters.sealed == counters.durable, || {
-            format!("{} of {} entries were sealed, without an error", counters.sealed, counters.durable)
-        })
-    }
-
-    fn checkpoint(&mut self) -> Checked {
-        self.world.did("checkpoint");
-        let durable = self.stepped.trail().len();
-        match self.stepped.checkpoint() {
-            Ok(note) => {
-                self.drained();
-                self.world.collect_heads()?;
-                let head = crate::head::Head::read(note.as_bytes());
-                let known = head.is_some_and(|head| {
-                    head.size >= durable
-                        && (!self.world.plan.honest || self.world.model.has_signed(head.size, &head.root))
-                });
-                Rule::Heads.unless(known || !self.world.plan.honest, || {
-                    format!("this checkpoint was returned: {note}")
-                })
+            Some(done) => {
+                self.world.did(format!("{number}: has done it"));
+                self.done(proc, done)
             }
-            Err(error) => self.world.check_error(&error),
         }
+    }
+
+    /// A step has ended.
+    fn done(&mut self, proc: usize, done: Done) -> Checked {
+        self.world.collect_heads()?;
+        if self.procs[proc].caller.is_gone() || self.world.stopped() {
+            // Nobody was told.
+            return Ok(());
+        }
+        match done {
+            Done::Opened(opened) => self.opened(proc, opened),
+            Done::Wrote { idle } => {
+                if idle {
+                    self.procs[proc].drained();
+                }
+                Ok(())
+            }
+            Done::Published => self.published(proc),
+            Done::Checkpoint { durable, note } => self.checkpoint(proc, durable, note),
+            Done::Refreshed(refreshed) => match refreshed {
+                Ok(()) => {
+                    self.procs[proc].drained();
+                    self.world.check_planted()
+                }
+                Err(error) => self.world.check_error(&error),
+            },
+            Done::Proved { index, proof } => self.proved(proc, index, proof),
+            Done::Receipt { index, receipt } => self.looked_up(index, receipt),
+            Done::Read { first, lines } => self.have_read(first, lines),
+            Done::Closed(closed) => self.closed(proc, closed),
+        }
+    }
+
+    /// After each action: collects heads and answers, and looks which processes are gone or poisoned.
+    fn look_round(&mut self) -> Checked {
+        self.world.collect_heads()?;
+        self.collect_answers()?;
+        if !self.world.stopped() {
+            self.bury()?;
+        }
+        Ok(())
     }
 
     fn let_time_pass(&mut self) -> Checked {
@@ -271,141 +257,22 @@ impl<'a> Life<'a> {
         self.world.clock.inner.advance(Duration::from_secs(6));
         self.collect_answers()
     }
+}
 
-    /// Lets a caller stop waiting.
-    fn give_up(&mut self) -> Checked {
-        self.world.did("a caller stops waiting");
-        for number in self.waiting.pop().into_iter().flat_map(|waiting| waiting.attempts) {
-            self.world.model.give_up(number);
+impl Step {
+    fn name(&self) -> &'static str {
+        match self {
+            Step::Open { repair: false, .. } => "open",
+            Step::Open { .. } => "repair",
+            Step::Write => "commit a group",
+            Step::CommitAll => "commit all",
+            Step::Publish => "publish",
+            Step::Checkpoint => "checkpoint",
+            Step::Refresh => "refresh",
+            Step::Prove { .. } => "prove",
+            Step::Receipt(_) => "receipt",
+            Step::Read(_) => "read",
+            Step::Close => "close",
         }
-        Ok(())
-    }
-
-    /// Opens the trail from a second process, which has to fail.
-    fn second_opener(&mut self) -> Checked {
-        self.world.did("a second process opens");
-        let disk = FaultyDisk { second: true, ..self.world.disk.clone() };
-        let settings = self.world.plan.settings.clone();
-        let mut second = match Process::new().open(settings, self.world.machine_on(disk)) {
-            Err(error) => return self.world.check_error(&error),
-            Ok(second) => second,
-        };
-        Rule::Locked.unless(self.world.canary == Some(Canary::ReuseIndex), || {
-            "a second process could open the trail".into()
-        })?;
-        // With the canary it opens. Both record until they give one index twice.
-        for _ in 0..3 {
-            for first in [false, true] {
-                let (entry, number) = self.make(false);
-                let stepped = if first { &mut self.stepped } else { &mut second };
-                let mut answer = Answer::One(Box::pin(stepped.trail().record(entry)));
-                let polled = answer.poll();
-                stepped.commit_all();
-                let answer = if polled.is_ready() { polled } else { answer.poll() };
-                if let Poll::Ready(Ok(receipts)) = answer {
-                    self.world.acknowledge(number, &receipts[0])?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Checks that a trail takes no entry after a failed write or sync.
-    fn check_poisoned(&mut self) -> Checked {
-        let (entry, number) = self.make(false);
-        let mut answer = Answer::One(Box::pin(self.stepped.trail().record(entry)));
-        let told = answer.poll();
-        self.world.tally.poisoned += 1;
-        self.world.model.refuse(number, false);
-        match told {
-            Poll::Ready(Err(error)) if !error.may_be_recorded() => self.world.check_error(&error),
-            other => Rule::Poisoned.broken(format!("a poisoned trail answers {other:?}")),
-        }
-    }
-
-    /// Ends the life as planned, or as it already has ended. Returns whether it was closed cleanly.
-    pub(crate) fn finish(self, ending: &mut Ending) -> Checked<bool> {
-        if self.world.stopped() {
-            self.end()?;
-            return Ok(false);
-        }
-        if self.stepped.trail().poisoned().is_some() {
-            // Either the same process opens it again, or the process or the machine ends.
-            *ending = if self.world.chance.bool() { Ending::Close } else { *ending };
-            self.end()?;
-            return Ok(false);
-        }
-        if *ending == Ending::Close {
-            return self.close();
-        }
-        self.end()?;
-        Ok(false)
-    }
-
-    /// Ends the life with a close. Returns whether the close was clean.
-    pub(crate) fn close(mut self) -> Checked<bool> {
-        self.world.did("close");
-        self.world.shared.lock().closing = true;
-        let Life { world, stepped, mut waiting, .. } = {
-            self.collect_answers()?;
-            self
-        };
-        let closed = stepped.close();
-        world.shared.lock().closing = false;
-        world.collect_heads()?;
-        for waiting in &mut waiting {
-            let answer = match waiting.answer.poll() {
-                Poll::Ready(answer) => answer,
-                Poll::Pending => {
-                    return Rule::Answers.broken("the trail is closed, and a caller still waits");
-                }
-            };
-            match answer {
-                Ok(receipts) => {
-                    for (number, receipt) in waiting.attempts.iter().zip(&receipts) {
-                        world.acknowledge(*number, receipt)?;
-                    }
-                }
-                Err(error) => {
-                    for number in &waiting.attempts {
-                        if error.may_be_recorded() {
-                            world.model.give_up(*number);
-                        } else {
-                            world.model.refuse(*number, false);
-                        }
-                    }
-                    world.check_error(&error)?;
-                }
-            }
-        }
-        match closed {
-            Ok(()) => Ok(true),
-            Err(error) => world.check_error(&error).map(|()| false),
-        }
-    }
-
-    /// Ends the life without a close: the process or the machine ends.
-    pub(crate) fn end(self) -> Checked {
-        for waiting in &self.waiting {
-            for number in &waiting.attempts {
-                self.world.model.give_up(*number);
-            }
-        }
-        self.world.collect_heads()
-    }
-
-    /// Makes the next entry, and tells the model.
-    fn make(&mut self, emitted: bool) -> (Entry, usize) {
-        let now = self.world.clock.now();
-        let number = self.world.model.next();
-        let entry = entry(number, &mut self.world.chance, now);
-        let detail = entry.detail.as_ref().map_or(0, |detail| detail.as_str().len() as u64);
-        self.queued += 1_000 + detail;
-        let at_once = self.queued <= QUEUE_BYTES;
-        (entry.clone(), self.world.model.attempt(entry, now, at_once, emitted))
-    }
-
-    fn dropped(&self) -> u64 {
-        self.stepped.trail().counters().dropped
     }
 }

@@ -23,7 +23,19 @@ pub(crate) struct Stored {
 impl Stored {
     /// Reads what a program sees now.
     pub(crate) fn look(disk: &SimDisk, layout: &Layout) -> Stored {
+        Stored::of(&disk.snapshot(), layout)
+    }
+
+    /// Reads what is there after a power cut that leaves nothing unsynced.
+    pub(crate) fn durable(disk: &SimDisk, layout: &Layout) -> Stored {
         let snapshot = disk.snapshot();
+        if snapshot.is_synced() {
+            return Stored::of(&snapshot, layout);
+        }
+        Stored::of(&snapshot.crash(&snapshot.crash_choice_nothing()).snapshot(), layout)
+    }
+
+    fn of(snapshot: &Snapshot, layout: &Layout) -> Stored {
         let mut bytes = Vec::new();
         let mut files: Vec<_> = snapshot.files();
         files.retain(|file| file.parent() == Some(&layout.segments()));
@@ -35,8 +47,8 @@ impl Stored {
             is_trail: snapshot.contents(layout.meta()).is_ok(),
             ends: newlines.map(|(at, _)| at + 1).collect(),
             bytes,
-            checkpoint: note(&snapshot, &layout.checkpoint()),
-            closed: note(&snapshot, &layout.closed()),
+            checkpoint: note(snapshot, &layout.checkpoint()),
+            closed: note(snapshot, &layout.closed()),
         }
     }
 

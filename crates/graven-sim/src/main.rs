@@ -89,13 +89,17 @@ fn write_report(out: &mut impl Write, report: &Report, canary: Option<Canary>) -
     }
     writeln!(
         out,
-        "{} lives of {} trails ({} of them on disks that lie), {} crashes, {} poisoned, {} clean closes, {} segments closed, \
-         {} entries acknowledged, {} calls; trace {:016x}; {:.1} s",
+        "{} lives of {} trails ({} of them on disks that lie), {} openings beside others, {} crashes, {} processes killed, \
+         {} poisoned, {} changes by others, {} clean closes, {} segments closed, {} entries acknowledged, {} calls; trace \
+         {:016x}; {:.1} s",
         tally.lives,
         report.runs,
         tally.lives_on_lying_disks,
+        tally.beside,
         tally.crashes,
+        tally.killed,
         tally.poisoned,
+        tally.meddled,
         tally.closed,
         tally.segments,
         tally.acknowledged,

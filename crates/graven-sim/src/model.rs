@@ -36,11 +36,32 @@ pub(crate) struct Model {
     blobs: BTreeMap<PathBuf, String>,
     /// The ids that the engine made.
     ids: BTreeSet<String>,
-    /// The latest moment at which an attempt of the log began.
+    /// The latest moment at which an attempt of the log began: of all, and of each engine.
     begun_max: u64,
+    begun_max_of: BTreeMap<u64, u64>,
     /// A count of events, which serves as time.
     moment: u64,
-    losses: Losses,
+    /// How many engines there were, and which of them may still write.
+    engines: u64,
+    open: BTreeSet<u64>,
+    losses: BTreeMap<u32, Losses>,
+}
+
+/// What is on the disk when lines are settled.
+pub(crate) struct Settling<'a> {
+    /// What programs see.
+    pub(crate) seen: &'a Stored,
+    /// What is there after a power cut that leaves nothing unsynced.
+    pub(crate) durable: &'a Stored,
+    pub(crate) disk: &'a SimDisk,
+    pub(crate) layout: &'a Layout,
+    /// Which process has written which `trail.gap`.
+    pub(crate) gaps: &'a BTreeMap<Hash, u32>,
+    /// Whether no process is in the middle of a step.
+    pub(crate) quiet: bool,
+    /// Whether all that is seen must be durable, good and settled: an opening or a close by a process that is alone has
+    /// just ended.
+    pub(crate) whole: bool,
 }
 
 /// An entry that a caller wanted to record.
@@ -53,8 +74,13 @@ struct Attempt {
     /// When the attempt began, and when its place in the order was settled.
     begun: u64,
     settled: u64,
+    /// When the caller was told that it is recorded.
+    acknowledged: u64,
     told: Told,
     emitted: bool,
+    /// Which engine it was handed to, and of which process that is.
+    engine: u64,
+    process: u32,
     /// Whether the caller no longer waits for the answer.
     given_up: bool,
     /// The stored line, once its id is known.
@@ -75,8 +101,6 @@ enum Told {
 /// What one process has lost, and how many losses the trail counts.
 #[derive(Debug, Default)]
 struct Losses {
-    /// The first index that this process writes.
-    first: u64,
     /// Entries that were refused and counted.
     refused: u64,
     /// Emitted attempts, for which no caller waits.
@@ -99,8 +123,11 @@ impl Model {
             blobs: BTreeMap::new(),
             ids: BTreeSet::new(),
             begun_max: 0,
+            begun_max_of: BTreeMap::new(),
             moment: 0,
-            losses: Losses::default(),
+            engines: 0,
+            open: BTreeSet::new(),
+            losses: BTreeMap::new(),
         }
     }
 
@@ -112,6 +139,7 @@ impl Model {
     /// A caller wants to record this entry. `at_once`: the queue has room, so its place is settled now.
     pub(crate) fn attempt(
         &mut self,
+        (process, engine): (u32, u64),
         entry: Entry,
         made: DateTime<Utc>,
         at_once: bool,
@@ -126,14 +154,17 @@ impl Model {
             made,
             begun,
             settled,
+            acknowledged: u64::MAX,
             told,
             emitted,
+            engine,
+            process,
             given_up: false,
             line: Vec::new(),
         });
         self.unknown.insert(number);
         if emitted {
-            self.losses.emitted.push(number);
+            self.losses.entry(process).or_default().emitted.push(number);
         }
         number
     }
@@ -143,14 +174,23 @@ impl Model {
         let moment = self.tick();
         let attempt = &mut self.attempts[number];
         attempt.settled = attempt.settled.min(moment);
+        attempt.acknowledged = moment;
         attempt.line = attempt.line_with(&receipt.id);
         let made = attempt.entry.id.is_none();
         Rule::LeafHash.unless(leaf_hash(&attempt.line) == receipt.leaf_hash, || {
             format!("the receipt of entry {} has another hash than its line", receipt.index)
         })?;
+        let settled = match attempt.told {
+            Told::There(place) if place == receipt.index => true,
+            Told::Unknown => false,
+            told => {
+                return Rule::Index
+                    .broken(format!("attempt {number} got index {}, and was {told:?}", receipt.index));
+            }
+        };
         attempt.told = Told::There(receipt.index);
         self.unknown.remove(&number);
-        Rule::Ids.unless(!made || self.ids.insert(receipt.id.clone()), || {
+        Rule::Ids.unless(settled || !made || self.ids.insert(receipt.id.clone()), || {
             format!("the id {} was made twice", receipt.id)
         })?;
         match self.acknowledged.insert(receipt.index, number) {
@@ -166,15 +206,16 @@ impl Model {
     pub(crate) fn refuse(&mut self, number: usize, counted: bool) {
         self.attempts[number].told = Told::NotThere;
         self.unknown.remove(&number);
+        let losses = self.losses.entry(self.attempts[number].process).or_default();
         if counted {
-            self.losses.refused += 1;
+            losses.refused += 1;
         }
-        self.losses.emitted.retain(|emitted| *emitted != number);
+        losses.emitted.retain(|emitted| *emitted != number);
     }
 
     /// Entries that were never attempts, such as invalid ones, are counted as lost.
-    pub(crate) fn lost(&mut self, count: u64) {
-        self.losses.refused += count;
+    pub(crate) fn lost(&mut self, process: u32, count: u64) {
+        self.losses.entry(process).or_default().refused += count;
     }
 
     /// The caller no longer waits, and the outcome is not known.
@@ -220,9 +261,16 @@ impl Model {
         self.acknowledged.get(&index).map(|number| &self.attempts[*number].line[..])
     }
 
-    /// A new process takes over what is stored.
-    pub(crate) fn new_process(&mut self, stored: &Stored) {
-        self.losses = Losses { first: self.good_lines(stored) as u64, ..Losses::default() };
+    /// A process has opened the trail: the number of its new engine.
+    pub(crate) fn opened(&mut self) -> u64 {
+        self.engines += 1;
+        self.open.insert(self.engines);
+        self.engines
+    }
+
+    /// An engine has ended: it writes nothing more.
+    pub(crate) fn ended(&mut self, engine: u64) {
+        self.open.remove(&engine);
     }
 
     /// The number of lines at the front that are settled or can be entries: an opening keeps these.
@@ -260,21 +308,28 @@ impl Model {
         })
     }
 
-    /// Settles what is there while no process writes: it stays, and everything else will never be there.
-    pub(crate) fn settle(&mut self, stored: &Stored, disk: &SimDisk, layout: &Layout) -> Checked {
-        self.check_kept(stored, disk)?;
-        for line in stored.lines_from(self.ends.len()) {
+    /// Settles what is durable: it stays. When nobody writes and nothing else is there, everything else that was handed
+    /// to an engine that has ended will never be there.
+    pub(crate) fn settle(&mut self, now: &Settling<'_>) -> Checked {
+        self.check_kept(now.seen, now.disk)?;
+        for (line, durable) in
+            now.seen.lines_from(self.ends.len()).zip(now.durable.lines_from(self.ends.len()))
+        {
+            if line != durable {
+                break;
+            }
             let index = self.settled();
             let entry = match Entry::from_line(line) {
                 Ok(entry) => entry,
+                Err(_) if !now.whole => break,
                 Err(error) => {
                     return Rule::Invented.broken(format!("entry {index}: {error}: {}", shown(line)));
                 }
             };
             if entry.category == Category::Trail {
-                self.settle_system_entry(index, &entry, disk, layout)?;
+                self.settle_system_entry(index, &entry, leaf_hash(line), now)?;
             } else {
-                self.settle_line(index, &entry, line, layout)?;
+                self.settle_line(index, &entry, line, now.layout)?;
             }
             self.log.extend_from_slice(line);
             self.log.push(b'\n');
@@ -282,12 +337,13 @@ impl Model {
             self.tree.push(leaf_hash(line));
             self.roots.push(self.tree.root());
         }
-        for number in std::mem::take(&mut self.unknown) {
-            self.attempts[number].told = Told::NotThere;
+        let all = now.seen.bytes.len() == self.log.len();
+        if all && now.quiet {
+            self.give_up_ended();
         }
-        Rule::Torn.unless(stored.bytes.len() == self.log.len(), || {
-            let past = stored.bytes.len() - self.log.len();
-            format!("{past} bytes without a newline follow the last entry of an open trail")
+        Rule::Torn.unless(all || !now.whole, || {
+            let past = now.seen.bytes.len() - self.log.len();
+            format!("{past} bytes that are torn or not durable follow the last entry of an open trail")
         })?;
         for (size, root) in &self.heads {
             let there = usize::try_from(*size).ok().and_then(|size| self.roots.get(size));
@@ -295,7 +351,20 @@ impl Model {
                 format!("the head that was signed for {size} entries is not that of the log")
             })?;
         }
-        self.check_blobs_of_new(disk)
+        self.check_blobs_of_new(now.disk)
+    }
+
+    /// What is not in the log by now, and was handed to engines that have ended, will never be there.
+    fn give_up_ended(&mut self) {
+        let (attempts, open) = (&mut self.attempts, &self.open);
+        self.unknown.retain(|number| {
+            let attempt = &mut attempts[*number];
+            let stays = open.contains(&attempt.engine);
+            if !stays {
+                attempt.told = Told::NotThere;
+            }
+            stays
+        });
     }
 
     fn settle_line(&mut self, index: u64, entry: &Entry, line: &[u8], layout: &Layout) -> Checked {
@@ -323,9 +392,13 @@ impl Model {
             return invented("is not what was recorded");
         }
         attempt.told = Told::There(index);
-        Rule::Order.unless(attempt.settled >= self.begun_max, || {
-            format!("entry {index} was settled before an earlier entry of the log began")
-        })?;
+        // One engine keeps its order. Of two, the one that was told "recorded" before the other asked is first.
+        let begun_max = self.begun_max_of.entry(attempt.engine).or_default();
+        Rule::Order
+            .unless(attempt.settled >= *begun_max && attempt.acknowledged >= self.begun_max, || {
+                format!("entry {index} was settled before an earlier entry of the log began")
+            })?;
+        *begun_max = attempt.begun.max(*begun_max);
         self.begun_max = self.begun_max.max(attempt.begun);
         if let Some(blob) = entry.detail.as_ref().and_then(|detail| detail.blob()) {
             let text =
@@ -337,25 +410,28 @@ impl Model {
     }
 
     /// Settles an entry that the engine made by itself, and checks what it says.
-    fn settle_system_entry(&mut self, index: u64, entry: &Entry, disk: &SimDisk, layout: &Layout) -> Checked {
+    fn settle_system_entry(&mut self, index: u64, entry: &Entry, hash: Hash, now: &Settling<'_>) -> Checked {
         let detail = entry.detail.as_ref().map_or("null", |detail| detail.as_str());
         let detail: serde_json::Value = serde_json::from_str(detail).unwrap_or_default();
         let number = |name: &str| detail[name].as_u64().unwrap_or_default();
         match entry.action.as_str() {
             "trail.gap" => {
-                if index >= self.losses.first {
-                    self.losses.told += number("dropped");
-                }
+                let Some(process) = now.gaps.get(&hash) else {
+                    return Rule::Invented.broken(format!("no process has written the gap at index {index}"));
+                };
+                self.losses.entry(*process).or_default().told += number("dropped");
                 Ok(())
             }
             "trail.recovered" | "trail.repaired" => {
-                Rule::Torn.unless(number("unsealed_first") + number("unsealed_entries") == index, || {
+                // Between the opening and this entry others may have recorded.
+                let end = number("unsealed_first") + number("unsealed_entries");
+                Rule::Torn.unless(end <= index && (end == index || self.engines > 1), || {
                     format!("{} at index {index} says: {detail}", entry.action)
                 })?;
                 let cut = number("torn_bytes");
                 let file = detail["torn_file"].as_str().unwrap_or_default();
-                let kept = disk.contents(layout.dir().join(file)).unwrap_or_default();
-                let name = format!("torn/{index:020}-{}", &sha256(&kept).to_hex()[..16]);
+                let kept = now.disk.contents(now.layout.dir().join(file)).unwrap_or_default();
+                let name = format!("torn/{end:020}-{}", &sha256(&kept).to_hex()[..16]);
                 let right = if cut == 0 { file.is_empty() } else { kept.len() as u64 == cut && name == file };
                 Rule::Torn
                     .unless(right, || format!("{cut} bytes were cut, and {file:?} holds {}", kept.len()))
@@ -375,20 +451,26 @@ impl Model {
         Ok(())
     }
 
-    /// Checks, after a clean close, that every entry that this process lost is counted in the trail.
-    pub(crate) fn check_losses(&self) -> Checked {
-        let gone = |number: &&usize| self.attempts[**number].told == Told::NotThere;
-        let lost = self.losses.refused + self.losses.emitted.iter().filter(gone).count() as u64;
-        Rule::Losses.unless(lost == self.losses.told, || {
-            format!("{lost} entries were lost in this process, and the trail counts {}", self.losses.told)
+    /// Checks, after a close, that every entry that this process lost is counted in the trail. As long as the outcome of
+    /// one of them is not known, there is nothing to check.
+    pub(crate) fn check_losses(&self, process: u32) -> Checked {
+        let Some(losses) = self.losses.get(&process) else { return Ok(()) };
+        let is = |number: &usize, told| self.attempts[*number].told == told;
+        if losses.emitted.iter().any(|number| is(number, Told::Unknown)) {
+            return Ok(());
+        }
+        let gone = losses.emitted.iter().filter(|number| is(number, Told::NotThere)).count();
+        let lost = losses.refused + gone as u64;
+        Rule::Losses.unless(lost == losses.told, || {
+            format!("{lost} entries were lost in process {process}, and the trail counts {}", losses.told)
         })
     }
 
-    /// An attempt whose caller still waits. There is none after a clean close.
-    pub(crate) fn unanswered(&self) -> Option<usize> {
+    /// An attempt of this engine whose caller still waits. There is none after a close.
+    pub(crate) fn unanswered(&self, engine: u64) -> Option<usize> {
         self.unknown.iter().copied().find(|number| {
             let attempt = &self.attempts[*number];
-            !attempt.emitted && !attempt.given_up
+            attempt.engine == engine && !attempt.emitted && !attempt.given_up
         })
     }
 

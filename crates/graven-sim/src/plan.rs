@@ -30,6 +30,10 @@ pub(crate) struct Plan {
     pub(crate) honest: bool,
     /// Whether there are enough entries for segments to be closed.
     pub(crate) tall: bool,
+    /// How many processes may have the trail open at once.
+    pub(crate) processes: usize,
+    /// Whether somebody else changes the files while they are open.
+    pub(crate) meddled: bool,
     pub(crate) layout: Layout,
     pub(crate) settings: Settings,
     /// What another program wrote where the live file will be.
@@ -75,8 +79,10 @@ impl Plan {
             settings = settings.signing_key(KEY);
         }
         settings = settings.life_signs(chance.u8(..4) == 0);
+        let processes = if chance.u8(..5) < 2 { 1 } else { chance.usize(2..=4) };
+        let meddled = honest && chance.u8(..4) == 0;
         let foreign = (beside && chance.bool()).then_some(&b"what somebody else wrote\n"[..]);
-        Plan { lives, honest, tall, layout, settings, foreign }
+        Plan { lives, honest, tall, processes, meddled, layout, settings, foreign }
     }
 
     /// Draws the faults of one life.
@@ -105,6 +111,11 @@ impl Plan {
             _ => {}
         }
         faults
+    }
+
+    /// The chance that a process pauses before a call in this life, among 256: 0 is for whole steps.
+    pub(crate) fn pauses(&self, chance: &mut Rng) -> u32 {
+        if self.processes == 1 { 0 } else { [0, 12, 40, 120][chance.usize(..4)] }
     }
 
     /// How many more bytes the disk takes in this life. `None`: no limit.

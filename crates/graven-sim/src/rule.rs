@@ -35,8 +35,12 @@ pub enum Rule {
     Losses,
     /// After a failed write or sync the trail takes no entry until it is opened again.
     Poisoned,
-    /// A second process cannot open a trail for writing.
+    /// A process that wants a trail for itself alone has it alone.
     Locked,
+    /// No process waits for ever: the one that holds a lock can go on.
+    Waits,
+    /// A process to which the trail is lost, because its files were changed, acknowledges and writes nothing more.
+    Lost,
     /// The engine never makes the same id twice.
     Ids,
     /// Every call is answered, and an error has a fitting kind.
@@ -67,6 +71,8 @@ impl Rule {
             Rule::Losses => "losses",
             Rule::Poisoned => "poisoned",
             Rule::Locked => "locked",
+            Rule::Waits => "waits",
+            Rule::Lost => "lost",
             Rule::Ids => "ids",
             Rule::Answers => "answers",
             Rule::CalledIntact => "called-intact",

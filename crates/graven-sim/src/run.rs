@@ -3,22 +3,17 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use graven::ErrorKind;
-use graven::disk::Disk;
 use graven::disk::sim::Snapshot;
-use graven::sim::{Process, Stepped};
 
 use crate::canary::Canary;
 use crate::fault_plan::FaultPlan;
-use crate::life::Life;
+use crate::life::{Life, Opened};
 use crate::look::Stored;
 use crate::plan::Ending;
+use crate::process::Survivor;
 use crate::rule::{Broken, Checked, Rule};
 use crate::tally::Tally;
 use crate::world::World;
-
-/// How often an opening may fail before the faults of the disk end.
-const OPENINGS_UNDER_FAULTS: u32 = 3;
 
 /// How a run ended.
 #[derive(Debug)]
@@ -33,7 +28,7 @@ pub struct Ended {
 
 /// Simulates the run of a seed: at most `lives_max` lives of it. Keeps the last `steps_kept` steps for a report.
 pub fn run(seed: u64, lives_max: u64, canary: Option<Canary>, steps_kept: usize) -> Ended {
-    let mut run = Run { world: World::new(seed, canary, steps_kept), process: None, killed: false };
+    let mut run = Run { world: World::new(seed, canary, steps_kept), survivors: Vec::new() };
     let lived = catch_unwind(AssertUnwindSafe(|| run.live(lives_max)));
     let outcome = lived.unwrap_or_else(|panic| {
         let message = panic.downcast_ref::<String>().cloned();
@@ -51,19 +46,8 @@ pub fn run(seed: u64, lives_max: u64, canary: Option<Canary>, steps_kept: usize)
 /// A run in progress.
 struct Run {
     world: World,
-    /// The process of the last life, if it continues.
-    process: Option<Process>,
-    /// Whether a process was killed in the middle of a call: what it left half done is worth a second crash.
-    killed: bool,
-}
-
-/// The result of an opening.
-enum Opened {
-    Ready(Box<Stepped>),
-    /// The machine stopped in it.
-    Stopped,
-    /// The disk has lost too much, and the engine reports that.
-    Refused,
+    /// The processes of the last life that go on.
+    survivors: Vec<Survivor>,
 }
 
 impl Run {
@@ -75,7 +59,7 @@ impl Run {
             world.did(format!("life {}", world.tally.lives));
             if !self.one_life()? {
                 self.world.start_over();
-                self.process = None;
+                self.survivors.clear();
             }
         }
         if self.world.plan.honest { self.last_close() } else { Ok(()) }
@@ -84,13 +68,13 @@ impl Run {
     /// One life. Returns `false` when the trail cannot be opened any more.
     fn one_life(&mut self) -> Checked<bool> {
         let world = &mut self.world;
-        let start = world.disk.inner.snapshot();
+        let start = world.disk.snapshot();
         let mut faults = world.plan.faults(&mut world.chance);
         // Half of the time: a crash in each opening would hide what can happen after it.
         if world.tiles_emptied && world.chance.bool() {
             faults.crash_in = Some(world.chance.u64(..30));
         }
-        let second_crash = std::mem::take(&mut self.killed) && world.chance.bool();
+        let second_crash = std::mem::take(&mut world.killed) && world.chance.bool();
         if second_crash {
             faults = FaultPlan { crash_at_name_in: Some(world.chance.u64(..20)), ..FaultPlan::default() };
         }
@@ -98,157 +82,87 @@ impl Run {
         let late = (!early).then(|| faults.clone());
         world.shared.lock().faults = if late.is_some() { FaultPlan::default() } else { faults };
         let space = world.plan.space(&mut world.chance);
-        world.disk.inner.set_space(space.map(|more| world.disk.inner.used() + more));
+        world.disk.set_space(space.map(|more| world.disk.used() + more));
         let actions = world.chance.u64(..24);
         let mut ending = world.plan.ending(&mut world.chance);
-        let mut clean = false;
-        match self.open()? {
-            Opened::Refused => return Ok(false),
-            Opened::Stopped => ending = Ending::PowerCut,
-            Opened::Ready(stepped) => {
-                if let Some(faults) = late {
-                    self.world.shared.lock().faults = faults;
-                }
-                let mut life = Life::new(&mut self.world, *stepped);
-                life.live(actions)?;
-                clean = life.finish(&mut ending)?;
+        let mut life = Life::new(world, std::mem::take(&mut self.survivors));
+        let opened = life.open_first()?;
+        if opened == Opened::Ready {
+            if let Some(faults) = late {
+                life.set_faults(faults);
             }
+            life.live(actions)?;
+        }
+        let (clean, survivors) = life.finish(&mut ending)?;
+        if opened == Opened::Refused {
+            return Ok(false);
         }
         if self.world.stopped() {
-            self.killed = !second_crash && self.world.chance.bool();
-            ending = if self.killed { Ending::Kill } else { Ending::PowerCut };
-            clean = false;
+            ending = Ending::PowerCut;
+            self.world.killed = false;
+        } else if second_crash {
+            self.world.killed = false;
         }
-        let clean = self.end_life(ending, clean, &start);
+        let clean = self.end_life(ending, clean && !self.world.is_meddled(), survivors, &start);
+        if !self.world.undo_meddling() {
+            return Ok(false);
+        }
         self.world.check_at_rest(clean)?;
         if self.world.plan.honest && self.world.chance.u8(..16) == 0 {
-            self.remove_tiles();
+            self.world.empty_tiles();
         }
         Ok(true)
     }
 
-    /// Opens the trail as an operator would: again after a failure, on a disk without faults after several, and with a
-    /// repair when the trail is refused.
-    fn open(&mut self) -> Checked<Opened> {
-        let world = &mut self.world;
-        let before = Stored::look(&world.disk.inner, &world.plan.layout);
-        let process = match self.process.take() {
-            Some(process) => process,
-            None => {
-                world.model.new_process(&before);
-                Process::new()
-            }
-        };
-        let mut repair = before.is_trail && world.chance.u8(..16) == 0;
-        for attempt in 1.. {
-            world.did(if repair { "repair" } else { "open" });
-            let settings = world.plan.settings.clone();
-            let machine = world.machine_on(world.disk.clone());
-            let opened =
-                if repair { process.repair(settings, machine) } else { process.open(settings, machine) };
-            world.collect_heads()?;
-            let error = match opened {
-                Ok(stepped) if world.stopped() => {
-                    drop(stepped);
-                    return Ok(Opened::Stopped);
-                }
-                Ok(stepped) => {
-                    self.process = Some(process);
-                    world.tiles_emptied = false;
-                    if world.plan.honest {
-                        world.check_opened(&before)?;
-                    }
-                    return Ok(Opened::Ready(Box::new(stepped)));
-                }
-                Err(_) if world.stopped() => return Ok(Opened::Stopped),
-                Err(error) => error,
-            };
-            world.did(format!("opening failed: {}", error.chain()));
-            world.check_error(&error)?;
-            if error.kind() == ErrorKind::Data {
-                if repair {
-                    return Ok(Opened::Refused);
-                }
-                repair = true;
-            }
-            if attempt == OPENINGS_UNDER_FAULTS {
-                world.heal();
-            } else if attempt > OPENINGS_UNDER_FAULTS {
-                Rule::Opens.unless(!world.plan.honest, || error.chain())?;
-                return Ok(Opened::Refused);
-            }
-        }
-        Ok(Opened::Refused)
-    }
-
-    /// Ends the process or the machine, or lets the process continue. Returns whether the trail is closed.
-    fn end_life(&mut self, ending: Ending, clean: bool, start: &Snapshot) -> bool {
+    /// Ends the processes or the machine, or lets processes continue. Returns whether the trail is closed.
+    fn end_life(&mut self, ending: Ending, clean: bool, survivors: Vec<Survivor>, start: &Snapshot) -> bool {
         let world = &mut self.world;
         // A trail that was poisoned or closed is opened again by the same process, or by the next.
-        let continues = !world.stopped() && (clean || ending == Ending::Close) && world.chance.bool();
+        let continues = !survivors.is_empty() && world.chance.bool();
         if continues {
-            if world.canary == Some(Canary::ForgetLosses) {
-                self.process = Some(Process::new());
+            if world.canary != Some(Canary::ForgetLosses) {
+                self.survivors = survivors;
+            } else {
+                self.survivors = survivors.into_iter().map(Survivor::without_losses).collect();
             }
             return clean;
         }
-        self.process = None;
         let inner = match ending {
             Ending::PowerCut => {
-                let snapshot = world.disk.inner.snapshot();
+                let snapshot = world.disk.snapshot();
                 let choice = snapshot.crash_choice_drawn(world.chance.u64(..));
                 world.did(format!("a power cut leaves {choice:?}"));
                 snapshot.crash(&choice)
             }
             Ending::Kill | Ending::Close => {
                 world.did("the process ends");
-                world.disk.inner.restart()
+                world.disk.restart()
             }
         };
         world.tally.crashes += u64::from(!clean);
         let rolled_back = world.canary == Some(Canary::RollBack) && world.chance.bool();
         let inner = if rolled_back { start.restart() } else { inner };
-        world.disk = world.shared.disk(inner);
+        world.disk = inner;
         world.shared.lock().stopped = false;
         clean && !rolled_back
-    }
-
-    /// Removes the files that can be rebuilt, as an operator may.
-    fn remove_tiles(&mut self) {
-        let world = &mut self.world;
-        world.did("empty tiles/");
-        world.tiles_emptied = true;
-        let tiles = world.plan.layout.tiles();
-        let disk = &world.disk.inner;
-        if world.chance.bool() {
-            let away = format!("/srv/old-{}", world.tally.lives);
-            // The directory is missing if the creation of the trail was not finished.
-            let _ = disk.rename(&tiles, away.as_ref());
-            let _ = disk.sync_dir(world.plan.layout.dir());
-            return;
-        }
-        for file in disk.files().iter().filter(|file| file.starts_with(&tiles)) {
-            disk.remove_file(file).expect("it was listed");
-        }
-        let _ = disk.sync_dir(&tiles);
     }
 
     /// Ends a run on an honest disk: without faults the trail opens, takes entries and closes.
     fn last_close(&mut self) -> Checked {
         let world = &mut self.world;
         world.did("last close");
+        (world.plan.meddled, world.plan.processes) = (false, 1);
         world.shared.lock().faults = FaultPlan::default();
-        world.disk.inner.set_space(None);
+        world.disk.set_space(None);
         world.clock.inner.advance(Duration::from_secs(60));
-        let Opened::Ready(stepped) = self.open()? else {
-            return Rule::Opens.broken("the trail does not open at the end of the run");
-        };
-        let world = &mut self.world;
-        let mut life = Life::new(world, *stepped);
+        let mut life = Life::new(world, std::mem::take(&mut self.survivors));
+        Rule::Opens.unless(life.open_first()? == Opened::Ready, || {
+            "the trail does not open at the end of the run".into()
+        })?;
         life.live(3)?;
-        let clean = life.close()?;
+        let (clean, _) = life.finish(&mut Ending::Close)?;
         Rule::Opens.unless(clean, || "the trail does not close at the end of the run".into())?;
-        let disk = &world.disk.inner;
+        let disk = &world.disk;
         let stored = Stored::look(disk, &world.plan.layout);
         let segments = world.plan.layout.segments();
         let closed = disk.files().iter().filter(|file| file.starts_with(&segments)).count();
@@ -256,7 +170,7 @@ impl Run {
         world.model.check_kept(&stored, disk)?;
         world.check_closed(&stored)?;
         world.check_verdict("at the end", true)?;
-        let disk = &world.disk.inner;
+        let disk = &world.disk;
         let holds = |foreign: &[u8]| {
             disk.files().iter().any(|file| disk.contents(file).is_ok_and(|bytes| bytes == foreign))
         };

@@ -15,6 +15,12 @@ pub struct Tally {
     pub crashes: u64,
     /// Trails that were poisoned by a failed write or sync.
     pub poisoned: u64,
+    /// Processes that were killed in the middle of a call, or by the driver.
+    pub killed: u64,
+    /// Changes of the files by others, by which the trail was lost to the processes.
+    pub meddled: u64,
+    /// Openings of processes beside others.
+    pub beside: u64,
     /// Clean closes.
     pub closed: u64,
     /// Closed segments.
@@ -30,6 +36,9 @@ impl Tally {
             calls: self.calls + other.calls,
             crashes: self.crashes + other.crashes,
             poisoned: self.poisoned + other.poisoned,
+            killed: self.killed + other.killed,
+            meddled: self.meddled + other.meddled,
+            beside: self.beside + other.beside,
             closed: self.closed + other.closed,
             segments: self.segments + other.segments,
         }

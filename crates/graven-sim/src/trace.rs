@@ -23,6 +23,7 @@ enum Step {
     Did(String),
     /// A call that reached the disk.
     Call {
+        process: u32,
         op: Op,
         path: PathBuf,
         offset: u64,
@@ -47,6 +48,7 @@ impl Trace {
     /// Adds a call of the engine. `fate` says what the simulator did to it, and is empty for an ordinary call.
     pub(crate) fn call(
         &mut self,
+        process: u32,
         (op, path): (Op, &Path),
         (offset, bytes): (u64, u64),
         result: Result<u64, io::ErrorKind>,
@@ -54,11 +56,12 @@ impl Trace {
     ) {
         self.calls += 1;
         self.add(&[op as u8]);
+        self.add(&process.to_le_bytes());
         self.add(path.as_os_str().as_encoded_bytes());
         self.add(&offset.to_le_bytes());
         self.add(&bytes.to_le_bytes());
         self.add(&result.unwrap_or_else(|kind| u64::MAX - kind as u64).to_le_bytes());
-        self.keep(Step::Call { op, path: path.to_owned(), offset, bytes, result, fate });
+        self.keep(Step::Call { process, op, path: path.to_owned(), offset, bytes, result, fate });
     }
 
     /// The number that two equal runs share.
@@ -95,8 +98,8 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Step::Did(what) => f.write_str(what),
-            Step::Call { op, path, offset, bytes, result, fate } => {
-                write!(f, "    {op:?} {}", path.display())?;
+            Step::Call { process, op, path, offset, bytes, result, fate } => {
+                write!(f, "    {process}: {op:?} {}", path.display())?;
                 if matches!(op, Op::Read | Op::Write | Op::SetBytes) {
                     write!(f, " {bytes} at {offset}")?;
                 }

@@ -14,10 +14,12 @@ use graven::{Error, ErrorKind, Machine, Receipt};
 
 use crate::canary::Canary;
 use crate::clock::FaultyClock;
-use crate::disk::{FaultyDisk, Shared};
+use crate::disk::{Caller, Shared};
 use crate::fault_plan::FaultPlan;
 use crate::head::Head;
-use crate::model::Model;
+use crate::life::Meddling;
+use crate::look::Stored;
+use crate::model::{Model, Settling};
 use crate::plan::Plan;
 use crate::rule::{Checked, Rule};
 use crate::tally::Tally;
@@ -28,13 +30,22 @@ pub(crate) struct World {
     pub(crate) plan: Plan,
     pub(crate) chance: Rng,
     pub(crate) shared: Shared,
-    pub(crate) disk: FaultyDisk,
+    /// The disk without faults.
+    pub(crate) disk: SimDisk,
     pub(crate) clock: FaultyClock,
     pub(crate) model: Model,
     pub(crate) canary: Option<Canary>,
     pub(crate) tally: Tally,
     /// Whether `tiles/` was emptied, and no opening has rebuilt it.
     pub(crate) tiles_emptied: bool,
+    /// Whether a process was killed in the last life: what it left half done is worth a second crash.
+    pub(crate) killed: bool,
+    /// How somebody else has changed the files, so that the trail is lost to the processes that have it open.
+    pub(crate) meddled: Option<Meddling>,
+    /// The note that somebody else has put in the place of `closed`.
+    pub(crate) planted: Option<Vec<u8>>,
+    /// How many processes there were.
+    processes: u32,
     verifier: Verifier,
     /// On a disk that lies: the heads that were signed, and the newest head that the verifier accepted.
     signed: BTreeSet<(u64, [u8; 32])>,
@@ -56,12 +67,17 @@ impl World {
             repeats: canary == Some(Canary::RepeatChance),
         };
         let shared = Shared::new(chance.u64(..), plan.layout.clone(), canary, steps_kept);
+        shared.lock().keeps_torn = plan.honest;
         World {
-            disk: shared.disk(new_disk(&plan)),
+            disk: new_disk(&plan),
             verifier: Verifier::new(clock.clone()),
             model: Model::new(),
             tally: Tally::default(),
             tiles_emptied: false,
+            killed: false,
+            meddled: None,
+            planted: None,
+            processes: 0,
             signed: BTreeSet::new(),
             accepted: None,
             plan,
@@ -75,9 +91,12 @@ impl World {
     /// Continues with a new disk and a new trail.
     pub(crate) fn start_over(&mut self) {
         self.did("start over on a new disk");
-        self.disk = self.shared.disk(new_disk(&self.plan));
+        self.disk = new_disk(&self.plan);
         self.shared.lock().stopped = false;
         self.model = Model::new();
+        self.tiles_emptied = false;
+        (self.meddled, self.planted) = (None, None);
+        self.shared.lock().closed = None;
         self.verifier = Verifier::new(self.clock.clone());
         self.accepted = None;
         self.signed.clear();
@@ -93,8 +112,43 @@ impl World {
         self.shared.lock().stopped
     }
 
-    /// The machine with this disk and the clock of the run.
-    pub(crate) fn machine_on(&self, disk: FaultyDisk) -> Machine {
+    /// Whether somebody else has changed what the processes have open.
+    pub(crate) fn is_meddled(&self) -> bool {
+        self.meddled.is_some() || self.planted.is_some()
+    }
+
+    /// Whether everything must be as the model says.
+    pub(crate) fn is_judged(&self) -> bool {
+        self.plan.honest && self.meddled.is_none()
+    }
+
+    /// Removes the files that can be rebuilt, as an operator may.
+    pub(crate) fn empty_tiles(&mut self) {
+        self.did("somebody empties tiles/");
+        self.tiles_emptied = true;
+        let tiles = self.plan.layout.tiles();
+        if self.chance.bool() {
+            let away = format!("/srv/old-{}", self.tally.lives);
+            // The directory is missing if the creation of the trail was not finished.
+            let _ = self.disk.rename(&tiles, away.as_ref());
+            let _ = self.disk.sync_dir(self.plan.layout.dir());
+            return;
+        }
+        for file in self.disk.files().iter().filter(|file| file.starts_with(&tiles)) {
+            self.disk.remove_file(file).expect("it was listed");
+        }
+        let _ = self.disk.sync_dir(&tiles);
+    }
+
+    /// The number of a new process.
+    pub(crate) fn new_process(&mut self) -> u32 {
+        self.processes += 1;
+        self.processes
+    }
+
+    /// The machine as one process sees it.
+    pub(crate) fn machine_of(&self, caller: &Arc<Caller>) -> Machine {
+        let disk = self.shared.disk(self.disk.clone(), Arc::clone(caller));
         Machine { disk: Arc::new(disk), clock: Arc::new(self.clock.clone()) }
     }
 
@@ -106,12 +160,17 @@ impl World {
             crash_at_name_in: shared.faults.crash_at_name_in,
             ..FaultPlan::default()
         };
-        self.disk.inner.set_space(None);
+        self.disk.set_space(None);
     }
 
-    /// Collects the heads that were signed since the last call.
+    /// Collects the heads that were signed since the last call, and the rule that a call has broken.
     pub(crate) fn collect_heads(&mut self) -> Checked {
-        let heads = std::mem::take(&mut self.shared.lock().heads);
+        let mut shared = self.shared.lock();
+        let (heads, broken) = (std::mem::take(&mut shared.heads), shared.broken.take());
+        drop(shared);
+        if let Some(broken) = broken.filter(|broken| self.is_judged() || broken.rule == Rule::Lost) {
+            return Err(broken);
+        }
         for head in heads {
             if self.plan.honest {
                 self.model.signed(&head)?;
@@ -120,6 +179,18 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// Settles what is durable. `quiet`: no process is in the middle of a step. `whole`: one that is alone has just opened
+    /// or closed the trail, so that everything is durable.
+    pub(crate) fn settle(&mut self, quiet: bool, whole: bool) -> Checked {
+        if !self.is_judged() {
+            return Ok(());
+        }
+        let (disk, layout) = (&self.disk, &self.plan.layout);
+        let (seen, durable) = (Stored::look(disk, layout), Stored::durable(disk, layout));
+        let gaps = &self.shared.lock().gaps;
+        self.model.settle(&Settling { seen: &seen, durable: &durable, disk, layout, gaps, quiet, whole })
     }
 
     /// The caller got this receipt for an attempt.
@@ -134,7 +205,7 @@ impl World {
         let what = || format!("{:?}: {}", error.kind(), error.chain());
         match error.kind() {
             ErrorKind::Unavailable | ErrorKind::TimedOut | ErrorKind::Closed => Ok(()),
-            ErrorKind::Data | ErrorKind::NotFound if !self.plan.honest => Ok(()),
+            ErrorKind::Data | ErrorKind::NotFound if !self.plan.honest || self.is_meddled() => Ok(()),
             ErrorKind::Data => Rule::Accused.broken(what()),
             _ => Rule::Answers.broken(what()),
         }

@@ -72,6 +72,11 @@ impl Process {
         self.start(settings.must_exist(), machine, Mode::Repair)
     }
 
+    /// For a canary: from now on, what is in doubt after a failure counts as recorded when the log has reached its index.
+    pub fn settle_by_index(&self) {
+        self.0.settle_by_index();
+    }
+
     fn start(&self, settings: Settings, machine: Machine, mode: Mode) -> Result<Stepped, Error> {
         let ready = registry::ready_in(&self.0, settings, machine, mode)?;
         let (told, size) = (ready.told, ready.recovered.size());
@@ -123,6 +128,24 @@ impl Stepped {
             engine.publish_new(&self.publisher);
         }
         has_work
+    }
+
+    /// [`Trail::refresh`]. Takes the turns that it waits for.
+    ///
+    /// # Errors
+    /// As [`Trail::refresh`].
+    pub fn refresh(&mut self) -> Result<(), Error> {
+        let mut refresh = pin!(self.trail.refresh());
+        let mut context = Context::from_waker(Waker::noop());
+        let early = refresh.as_mut().poll(&mut context);
+        self.commit_all();
+        match early {
+            Poll::Ready(refreshed) => refreshed,
+            Poll::Pending => match refresh.poll(&mut context) {
+                Poll::Ready(refreshed) => refreshed,
+                Poll::Pending => Err(left_undone()),
+            },
+        }
     }
 
     /// [`Trail::checkpoint`]. Takes the turns that it waits for.

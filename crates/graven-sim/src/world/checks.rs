@@ -18,22 +18,22 @@ impl World {
     /// Checks what an opening leaves: all complete lines, and elsewhere what it cut.
     pub(crate) fn check_opened(&mut self, before: &Stored) -> Checked {
         let layout = &self.plan.layout;
-        let after = Stored::look(&self.disk.inner, layout);
+        let after = Stored::look(&self.disk, layout);
         let good = self.model.good_lines(before);
         let good = if good == 0 { 0 } else { before.ends[good - 1] };
         Rule::Kept.unless(after.bytes.starts_with(&before.bytes[..good]), || {
             "an opening changed complete lines".into()
         })?;
         let cut = &before.bytes[good..];
-        let kept = |path: &Path| self.disk.inner.contents(path).is_ok_and(|bytes| bytes == cut);
+        let kept = |path: &Path| self.disk.contents(path).is_ok_and(|bytes| bytes == cut);
         let foreign = self.plan.foreign.is_some_and(|foreign| cut == foreign);
-        let mut files = self.disk.inner.files().into_iter();
+        let mut files = self.disk.files().into_iter();
         let torn = layout.torn();
         Rule::Torn.unless(
             cut.is_empty() || foreign || files.any(|file| file.starts_with(&torn) && kept(&file)),
             || format!("{} bytes were cut and are not in torn/", cut.len()),
         )?;
-        self.model.settle(&after, &self.disk.inner, layout)
+        self.settle(true, true)
     }
 
     /// Checks the files while no process writes them.
@@ -41,27 +41,22 @@ impl World {
         if !self.plan.honest {
             return self.check_verdict("at rest", clean);
         }
-        let stored = Stored::look(&self.disk.inner, &self.plan.layout);
+        let stored = Stored::look(&self.disk, &self.plan.layout);
         if !stored.is_trail {
             let lost = self.model.acknowledged();
             return Rule::Acknowledged
                 .unless(lost == 0, || format!("{lost} entries were acknowledged, and there is no trail"));
         }
-        self.model.check_kept(&stored, &self.disk.inner)?;
+        self.model.check_kept(&stored, &self.disk)?;
         if clean {
             self.check_closed(&stored)?;
         }
         self.check_verdict("at rest", clean)
     }
 
-    /// Checks that after a clean close everything is answered, counted and signed.
+    /// Checks that after a clean close everything is signed, and the trail says where it ends.
     pub(crate) fn check_closed(&mut self, stored: &Stored) -> Checked {
-        self.tally.closed += 1;
-        if let Some(number) = self.model.unanswered() {
-            return Rule::Answers.broken(format!("attempt {number} was never answered"));
-        }
-        self.model.settle(stored, &self.disk.inner, &self.plan.layout)?;
-        self.model.check_losses()?;
+        self.settle(true, true)?;
         let size = self.model.settled();
         let is_last = |head: &Option<Head>| {
             head.as_ref().is_some_and(|head| head.size == size && self.model.has_signed(size, &head.root))
@@ -71,9 +66,27 @@ impl World {
         })
     }
 
+    /// What the verifier says. `None` when it cannot say anything.
+    pub(crate) fn verdict(&self) -> Option<Verdict> {
+        self.verifier.verify(&self.disk, &self.plan.layout).ok().map(|report| report.verdict)
+    }
+
+    /// A process has looked at the files: a `closed` that somebody else put there is gone.
+    pub(crate) fn check_planted(&mut self) -> Checked {
+        let there = self.disk.contents(self.plan.layout.closed()).ok();
+        match self.planted.take() {
+            Some(note) if there.as_ref() == Some(&note) && self.meddled.is_none() => Rule::Closed
+                .broken("a process has looked at the files, and an earlier `closed` is still there"),
+            _ => Ok(()),
+        }
+    }
+
     /// Checks the verdict of the verifier. `clean`: the trail was closed, so it has to be intact.
     pub(crate) fn check_verdict(&mut self, when: &str, clean: bool) -> Checked {
-        let report = match self.verifier.verify(&self.disk.inner, &self.plan.layout) {
+        if self.is_meddled() {
+            return Ok(());
+        }
+        let report = match self.verifier.verify(&self.disk, &self.plan.layout) {
             Ok(report) => report,
             Err(error) => {
                 let no_trail = error.kind() == ErrorKind::NotFound;
@@ -99,7 +112,7 @@ impl World {
     /// Checks a trail that the verifier calls intact, by other code than the verifier's: nothing below a checkpoint may
     /// be missing or changed.
     fn check_called_intact(&mut self, sealed: u64, root: Option<Hash>) -> Checked {
-        let stored = Stored::look(&self.disk.inner, &self.plan.layout);
+        let stored = Stored::look(&self.disk, &self.plan.layout);
         let wrong = |what: String| Rule::CalledIntact.broken(what);
         let below = |size: u64| -> Option<Hash> {
             let lines = stored.lines_from(0).take(size as usize);
@@ -126,7 +139,7 @@ impl World {
             let blob = Entry::from_line(line).ok().and_then(|entry| entry.detail?.blob());
             if let Some(blob) = blob {
                 let path = self.plan.layout.blob(&blob.sha256.to_hex());
-                if !self.disk.inner.contents(&path).is_ok_and(|bytes| sha256(&bytes) == blob.sha256) {
+                if !self.disk.contents(&path).is_ok_and(|bytes| sha256(&bytes) == blob.sha256) {
                     return wrong(format!("the detail in {} is gone or changed", path.display()));
                 }
             }

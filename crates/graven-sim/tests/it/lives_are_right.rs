@@ -10,6 +10,8 @@ fn some_hundred_lives_are_right() {
     // They are lives in which something happens.
     assert!(tally.acknowledged > 2_000 && tally.crashes > 300 && tally.closed > 200, "{tally:?}");
     assert!(tally.poisoned > 20 && tally.segments > 5 && tally.lives_on_lying_disks > 80, "{tally:?}");
+    // And other processes, and other people.
+    assert!(tally.beside > 100 && tally.killed > 50 && tally.meddled > 5, "{tally:?}");
 }
 
 /// A bit flips in the version of `graven.json`: the verifier cannot tell, which is not to say that all is intact.

@@ -49,6 +49,9 @@ struct Counts {
     /// How many entries the trail had when the first of these was written, or when the losses were announced: none of
     /// them is before.
     since: Option<u64>,
+    /// For the simulator: settles by index, which is wrong.
+    #[cfg(feature = "sim")]
+    by_index: bool,
 }
 
 /// An entry that nobody waits for.
@@ -100,6 +103,21 @@ impl Lost {
         if counts.announced_as.take().is_some_and(|hash| !recorded.contains(&hash)) {
             announced.into_iter().for_each(|(category, count)| add(&mut counts.pending, &category, count));
         }
+    }
+
+    /// For the simulator: from now on [`by_index`](Lost::by_index) answers.
+    #[cfg(feature = "sim")]
+    pub(crate) fn settle_by_index(&self) {
+        self.counts().by_index = true;
+    }
+
+    /// For the simulator: the leaf hashes in doubt whose place the log has reached.
+    #[cfg(feature = "sim")]
+    pub(super) fn by_index(&self, size: u64) -> Vec<Hash> {
+        let counts = self.counts();
+        let reached = counts.since.map_or(0, |since| size.saturating_sub(since));
+        let hashes = counts.in_doubt.iter().map(|emitted| emitted.hash).chain(counts.announced_as);
+        if counts.by_index { hashes.take(reached as usize).collect() } else { Vec::new() }
     }
 
     /// Announces the losses, unless there are none or earlier ones are still on their way. `write` queues an entry and

@@ -5,13 +5,11 @@
 //! can take the same steps one by one.
 
 use std::cell::Cell;
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::{self, JoinHandle};
 
 use super::alive::Alive;
-use graven_core::hash::Hash;
 
 use super::commit::Writer;
 use super::counters::Lost;
@@ -155,8 +153,10 @@ fn settle(lost: &Lost, recovered: &Recovered) {
     let Some(since) = lost.in_doubt_since() else { return };
     match recovered.levels.leaves_from(since) {
         Ok(sealed) => {
-            let recorded: HashSet<Hash> = sealed.iter().chain(&recovered.unsealed).copied().collect();
-            lost.settle(&recorded);
+            let found = sealed.iter().chain(&recovered.unsealed).copied();
+            #[cfg(feature = "sim")]
+            let found = found.chain(lost.by_index(recovered.levels.size() + recovered.unsealed.len() as u64));
+            lost.settle(&found.collect());
         }
         Err(error) => tracing::warn!(%error, "cannot tell yet which entries were recorded"),
     }

@@ -1,0 +1,212 @@
+//! Somebody else changes the files under the processes: logrotate, an editor, `rm`, `mv`.
+//!
+//! Some changes cost nothing: the processes go on. After the others the trail is lost to every process that has it
+//! open. Then none of them may write, acknowledge or sign anything in a step that begins after the change.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use graven::Machine;
+use graven::disk::sim::SimDisk;
+use graven::disk::{Disk, Open};
+use graven::sim::Process;
+use graven_core::verdict::Verdict;
+
+use super::Life;
+use crate::look::Stored;
+use crate::rule::{Checked, Rule};
+
+/// What was changed, so that the trail is lost to all processes that have it open.
+#[derive(Debug)]
+pub(crate) struct Meddling {
+    /// How it is undone at the end of the life: this name goes back to that one. `None`: the files are gone.
+    undo: Option<(PathBuf, PathBuf)>,
+}
+
+impl Life<'_> {
+    /// Changes the files, if this run has such changes and some process has the trail open.
+    pub(super) fn meddle(&mut self) -> Checked {
+        let open = self.procs.iter().any(|proc| proc.trail.is_some());
+        if !self.world.plan.meddled || !open || self.world.meddled.is_some() || self.world.tiles_emptied {
+            return Ok(());
+        }
+        // A process that is about to open the trail would rightly take what it finds then.
+        let opening = self.procs.iter().any(|proc| proc.is_busy() && proc.trail.is_none());
+        match self.world.chance.u8(..10) {
+            5..10 if opening => Ok(()),
+            0..3 => self.delete_lock(),
+            3 | 4 => self.plant_closed(),
+            5 => self.delete_tiles(),
+            6 | 7 => self.rename_live(),
+            8 => self.shorten_live(),
+            _ => self.move_dir(),
+        }
+    }
+
+    /// `rm LOCK`, as for a lock that looks stale.
+    fn delete_lock(&mut self) -> Checked {
+        self.world.did("somebody deletes LOCK");
+        let disk = &self.world.disk;
+        if disk.remove_file(&self.world.plan.layout.lock()).is_ok() {
+            sync(disk, self.world.plan.layout.dir());
+        }
+        Ok(())
+    }
+
+    /// Puts an earlier `closed` back.
+    fn plant_closed(&mut self) -> Checked {
+        let Some(note) = self.world.shared.lock().closed.clone() else { return Ok(()) };
+        if self.some_are_busy() {
+            return Ok(());
+        }
+        self.world.did("somebody puts an earlier `closed` back");
+        let path = self.world.plan.layout.closed();
+        write(&self.world.disk, &path, &note);
+        self.world.planted = Some(note);
+        Ok(())
+    }
+
+    /// Deletes what can be made again.
+    fn delete_tiles(&mut self) -> Checked {
+        if !self.some_are_busy() {
+            self.world.empty_tiles();
+        }
+        Ok(())
+    }
+
+    /// `mv audit.jsonl audit.jsonl.1`, and perhaps a new file with the old name, as logrotate does.
+    fn rename_live(&mut self) -> Checked {
+        let kind = self.world.chance.u8(..3);
+        self.world
+            .did(["somebody renames the live file", "logrotate create", "an editor saves"][kind as usize]);
+        let (disk, live) = (&self.world.disk, self.world.plan.layout.live().to_owned());
+        let away = live.with_extension(format!("{}", self.world.tally.lives));
+        let there = disk.contents(&live).unwrap_or_default();
+        if disk.rename(&live, &away).is_err() {
+            return Ok(());
+        }
+        match kind {
+            0 => {}
+            1 => write(disk, &live, b""),
+            _ => write(disk, &live, &there[..there.len() / 2]),
+        }
+        sync(disk, self.world.plan.layout.live_parent());
+        self.has_meddled(Some((away, live)))
+    }
+
+    /// Cuts the live file, or deletes it.
+    fn shorten_live(&mut self) -> Checked {
+        let live = self.world.plan.layout.live().to_owned();
+        let there = self.world.disk.contents(&live).map_or(0, |bytes| bytes.len());
+        if there == 0 {
+            return Ok(());
+        }
+        if self.world.chance.bool() {
+            let left = self.world.chance.usize(..there);
+            self.world.did(format!("somebody cuts the live file to {left} of {there} bytes"));
+            self.world.disk.tamper(&live, |bytes| bytes.truncate(left)).expect("it was just read");
+        } else {
+            self.world.did("somebody deletes the live file");
+            self.world.disk.remove_file(&live).expect("it was just read");
+            sync(&self.world.disk, self.world.plan.layout.live_parent());
+        }
+        self.has_meddled(None)
+    }
+
+    /// `mv DIR DIR.old`, and a new directory or a new trail in its place.
+    fn move_dir(&mut self) -> Checked {
+        let (disk, layout) = (&self.world.disk, &self.world.plan.layout);
+        let dir = layout.dir().to_owned();
+        let away = dir.with_extension(format!("old-{}", self.world.tally.lives));
+        if disk.rename(&dir, &away).is_err() {
+            return Ok(());
+        }
+        match self.world.chance.u8(..3) {
+            0 => self.world.did("somebody moves the trail away"),
+            1 => {
+                self.world.did("somebody moves the trail away, and makes a new directory");
+                disk.create_dir(&dir).expect("the name is free");
+            }
+            _ => {
+                self.world.did("somebody moves the trail away, and makes a new one");
+                // Beside its live file a trail that is moved away leaves that file, which the new one would take over.
+                if layout.live().starts_with(&dir) {
+                    let machine =
+                        Machine { disk: Arc::new(disk.clone()), clock: Arc::new(self.world.clock.clone()) };
+                    let settings = self.world.plan.settings.clone();
+                    disk.set_space(None);
+                    let made = Process::new().open(settings, machine).and_then(graven::sim::Stepped::close);
+                    made.expect("a new trail on a disk without faults");
+                }
+            }
+        }
+        sync(&self.world.disk, dir.parent().unwrap_or(Path::new("/")));
+        self.world.shared.lock().moved = true;
+        self.has_meddled(Some((away, dir)))
+    }
+
+    /// From now on the trail is lost to all processes that have it open. In the middle of a step they may have done what
+    /// cannot be undone.
+    fn has_meddled(&mut self, undo: Option<(PathBuf, PathBuf)>) -> Checked {
+        let undo = undo.filter(|_| !self.some_are_busy());
+        self.world.tally.meddled += 1;
+        let after = Stored::look(&self.world.disk, &self.world.plan.layout);
+        self.world.check_named(&after)?;
+        self.world.meddled = Some(Meddling { undo });
+        Ok(())
+    }
+}
+
+impl crate::world::World {
+    /// Undoes what somebody has done, when no process has the trail open any more. `false`: that cannot be undone.
+    pub(crate) fn undo_meddling(&mut self) -> bool {
+        if let Some(note) = self.planted.take() {
+            let path = self.plan.layout.closed();
+            if self.disk.contents(&path).is_ok_and(|there| there == note) {
+                self.disk.remove_file(&path).expect("it was just read");
+                sync(&self.disk, self.plan.layout.dir());
+            }
+        }
+        self.shared.lock().moved = false;
+        let Some(meddling) = self.meddled.take() else { return true };
+        let Some((away, back)) = meddling.undo else { return false };
+        self.did("somebody puts everything back");
+        // What has the name now is moved away first.
+        let aside = away.with_extension("aside");
+        let _nothing_there = self.disk.rename(&back, &aside);
+        if self.disk.rename(&away, &back).is_err() {
+            return false;
+        }
+        sync(&self.disk, back.parent().unwrap_or(Path::new("/")));
+        true
+    }
+
+    /// Checks that the verifier says so when fewer entries are left than are signed.
+    fn check_named(&mut self, after: &Stored) -> Checked {
+        let signed = after.checkpoint.as_ref().map_or(0, |head| head.size);
+        if signed <= after.len() as u64 {
+            return Ok(());
+        }
+        let said = self.verdict();
+        Rule::CalledIntact.unless(said.as_ref().is_none_or(|verdict| *verdict != Verdict::Intact), || {
+            format!("{signed} entries are signed, {} are left, and the verifier says {said:?}", after.len())
+        })
+    }
+}
+
+fn write(disk: &SimDisk, path: &Path, bytes: &[u8]) {
+    let made = disk.open(path, Open::Create).and_then(|file| {
+        file.set_bytes(0)?;
+        file.write_at(bytes, 0)?;
+        file.sync_all()
+    });
+    // The disk may be full: then there is an empty file.
+    if made.is_ok() {
+        sync(disk, path.parent().unwrap_or(Path::new("/")));
+    }
+}
+
+fn sync(disk: &SimDisk, dir: &Path) {
+    // The directory may have been moved away, too.
+    let _gone = disk.sync_dir(dir);
+}
