@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use graven::disk::sim::Op;
 use graven::disk::{Access, DirEntry, Disk, File, FileId, Hold, Kind, Lock, Metadata, Open};
@@ -127,6 +128,16 @@ impl Lock for FaultyLock {
                 Some(Arc::clone(&self.inner));
         }
         Ok(())
+    }
+
+    fn lock_within(&self, how: Hold, _: Duration) -> io::Result<bool> {
+        // Time stands still while another process has the baton.
+        while !self.try_lock(how)? {
+            if !baton::wait() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn try_lock(&self, how: Hold) -> io::Result<bool> {

@@ -26,9 +26,8 @@ use super::seal::Seal;
 use super::system_entries::system_line;
 use super::watchdog::Watchdog;
 use crate::error::Error;
-use crate::files::durable;
+use crate::files::commit_lock::held_by;
 use crate::files::layout::Layout;
-use crate::files::lock_line::LockLine;
 use crate::files::meta::Meta;
 use crate::redact::Redactor;
 use crate::seam::disk::FileId;
@@ -140,17 +139,7 @@ impl Engine {
         if !self.waits_for_lock.load(Ordering::Relaxed) {
             return "storage is slow or hangs".to_owned();
         }
-        let line = durable::read_file(&*self.machine.disk, &self.layout.lock());
-        match line.ok().and_then(|bytes| LockLine::parse(&bytes)) {
-            Some(line) if line.writing => format!(
-                "process {} is in the middle of a commit and holds the trail's lock: it may have been stopped, or its storage is slow or hangs",
-                line.pid
-            ),
-            _ => {
-                "other processes hold the trail's lock: storage is slow or hangs, or one of them was stopped"
-                    .to_owned()
-            }
-        }
+        held_by(&*self.machine.disk, &self.layout)
     }
 
     /// Numbers that say how the trail is doing.

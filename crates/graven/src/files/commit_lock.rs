@@ -3,23 +3,36 @@
 //! The kernel wakes everybody who waits for a `flock`, and a process that has just released one usually takes it again
 //! before a sleeping one runs. So each process first takes the turnstile, a `flock` on `segments/`, and keeps it only
 //! until it has the commit lock. A process that has just committed must pass the turnstile behind the one that waits.
+//! Nobody waits there for long: a process that was stopped at the turnstile is passed by.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use super::durable;
 use super::layout::Layout;
+use super::lock_line::LockLine;
 use crate::error::{Error, ErrorKind};
 use crate::seam::disk::{Disk, FileId, Hold, Lock};
 
 /// How often the directory may be replaced while a process waits for its lock.
 const REPLACED_MAX: usize = 100;
 
+/// How long a process waits at the turnstile. One that was stopped there must not stand in the way of the others.
+const TURNSTILE: Duration = Duration::from_millis(100);
+
+/// How many commits pass a blocked turnstile without waiting before it is waited for again.
+const PASSES: u32 = 1_000;
+
 /// The commit lock of one trail, as one opening of it uses it.
 #[derive(Debug)]
 pub(crate) struct CommitLock {
     dir: Arc<dyn Lock>,
     turnstile: Arc<dyn Lock>,
+    /// How many more commits pass the turnstile without waiting.
+    passes: AtomicU32,
 }
 
 /// Holds the commit lock until it is dropped.
@@ -31,19 +44,35 @@ impl CommitLock {
     fn open(disk: &dyn Disk, layout: &Layout) -> Result<CommitLock, Error> {
         durable::create_dir(disk, &layout.segments())
             .map_err(|source| Error::cannot("make", &layout.segments(), source))?;
-        let dir =
-            disk.open_lock(layout.dir()).map_err(|source| Error::cannot("open", layout.dir(), source))?;
-        let turnstile = disk
-            .open_lock(&layout.segments())
-            .map_err(|source| Error::cannot("open", &layout.segments(), source))?;
-        Ok(CommitLock { dir, turnstile })
+        let open = |path: &Path| disk.open_lock(path).map_err(|source| Error::cannot("open", path, source));
+        Ok(CommitLock {
+            dir: open(layout.dir())?,
+            turnstile: open(&layout.segments())?,
+            passes: AtomicU32::new(0),
+        })
     }
 
     /// Opens the directories and waits for the lock, until it holds the one that has the trail's name.
-    pub(crate) fn enter(disk: &dyn Disk, layout: &Layout) -> Result<(CommitLock, Committing), Error> {
+    ///
+    /// # Errors
+    /// `Unavailable` when another process holds it for longer than `patience`.
+    pub(crate) fn enter(
+        disk: &dyn Disk,
+        layout: &Layout,
+        patience: Duration,
+    ) -> Result<(CommitLock, Committing), Error> {
         for _ in 0..REPLACED_MAX {
             let lock = CommitLock::open(disk, layout)?;
-            let committing = lock.acquire(layout)?;
+            let Some(committing) =
+                lock.acquire_by(layout, |dir| dir.lock_within(Hold::Exclusive, patience))?
+            else {
+                let message = format!(
+                    "cannot open {}: {}; try again later",
+                    layout.dir().display(),
+                    held_by(disk, layout)
+                );
+                return Err(Error::new(ErrorKind::Unavailable, message));
+            };
             let named = disk.metadata(layout.dir());
             if named.is_ok_and(|metadata| metadata.id == lock.dir()) {
                 return Ok((lock, committing));
@@ -60,15 +89,54 @@ impl CommitLock {
 
     /// Waits for the lock.
     pub(crate) fn acquire(&self, layout: &Layout) -> Result<Committing, Error> {
+        let held = self.acquire_by(layout, |dir| dir.lock(Hold::Exclusive).map(|()| true))?;
+        Ok(held.expect("it waited until it had the lock"))
+    }
+
+    fn acquire_by(
+        &self,
+        layout: &Layout,
+        lock: impl Fn(&dyn Lock) -> io::Result<bool>,
+    ) -> Result<Option<Committing>, Error> {
         let cannot = |source| unlockable(layout, source);
-        durable::retried(|| self.turnstile.lock(Hold::Exclusive)).map_err(cannot)?;
-        let locked = durable::retried(|| self.dir.lock(Hold::Exclusive));
+        let queued = self.queue().map_err(cannot)?;
+        let locked = durable::retried(|| lock(&*self.dir));
         // Whether or not it has the lock: others must get past.
-        let passed = self.turnstile.unlock();
-        locked.map_err(cannot)?;
+        let passed = if queued { self.turnstile.unlock() } else { Ok(()) };
+        if !locked.map_err(cannot)? {
+            return Ok(None);
+        }
         let committing = Committing(Arc::clone(&self.dir));
         passed.map_err(cannot)?;
-        Ok(committing)
+        Ok(Some(committing))
+    }
+
+    /// Waits at the turnstile. Returns whether it holds it.
+    fn queue(&self) -> io::Result<bool> {
+        let passes = self.passes.load(Ordering::Relaxed);
+        if passes > 0 {
+            self.passes.store(passes - 1, Ordering::Relaxed);
+            return durable::retried(|| self.turnstile.try_lock(Hold::Exclusive));
+        }
+        let queued = durable::retried(|| self.turnstile.lock_within(Hold::Exclusive, TURNSTILE))?;
+        if !queued {
+            self.passes.store(PASSES, Ordering::Relaxed);
+        }
+        Ok(queued)
+    }
+}
+
+/// Who holds the commit lock, as far as `LOCK` tells.
+pub(crate) fn held_by(disk: &dyn Disk, layout: &Layout) -> String {
+    let said = durable::read_file(disk, &layout.lock()).unwrap_or_default();
+    match LockLine::parse(&said) {
+        Some(line) if line.writing => format!(
+            "process {} is in the middle of a commit and holds the trail's lock: it may have been stopped, or its \
+             storage is slow or hangs",
+            line.pid
+        ),
+        _ => "another process holds the trail's lock: it may have been stopped, or storage is slow or hangs"
+            .to_owned(),
     }
 }
 

@@ -30,7 +30,7 @@ use crate::open::upgrade;
 use crate::record::handle::Handle;
 use crate::seam::disk::{Disk, Hold};
 use crate::seam::machine::Machine;
-use crate::settings::Settings;
+use crate::settings::{DEADLINE, Settings};
 
 /// One trail of one disk, by the canonical path of its live file.
 type Name = (u64, PathBuf);
@@ -143,7 +143,7 @@ fn make_ready(
     let disk = &*machine.disk;
     let place = slot.occupancy.take(&layout)?;
     // The directory may be given a trail by another process meanwhile: under the lock there is one or there is none.
-    let (commit_lock, _committing) = CommitLock::enter(disk, &layout)?;
+    let (commit_lock, _committing) = CommitLock::enter(disk, &layout, DEADLINE)?;
     let (presence, alone) = enter(disk, &layout, &settings)?;
     let mut adopted = None;
     let is_trail =

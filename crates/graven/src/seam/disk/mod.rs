@@ -13,6 +13,7 @@ use std::fmt::Debug;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use os::OsDisk;
 pub use temporary::temporary_of;
@@ -119,6 +120,8 @@ pub trait Lock: Send + Sync + Debug {
     fn id(&self) -> FileId;
     /// Waits until it holds the lock.
     fn lock(&self, how: Hold) -> io::Result<()>;
+    /// Waits until it holds the lock, at most this long. Returns whether it does.
+    fn lock_within(&self, how: Hold, patience: Duration) -> io::Result<bool>;
     /// Takes the lock, or changes how it is held, if that is possible at once. Returns whether it was. If it was not,
     /// a lock that this handle held before may be lost.
     fn try_lock(&self, how: Hold) -> io::Result<bool>;

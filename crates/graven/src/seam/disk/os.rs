@@ -8,6 +8,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, OFlags, flock};
 
@@ -161,6 +163,10 @@ fn id_of(metadata: &fs::Metadata) -> FileId {
     FileId { device: metadata.dev(), inode: metadata.ino() }
 }
 
+/// How long a handle that waits for a lock with a deadline sleeps before it asks again: at first, and at most.
+const PAUSE: Duration = Duration::from_micros(20);
+const PAUSE_MAX: Duration = Duration::from_millis(1);
+
 /// An open file or directory, for `flock`.
 #[derive(Debug)]
 struct OsLock {
@@ -187,6 +193,20 @@ impl Lock for OsLock {
             Hold::Shared => FlockOperation::LockShared,
             Hold::Exclusive => FlockOperation::LockExclusive,
         })
+    }
+
+    fn lock_within(&self, how: Hold, patience: Duration) -> io::Result<bool> {
+        // `flock` has no deadline: it is asked again and again.
+        let began = Instant::now();
+        let mut pause = PAUSE;
+        while !self.try_lock(how)? {
+            if began.elapsed() >= patience {
+                return Ok(false);
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+        Ok(true)
     }
 
     fn try_lock(&self, how: Hold) -> io::Result<bool> {

@@ -69,14 +69,21 @@ impl Lock for SimLock {
     }
 
     fn lock(&self, how: Hold) -> io::Result<()> {
+        if self.lock_within(how, PATIENCE)? {
+            return Ok(());
+        }
+        Err(io::Error::other(format!("nobody releases {}", self.path.display())))
+    }
+
+    fn lock_within(&self, how: Hold, patience: Duration) -> io::Result<bool> {
         while !self.try_lock(how)? {
             let state = self.disk.state();
-            let waited = self.disk.unlocked.wait_timeout(state, PATIENCE);
+            let waited = self.disk.unlocked.wait_timeout(state, patience);
             if waited.unwrap_or_else(PoisonError::into_inner).1.timed_out() {
-                return Err(io::Error::other(format!("nobody releases {}", self.path.display())));
+                return Ok(false);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn try_lock(&self, how: Hold) -> io::Result<bool> {
