@@ -20,7 +20,7 @@ const FILES: &[&str] = &[
 ];
 
 /// The models, which are laid out beside each copy.
-const MODELS: &[&str] = &["acknowledging", "park", "queueing", "sealing"];
+const MODELS: &[&str] = &["acknowledging", "losing", "park", "queueing", "reading", "sealing"];
 
 /// Files that keep `std`'s `Arc`: an error holds any other error in it, a `Waker` is made of one, and the ring takes a
 /// buffer out of one.
@@ -30,6 +30,8 @@ const WITH_STD: &[&str] = &["error", "park", "ring"];
 const EVERYWHERE: &[(&str, &str, &str)] = &[
     // So that the second entry already meets the bound.
     ("bounds", "UNSEALED_ENTRIES_MAX: u64 = 262_144", "UNSEALED_ENTRIES_MAX: u64 = 1"),
+    // So that a rest ends only when somebody ends it.
+    ("seal", "REST: Duration = Duration::from_millis(100)", "REST: Duration = Duration::from_secs(3600)"),
 ];
 
 /// Bugs: (name, file, from, to). Each could have been made, and ordinary tests would hardly find it.
@@ -44,7 +46,7 @@ const BUGS: &[(&str, &str, &str, &str)] = &[
         "no_second_look",
         "completion",
         "let mut waiting = self.waiting();\n        // Again under the lock: the list is emptied after the outcome is set.\n        if let Some(outcome) = self.outcome() {",
-        "let mut waiting = self.waiting();\n        if let Some(outcome) = None::<Result<(), Error>> {",
+        "let mut waiting = self.waiting();\n        if let Some(outcome) = None::<Result<u64, Error>> {",
     ),
     (
         "a_place_of_an_earlier_round",
@@ -63,6 +65,18 @@ const BUGS: &[(&str, &str, &str, &str)] = &[
         "completion",
         "self.state.store(DURABLE, Ordering::Release)",
         "self.state.store(DURABLE, Ordering::Relaxed)",
+    ),
+    (
+        "an_index_after_the_outcome",
+        "completion",
+        "self.first.store(first, Ordering::Relaxed);\n        self.state.store(DURABLE, Ordering::Release);",
+        "self.state.store(DURABLE, Ordering::Release);\n        self.first.store(first, Ordering::Release);",
+    ),
+    (
+        "an_index_that_may_be_old",
+        "completion",
+        "match self.state.load(Ordering::Acquire) {",
+        "match self.state.load(Ordering::Relaxed) {",
     ),
     ("the_writer_sleeps_in_secret", "queue", "state.writer_sleeps = true;", ""),
     (
@@ -84,12 +98,82 @@ const BUGS: &[(&str, &str, &str, &str)] = &[
         "if let Some(error) = &state.ended {\n            return Err(Refused::Ended(error.clone()));\n        }\n        // Into",
         "if let Some(error) = &None::<Error> {\n            return Err(Refused::Ended(error.clone()));\n        }\n        // Into",
     ),
+    (
+        "a_read_in_silence",
+        "queue",
+        "self.wake_writer(state);\n        Ok(completion)",
+        "drop(state);\n        Ok(completion)",
+    ),
+    ("a_read_is_not_work", "queue", "self.open.len() == 0 && !self.read_wanted", "self.open.len() == 0"),
+    (
+        "a_read_after_the_end",
+        "queue",
+        "if let Some(error) = &state.ended {\n            return Err(error.clone());\n        }\n        state.read_wanted",
+        "if let Some(error) = &None::<Error> {\n            return Err(error.clone());\n        }\n        state.read_wanted",
+    ),
+    (
+        "a_read_outlives_the_failure",
+        "queue",
+        "state.bytes = 0;\n            state.read_wanted = false;",
+        "state.bytes = 0;",
+    ),
+    (
+        "announced_without_the_lock",
+        "counters",
+        "if let Ok(hash) = write(&counts.pending) {",
+        "let pending = counts.pending.clone();\n        drop(counts);\n        let written = write(&pending);\n        let mut counts = self.counts();\n        if let Ok(hash) = written {",
+    ),
+    (
+        "any_commit_tells_the_losses",
+        "counters",
+        "if counts.announced_as.is_some_and(|hash| hashes.contains(&hash)) {",
+        "if counts.announced_as.is_some() {",
+    ),
+    (
+        "settled_by_count",
+        "counters",
+        "counts.announced_as.take().is_some_and(|hash| !recorded.contains(&hash))",
+        "counts.announced_as.take().is_some()",
+    ),
+    (
+        "announced_and_never_looked_for",
+        "counters",
+        "counts.announced_as = Some(hash);\n            counts.since.get_or_insert(size);",
+        "counts.announced_as = Some(hash);",
+    ),
     ("the_publisher_sleeps_on", "seal", "let sleeps = state.publisher_sleeps;", "let sleeps = false;"),
     (
         "sealed_in_silence",
         "seal",
         "self.sealed.store(size, Ordering::Release);\n        drop(state);\n        self.changed.notify_all();",
         "self.sealed.store(size, Ordering::Release);\n        drop(state);",
+    ),
+    (
+        "idle_in_silence",
+        "seal",
+        "state.publisher_rests = false;\n            drop(state);\n            self.changed.notify_all();",
+        "state.publisher_rests = false;\n            drop(state);",
+    ),
+    ("the_publisher_rests_in_secret", "seal", "state.publisher_rests = true;", ""),
+    ("taken_for_ever", "seal", "state.taken = (0, 0);", ""),
+    (
+        "more_than_the_checkpoint_covers",
+        "seal",
+        "Some(state.take(count))",
+        "let all = state.hashes.len();\n        Some(state.take(all))",
+    ),
+    ("skipped_but_expected", "seal", "state.next = size;", ""),
+    (
+        "read_twice",
+        "seal",
+        "let new = &hashes[usize::try_from(known).expect(\"at most the length of a slice\")..];",
+        "let new = hashes;",
+    ),
+    (
+        "the_bound_forgets_what_is_taken",
+        "seal",
+        "let unsealed_entries = self.hashes.len() as u64 + self.taken.0;",
+        "let unsealed_entries = self.hashes.len() as u64;",
     ),
 ];
 

@@ -9,6 +9,9 @@ use crate::completion::Completion;
 use crate::error::{Error, ErrorKind};
 use crate::park::{another_waker, bed, model, outcome, waits};
 
+/// The index of the group's first entry.
+const FIRST: u64 = 7;
+
 /// No task sleeps through the outcome, whether it registered before it or looks while it is set.
 pub(crate) fn everybody_is_woken() {
     model(3, || {
@@ -18,10 +21,10 @@ pub(crate) fn everybody_is_woken() {
         let late = waits(&completion);
         let writer = {
             let completion = Arc::clone(&completion);
-            thread::spawn(move || completion.set_durable())
+            thread::spawn(move || completion.set_durable(FIRST))
         };
-        assert!(outcome(&completion, Some(early), (&bed, &waker)).is_ok());
-        assert!(late.join().unwrap().is_ok());
+        assert_eq!(outcome(&completion, Some(early), (&bed, &waker)).expect("it is durable"), FIRST);
+        assert_eq!(late.join().unwrap().expect("it is durable"), FIRST);
         writer.join().unwrap();
     });
 }
@@ -37,11 +40,11 @@ pub(crate) fn everybody_is_woken_also_by_a_look_at_the_clock() {
             let completion = Arc::clone(&completion);
             thread::spawn(move || {
                 completion.wake_all();
-                completion.set_durable();
+                completion.set_durable(FIRST);
             })
         };
-        assert!(outcome(&completion, Some(early), (&bed, &waker)).is_ok());
-        assert!(late.join().unwrap().is_ok());
+        assert_eq!(outcome(&completion, Some(early), (&bed, &waker)).expect("it is durable"), FIRST);
+        assert_eq!(late.join().unwrap().expect("it is durable"), FIRST);
         others.join().unwrap();
     });
 }
@@ -52,7 +55,7 @@ pub(crate) fn a_waker_may_change_and_a_task_may_go() {
         let completion = Arc::new(Completion::default());
         let writer = {
             let completion = Arc::clone(&completion);
-            thread::spawn(move || completion.set_durable())
+            thread::spawn(move || completion.set_durable(FIRST))
         };
         // This one goes after its first look; its waker stays behind.
         let mut gone = None;
@@ -63,9 +66,24 @@ pub(crate) fn a_waker_may_change_and_a_task_may_go() {
         let early = completion.poll(&Context::from_waker(&first), &mut slot);
         drop(first);
         if early.is_pending() {
-            assert!(outcome(&completion, slot, (&bed, &second)).is_ok());
+            assert_eq!(outcome(&completion, slot, (&bed, &second)).expect("it is durable"), FIRST);
         }
         writer.join().unwrap();
+    });
+}
+
+/// Every waiter gets the index with the outcome, also one that was never asleep.
+pub(crate) fn the_index_comes_with_the_outcome() {
+    model(3, || {
+        let completion = Arc::new(Completion::default());
+        let looks = {
+            let completion = Arc::clone(&completion);
+            thread::spawn(move || completion.outcome().map(|outcome| outcome.expect("it does not fail")))
+        };
+        let waits = waits(&completion);
+        completion.set_durable(FIRST);
+        assert!(matches!(looks.join().unwrap(), None | Some(FIRST)), "the index of another group");
+        assert_eq!(waits.join().unwrap().expect("it is durable"), FIRST, "the index of another group");
     });
 }
 

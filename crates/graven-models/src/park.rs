@@ -79,17 +79,17 @@ pub(crate) fn wait_for<T>(
     }
 }
 
-/// Waits for an outcome.
+/// Waits for an outcome: the index of the group's first entry.
 pub(crate) fn outcome(
     completion: &Completion,
     mut slot: Option<Slot>,
     (bed, waker): (&Bed, &Waker),
-) -> Result<(), Error> {
+) -> Result<u64, Error> {
     wait_for((bed, waker), |context| completion.poll(context, &mut slot))
 }
 
 /// Waits for the outcome on a thread of its own, which has not asked before.
-pub(crate) fn waits(completion: &loom::sync::Arc<Completion>) -> JoinHandle<Result<(), Error>> {
+pub(crate) fn waits(completion: &loom::sync::Arc<Completion>) -> JoinHandle<Result<u64, Error>> {
     let completion = loom::sync::Arc::clone(completion);
     thread::spawn(move || {
         let (bed, waker) = bed();

@@ -1,4 +1,5 @@
-//! The queue between the callers and the writer, with a writer that keeps lines in memory.
+//! The queue between the callers and the writer, with a writer that keeps lines in memory. Another process records before
+//! each group, so an index tells itself from a place in the queue.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,7 +11,7 @@ use loom::thread::{self, JoinHandle};
 use crate::counters::Lost;
 use crate::error::{Error, ErrorKind};
 use crate::park::{bed, model, outcome, wait_for};
-use crate::queue::{Line, Place, Queue, Refused};
+use crate::queue::{Group, Line, Place, Queue, Refused};
 use crate::ring::Ring;
 
 /// The parts of an engine that a model runs: all but the disk.
@@ -23,6 +24,9 @@ struct Engine {
     log: Mutex<Vec<Vec<u8>>>,
 }
 
+/// What another process records.
+const FOREIGN: &[u8] = b"foreign";
+
 fn line(n: u64) -> Vec<u8> {
     format!(r#"{{"id":"{n}","timestamp":"2026-01-01T00:00:00Z","category":"api","action":"a"}}"#).into_bytes()
 }
@@ -30,7 +34,7 @@ fn line(n: u64) -> Vec<u8> {
 impl Engine {
     fn new(bytes_max: usize) -> Arc<Engine> {
         Arc::new(Engine {
-            queue: Queue::new(0, bytes_max),
+            queue: Queue::new(bytes_max),
             ring: Mutex::new(Ring::new(100)),
             durable: AtomicU64::new(0),
             lost: Lost::default(),
@@ -38,26 +42,38 @@ impl Engine {
         })
     }
 
-    /// The steps of the writer, in the order of `commit.rs`.
+    /// The writer's thread.
     fn run_writer(engine: &Arc<Engine>) -> JoinHandle<()> {
         let engine = Arc::clone(engine);
         thread::spawn(move || {
-            while let Some(mut group) = engine.queue.take() {
-                let size = group.first + group.len() as u64;
-                engine.write(group.first, &group.lines);
-                let (lines, ends) = (std::mem::take(&mut group.lines), std::mem::take(&mut group.ends));
-                let spare = engine.ring.lock().unwrap().push(lines, ends);
-                engine.durable.store(size, Ordering::Release);
-                group.completion.set_durable();
-                spare.into_iter().for_each(|buffer| engine.queue.give_back(buffer));
+            while let Some(group) = engine.queue.take() {
+                engine.commit(group);
             }
         })
     }
 
-    fn write(&self, first: u64, lines: &[u8]) {
+    /// The steps of a commit, in the order of `commit.rs`.
+    fn commit(&self, mut group: Group) {
+        let (first, size) = self.write(&group.lines);
+        let (lines, ends) = (std::mem::take(&mut group.lines), std::mem::take(&mut group.ends));
+        let spare = self.ring.lock().unwrap().push(lines, ends);
+        self.durable.store(size, Ordering::Release);
+        group.completion.set_durable(first);
+        spare.into_iter().for_each(|buffer| self.queue.give_back(buffer));
+    }
+
+    /// Returns the index of the first line, and how many entries there are afterwards.
+    fn write(&self, lines: &[u8]) -> (u64, u64) {
         let mut log = self.log.lock().unwrap();
-        assert_eq!(log.len() as u64, first, "groups come in the order of their indexes");
+        log.push(FOREIGN.to_vec());
+        let first = log.len() as u64;
         log.extend(lines.split_inclusive(|byte| *byte == b'\n').map(|line| line[..line.len() - 1].to_vec()));
+        (first, log.len() as u64)
+    }
+
+    /// The log, without what the other process has recorded.
+    fn own_log(&self) -> Vec<Vec<u8>> {
+        self.log.lock().unwrap().iter().filter(|line| *line != FOREIGN).cloned().collect()
     }
 
     /// Records a line as `Recording` does: waits for room if it must, then for the outcome. Returns its index.
@@ -76,8 +92,8 @@ impl Engine {
                 }
             }
         })?;
-        outcome(&place.completion, slot, (&bed, &waker))?;
-        Ok(place.index)
+        let first = outcome(&place.completion, slot, (&bed, &waker))?;
+        Ok(first + place.offset)
     }
 
     /// Records a line, then looks for the entry in every place where it must be.
@@ -105,15 +121,17 @@ pub(crate) fn what_is_acknowledged_is_written_and_in_order() {
             let engine = Arc::clone(&engine);
             thread::spawn(move || engine.record_and_look(1).expect("nobody has closed it"))
         };
-        let emitted = engine.emit(2).expect("there is room").index;
+        let emitted = engine.emit(2).expect("there is room");
         let own = engine.record_and_look(3).expect("nobody has closed it");
-        assert!(emitted < own, "the order of the queue is the order of the log");
         let others = other.join().unwrap();
         engine.queue.close(None);
         writer.join().unwrap();
-        let log = engine.log.lock().unwrap();
-        assert_eq!((log.len(), &log[emitted as usize]), (3, &line(2)));
+        let first = emitted.completion.outcome().expect("all is written").expect("nothing failed");
+        let emitted = first + emitted.offset;
+        assert!(emitted < own, "the order of the queue is the order of the log");
         assert_ne!(own, others);
+        assert_eq!(engine.log.lock().unwrap()[emitted as usize], line(2));
+        assert_eq!(engine.own_log().len(), 3);
     });
 }
 
@@ -130,7 +148,7 @@ pub(crate) fn who_waits_for_room_gets_it() {
         other.join().unwrap();
         engine.queue.close(None);
         writer.join().unwrap();
-        assert_eq!(engine.log.lock().unwrap().len(), 2);
+        assert_eq!(engine.own_log().len(), 2);
     });
 }
 
@@ -149,7 +167,7 @@ pub(crate) fn a_close_ends_all() {
         assert_eq!(closed.kind(), ErrorKind::Closed);
         let writer = Engine::run_writer(&engine);
         writer.join().unwrap();
-        assert_eq!(*engine.log.lock().unwrap(), [line(0)]);
+        assert_eq!(engine.own_log(), [line(0)]);
     });
 }
 
@@ -174,7 +192,7 @@ pub(crate) fn a_close_at_any_moment() {
         };
         writer.join().unwrap();
         assert!(first.completion.outcome().expect("it was taken").is_ok());
-        assert_eq!(*engine.log.lock().unwrap(), [line(0), line(1)][..kept]);
+        assert_eq!(engine.own_log(), [line(0), line(1)][..kept]);
     });
 }
 

@@ -1,10 +1,11 @@
-//! How the writer, the publisher and the callers that want a checkpoint work together. The bound is one entry here.
+//! How the writer, the publisher and the callers that want a checkpoint work together, beside another process that seals
+//! too. The bound is one entry here, and no rest ends by itself.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use graven_core::hash::Hash;
-use loom::thread;
+use graven_core::hash::{Hash, leaf_hash};
+use loom::thread::{self, JoinHandle};
 
 use crate::error::{Error, ErrorKind};
 use crate::park::model;
@@ -13,64 +14,225 @@ use crate::seal::Seal;
 /// A deadline, which in a model never comes.
 const FOREVER: Duration = Duration::from_secs(3600);
 
-/// The publisher's loop. Returns how many entries it sealed.
-fn publish(seal: &Seal) -> u64 {
-    let mut size = 0;
-    while seal.wait_for_work() {
-        size += seal.take().len() as u64;
-        seal.set_sealed(size);
-    }
-    size
+/// The leaf hash of the entry with this index.
+fn hash(index: u64) -> Hash {
+    leaf_hash(&index.to_be_bytes())
 }
 
 fn ended() -> Error {
     Error::new(ErrorKind::Closed, "closed")
 }
 
+/// A trail that two processes share, and what this one has in memory.
+struct Trail {
+    seal: Seal,
+    /// How many entries are in the log. Its lock is that of a commit.
+    log: Mutex<u64>,
+    /// The lock of publishing.
+    publishing: Mutex<()>,
+    /// How many entries are under the checkpoint in the file.
+    checkpoint: Mutex<u64>,
+    /// The hashes that this process has sealed or adopted.
+    levels: Mutex<Vec<Hash>>,
+}
+
+impl Trail {
+    /// A trail of so many entries, none of them sealed.
+    fn new(entries: u64) -> Arc<Trail> {
+        Arc::new(Trail {
+            seal: Seal::new(0, (0..entries).map(hash).collect(), 10 * entries),
+            log: Mutex::new(entries),
+            publishing: Mutex::new(()),
+            checkpoint: Mutex::new(0),
+            levels: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// The publisher's thread.
+    fn run_publisher(trail: &Arc<Trail>) -> JoinHandle<()> {
+        let trail = Arc::clone(trail);
+        thread::spawn(move || {
+            while trail.seal.wait_for_work(Duration::ZERO) {
+                trail.publish();
+            }
+        })
+    }
+
+    /// As `publish.rs` does: adopts what another process has sealed, then seals what is new.
+    fn publish(&self) {
+        let mut levels = self.levels.lock().unwrap();
+        let _publishing = self.publishing.lock().unwrap();
+        let sealed = *self.checkpoint.lock().unwrap();
+        if sealed > levels.len() as u64 {
+            match self.seal.take_before(sealed) {
+                Some(hashes) => levels.extend(hashes),
+                None => {
+                    check(&[&levels[..], &self.seal.pending()].concat());
+                    *levels = (0..sealed).map(hash).collect();
+                    self.seal.skip_to(sealed);
+                }
+            }
+            assert_eq!(levels.len() as u64, sealed, "as much as it covers");
+            self.seal.set_sealed(sealed);
+        }
+        let hashes = self.seal.take();
+        if !hashes.is_empty() {
+            levels.extend(hashes);
+            self.sign(levels.len() as u64);
+            self.seal.set_sealed(levels.len() as u64);
+        }
+        check(&levels);
+    }
+
+    /// Writes a checkpoint. Called under the lock of publishing.
+    fn sign(&self, size: u64) {
+        let mut checkpoint = self.checkpoint.lock().unwrap();
+        assert!(size > *checkpoint, "a head never goes back");
+        *checkpoint = size;
+    }
+
+    /// One commit, as `commit.rs` and `catch_up.rs` do: waits for the bound, reads what others have recorded, and writes
+    /// one entry. Returns how many entries are known.
+    fn commit(&self, mut size: u64) -> u64 {
+        loop {
+            self.seal.wait_for_bound(1, 10).expect("it does not end before");
+            let mut log = self.log.lock().unwrap();
+            self.read(&mut size, *log);
+            if self.seal.has_room(1, 10) {
+                *log += 1;
+                assert!(*log - *self.checkpoint.lock().unwrap() <= 1, "the bound is kept");
+                self.read(&mut size, *log);
+                return size;
+            }
+        }
+    }
+
+    fn read(&self, size: &mut u64, end: u64) {
+        let new: Vec<Hash> = (*size..end).map(hash).collect();
+        self.seal.add(*size, &new, 10 * new.len() as u64);
+        *size = end;
+    }
+
+    /// Another process: it records an entry, and seals what it knew before, then what it knows now.
+    fn run_another(trail: &Arc<Trail>) -> JoinHandle<()> {
+        let trail = Arc::clone(trail);
+        thread::spawn(move || {
+            let known = {
+                let mut log = trail.log.lock().unwrap();
+                *log += 1;
+                *log
+            };
+            // The commit lock is not waited for under that of publishing.
+            for size in [known - 1, known] {
+                let _publishing = trail.publishing.lock().unwrap();
+                let sealed = *trail.checkpoint.lock().unwrap();
+                if size > sealed {
+                    trail.sign(size);
+                }
+            }
+        })
+    }
+}
+
+/// Each hash is that of its index.
+fn check(hashes: &[Hash]) {
+    for (index, found) in (0..).zip(hashes) {
+        assert_eq!(*found, hash(index), "the hash of entry {index}");
+    }
+}
+
 /// The writer is held back by the bound, a caller waits for its checkpoint, and both get on.
 pub(crate) fn everybody_gets_on() {
     model(3, || {
-        let seal = Arc::new(Seal::new(0, Vec::new(), 0));
-        let publisher = {
-            let seal = Arc::clone(&seal);
-            thread::spawn(move || publish(&seal))
-        };
+        let trail = Trail::new(0);
+        let publisher = Trail::run_publisher(&trail);
         let caller = {
-            let seal = Arc::clone(&seal);
+            let trail = Arc::clone(&trail);
             thread::spawn(move || {
-                seal.wait_for_sealed(2, FOREVER).expect("it does not end before");
-                assert_eq!(seal.sealed(), 2);
+                trail.seal.wait_for_sealed(2, FOREVER).expect("it does not end before");
+                assert_eq!(trail.seal.sealed(), 2);
             })
         };
-        for _ in 0..2 {
-            seal.wait_for_bound(1, 10).expect("it does not end before");
-            seal.add(&[Hash::EMPTY_TREE], 10);
-        }
+        let size = trail.commit(0);
+        trail.commit(size);
+        trail.seal.set_idle();
         caller.join().unwrap();
-        seal.end(ended());
-        assert_eq!(publisher.join().unwrap(), 2);
+        trail.seal.end(ended());
+        publisher.join().unwrap();
+        assert_eq!(trail.levels.lock().unwrap().len(), 2);
+    });
+}
+
+/// Another process records and seals meanwhile: the writer gets past the bound, and no hash is signed at the index of
+/// another.
+pub(crate) fn another_process_seals_too() {
+    model(2, || {
+        let trail = Trail::new(1);
+        let publisher = Trail::run_publisher(&trail);
+        let another = Trail::run_another(&trail);
+        let size = trail.commit(1);
+        trail.commit(size);
+        trail.seal.set_idle();
+        trail.seal.wait_for_sealed(3, FOREVER).expect("it does not end before");
+        another.join().unwrap();
+        trail.seal.end(ended());
+        publisher.join().unwrap();
+    });
+}
+
+/// A rotation: the writer publishes itself, beside the publisher's thread, while it holds the commit lock. Then everything
+/// is sealed.
+pub(crate) fn a_rotation_seals_everything() {
+    model(2, || {
+        let trail = Trail::new(1);
+        let publisher = Trail::run_publisher(&trail);
+        let another = Trail::run_another(&trail);
+        let mut size = 1;
+        let log = trail.log.lock().unwrap();
+        trail.read(&mut size, *log);
+        trail.publish();
+        assert_eq!(trail.seal.sealed(), size, "nothing was synced past the boundary");
+        drop(log);
+        another.join().unwrap();
+        trail.seal.end(ended());
+        publisher.join().unwrap();
+    });
+}
+
+/// A publisher that rests is woken when the writer has nothing more to write.
+pub(crate) fn an_idle_writer_wakes_the_publisher() {
+    model(3, || {
+        let trail = Trail::new(0);
+        let publisher = {
+            let trail = Arc::clone(&trail);
+            thread::spawn(move || {
+                assert!(trail.seal.wait_for_work(Duration::ZERO), "it does not end before");
+                trail.publish();
+            })
+        };
+        trail.commit(0);
+        trail.seal.set_idle();
+        publisher.join().unwrap();
+        assert_eq!(trail.seal.sealed(), 1);
     });
 }
 
 /// The end comes at any moment: the publisher stops, and neither writer nor caller waits for what will not come.
 pub(crate) fn an_end_is_told() {
     model(3, || {
-        let seal = Arc::new(Seal::new(0, vec![Hash::EMPTY_TREE], 10));
-        let publisher = {
-            let seal = Arc::clone(&seal);
-            thread::spawn(move || publish(&seal))
-        };
+        let trail = Trail::new(1);
+        let publisher = Trail::run_publisher(&trail);
         let writer = {
-            let seal = Arc::clone(&seal);
-            thread::spawn(move || seal.wait_for_bound(1, 10))
+            let trail = Arc::clone(&trail);
+            thread::spawn(move || trail.seal.wait_for_bound(1, 10))
         };
         let caller = {
-            let seal = Arc::clone(&seal);
-            thread::spawn(move || seal.wait_for_sealed(5, FOREVER))
+            let trail = Arc::clone(&trail);
+            thread::spawn(move || trail.seal.wait_for_sealed(5, FOREVER))
         };
-        seal.end(ended());
+        trail.seal.end(ended());
         caller.join().unwrap().expect_err("five entries were never there");
         let _ = writer.join().unwrap();
-        assert!(publisher.join().unwrap() <= 1);
+        publisher.join().unwrap();
     });
 }

@@ -15,6 +15,7 @@ mod demo_names_every_tampering;
 mod exec_passes_everything_through;
 mod export_copy;
 mod export_tiles;
+mod four_processes_are_killed;
 mod import_drops_nothing;
 mod init_makes_a_trail;
 mod mistakes_are_explained;

@@ -291,6 +291,7 @@ impl Queue {
             let mut groups: Vec<Group> = state.full.drain(..).collect();
             groups.push(std::mem::take(&mut state.open));
             state.bytes = 0;
+            state.read_wanted = false;
             groups
         };
         for group in unwritten {
