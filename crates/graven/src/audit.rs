@@ -17,6 +17,8 @@
 //! # });
 //! ```
 
+mod kept;
+mod late;
 mod native;
 mod ring;
 mod shared;

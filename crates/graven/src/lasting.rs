@@ -1,5 +1,6 @@
 //! A trail that is opened again after its storage has failed, so that the program need not restart.
 
+mod elsewhere;
 mod reopening;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use crate::error::Error;
 use crate::record::recording::Receipt;
 use crate::trail::Trail;
 
+pub(crate) use elsewhere::elsewhere;
 pub(crate) use reopening::{Attempts, Reopening};
 
 /// A handle that opens its trail again after a failure of storage.

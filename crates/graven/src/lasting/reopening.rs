@@ -4,18 +4,17 @@
 //! that come meanwhile wait too.
 
 use std::future::poll_fn;
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use graven_core::entry::Entry;
 
+use super::elsewhere::elsewhere;
 use crate::engine::completion::Completion;
 use crate::error::{Error, ErrorKind};
 use crate::record::block_on::block_on;
 use crate::seam::machine::Machine;
-use crate::settings::{DEADLINE, Settings};
+use crate::settings::Settings;
 use crate::trail::Trail;
 
 /// How long to pause after the second failure in a row, and twice as long after each further one. After the first
@@ -171,17 +170,8 @@ impl Reopening {
     /// What an entry gets that comes now. Starts an opening if one is due.
     fn availability(self: &Arc<Reopening>) -> Availability {
         let mut state = self.state();
-        if let (Stage::Serving, Some(trail)) = (&state.stage, &state.trail) {
-            match trail.poisoned() {
-                None => return Availability::Trail(trail.clone()),
-                Some(error) => {
-                    // It made progress, so this failure is not one more in a row.
-                    if trail.len() > state.opened_size {
-                        state.back_off = Duration::ZERO;
-                    }
-                    self.go_down(&mut state, error);
-                }
-            }
+        if let Some(trail) = self.serving(&mut state) {
+            return Availability::Trail(trail);
         }
         match &state.stage {
             Stage::Down { error, not_before } if self.machine.clock.elapsed() < *not_before => {
@@ -201,39 +191,37 @@ impl Reopening {
         }
     }
 
+    /// The trail that takes entries, if there is one. Notes when it has failed.
+    fn serving(&self, state: &mut State) -> Option<Trail> {
+        let (Stage::Serving, Some(trail)) = (&state.stage, &state.trail) else {
+            return None;
+        };
+        let Some(error) = trail.poisoned() else {
+            return Some(trail.clone());
+        };
+        // It made progress, so this failure is not one more in a row.
+        if trail.len() > state.opened_size {
+            state.back_off = Duration::ZERO;
+        }
+        self.go_down(state, error);
+        None
+    }
+
+    /// Lets the next opening begin without a pause: it is the last chance.
+    pub(crate) fn hurry(&self) {
+        let mut state = self.state();
+        let _trail = self.serving(&mut state);
+        if let Stage::Down { not_before, .. } = &mut state.stage {
+            *not_before = Duration::ZERO;
+        }
+    }
+
     /// Opens the trail on a thread of its own, and answers within the deadline even if storage hangs.
     fn open_elsewhere(self: &Arc<Reopening>, opened: &Arc<Completion>) {
-        let (reopening, answer) = (Arc::clone(self), Arc::clone(opened));
-        let (done, is_done) = mpsc::channel();
-        let started = spawn("graven-open", move || {
-            match reopening.try_open() {
-                Ok(()) => answer.set_durable(0),
-                Err(error) => answer.set_failed(error),
-            }
-            // Nobody listens any more if it took too long.
-            let _ = done.send(());
-        });
-        if let Err(error) = started {
-            self.go_down(&mut self.state(), error.clone());
-            opened.set_failed(error);
-            return;
-        }
-        let (reopening, answer) = (Arc::clone(self), Arc::clone(opened));
-        let started = spawn("graven-open-by", move || match is_done.recv_timeout(DEADLINE) {
-            Ok(()) => {}
-            Err(RecvTimeoutError::Timeout) => {
-                let message = "the trail is still being opened: storage is slow or hangs; try again later";
-                answer.set_failed(Error::new(ErrorKind::Unavailable, message));
-            }
-            Err(RecvTimeoutError::Disconnected) => {
-                let error = Error::new(ErrorKind::Internal, "opening the trail panicked: please report it");
-                reopening.go_down(&mut reopening.state(), error.clone());
-                answer.set_failed(error);
-            }
-        });
-        if let Err(error) = started {
-            opened.set_failed(error);
-        }
+        let slow = "the trail is still being opened: storage is slow or hangs; try again later";
+        let (opens, breaks) = (Arc::clone(self), Arc::clone(self));
+        let broken = move |error: &Error| breaks.go_down(&mut breaks.state(), error.clone());
+        elsewhere(opened, slow, move || opens.try_open(), broken);
     }
 
     /// Opens the trail and puts it in place, or returns why there is none.
@@ -316,10 +304,4 @@ fn unopened(error: Error) -> Error {
         }
         _ => error,
     }
-}
-
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
-    thread::Builder::new().name(name.to_owned()).spawn(work).map(drop).map_err(|source| {
-        Error::with_source(ErrorKind::Unavailable, "cannot start a thread to open the trail", source)
-    })
 }
