@@ -272,46 +272,43 @@ impl Sink {
     /// Ends the log: writes what is kept, if that is possible now, and closes the trail, unless another log or the program
     /// holds it.
     pub(super) fn end(self: &Arc<Sink>) {
-        let kept = self.kept.is_unsettled() && std::process::id() == self.process;
-        if !kept {
-            self.close();
-        } else if on_a_trails_thread() {
+        if on_a_trails_thread() && self.kept.is_unsettled() {
             // This thread may be the one that the writing would wait for.
             let sink = Arc::clone(self);
-            let started =
-                thread::Builder::new().name("graven-end".into()).spawn(move || sink.end_with_kept());
-            if started.is_err() {
-                self.give_up_kept();
-                self.close();
+            let started = thread::Builder::new().name("graven-end".into()).spawn(move || sink.end_here());
+            if started.is_ok() {
+                return;
             }
-        } else {
-            self.end_with_kept();
+            self.give_up_kept();
         }
+        self.end_here();
     }
 
-    fn end_with_kept(self: &Arc<Sink>) {
-        // The last chance: the file may have come back since the last attempt.
-        self.reopening.hurry();
-        let written = block_on(async { self.write_kept(&self.trail().await?).await });
-        self.ended.store(true, Ordering::SeqCst);
-        let writing = self.writing().is_some();
-        match written {
-            Err(error) if writing => tracing::error!(
-                path = %self.path.display(),
-                error = error.chain(),
-                "audit entries that were kept in memory are still being written"
-            ),
-            _ if writing => {}
-            _ => self.give_up_kept(),
-        }
-        self.close();
-    }
-
-    fn close(&self) {
+    fn end_here(self: &Arc<Sink>) {
+        self.write_kept_at_last();
         if let Some(trail) = self.seen_trail() {
             self.state().hand_losses_to(&trail);
         }
         self.reopening.end();
+    }
+
+    /// Writes what is kept, if that is possible now; what is left is counted as lost. Opens the trail without a pause if
+    /// it is not open: this is the last chance.
+    fn write_kept_at_last(self: &Arc<Sink>) {
+        if !self.kept.is_unsettled() || std::process::id() != self.process {
+            return;
+        }
+        self.reopening.hurry();
+        let written = block_on(async { self.write_kept(&self.trail().await?).await });
+        self.ended.store(true, Ordering::SeqCst);
+        match written {
+            Err(error) if self.writing().is_some() => tracing::error!(
+                path = %self.path.display(),
+                error = error.chain(),
+                "audit entries that were kept in memory are still being written"
+            ),
+            _ => self.give_up_kept(),
+        }
     }
 
     /// Nobody will write what is still kept: counts it as lost.

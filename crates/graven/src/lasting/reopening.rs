@@ -10,6 +10,7 @@ use std::time::Duration;
 use graven_core::entry::Entry;
 
 use super::elsewhere::elsewhere;
+use super::waiting::Waiting;
 use crate::engine::completion::Completion;
 use crate::error::{Error, ErrorKind};
 use crate::record::block_on::block_on;
@@ -22,8 +23,6 @@ use crate::trail::Trail;
 const BACK_OFF: Duration = Duration::from_millis(100);
 /// The longest pause.
 const BACK_OFF_MAX: Duration = Duration::from_secs(5);
-/// The most entries that are kept for a trail that is not open. More are counted as lost.
-const KEPT_MAX: usize = 1_024;
 
 /// A trail, the settings to open it with, and its state.
 pub(crate) struct Reopening {
@@ -45,7 +44,7 @@ struct State {
     /// How long to pause after the next failure.
     back_off: Duration,
     /// What was emitted while no trail was open.
-    kept: Vec<Entry>,
+    kept: Waiting,
 }
 
 enum Stage {
@@ -103,7 +102,7 @@ impl Reopening {
             opened_size: 0,
             stage: Stage::Opening(Arc::default()),
             back_off: Duration::ZERO,
-            kept: Vec::new(),
+            kept: Waiting::default(),
         };
         Reopening { settings, machine, tells, state: Mutex::new(state) }
     }
@@ -137,7 +136,7 @@ impl Reopening {
         let mut state = self.state();
         let trail = match (&state.stage, &state.trail) {
             (Stage::Serving, Some(trail)) if trail.poisoned().is_none() => trail.clone(),
-            _ if state.kept.len() < KEPT_MAX => {
+            _ if state.kept.has_room(&entry) => {
                 entry.timestamp.get_or_insert_with(|| self.machine.clock.now());
                 state.kept.push(entry);
                 drop(state);
@@ -242,7 +241,7 @@ impl Reopening {
         };
         // Not under the lock: each entry may be reported to `tracing`, whose listeners are foreign code.
         while !state.kept.is_empty() {
-            let kept = std::mem::take(&mut state.kept);
+            let kept = state.kept.take();
             drop(state);
             kept.into_iter().for_each(|entry| trail.emit_filled(entry));
             state = self.state();
@@ -292,6 +291,10 @@ impl Drop for Reopening {
         if !state.kept.is_empty() {
             let lost = state.kept.len();
             tracing::error!(lost, "entries were lost: the audit trail was not opened again in time");
+            // The next opening of the trail in this process records it.
+            if let Some(trail) = &state.trail {
+                trail.count_lost(state.kept.by_category());
+            }
         }
     }
 }

@@ -23,39 +23,39 @@ use crate::support::locking::hold;
 use crate::support::patience::must_end;
 use crate::support::plain::block_on;
 
-const PATH: &str = "/var/log/agent/audit.log";
+pub(crate) const PATH: &str = "/var/log/agent/audit.log";
 
 /// The longest back-off.
-const LONG: Duration = Duration::from_secs(5);
+pub(crate) const LONG: Duration = Duration::from_secs(5);
 
 /// An audit log on a simulated machine.
-struct World {
-    disk: SimDisk,
-    clock: SimClock,
-    log: AuditLog,
+pub(crate) struct World {
+    pub(crate) disk: SimDisk,
+    pub(crate) clock: SimClock,
+    pub(crate) log: AuditLog,
 }
 
 impl World {
-    fn new() -> World {
+    pub(crate) fn new() -> World {
         World::on(SimDisk::new(), SimClock::new(1))
     }
 
-    fn on(disk: SimDisk, clock: SimClock) -> World {
+    pub(crate) fn on(disk: SimDisk, clock: SimClock) -> World {
         World::of(128, disk, clock)
     }
 
-    fn of(max_entries: usize, disk: SimDisk, clock: SimClock) -> World {
+    pub(crate) fn of(max_entries: usize, disk: SimDisk, clock: SimClock) -> World {
         must_end();
         let machine = Machine { disk: Arc::new(disk.clone()), clock: Arc::new(clock.clone()) };
         let log = AuditLog::testing_only_new_on(max_entries, Some(PATH.into()), machine);
         World { disk, clock, log }
     }
 
-    fn another_log(&self) -> AuditLog {
+    pub(crate) fn another_log(&self) -> AuditLog {
         World::on(self.disk.clone(), self.clock.clone()).log
     }
 
-    fn entry(&self, action: &str) -> AuditEntry {
+    pub(crate) fn entry(&self, action: &str) -> AuditEntry {
         // Each entry is a little later than the one before.
         self.clock.advance(Duration::from_millis(1));
         AuditEntry {
@@ -70,16 +70,16 @@ impl World {
         }
     }
 
-    fn record(&self, action: &str) {
+    pub(crate) fn record(&self, action: &str) {
         block_on(self.log.record(self.entry(action)));
     }
 
-    fn recent(&self) -> Vec<String> {
+    pub(crate) fn recent(&self) -> Vec<String> {
         block_on(self.log.recent(usize::MAX)).into_iter().map(|entry| entry.action).collect()
     }
 
     /// The entries in the file.
-    fn entries(&self) -> Vec<Entry> {
+    pub(crate) fn entries(&self) -> Vec<Entry> {
         if let Some(trail) = self.log.trail() {
             // Losses that are counted while a gap entry is on its way are in the next one.
             trail.flush_blocking().unwrap();
@@ -91,7 +91,7 @@ impl World {
     }
 
     /// The actions in the file, and how many entries its gap entries count.
-    fn stored(&self) -> (Vec<String>, u64) {
+    pub(crate) fn stored(&self) -> (Vec<String>, u64) {
         let (gaps, others): (Vec<Entry>, Vec<Entry>) =
             self.entries().into_iter().partition(|entry| entry.action == "trail.gap");
         let dropped = gaps.iter().map(|gap| detail(gap)["dropped"].as_u64().unwrap()).sum();
@@ -100,21 +100,21 @@ impl World {
     }
 
     /// How many late entries each gap entry announces that announces any.
-    fn late(&self) -> Vec<u64> {
+    pub(crate) fn late(&self) -> Vec<u64> {
         let gaps = self.entries().into_iter().filter(|entry| entry.action == "trail.gap");
         gaps.filter_map(|gap| detail(&gap)["late"].as_u64()).collect()
     }
 }
 
-fn detail(entry: &Entry) -> serde_json::Value {
+pub(crate) fn detail(entry: &Entry) -> serde_json::Value {
     serde_json::from_str(entry.detail.as_ref().unwrap().as_str()).unwrap()
 }
 
-fn on_live(op: Op) -> impl Fn(&Step) -> bool + Send + Sync + 'static {
+pub(crate) fn on_live(op: Op) -> impl Fn(&Step) -> bool + Send + Sync + 'static {
     move |step| step.op == op && step.is_named("audit.log")
 }
 
-fn on_lock(step: &Step) -> bool {
+pub(crate) fn on_lock(step: &Step) -> bool {
     step.op == Op::Lock
 }
 
