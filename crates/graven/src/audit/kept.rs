@@ -95,10 +95,12 @@ impl Kept {
         list.bytes += bytes;
         list.entries.push_back(Unrecorded { number, redacted, bytes, due, doubt });
         let mut forgotten = Vec::new();
-        while list.entries.len() > self.entries_max || (list.bytes > BYTES_MAX && list.entries.len() > 1) {
-            let mut oldest = list.entries.pop_front().expect("there is more than one");
-            list.bytes -= oldest.bytes;
-            forgotten.extend(oldest.due.then(|| oldest.forget()));
+        // Callers that are told may try again and again: their entries do not displace those that are due.
+        if let Some(oldest) = list.oldest_beyond(due, self.entries_max) {
+            forgotten.extend(list.forget(oldest));
+        }
+        while list.bytes > BYTES_MAX && list.entries.len() > 1 {
+            forgotten.extend(list.forget(0));
         }
         forgotten
     }
@@ -261,6 +263,20 @@ impl List {
     fn next_number(&mut self) -> u64 {
         self.next += 1;
         self.next
+    }
+
+    /// Where the oldest of those that are due, or are not, is, if there are more than `most`.
+    fn oldest_beyond(&self, due: bool, most: usize) -> Option<usize> {
+        let mut places = self.entries.iter().enumerate().filter(|(_, kept)| kept.due == due);
+        let (oldest, _) = places.next()?;
+        (places.count() >= most).then_some(oldest)
+    }
+
+    /// Removes an entry. Returns it if it was due.
+    fn forget(&mut self, place: usize) -> Option<Forgotten> {
+        let mut kept = self.entries.remove(place).expect("the place of an entry");
+        self.bytes -= kept.bytes;
+        kept.due.then(|| kept.forget())
     }
 
     fn retain(&mut self, mut stays: impl FnMut(&mut Unrecorded) -> bool) {

@@ -93,6 +93,19 @@ fn those_that_memory_had_no_room_for_are_counted() {
 }
 
 #[test]
+fn callers_that_are_told_and_try_again_displace_nothing_that_is_due() {
+    let world = closed_world(128);
+    world.record("due");
+    for n in 0..200 {
+        block_on(world.log.try_record(world.entry(&n.to_string()))).unwrap_err();
+    }
+    assert_eq!(block_on(world.log.count()), 128);
+    heal(&world);
+    world.record("next");
+    assert_eq!(world.stored(), (["due", "next"].map(String::from).to_vec(), 0));
+}
+
+#[test]
 fn many_are_written_in_a_few_groups() {
     let world = closed_world(10_000);
     (0..5_000).for_each(|n| world.record(&n.to_string()));
