@@ -131,7 +131,7 @@ impl Sink {
         *writing = Some(Arc::clone(&written));
         drop(writing);
         let slow = "they are still being written: storage is slow or hangs; try again later";
-        let (sink, broken, trail) = (Arc::clone(self), Arc::clone(self), trail.clone());
+        let (sink, broken, trail) = (Arc::clone(self), Arc::downgrade(self), trail.clone());
         let work = move || {
             let forget = |forgotten: Vec<Forgotten>, refused: Option<&Error>| {
                 forgotten.into_iter().for_each(|forgotten| sink.forget(forgotten));
@@ -141,7 +141,12 @@ impl Sink {
             sink.end_writing();
             written
         };
-        elsewhere(&written, slow, work, move |_error| broken.end_writing());
+        let broken = move |_error: &Error| {
+            if let Some(sink) = broken.upgrade() {
+                sink.end_writing();
+            }
+        };
+        elsewhere(&written, slow, work, broken);
         Some(written)
     }
 

@@ -9,12 +9,13 @@ use crate::error::{Error, ErrorKind};
 use crate::settings::DEADLINE;
 
 /// Starts the work and sets its outcome, at the latest after the deadline; then `slow` says why there is none, and the
-/// work goes on. `broken` is called when the work cannot be started or panicked.
+/// work goes on. `broken` is called when the work cannot be started or panicked. What the work owns is dropped before its
+/// outcome is set; `broken` is dropped some time later, so it must own nothing that ends with its last owner.
 pub(crate) fn elsewhere(
     answer: &Arc<Completion>,
     slow: &'static str,
     work: impl FnOnce() -> Result<(), Error> + Send + 'static,
-    broken: impl Fn(&Error) + Clone + Send + 'static,
+    broken: impl Fn(&Error) + Send + 'static,
 ) {
     let (done, is_done) = mpsc::channel();
     let set = Arc::clone(answer);

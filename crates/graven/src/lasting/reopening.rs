@@ -218,8 +218,12 @@ impl Reopening {
     /// Opens the trail on a thread of its own, and answers within the deadline even if storage hangs.
     fn open_elsewhere(self: &Arc<Reopening>, opened: &Arc<Completion>) {
         let slow = "the trail is still being opened: storage is slow or hangs; try again later";
-        let (opens, breaks) = (Arc::clone(self), Arc::clone(self));
-        let broken = move |error: &Error| breaks.go_down(&mut breaks.state(), error.clone());
+        let (opens, breaks) = (Arc::clone(self), Arc::downgrade(self));
+        let broken = move |error: &Error| {
+            if let Some(breaks) = breaks.upgrade() {
+                breaks.go_down(&mut breaks.state(), error.clone());
+            }
+        };
         elsewhere(opened, slow, move || opens.try_open(), broken);
     }
 
