@@ -5,7 +5,7 @@ use std::future::Future;
 use std::io::ErrorKind as IoErrorKind;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use graven::audit::{AuditCategory, AuditEntry, AuditOutcome};
 use graven::clock::Clock;
 use graven::clock::sim::SimClock;
-use graven::disk::sim::{FailBut, Fault, Op, SimDisk};
+use graven::disk::sim::{FailBut, Fault, Op, SimDisk, Step};
 use graven::{Category, Entry, Machine, Outcome, Settings, Trail};
 use serde_json::json;
 use tracing::Level;
@@ -212,6 +212,33 @@ fn an_entry_that_was_left_in_the_queue_of_a_healthy_trail_is_there_once() {
     assert_eq!(world.stored(), (["a", "b", "c", "d", "e"].map(String::from).to_vec(), 0));
     assert_eq!((world.log.failures(), block_on(world.log.count())), (0, 5));
     assert!(world.late().is_empty());
+}
+
+/// An entry that is recorded says nothing about those that are queued behind it.
+#[test]
+fn an_entry_that_is_not_written_yet_is_not_taken_for_a_lost_one() {
+    let world = World::new();
+    let writes = Arc::new(AtomicUsize::new(0));
+    let nth = |n| {
+        let writes = Arc::clone(&writes);
+        let is_write = on_live(Op::Write);
+        move |step: &Step| is_write(step) && writes.load(Ordering::SeqCst) == n
+    };
+    let (first, second) = (world.disk.hold(nth(0)), world.disk.hold(nth(1)));
+    let early = world.entry("early");
+    thread::scope(|scope| {
+        let early = scope.spawn(|| block_on(world.log.record(early)));
+        first.reached();
+        writes.store(1, Ordering::SeqCst);
+        poll_once(world.log.record(world.entry("left")));
+        first.open();
+        second.reached();
+        early.join().unwrap();
+    });
+    second.open();
+    world.record("a");
+    world.record("b");
+    assert_eq!(world.stored(), (["early", "left", "a", "b"].map(String::from).to_vec(), 0));
 }
 
 #[test]

@@ -75,11 +75,17 @@ fn two_processes_on_one_path_lose_nothing_over_restarts() {
     assert_intact(&Layout::beside_live(&path));
 }
 
-/// In the other process: each request is answered when its entry is recorded.
+/// In the other process: each request is answered when its entry is recorded. The log is opened again and again, so
+/// that one process often opens it while the other closes it.
 fn serve(name: &str, path: &Path) {
     must_end();
-    let log = AuditLog::new(128, Some(path.to_owned()));
+    let mut log = AuditLog::new(128, Some(path.to_owned()));
     for n in 0..EACH {
+        if n % 2 == 0 {
+            assert_eq!(log.failures(), 0);
+            drop(log);
+            log = AuditLog::new(128, Some(path.to_owned()));
+        }
         let entry = entry(format!("{name}:{n}"));
         if n % 2 == 0 {
             block_on(log.record(entry));
