@@ -17,6 +17,8 @@
 //! # });
 //! ```
 
+mod kept;
+mod late;
 mod native;
 mod ring;
 mod shared;
@@ -116,9 +118,13 @@ const PATH_NAMES: [&str; 2] = ["GRAVEN_AUDIT_LOG_PATH", "CODETETHER_AUDIT_LOG_PA
 /// Cheap to clone; clones share one log, and logs on one path share one [`Trail`]. Dropping the last of them writes and
 /// seals everything and closes the file before it returns.
 ///
-/// While the file cannot be written, entries are kept in memory only. [`failures`](AuditLog::failures) counts them, an
-/// event of level ERROR reports when this begins and when it ends, and a `trail.gap` entry in the file says how many
-/// are missing. The log tries the file again when an entry comes, at most every 5 seconds.
+/// While the file cannot be written, entries are kept in memory. [`failures`](AuditLog::failures) counts them, and an
+/// event of level ERROR reports when this begins and when it ends. The log tries the file again when an entry comes, with
+/// pauses of at most 5 seconds, and once more when it is dropped. Then it first writes what
+/// [`record`](AuditLog::record) and [`log`](AuditLog::log) have kept, in its order and with its own ids and times, behind
+/// a `trail.gap` entry that says how many these are. Entries of [`try_record`](AuditLog::try_record) are not written
+/// late: their callers got an error. Memory holds the newest `max_entries` of each sort, and at most 64 MiB; a
+/// `trail.gap` entry counts those that had to leave before they were written.
 #[derive(Clone)]
 pub struct AuditLog(Arc<Shared>);
 
@@ -152,7 +158,8 @@ impl AuditLog {
         AuditLog(Arc::new(Shared::new(max_entries.max(MAX_ENTRIES_MIN), sink_path, machine)))
     }
 
-    /// Records an entry. Returns once the entry is durable, or known not to be.
+    /// Records an entry. Returns once the entry is durable, or known not to be; then it is kept and written later. So it
+    /// is if the future is dropped after its first poll.
     ///
     /// Fields the entry does not set are taken from the current [`Actor`](crate::Actor): the principal, and in the file
     /// also the other fields of the actor. The actor is read when this is called, not when the future is polled.
@@ -167,7 +174,7 @@ impl AuditLog {
     ///
     /// # Errors
     /// As [`Trail::record`]; also `Unavailable` when the log has no file, or the file cannot be opened now. After an
-    /// error the entry is still in memory.
+    /// error the entry is still in memory, and is not written later.
     pub fn try_record(&self, entry: AuditEntry) -> impl Future<Output = Result<Receipt, Error>> {
         let correlation = Correlation::now();
         async move { self.0.record(entry, correlation, Told::Yes).await }
@@ -222,8 +229,8 @@ impl AuditLog {
         self.0.kept.count(self.0.seen_trail().as_ref())
     }
 
-    /// The number of entries since the log was made that were not recorded in the file, or perhaps not. 0 without a
-    /// file.
+    /// The number of entries since the log was made that were not recorded in the file when they came, or perhaps not.
+    /// Those of [`record`](AuditLog::record) and [`log`](AuditLog::log) may have been written since. 0 without a file.
     pub fn failures(&self) -> u64 {
         self.0.sink.as_ref().map_or(0, |sink| sink.failures())
     }

@@ -1,6 +1,8 @@
 //! A trail that is opened again after its storage has failed, so that the program need not restart.
 
+mod elsewhere;
 mod reopening;
+mod waiting;
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use crate::error::Error;
 use crate::record::recording::Receipt;
 use crate::trail::Trail;
 
+pub(crate) use elsewhere::elsewhere;
 pub(crate) use reopening::{Attempts, Reopening};
 
 /// A handle that opens its trail again after a failure of storage.
@@ -79,8 +82,8 @@ impl LastingTrail {
         }
     }
 
-    /// Queues an entry without waiting, as [`Trail::emit`] does. While the trail is not open, the first 1,024 entries
-    /// are kept with their time and queued once it is open again. The others are counted as lost.
+    /// Queues an entry without waiting, as [`Trail::emit`] does. While the trail is not open, the first 1,024 entries, or
+    /// 1 MiB of them, are kept with their time and queued once it is open again. The others are counted as lost.
     pub fn emit(&self, mut entry: Entry) {
         actor::fill(&mut entry);
         self.0.emit_filled(entry);

@@ -3,6 +3,7 @@
 use graven_core::entry::{Category, Entry, Outcome};
 use serde_json::Value;
 
+use super::unwritten::Redacted;
 use super::{AuditCategory, AuditEntry, AuditOutcome};
 use crate::actor::Actor;
 use crate::redact::Redactor;
@@ -54,22 +55,38 @@ pub(super) fn entry(entry: &AuditEntry, correlation: &Correlation) -> Entry {
     native
 }
 
-/// Takes the secrets out of an entry that no trail takes. What has none stays as it is.
-pub(super) fn redact(redactor: &Redactor, given: &mut AuditEntry) {
-    let mut native = entry(given, &Correlation::default());
-    let before = native.clone();
+/// Takes the secrets out of an entry that no trail has taken. What has none stays as it is.
+pub(super) fn redact(redactor: &Redactor, mut given: AuditEntry, correlation: &Correlation) -> Redacted {
+    let mut native = entry(&given, correlation);
+    let valid = native.check().is_ok();
+    let before = native.detail.clone();
     redactor.entry(&mut native);
-    given.action = native.action;
-    given.principal = native.principal;
-    given.id = native.id.unwrap_or_default();
-    match (&mut given.detail, &native.detail) {
-        (Some(detail), Some(redacted)) if before.detail.as_ref() != Some(redacted) => {
+    given.action = std::mem::take(&mut native.action);
+    given.principal = native.principal.take();
+    given.id = native.id.take().unwrap_or_default();
+    match (&mut given.detail, native.detail.take()) {
+        (Some(detail), Some(redacted)) if before.as_ref() != Some(&redacted) => {
             *detail = value(redacted.as_str());
         }
         // One that no trail would take cannot be looked through either.
         (Some(detail), None) => *detail = Value::String(redactor.whole(&detail.to_string())),
         _ => {}
     }
+    Redacted { entry: given, rest: Box::new(native), valid }
+}
+
+/// The trail's entry that says the same as one without its secrets.
+pub(super) fn late(redacted: &Redacted) -> Entry {
+    let entry = &redacted.entry;
+    let mut native = Entry::clone(&redacted.rest);
+    if let Some(detail) = &entry.detail {
+        native = native.detail(detail);
+    }
+    native.id = Some(entry.id.clone());
+    native.timestamp = Some(entry.timestamp);
+    native.action.clone_from(&entry.action);
+    native.principal.clone_from(&entry.principal);
+    native
 }
 
 impl AuditEntry {

@@ -1,20 +1,23 @@
 //! What the clones of an audit log share, and how an entry is recorded.
 
+use std::future::{Future, poll_fn};
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::kept::Kept;
 use super::native::{self, Correlation};
-use super::ring::{Found, Kept};
+use super::ring::Found;
 use super::sink::Sink;
-use super::unwritten::{Told, Unwritten, say};
+use super::unwritten::{Doubt, Redacted, Told, Unwritten, say};
 use super::{AuditCategory, AuditEntry, AuditOutcome};
 use crate::error::{Error, ErrorKind};
 use crate::lasting::Attempts;
 use crate::reader::Reader;
 use crate::record::blocking::blocking;
-use crate::record::recording::Receipt;
+use crate::record::recording::{Receipt, Recording};
 use crate::redact::Redactor;
 use crate::seam::clock::id_at;
 use crate::seam::machine::Machine;
@@ -63,18 +66,19 @@ impl Shared {
     ) -> Result<Receipt, Error> {
         correlation.fill(&mut entry);
         let Some(sink) = &self.sink else {
-            native::redact(&self.redactor, &mut entry);
+            let redacted = native::redact(&self.redactor, entry, &correlation);
             let error =
                 Error::new(ErrorKind::Unavailable, "this audit log has no file: the entry is in memory only");
-            let error = error.for_entry(&entry.id);
-            say(&entry);
-            self.kept.add(entry);
+            let error = error.for_entry(&redacted.entry.id);
+            say(&redacted.entry);
+            self.kept.add(redacted, false, None);
             return Err(error);
         };
-        let failures_before = sink.failures();
-        match self.write(sink, entry, &correlation, told).await {
-            Ok(receipt) => {
-                sink.recorded(failures_before).await;
+        let (failures_before, mark) = (sink.failures(), self.kept.mark());
+        let in_hand = InHand { shared: self, sink, told, entry: Some((entry, correlation)), queued: None };
+        match in_hand.write().await {
+            Ok((receipt, trail)) => {
+                sink.recorded(failures_before, mark, trail).await;
                 Ok(receipt)
             }
             Err(unwritten) if unwritten.error.kind() == ErrorKind::Invalid => {
@@ -84,37 +88,10 @@ impl Shared {
         }
     }
 
-    /// Records an entry in the trail. Tries once more when the trail failed on other entries before it wrote this one.
-    async fn write(
-        &self,
-        sink: &Arc<Sink>,
-        mut entry: AuditEntry,
-        correlation: &Correlation,
-        told: Told,
-    ) -> Result<Receipt, Unwritten> {
-        let mut attempts = Attempts::default();
-        loop {
-            let mut waiting = Waiting { redactor: &self.redactor, sink, told, entry: Some(entry) };
-            let trail = sink.trail().await;
-            entry = waiting.entry.take().expect("only this function takes it");
-            let trail = match trail {
-                Ok(trail) => trail,
-                Err(error) => {
-                    native::redact(&self.redactor, &mut entry);
-                    return Err(Unwritten { entry, error, from: 0 });
-                }
-            };
-            let from = trail.len();
-            match trail.record_filled(native::entry(&entry, correlation)).await {
-                Ok(receipt) => return Ok(receipt),
-                Err(error) if attempts.once_more(&trail, &error) => {}
-                Err(error) => {
-                    // With the same marks as in the trail, in case the entry is there.
-                    native::redact(&trail.redactor(), &mut entry);
-                    return Err(Unwritten { entry, error, from });
-                }
-            }
-        }
+    /// Takes the secrets out of an entry; with the same marks as in the trail, if there ever was one.
+    fn redact(&self, entry: AuditEntry, correlation: &Correlation) -> Redacted {
+        let redactor = self.seen_trail().map_or_else(|| self.redactor.clone(), |trail| trail.redactor());
+        native::redact(&redactor, entry, correlation)
     }
 
     pub(super) async fn newest(&self, category: Option<AuditCategory>, limit: usize) -> Vec<AuditEntry> {
@@ -181,20 +158,82 @@ impl Drop for Shared {
     }
 }
 
-/// An entry whose caller waits for the file to be opened. If the caller gives up, the entry is not recorded.
-struct Waiting<'a> {
-    redactor: &'a Redactor,
+/// An entry on its way. If its caller gives up, it is kept.
+struct InHand<'a> {
+    shared: &'a Shared,
     sink: &'a Arc<Sink>,
     told: Told,
-    entry: Option<AuditEntry>,
+    /// Taken at the end of the way.
+    entry: Option<(AuditEntry, Correlation)>,
+    queued: Option<Queued>,
 }
 
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        if let Some(mut entry) = self.entry.take() {
-            native::redact(self.redactor, &mut entry);
-            let error = Error::new(ErrorKind::Unavailable, "its caller gave up before the file was open");
-            let _counted = self.sink.missed(Unwritten { entry, error, from: 0 }, self.told);
+/// An entry that a trail was given.
+struct Queued {
+    trail: Trail,
+    /// How many entries the trail had before.
+    from: u64,
+    recording: Recording,
+}
+
+impl InHand<'_> {
+    /// Records the entry in the trail, behind those that wait. Tries once more when the trail failed on other entries
+    /// before it wrote this one.
+    async fn write(mut self) -> Result<(Receipt, Trail), Unwritten> {
+        let mut attempts = Attempts::default();
+        loop {
+            let trail = match self.sink.trail().await {
+                Ok(trail) => trail,
+                Err(error) => return Err(self.unwritten(error)),
+            };
+            let written = match self.sink.write_kept(&trail).await {
+                Ok(()) => self.record(&trail).await,
+                Err(error) => Err(error),
+            };
+            match written {
+                Ok(receipt) => {
+                    self.entry = None;
+                    return Ok((receipt, trail));
+                }
+                Err(error) if attempts.once_more(&trail, &error) => {}
+                Err(error) => return Err(self.unwritten(error)),
+            }
         }
+    }
+
+    async fn record(&mut self, trail: &Trail) -> Result<Receipt, Error> {
+        let (entry, correlation) = self.entry.as_ref().expect("it is on its way");
+        let (trail, from) = (trail.clone(), trail.len());
+        let recording = trail.record_filled(native::entry(entry, correlation));
+        let queued = self.queued.insert(Queued { trail, from, recording });
+        poll_fn(|context| Pin::new(&mut queued.recording).poll(context)).await
+    }
+
+    /// The end of the way: the entry was not recorded, or perhaps not.
+    fn unwritten(&mut self, error: Error) -> Unwritten {
+        let (entry, correlation) = self.entry.take().expect("it is on its way");
+        let doubt = error.may_be_recorded().then(|| self.doubt(&entry, &correlation)).flatten();
+        Unwritten { redacted: self.shared.redact(entry, &correlation), error, doubt }
+    }
+
+    /// What tells whether the log holds the entry that was queued last.
+    fn doubt(&self, entry: &AuditEntry, correlation: &Correlation) -> Option<Doubt> {
+        let queued = self.queued.as_ref()?;
+        Doubt::of(&queued.trail, native::entry(entry, correlation), queued.from)
+    }
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        let Some((entry, correlation)) = self.entry.take() else {
+            return;
+        };
+        if self.queued.as_ref().is_some_and(|queued| queued.recording.queued_id().is_some()) {
+            let doubt = self.doubt(&entry, &correlation);
+            return self.sink.let_go(self.shared.redact(entry, &correlation), self.told, doubt);
+        }
+        let error = Error::new(ErrorKind::Unavailable, "its caller gave up before the file was open");
+        let redacted = self.shared.redact(entry, &correlation);
+        let _kept = self.sink.missed(Unwritten { redacted, error, doubt: None }, self.told);
     }
 }

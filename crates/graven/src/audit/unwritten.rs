@@ -1,22 +1,70 @@
 //! An entry that the file of an audit log did not take, and whether its caller is told.
 
-use super::AuditEntry;
-use crate::error::Error;
-use crate::record::event;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
-/// Whether the caller learns the result. If not, a lost entry is counted in the trail.
+use graven_core::entry::Entry;
+use graven_core::hash::Hash;
+
+use super::AuditEntry;
+use crate::engine::shared::Engine;
+use crate::error::Error;
+use crate::record::{event, recording};
+use crate::trail::Trail;
+
+/// Whether the caller learns the result. If not, the entry is written late, or counted as lost in the trail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Told {
     Yes,
     No,
 }
 
+/// An entry without its secrets.
+#[derive(Debug)]
+pub(super) struct Redacted {
+    pub(super) entry: AuditEntry,
+    /// The fields that the contract's entry does not have.
+    pub(super) rest: Box<Entry>,
+    /// Whether a trail can take it, as far as that is known without one.
+    pub(super) valid: bool,
+}
+
 /// An entry that was not recorded, or perhaps not.
 pub(super) struct Unwritten {
-    pub(super) entry: AuditEntry,
+    pub(super) redacted: Redacted,
     pub(super) error: Error,
-    /// If the entry is in the trail anyway, its index is this or larger.
+    /// Set if the trail may hold it all the same.
+    pub(super) doubt: Option<Doubt>,
+}
+
+/// What tells whether the log holds an entry.
+#[derive(Debug, Clone)]
+pub(super) struct Doubt {
+    /// Its leaf hash.
+    pub(super) hash: Hash,
+    /// How many entries the log had before it was queued. Others may have recorded in between, so this says only where
+    /// to begin to look.
     pub(super) from: u64,
+    /// The engine that may write it.
+    pub(super) engine: Weak<Engine>,
+}
+
+impl Doubt {
+    /// Of an entry that was queued in this trail; `None` when the trail cannot have taken it.
+    pub(super) fn of(trail: &Trail, native: Entry, from: u64) -> Option<Doubt> {
+        let hash = recording::hash_of(&trail.0, native).ok()?;
+        Some(Doubt { hash, from, engine: Arc::downgrade(&trail.0.engine) })
+    }
+
+    /// Whether its engine takes no more entries.
+    pub(super) fn is_ending(&self) -> bool {
+        self.engine.upgrade().is_none_or(|engine| !engine.is_open())
+    }
+
+    /// Whether its engine is over and writes nothing more. Waits for an engine that is ending.
+    pub(super) fn is_over(&self, patience: Duration) -> bool {
+        self.engine.upgrade().is_none_or(|engine| !engine.is_open() && engine.wait_for_end(patience))
+    }
 }
 
 /// Emits the event of an entry that the trail did not take.

@@ -75,10 +75,10 @@ impl Lost {
     }
 
     /// Remembers entries whose write failed, when the trail had `size` entries.
-    pub(super) fn doubt(&self, entries: impl Iterator<Item = Emitted>, size: u64) {
+    pub(crate) fn doubt(&self, entries: impl Iterator<Item = Emitted>, size: u64) {
         let mut counts = self.counts();
         counts.in_doubt.extend(entries);
-        counts.since.get_or_insert(size);
+        counts.since = Some(counts.since.map_or(size, |since| since.min(size)));
     }
 
     /// From which index on the log must be looked at to settle what is in doubt; `None` if nothing is.
@@ -125,14 +125,20 @@ impl Lost {
     /// known here, and the losses would be recorded twice. `size` is how many entries the trail has.
     pub(super) fn announce<E>(&self, size: u64, write: impl FnOnce(&Losses) -> Result<Hash, E>) {
         let mut counts = self.counts();
-        if counts.pending.is_empty() || !counts.announced.is_empty() {
-            return;
+        if counts.has_news() {
+            // If it cannot be queued, it is announced later.
+            let _later = counts.announce(size, write);
         }
-        if let Ok(hash) = write(&counts.pending) {
-            counts.announced = std::mem::take(&mut counts.pending);
-            counts.announced_as = Some(hash);
-            counts.since.get_or_insert(size);
-        }
+    }
+
+    /// The same with an entry that is written in any case; it has no losses if there are none to announce now.
+    pub(super) fn announce_anyhow<E>(
+        &self,
+        size: u64,
+        write: impl FnOnce(&Losses) -> Result<Hash, E>,
+    ) -> Result<(), E> {
+        let mut counts = self.counts();
+        if counts.has_news() { counts.announce(size, write) } else { write(&Losses::new()).map(drop) }
     }
 
     /// Notes that entries with these leaf hashes are durable, and with them the announced losses if they are among
@@ -159,6 +165,18 @@ impl Lost {
 }
 
 impl Counts {
+    /// Whether there are losses to announce, and no earlier ones are on their way.
+    fn has_news(&self) -> bool {
+        !self.pending.is_empty() && self.announced.is_empty()
+    }
+
+    fn announce<E>(&mut self, size: u64, write: impl FnOnce(&Losses) -> Result<Hash, E>) -> Result<(), E> {
+        self.announced_as = Some(write(&self.pending)?);
+        self.announced = std::mem::take(&mut self.pending);
+        self.since.get_or_insert(size);
+        Ok(())
+    }
+
     fn lose(&mut self, category: &str, count: u64) {
         self.total = self.total.saturating_add(count);
         add(&mut self.pending, category, count);

@@ -103,6 +103,11 @@ impl Held {
         self.presence().is_last().map_err(|source| Error::cannot("lock", &layout.lock(), source))
     }
 
+    /// Lets others in again after [`is_last`](Held::is_last). Called under the commit lock.
+    pub(super) fn let_in(&self, layout: &Layout) -> Result<(), Error> {
+        self.presence().let_in().map_err(|source| Error::cannot("lock", &layout.lock(), source))
+    }
+
     fn presence(&self) -> MutexGuard<'_, Presence> {
         self.presence.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -16,10 +16,10 @@ use graven_core::entry::system_actions;
 use graven_core::hash::Hash;
 
 use super::alive::Alive;
-use super::counters::{Counters, Lost};
+use super::counters::{Counters, Losses, Lost};
 use super::flood::gate::Floodgate;
 use super::pulse::Pulse;
-use super::queue::{Line, Queue};
+use super::queue::Queue;
 use super::ring::Ring;
 use super::run::Run;
 use super::seal::Seal;
@@ -120,13 +120,25 @@ impl Engine {
 
     /// Queues the entry that says what was dropped, if anything was.
     pub(crate) fn announce_losses(&self) {
-        self.lost.announce(self.durable(), |losses| {
-            let total: u64 = losses.values().sum();
-            let detail = serde_json::json!({"dropped": total, "categories": losses});
-            let line = system_line(&*self.machine.clock, system_actions::GAP, &detail);
-            self.queue.push_system(&mut Line { bytes: &line.bytes, hash: line.hash, blob: None })?;
-            Ok::<Hash, Error>(line.hash)
-        });
+        self.lost.announce(self.durable(), |losses| self.queue_gap(losses, 0));
+    }
+
+    /// Queues the entry that says that `late` entries waited in memory and are about to be queued behind it, and what
+    /// was dropped.
+    pub(crate) fn announce_late(&self, late: usize) -> Result<(), Error> {
+        self.lost.announce_anyhow(self.durable(), |losses| self.queue_gap(losses, late))
+    }
+
+    /// Returns the leaf hash of the entry.
+    fn queue_gap(&self, losses: &Losses, late: usize) -> Result<Hash, Error> {
+        let total: u64 = losses.values().sum();
+        let mut detail = serde_json::json!({"dropped": total, "categories": losses});
+        if late > 0 {
+            detail["late"] = late.into();
+        }
+        let line = system_line(&*self.machine.clock, system_actions::GAP, &detail);
+        self.queue.push_system(&mut line.to_queue())?;
+        Ok(line.hash)
     }
 
     /// Notes whether the writer waits for the commit lock.

@@ -4,19 +4,19 @@
 //! that come meanwhile wait too.
 
 use std::future::poll_fn;
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use graven_core::entry::Entry;
 
+use super::elsewhere::elsewhere;
+use super::waiting::Waiting;
 use crate::engine::completion::Completion;
 use crate::engine::threads::on_a_trails_thread;
 use crate::error::{Error, ErrorKind};
 use crate::record::block_on::block_on;
 use crate::seam::machine::Machine;
-use crate::settings::{DEADLINE, Settings};
+use crate::settings::Settings;
 use crate::trail::Trail;
 
 /// How long to pause after the second failure in a row, and twice as long after each further one. After the first
@@ -24,8 +24,6 @@ use crate::trail::Trail;
 const BACK_OFF: Duration = Duration::from_millis(100);
 /// The longest pause.
 const BACK_OFF_MAX: Duration = Duration::from_secs(5);
-/// The most entries that are kept for a trail that is not open. More are counted as lost.
-const KEPT_MAX: usize = 1_024;
 
 /// A trail, the settings to open it with, and its state.
 pub(crate) struct Reopening {
@@ -47,7 +45,7 @@ struct State {
     /// How long to pause after the next failure.
     back_off: Duration,
     /// What was emitted while no trail was open.
-    kept: Vec<Entry>,
+    kept: Waiting,
 }
 
 enum Stage {
@@ -105,7 +103,7 @@ impl Reopening {
             opened_size: 0,
             stage: Stage::Opening(Arc::default()),
             back_off: Duration::ZERO,
-            kept: Vec::new(),
+            kept: Waiting::default(),
         };
         Reopening { settings, machine, tells, state: Mutex::new(state) }
     }
@@ -139,7 +137,7 @@ impl Reopening {
         let mut state = self.state();
         let trail = match (&state.stage, &state.trail) {
             (Stage::Serving, Some(trail)) if trail.poisoned().is_none() => trail.clone(),
-            _ if state.kept.len() < KEPT_MAX => {
+            _ if state.kept.has_room(&entry) => {
                 entry.timestamp.get_or_insert_with(|| self.machine.clock.now());
                 state.kept.push(entry);
                 drop(state);
@@ -191,17 +189,8 @@ impl Reopening {
     /// What an entry gets that comes now. Starts an opening if one is due.
     fn availability(self: &Arc<Reopening>) -> Availability {
         let mut state = self.state();
-        if let (Stage::Serving, Some(trail)) = (&state.stage, &state.trail) {
-            match trail.poisoned() {
-                None => return Availability::Trail(trail.clone()),
-                Some(error) => {
-                    // It made progress, so this failure is not one more in a row.
-                    if trail.len() > state.opened_size {
-                        state.back_off = Duration::ZERO;
-                    }
-                    self.go_down(&mut state, error);
-                }
-            }
+        if let Some(trail) = self.serving(&mut state) {
+            return Availability::Trail(trail);
         }
         match &state.stage {
             Stage::Down { error, not_before } if self.machine.clock.elapsed() < *not_before => {
@@ -221,39 +210,41 @@ impl Reopening {
         }
     }
 
+    /// The trail that takes entries, if there is one. Notes when it has failed.
+    fn serving(&self, state: &mut State) -> Option<Trail> {
+        let (Stage::Serving, Some(trail)) = (&state.stage, &state.trail) else {
+            return None;
+        };
+        let Some(error) = trail.poisoned() else {
+            return Some(trail.clone());
+        };
+        // It made progress, so this failure is not one more in a row.
+        if trail.len() > state.opened_size {
+            state.back_off = Duration::ZERO;
+        }
+        self.go_down(state, error);
+        None
+    }
+
+    /// Lets the next opening begin without a pause: it is the last chance.
+    pub(crate) fn hurry(&self) {
+        let mut state = self.state();
+        let _trail = self.serving(&mut state);
+        if let Stage::Down { not_before, .. } = &mut state.stage {
+            *not_before = Duration::ZERO;
+        }
+    }
+
     /// Opens the trail on a thread of its own, and answers within the deadline even if storage hangs.
     fn open_elsewhere(self: &Arc<Reopening>, opened: &Arc<Completion>) {
-        let (reopening, answer) = (Arc::clone(self), Arc::clone(opened));
-        let (done, is_done) = mpsc::channel();
-        let started = spawn("graven-open", move || {
-            match reopening.try_open() {
-                Ok(()) => answer.set_durable(0),
-                Err(error) => answer.set_failed(error),
+        let slow = "the trail is still being opened: storage is slow or hangs; try again later";
+        let (opens, breaks) = (Arc::clone(self), Arc::downgrade(self));
+        let broken = move |error: &Error| {
+            if let Some(breaks) = breaks.upgrade() {
+                breaks.go_down(&mut breaks.state(), error.clone());
             }
-            // Nobody listens any more if it took too long.
-            let _ = done.send(());
-        });
-        if let Err(error) = started {
-            self.go_down(&mut self.state(), error.clone());
-            opened.set_failed(error);
-            return;
-        }
-        let (reopening, answer) = (Arc::clone(self), Arc::clone(opened));
-        let started = spawn("graven-open-by", move || match is_done.recv_timeout(DEADLINE) {
-            Ok(()) => {}
-            Err(RecvTimeoutError::Timeout) => {
-                let message = "the trail is still being opened: storage is slow or hangs; try again later";
-                answer.set_failed(Error::new(ErrorKind::Unavailable, message));
-            }
-            Err(RecvTimeoutError::Disconnected) => {
-                let error = Error::new(ErrorKind::Internal, "opening the trail panicked: please report it");
-                reopening.go_down(&mut reopening.state(), error.clone());
-                answer.set_failed(error);
-            }
-        });
-        if let Err(error) = started {
-            opened.set_failed(error);
-        }
+        };
+        elsewhere(opened, slow, move || opens.try_open(), broken);
     }
 
     /// Opens the trail and puts it in place, or returns why there is none.
@@ -274,7 +265,7 @@ impl Reopening {
         };
         // Not under the lock: each entry may be reported to `tracing`, whose listeners are foreign code.
         while !state.kept.is_empty() {
-            let kept = std::mem::take(&mut state.kept);
+            let kept = state.kept.take();
             drop(state);
             kept.into_iter().for_each(|entry| trail.emit_filled(entry));
             state = self.state();
@@ -324,6 +315,10 @@ impl Drop for Reopening {
         if !state.kept.is_empty() {
             let lost = state.kept.len();
             tracing::error!(lost, "entries were lost: the audit trail was not opened again in time");
+            // The next opening of the trail in this process records it.
+            if let Some(trail) = &state.trail {
+                trail.count_lost(state.kept.by_category());
+            }
         }
     }
 }
@@ -336,10 +331,4 @@ fn unopened(error: Error) -> Error {
         }
         _ => error,
     }
-}
-
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
-    thread::Builder::new().name(name.to_owned()).spawn(work).map(drop).map_err(|source| {
-        Error::with_source(ErrorKind::Unavailable, "cannot start a thread to open the trail", source)
-    })
 }

@@ -229,6 +229,11 @@ pub(crate) fn make(
     Ok((ticket, blob))
 }
 
+/// The leaf hash that an entry with an id and a time gets in this trail.
+pub(crate) fn hash_of(handle: &Handle, entry: Entry) -> Result<Hash, Error> {
+    with_scratch(|line| make(handle, entry, line)).map(|(ticket, _blob)| ticket.leaf_hash)
+}
+
 /// Counts a lost entry whose caller gets no error.
 #[cfg(feature = "macros")]
 pub(crate) fn lose(handle: &Handle, category: &Category) {

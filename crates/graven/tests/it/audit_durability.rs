@@ -15,7 +15,7 @@ use graven::clock::sim::SimClock;
 use graven::disk::sim::{FailBut, Fault, Op, SimDisk, Step};
 use graven::layout::Layout;
 use graven::reader::Reader;
-use graven::{Category, ErrorKind, Machine};
+use graven::{Category, Entry, ErrorKind, Machine};
 use tracing::Level;
 
 use crate::support::events::Events;
@@ -23,39 +23,39 @@ use crate::support::locking::hold;
 use crate::support::patience::must_end;
 use crate::support::plain::block_on;
 
-const PATH: &str = "/var/log/agent/audit.log";
+pub(crate) const PATH: &str = "/var/log/agent/audit.log";
 
 /// The longest back-off.
-const LONG: Duration = Duration::from_secs(5);
+pub(crate) const LONG: Duration = Duration::from_secs(5);
 
 /// An audit log on a simulated machine.
-struct World {
-    disk: SimDisk,
-    clock: SimClock,
-    log: AuditLog,
+pub(crate) struct World {
+    pub(crate) disk: SimDisk,
+    pub(crate) clock: SimClock,
+    pub(crate) log: AuditLog,
 }
 
 impl World {
-    fn new() -> World {
+    pub(crate) fn new() -> World {
         World::on(SimDisk::new(), SimClock::new(1))
     }
 
-    fn on(disk: SimDisk, clock: SimClock) -> World {
+    pub(crate) fn on(disk: SimDisk, clock: SimClock) -> World {
         World::of(128, disk, clock)
     }
 
-    fn of(max_entries: usize, disk: SimDisk, clock: SimClock) -> World {
+    pub(crate) fn of(max_entries: usize, disk: SimDisk, clock: SimClock) -> World {
         must_end();
         let machine = Machine { disk: Arc::new(disk.clone()), clock: Arc::new(clock.clone()) };
         let log = AuditLog::testing_only_new_on(max_entries, Some(PATH.into()), machine);
         World { disk, clock, log }
     }
 
-    fn another_log(&self) -> AuditLog {
+    pub(crate) fn another_log(&self) -> AuditLog {
         World::on(self.disk.clone(), self.clock.clone()).log
     }
 
-    fn entry(&self, action: &str) -> AuditEntry {
+    pub(crate) fn entry(&self, action: &str) -> AuditEntry {
         // Each entry is a little later than the one before.
         self.clock.advance(Duration::from_millis(1));
         AuditEntry {
@@ -70,16 +70,16 @@ impl World {
         }
     }
 
-    fn record(&self, action: &str) {
+    pub(crate) fn record(&self, action: &str) {
         block_on(self.log.record(self.entry(action)));
     }
 
-    fn recent(&self) -> Vec<String> {
+    pub(crate) fn recent(&self) -> Vec<String> {
         block_on(self.log.recent(usize::MAX)).into_iter().map(|entry| entry.action).collect()
     }
 
-    /// The actions in the file, and how many entries its gap entries count.
-    fn stored(&self) -> (Vec<String>, u64) {
+    /// The entries in the file.
+    pub(crate) fn entries(&self) -> Vec<Entry> {
         if let Some(trail) = self.log.trail() {
             // Losses that are counted while a gap entry is on its way are in the next one.
             trail.flush_blocking().unwrap();
@@ -87,25 +87,34 @@ impl World {
         }
         let machine = Machine { disk: Arc::new(self.disk.clone()), clock: Arc::new(self.clock.clone()) };
         let reader = Reader::open_on(&machine, Layout::beside_live(PATH)).unwrap();
-        let (mut actions, mut dropped) = (Vec::new(), 0);
-        for record in reader.entries(..).unwrap() {
-            let entry = record.unwrap().entry().unwrap();
-            if entry.action == "trail.gap" {
-                let detail: serde_json::Value = serde_json::from_str(entry.detail.unwrap().as_str()).unwrap();
-                dropped += detail["dropped"].as_u64().unwrap();
-            } else if entry.category != Category::Trail {
-                actions.push(entry.action);
-            }
-        }
-        (actions, dropped)
+        reader.entries(..).unwrap().map(|record| record.unwrap().entry().unwrap()).collect()
+    }
+
+    /// The actions in the file, and how many entries its gap entries count.
+    pub(crate) fn stored(&self) -> (Vec<String>, u64) {
+        let (gaps, others): (Vec<Entry>, Vec<Entry>) =
+            self.entries().into_iter().partition(|entry| entry.action == "trail.gap");
+        let dropped = gaps.iter().map(|gap| detail(gap)["dropped"].as_u64().unwrap()).sum();
+        let others = others.into_iter().filter(|entry| entry.category != Category::Trail);
+        (others.map(|entry| entry.action).collect(), dropped)
+    }
+
+    /// How many late entries each gap entry announces that announces any.
+    pub(crate) fn late(&self) -> Vec<u64> {
+        let gaps = self.entries().into_iter().filter(|entry| entry.action == "trail.gap");
+        gaps.filter_map(|gap| detail(&gap)["late"].as_u64()).collect()
     }
 }
 
-fn on_live(op: Op) -> impl Fn(&Step) -> bool + Send + Sync + 'static {
+pub(crate) fn detail(entry: &Entry) -> serde_json::Value {
+    serde_json::from_str(entry.detail.as_ref().unwrap().as_str()).unwrap()
+}
+
+pub(crate) fn on_live(op: Op) -> impl Fn(&Step) -> bool + Send + Sync + 'static {
     move |step| step.op == op && step.is_named("audit.log")
 }
 
-fn on_lock(step: &Step) -> bool {
+pub(crate) fn on_lock(step: &Step) -> bool {
     step.op == Op::Lock
 }
 
@@ -144,8 +153,9 @@ fn a_full_disk_does_not_end_auditing() {
     world.record("f");
     assert_eq!(world.log.failures(), 4);
     assert_eq!(world.recent(), ["f", "e", "d", "c", "b", "a"]);
-    // Three callers were not told; the fourth was.
-    assert_eq!(world.stored(), (vec!["a".into(), "f".into()], 3));
+    // Three callers were not told, so their entries are written late; the fourth was.
+    assert_eq!(world.stored(), (["a", "b", "c", "d", "f"].map(String::from).to_vec(), 0));
+    assert_eq!(world.late(), [3]);
     assert_said_once(&events, 4);
     assert_eq!(events.audited(), ["id-a", "id-b", "id-c", "id-d", "id-e", "id-f"]);
 
@@ -153,7 +163,7 @@ fn a_full_disk_does_not_end_auditing() {
     let World { disk, clock, log } = world;
     drop(log);
     let world = World::on(disk, clock);
-    assert_eq!(world.recent(), ["f", "a"]);
+    assert_eq!(world.recent(), ["f", "d", "c", "b", "a"]);
 }
 
 #[test]
@@ -248,9 +258,16 @@ fn every_entry_is_in_the_file_or_in_a_gap() {
             assert!(stored.contains(action), "{action} was acknowledged");
         }
     }
-    let untold = stored.iter().filter(|action| told.iter().all(|(told, _)| told != *action)).count();
-    // A gap entry whose own write failed may be there and told again.
-    assert!(untold + dropped as usize > THREADS * EACH / 2, "{untold} stored, {dropped} dropped");
+    let mut untold: Vec<&String> =
+        stored.iter().filter(|action| told.iter().all(|(told, _)| told != *action)).collect();
+    untold.sort();
+    untold.dedup();
+    // Each once, and the last one.
+    assert_eq!((untold.len(), dropped), (THREADS * EACH / 2 + 1, 0));
+    let mut once = stored.clone();
+    once.sort();
+    once.dedup();
+    assert_eq!(once.len(), stored.len(), "none is there twice");
     assert!(stored.last().is_some_and(|action| action == "last"));
     // In memory each entry is there once.
     assert_eq!(block_on(world.log.count()), THREADS * EACH + 1);
@@ -285,7 +302,9 @@ fn a_trail_that_cannot_be_opened_is_tried_again_with_back_off() {
     world.disk.heal();
     world.record("f");
     assert_eq!(world.log.failures(), 12);
-    assert_eq!(world.stored(), (vec!["f".into()], 12));
+    let (stored, dropped) = world.stored();
+    assert_eq!((stored[..4].join(" "), stored.len(), dropped), ("a b c d".to_owned(), 13, 0));
+    assert_eq!(world.late(), [12]);
     assert_said_once(&events, 12);
     assert_eq!(world.recent()[..2], ["f", "e"]);
     assert_eq!(block_on(world.log.count()), 13);
@@ -295,7 +314,8 @@ fn a_trail_that_cannot_be_opened_is_tried_again_with_back_off() {
     world.record("g");
     world.record("h");
     assert_eq!(world.log.failures(), 13);
-    assert_eq!(world.stored(), (vec!["f".into(), "h".into()], 13));
+    let (stored, dropped) = world.stored();
+    assert_eq!((stored[12..].join(" "), dropped), ("f g h".to_owned(), 0));
 }
 
 #[test]
@@ -308,10 +328,10 @@ fn another_log_on_the_path_goes_on_when_the_trail_fails() {
     block_on(other.record(world.entry("b")));
     world.record("c");
     assert_eq!((world.log.failures(), other.failures()), (1, 0));
-    assert_eq!(world.stored(), (vec!["b".into(), "c".into()], 1));
-    // An entry that one log kept in memory is not in the other.
-    assert_eq!(world.recent(), ["c", "b", "a"]);
-    assert_eq!(block_on(other.count()), 2);
+    // An entry that one log kept in memory is written late by that one, once.
+    assert_eq!(world.stored(), (["b", "a", "c"].map(String::from).to_vec(), 0));
+    assert_eq!((world.late(), world.recent()), (vec![1], ["c", "a", "b"].map(String::from).to_vec()));
+    assert_eq!(block_on(other.count()), 3);
 }
 
 #[test]
@@ -389,7 +409,8 @@ fn a_caller_that_gives_up_while_the_trail_is_opened_leaves_the_entry() {
     assert!(disk.contents(Layout::beside_live(PATH).closed()).is_ok());
     let world = World::on(disk, clock);
     world.record("b");
-    assert_eq!((world.log.failures(), world.recent()), (0, vec!["b".to_owned()]));
+    // At its end the log wrote what it had kept: its caller was not told.
+    assert_eq!((world.log.failures(), world.recent()), (0, vec!["b".to_owned(), "a".to_owned()]));
 }
 
 #[test]
@@ -397,7 +418,7 @@ fn dropping_the_last_log_drains_and_unlocks() {
     let world = World::new();
     let trail = world.log.trail().unwrap();
     for n in 0..50 {
-        trail.emit(graven::Entry::new(Category::Api, format!("emitted:{n}"), graven::Outcome::Success));
+        trail.emit(Entry::new(Category::Api, format!("emitted:{n}"), graven::Outcome::Success));
     }
     drop(trail);
     let World { disk, clock, log } = world;

@@ -167,3 +167,48 @@ fn each_failure_in_a_row_doubles_the_pause_and_progress_ends_the_row() {
     world.record("f").unwrap();
     assert_eq!(world.openings(), 5);
 }
+
+#[test]
+fn what_is_kept_is_bounded_in_bytes_too() {
+    let world = World::new();
+    world.fail_a_sync();
+    world.record("lost").unwrap_err();
+    world.disk.inject(Fault::when(|step: &Step| step.op == Op::Lock).forever());
+    world.record("refused").unwrap_err();
+    let large = |action: &str| entry(action).detail("x".repeat(300 << 10));
+    (0..5).for_each(|_| world.lasting.emit(large("large")));
+    world.lasting.emit(entry("small"));
+    world.clock.advance(Duration::from_secs(60));
+    world.disk.heal();
+    world.record("after").unwrap();
+    let stored = world.stored();
+    assert_eq!(stored.iter().filter(|action| *action == "large").count(), 3, "three are 900 KiB");
+    assert!(stored.contains(&"small".to_owned()), "and there is room for a small one");
+    world.lasting.now().flush_blocking().unwrap();
+    let trail = world.lasting.now();
+    let gaps = trail.entries(..).unwrap().map(|record| record.unwrap().entry().unwrap());
+    let gaps = gaps.filter(|entry| entry.action == "trail.gap");
+    assert_eq!(gaps.map(|gap| detail(&gap)["dropped"].as_u64().unwrap()).sum::<u64>(), 2);
+}
+
+#[test]
+fn a_trail_whose_files_were_changed_is_tried_again_with_back_off() {
+    let world = World::new();
+    world.record("a").unwrap();
+    block_on(async { world.lasting.now().checkpoint().await }).unwrap();
+    let live = Path::new(DIR).join("audit.jsonl");
+    let held = world.disk.contents(&live).unwrap();
+    world.disk.tamper(&live, Vec::clear).unwrap();
+    let lost = world.record("b").unwrap_err();
+    assert_eq!((lost.kind(), lost.may_be_recorded()), (ErrorKind::Data, false));
+    let openings = world.openings();
+    world.record("b").unwrap_err();
+    world.record("b").unwrap_err();
+    world.record("b").unwrap_err();
+    assert!(world.openings() <= openings + 1, "it pauses");
+    world.lasting.emit(entry("emitted"));
+    world.disk.tamper(&live, |bytes| *bytes = held).unwrap();
+    world.clock.advance(Duration::from_secs(10));
+    world.record("c").unwrap();
+    assert_eq!(world.stored(), ["a", "emitted", "c"]);
+}

@@ -6,6 +6,8 @@
 mod actors;
 mod acts;
 mod audit_durability;
+mod audit_late;
+mod audit_processes;
 mod contract;
 mod crash_images;
 mod disk_conformance;
