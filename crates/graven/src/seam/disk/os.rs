@@ -198,13 +198,13 @@ impl Lock for OsLock {
     fn lock_within(&self, how: Hold, patience: Duration) -> io::Result<bool> {
         // `flock` has no deadline: it is asked again and again.
         let began = Instant::now();
-        let mut pause = PAUSE;
         while !self.try_lock(how)? {
-            if began.elapsed() >= patience {
+            let waited = began.elapsed();
+            if waited >= patience {
                 return Ok(false);
             }
-            thread::sleep(pause);
-            pause = (pause * 2).min(PAUSE_MAX);
+            // Short against what it has waited: a lock that is free for a moment must not be missed every time.
+            thread::sleep((waited / 16).clamp(PAUSE, PAUSE_MAX));
         }
         Ok(true)
     }
