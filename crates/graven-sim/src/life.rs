@@ -44,7 +44,7 @@ impl<'a> Life<'a> {
     pub(crate) fn live(&mut self, actions: u64) -> Checked {
         let pauses = self.world.plan.pauses(&mut self.world.chance);
         self.world.shared.lock().pauses = pauses;
-        let meddles_at = self.world.chance.u64(..40);
+        let meddles_at = self.world.chance.u64(..24);
         for action in 0..actions {
             if action == meddles_at {
                 self.meddle()?;
@@ -155,7 +155,8 @@ impl<'a> Life<'a> {
     fn begins(&self, proc: usize, closes: bool) {
         let caller = &self.procs[proc].caller;
         caller.closing.store(closes, Ordering::Relaxed);
-        caller.lost.store(self.world.meddled.is_some(), Ordering::Relaxed);
+        let lost = self.world.meddled.as_ref().is_some_and(|meddled| meddled.shows);
+        caller.lost.store(lost, Ordering::Relaxed);
     }
 
     /// Lets one of the processes that are in a step go on with it.

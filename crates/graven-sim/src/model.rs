@@ -341,10 +341,13 @@ impl Model {
         if all && now.quiet {
             self.give_up_ended();
         }
-        Rule::Torn.unless(all || !now.whole, || {
+        if now.whole && !all {
             let past = now.seen.bytes.len() - self.log.len();
-            format!("{past} bytes that are torn or not durable follow the last entry of an open trail")
-        })?;
+            let durable = now.durable.bytes.len() >= now.seen.bytes.len();
+            return (if durable { Rule::Torn } else { Rule::Kept }).broken(format!(
+                "{past} bytes follow the last durable entry of a trail that was just opened or closed"
+            ));
+        }
         for (size, root) in &self.heads {
             let there = usize::try_from(*size).ok().and_then(|size| self.roots.get(size));
             Rule::Heads.unless(there == Some(root), || {

@@ -21,6 +21,9 @@ use crate::rule::{Checked, Rule};
 pub(crate) struct Meddling {
     /// How it is undone at the end of the life: this name goes back to that one. `None`: the files are gone.
     undo: Option<(PathBuf, PathBuf)>,
+    /// Whether every process must notice it. An empty live file may be replaced by another: a process that has not seen
+    /// it yet goes on with the new one, and nothing is lost.
+    pub(crate) shows: bool,
 }
 
 impl Life<'_> {
@@ -91,7 +94,11 @@ impl Life<'_> {
             _ => write(disk, &live, &there[..there.len() / 2]),
         }
         sync(disk, self.world.plan.layout.live_parent());
-        self.has_meddled(Some((away, live)))
+        if self.world.chance.u8(..4) == 0 {
+            self.delete_lock()?;
+        }
+        let shows = !there.is_empty() && !self.some_are_busy();
+        self.has_meddled(Some((away, live)), shows)
     }
 
     /// Cuts the live file, or deletes it.
@@ -110,7 +117,8 @@ impl Life<'_> {
             self.world.disk.remove_file(&live).expect("it was just read");
             sync(&self.world.disk, self.world.plan.layout.live_parent());
         }
-        self.has_meddled(None)
+        let shows = !self.some_are_busy();
+        self.has_meddled(None, shows)
     }
 
     /// `mv DIR DIR.old`, and a new directory or a new trail in its place.
@@ -142,17 +150,17 @@ impl Life<'_> {
         }
         sync(&self.world.disk, dir.parent().unwrap_or(Path::new("/")));
         self.world.shared.lock().moved = true;
-        self.has_meddled(Some((away, dir)))
+        self.has_meddled(Some((away, dir)), true)
     }
 
     /// From now on the trail is lost to all processes that have it open. In the middle of a step they may have done what
     /// cannot be undone.
-    fn has_meddled(&mut self, undo: Option<(PathBuf, PathBuf)>) -> Checked {
+    fn has_meddled(&mut self, undo: Option<(PathBuf, PathBuf)>, shows: bool) -> Checked {
         let undo = undo.filter(|_| !self.some_are_busy());
         self.world.tally.meddled += 1;
         let after = Stored::look(&self.world.disk, &self.world.plan.layout);
         self.world.check_named(&after)?;
-        self.world.meddled = Some(Meddling { undo });
+        self.world.meddled = Some(Meddling { undo, shows });
         Ok(())
     }
 }
