@@ -103,6 +103,11 @@ impl Held {
         self.presence().is_last().map_err(|source| Error::cannot("lock", &layout.lock(), source))
     }
 
+    /// This process is not present any more. Called under the commit lock, when it writes nothing more.
+    pub(super) fn leave(&self, layout: &Layout) -> Result<(), Error> {
+        self.presence().leave().map_err(|source| Error::cannot("unlock", &layout.lock(), source))
+    }
+
     fn presence(&self) -> MutexGuard<'_, Presence> {
         self.presence.lock().unwrap_or_else(PoisonError::into_inner)
     }

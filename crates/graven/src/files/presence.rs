@@ -118,4 +118,9 @@ impl Presence {
     pub(crate) fn is_last(&self) -> io::Result<bool> {
         self.lock.try_lock(Hold::Exclusive)
     }
+
+    /// Ends the presence.
+    pub(crate) fn leave(&self) -> io::Result<()> {
+        self.lock.unlock()
+    }
 }
