@@ -190,7 +190,12 @@ impl Writer {
         let engine = Arc::clone(&self.engine);
         let (disk, layout) = (&*engine.machine.disk, &engine.layout);
         let boundaries = boundaries(disk, layout)?;
-        let first = *boundaries.last().expect("0 is always there");
+        let newest = *boundaries.last().expect("0 is always there");
+        let before = boundaries.iter().rev().find(|&&begin| begin < newest).copied().unwrap_or(0);
+        // A process that died in a rotation may have left the newest boundary, and a live file that is not yet renamed.
+        let renamed = durable::exists(disk, &layout.segment(before))
+            .map_err(|source| Error::cannot("look for", &layout.segment(before), source))?;
+        let first = if renamed { newest } else { before };
         let exists = durable::exists(disk, layout.live())
             .map_err(|source| Error::cannot("look for", layout.live(), source))?;
         let line = self.held.line(&engine.machine, layout)?.filter(|line| line.first == first);

@@ -156,11 +156,10 @@ impl Writer {
         let _committing = self.enter(0, 0)?;
         // Before this process is not present any more: a program of version 0.1 may be waiting to come in.
         self.publisher().publish()?;
-        if self.held.is_last(&engine.layout)? {
-            self.publisher().write_closed()?;
-            self.held.let_in(&engine.layout)?;
-        }
-        Ok(())
+        let last = self.held.is_last(&engine.layout)?;
+        let written = if last { self.publisher().write_closed() } else { Ok(()) };
+        // Under the commit lock: a process that opens the trail next must not find this one in its way.
+        self.held.leave(&engine.layout).and(written)
     }
 
     /// Writes into `LOCK` how much is durable, and whether a commit is under way.

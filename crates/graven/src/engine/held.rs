@@ -103,9 +103,9 @@ impl Held {
         self.presence().is_last().map_err(|source| Error::cannot("lock", &layout.lock(), source))
     }
 
-    /// Lets others in again after [`is_last`](Held::is_last). Called under the commit lock.
-    pub(super) fn let_in(&self, layout: &Layout) -> Result<(), Error> {
-        self.presence().let_in().map_err(|source| Error::cannot("lock", &layout.lock(), source))
+    /// This process is not present any more. Called under the commit lock, when it writes nothing more.
+    pub(super) fn leave(&self, layout: &Layout) -> Result<(), Error> {
+        self.presence().leave().map_err(|source| Error::cannot("unlock", &layout.lock(), source))
     }
 
     fn presence(&self) -> MutexGuard<'_, Presence> {

@@ -119,9 +119,8 @@ impl Presence {
         self.lock.try_lock(Hold::Exclusive)
     }
 
-    /// Lets others in again after [`is_last`](Presence::is_last): this process writes nothing more. Called under the
-    /// commit lock: otherwise the process that opens the trail next could find it taken.
-    pub(crate) fn let_in(&self) -> io::Result<()> {
-        self.lock.try_lock(Hold::Shared).map(drop)
+    /// Ends the presence.
+    pub(crate) fn leave(&self) -> io::Result<()> {
+        self.lock.unlock()
     }
 }
