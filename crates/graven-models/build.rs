@@ -120,8 +120,8 @@ const BUGS: &[(&str, &str, &str, &str)] = &[
     (
         "announced_without_the_lock",
         "counters",
-        "if let Ok(hash) = write(&counts.pending) {",
-        "let pending = counts.pending.clone();\n        drop(counts);\n        let written = write(&pending);\n        let mut counts = self.counts();\n        if let Ok(hash) = written {",
+        "let _later = counts.announce(size, write);",
+        "let pending = counts.pending.clone();\n            drop(counts);\n            let written = write(&pending);\n            let _later = self.counts().announce(size, |_| written);",
     ),
     (
         "any_commit_tells_the_losses",

@@ -20,6 +20,7 @@ mod head;
 mod life;
 mod lock_line;
 mod look;
+mod meddled;
 mod model;
 mod plan;
 mod process;

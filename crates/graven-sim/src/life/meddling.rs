@@ -14,17 +14,8 @@ use graven_core::verdict::Verdict;
 
 use super::Life;
 use crate::look::Stored;
+use crate::meddled::Meddling;
 use crate::rule::{Checked, Rule};
-
-/// What was changed, so that the trail is lost to all processes that have it open.
-#[derive(Debug)]
-pub(crate) struct Meddling {
-    /// How it is undone at the end of the life: this name goes back to that one. `None`: the files are gone.
-    undo: Option<(PathBuf, PathBuf)>,
-    /// Whether every process must notice it. An empty live file may be replaced by another: a process that has not seen
-    /// it yet goes on with the new one, and nothing is lost.
-    pub(crate) shows: bool,
-}
 
 impl Life<'_> {
     /// Changes the files, if this run has such changes and some process has the trail open.
