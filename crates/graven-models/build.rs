@@ -138,8 +138,8 @@ const BUGS: &[(&str, &str, &str, &str)] = &[
     (
         "announced_and_never_looked_for",
         "counters",
-        "counts.announced_as = Some(hash);\n            counts.since.get_or_insert(size);",
-        "counts.announced_as = Some(hash);",
+        "self.announced = std::mem::take(&mut self.pending);\n        self.since.get_or_insert(size);",
+        "self.announced = std::mem::take(&mut self.pending);",
     ),
     ("the_publisher_sleeps_on", "seal", "let sleeps = state.publisher_sleeps;", "let sleeps = false;"),
     (
