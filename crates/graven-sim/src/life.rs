@@ -18,7 +18,6 @@ use crate::process::{Done, Proc, Step, Survivor};
 use crate::rule::{Checked, Rule};
 use crate::world::World;
 
-pub(crate) use meddling::Meddling;
 pub(crate) use opening::Opened;
 
 /// A life in progress.

@@ -10,21 +10,11 @@ use graven::Machine;
 use graven::disk::sim::SimDisk;
 use graven::disk::{Disk, Open};
 use graven::sim::Process;
-use graven_core::verdict::Verdict;
 
 use super::Life;
 use crate::look::Stored;
-use crate::rule::{Checked, Rule};
-
-/// What was changed, so that the trail is lost to all processes that have it open.
-#[derive(Debug)]
-pub(crate) struct Meddling {
-    /// How it is undone at the end of the life: this name goes back to that one. `None`: the files are gone.
-    undo: Option<(PathBuf, PathBuf)>,
-    /// Whether every process must notice it. An empty live file may be replaced by another: a process that has not seen
-    /// it yet goes on with the new one, and nothing is lost.
-    pub(crate) shows: bool,
-}
+use crate::rule::Checked;
+use crate::world::{Meddling, sync};
 
 impl Life<'_> {
     /// Changes the files, if this run has such changes and some process has the trail open.
@@ -165,43 +155,6 @@ impl Life<'_> {
     }
 }
 
-impl crate::world::World {
-    /// Undoes what somebody has done, when no process has the trail open any more. `false`: that cannot be undone.
-    pub(crate) fn undo_meddling(&mut self) -> bool {
-        if let Some(note) = self.planted.take() {
-            let path = self.plan.layout.closed();
-            if self.disk.contents(&path).is_ok_and(|there| there == note) {
-                self.disk.remove_file(&path).expect("it was just read");
-                sync(&self.disk, self.plan.layout.dir());
-            }
-        }
-        self.shared.lock().moved = false;
-        let Some(meddling) = self.meddled.take() else { return true };
-        let Some((away, back)) = meddling.undo else { return false };
-        self.did("somebody puts everything back");
-        // What has the name now is moved away first.
-        let aside = away.with_extension("aside");
-        let _nothing_there = self.disk.rename(&back, &aside);
-        if self.disk.rename(&away, &back).is_err() {
-            return false;
-        }
-        sync(&self.disk, back.parent().unwrap_or(Path::new("/")));
-        true
-    }
-
-    /// Checks that the verifier says so when fewer entries are left than are signed.
-    fn check_named(&mut self, after: &Stored) -> Checked {
-        let signed = after.checkpoint.as_ref().map_or(0, |head| head.size);
-        if signed <= after.len() as u64 {
-            return Ok(());
-        }
-        let said = self.verdict();
-        Rule::CalledIntact.unless(said.as_ref().is_none_or(|verdict| *verdict != Verdict::Intact), || {
-            format!("{signed} entries are signed, {} are left, and the verifier says {said:?}", after.len())
-        })
-    }
-}
-
 fn write(disk: &SimDisk, path: &Path, bytes: &[u8]) {
     let made = disk.open(path, Open::Create).and_then(|file| {
         file.set_bytes(0)?;
@@ -212,9 +165,4 @@ fn write(disk: &SimDisk, path: &Path, bytes: &[u8]) {
     if made.is_ok() {
         sync(disk, path.parent().unwrap_or(Path::new("/")));
     }
-}
-
-fn sync(disk: &SimDisk, dir: &Path) {
-    // The directory may have been moved away, too.
-    let _gone = disk.sync_dir(dir);
 }
