@@ -23,6 +23,8 @@ impl Life<'_> {
         if !self.world.plan.meddled || !open || self.world.meddled.is_some() || self.world.tiles_emptied {
             return Ok(());
         }
+        // What somebody else writes must not fail half-way.
+        self.world.disk.set_space(None);
         // A process that is about to open the trail would rightly take what it finds then.
         let opening = self.procs.iter().any(|proc| proc.is_busy() && proc.trail.is_none());
         match self.world.chance.u8(..10) {
@@ -132,7 +134,6 @@ impl Life<'_> {
                     let machine =
                         Machine { disk: Arc::new(disk.clone()), clock: Arc::new(self.world.clock.clone()) };
                     let settings = self.world.plan.settings.clone();
-                    disk.set_space(None);
                     let made = Process::new().open(settings, machine).and_then(graven::sim::Stepped::close);
                     made.expect("a new trail on a disk without faults");
                 }
@@ -161,8 +162,6 @@ fn write(disk: &SimDisk, path: &Path, bytes: &[u8]) {
         file.write_at(bytes, 0)?;
         file.sync_all()
     });
-    // The disk may be full: then there is an empty file.
-    if made.is_ok() {
-        sync(disk, path.parent().unwrap_or(Path::new("/")));
-    }
+    made.expect("the disk is not full, and its directory is there");
+    sync(disk, path.parent().unwrap_or(Path::new("/")));
 }
