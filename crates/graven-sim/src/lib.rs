@@ -2,13 +2,14 @@
 //!
 //! One run is one trail on one simulated disk, over several lives. Each life opens the trail (creation, recovery or
 //! repair), takes some twenty random actions, and ends in a close, a kill, a power cut or a failed write. After every
-//! life, a plain model decides whether the engine was right. A run depends on nothing but its seed: the driver takes
-//! the engine's steps one by one on one thread, see `graven::sim`.
+//! life, a plain model decides whether the engine was right. Up to four processes have the trail open at once. Their
+//! steps are interleaved, but only one of them runs at a time, see `baton` and `graven::sim`: a run depends on nothing
+//! but its seed.
 //!
 //! A [`Canary`] breaks one rule on purpose, in the disk, the clock or the driver. Then the simulator must fail.
 //!
-//! The files build on each other in this order, lowest first: `rule canary head trace fault_plan disk clock entries
-//! look model plan verifier tally world life run runner`.
+//! The files build on each other in this order, lowest first: `rule canary head lock_line trace fault_plan baton disk
+//! clock entries look model plan verifier tally world process life run runner`.
 
 mod baton;
 mod canary;
@@ -20,7 +21,6 @@ mod head;
 mod life;
 mod lock_line;
 mod look;
-mod meddled;
 mod model;
 mod plan;
 mod process;

@@ -1,6 +1,7 @@
 //! The world of one run: its disk and clock, the model, the verifier, and the checks that compare them.
 
 mod checks;
+mod meddled;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,12 +19,13 @@ use crate::disk::{Caller, Shared};
 use crate::fault_plan::FaultPlan;
 use crate::head::Head;
 use crate::look::Stored;
-use crate::meddled::Meddling;
 use crate::model::{Model, Settling};
 use crate::plan::Plan;
 use crate::rule::{Checked, Rule};
 use crate::tally::Tally;
 use crate::verifier::Verifier;
+
+pub(crate) use meddled::{Meddling, sync};
 
 /// Everything that outlives one life of a run, except the process.
 pub(crate) struct World {

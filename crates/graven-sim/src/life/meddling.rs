@@ -10,12 +10,11 @@ use graven::Machine;
 use graven::disk::sim::SimDisk;
 use graven::disk::{Disk, Open};
 use graven::sim::Process;
-use graven_core::verdict::Verdict;
 
 use super::Life;
 use crate::look::Stored;
-use crate::meddled::Meddling;
-use crate::rule::{Checked, Rule};
+use crate::rule::Checked;
+use crate::world::{Meddling, sync};
 
 impl Life<'_> {
     /// Changes the files, if this run has such changes and some process has the trail open.
@@ -24,6 +23,8 @@ impl Life<'_> {
         if !self.world.plan.meddled || !open || self.world.meddled.is_some() || self.world.tiles_emptied {
             return Ok(());
         }
+        // What somebody else writes must not fail half-way.
+        self.world.disk.set_space(None);
         // A process that is about to open the trail would rightly take what it finds then.
         let opening = self.procs.iter().any(|proc| proc.is_busy() && proc.trail.is_none());
         match self.world.chance.u8(..10) {
@@ -40,6 +41,7 @@ impl Life<'_> {
     /// `rm LOCK`, as for a lock that looks stale.
     fn delete_lock(&mut self) -> Checked {
         self.world.did("somebody deletes LOCK");
+        self.lock_deleted = true;
         let disk = &self.world.disk;
         if disk.remove_file(&self.world.plan.layout.lock()).is_ok() {
             sync(disk, self.world.plan.layout.dir());
@@ -133,7 +135,6 @@ impl Life<'_> {
                     let machine =
                         Machine { disk: Arc::new(disk.clone()), clock: Arc::new(self.world.clock.clone()) };
                     let settings = self.world.plan.settings.clone();
-                    disk.set_space(None);
                     let made = Process::new().open(settings, machine).and_then(graven::sim::Stepped::close);
                     made.expect("a new trail on a disk without faults");
                 }
@@ -156,56 +157,12 @@ impl Life<'_> {
     }
 }
 
-impl crate::world::World {
-    /// Undoes what somebody has done, when no process has the trail open any more. `false`: that cannot be undone.
-    pub(crate) fn undo_meddling(&mut self) -> bool {
-        if let Some(note) = self.planted.take() {
-            let path = self.plan.layout.closed();
-            if self.disk.contents(&path).is_ok_and(|there| there == note) {
-                self.disk.remove_file(&path).expect("it was just read");
-                sync(&self.disk, self.plan.layout.dir());
-            }
-        }
-        self.shared.lock().moved = false;
-        let Some(meddling) = self.meddled.take() else { return true };
-        let Some((away, back)) = meddling.undo else { return false };
-        self.did("somebody puts everything back");
-        // What has the name now is moved away first.
-        let aside = away.with_extension("aside");
-        let _nothing_there = self.disk.rename(&back, &aside);
-        if self.disk.rename(&away, &back).is_err() {
-            return false;
-        }
-        sync(&self.disk, back.parent().unwrap_or(Path::new("/")));
-        true
-    }
-
-    /// Checks that the verifier says so when fewer entries are left than are signed.
-    fn check_named(&mut self, after: &Stored) -> Checked {
-        let signed = after.checkpoint.as_ref().map_or(0, |head| head.size);
-        if signed <= after.len() as u64 {
-            return Ok(());
-        }
-        let said = self.verdict();
-        Rule::CalledIntact.unless(said.as_ref().is_none_or(|verdict| *verdict != Verdict::Intact), || {
-            format!("{signed} entries are signed, {} are left, and the verifier says {said:?}", after.len())
-        })
-    }
-}
-
 fn write(disk: &SimDisk, path: &Path, bytes: &[u8]) {
     let made = disk.open(path, Open::Create).and_then(|file| {
         file.set_bytes(0)?;
         file.write_at(bytes, 0)?;
         file.sync_all()
     });
-    // The disk may be full: then there is an empty file.
-    if made.is_ok() {
-        sync(disk, path.parent().unwrap_or(Path::new("/")));
-    }
-}
-
-fn sync(disk: &SimDisk, dir: &Path) {
-    // The directory may have been moved away, too.
-    let _gone = disk.sync_dir(dir);
+    made.expect("the disk is not full, and its directory is there");
+    sync(disk, path.parent().unwrap_or(Path::new("/")));
 }
