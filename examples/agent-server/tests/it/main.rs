@@ -11,3 +11,4 @@ mod killed;
 mod refusals;
 mod server;
 mod terminated;
+mod two_servers;

@@ -39,6 +39,12 @@ impl Server {
         Server::start_as(command, folder, trail)
     }
 
+    /// On a trail that another server may have open too.
+    pub(crate) fn start_on(trail: &Path) -> Server {
+        let folder = tempfile::tempdir().unwrap();
+        Server::start_as(Command::new(env!("CARGO_BIN_EXE_agent-server")), folder, trail.to_owned())
+    }
+
     /// With its trail on a file system of 1 MiB; `None` where the machine allows none.
     pub(crate) fn start_on_a_small_disk() -> Option<Server> {
         let folder = tempfile::tempdir().unwrap();
