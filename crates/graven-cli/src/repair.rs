@@ -2,7 +2,9 @@
 
 use std::io::{self, BufRead, IsTerminal};
 
-use graven::{Detail, ErrorKind, Trail};
+use graven::fsck::{self, VerifyOptions};
+use graven::{Detail, ErrorKind, Machine, Trail};
+use graven_core::verdict::Verdict;
 use serde_json::json;
 
 use crate::shared::failure::{self, Ending, Failure};
@@ -36,14 +38,21 @@ Copy the trail first: it is evidence.";
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     args.target.must_exist()?;
-    let refusal = match Trail::open(args.target.settings()) {
-        Ok(trail) => return nothing_to_do(ui, &trail),
-        Err(error) if error.kind() == ErrorKind::Data => error,
+    let because = match Trail::open(args.target.settings()) {
+        Ok(trail) if has_whole_tiles(&trail)? => return nothing_to_do(ui, &trail),
+        // Hashes are made anew from the log, and judged by the signed root: nothing to confirm.
+        Ok(trail) => {
+            trail.close_blocking()?;
+            "hashes in tiles/ are damaged".to_owned()
+        }
+        Err(refusal) if refusal.kind() == ErrorKind::Data => {
+            if !args.yes {
+                ask(ui, &args.target.read()?.meta().origin, &refusal)?;
+            }
+            refusal.chain()
+        }
         Err(error) => return Err(error.into()),
     };
-    if !args.yes {
-        ask(ui, &args.target.read()?.meta().origin, &refusal)?;
-    }
     let trail = Trail::repair(args.target.settings())?;
     let trace = trail.recent(ENGINE_ENTRIES_MAX).into_iter().find(|entry| entry.action == REPAIRED);
     let entries = trail.len();
@@ -51,20 +60,25 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     let detail = trace.as_ref().and_then(|entry| entry.detail.as_ref()).map(Detail::as_str);
     if ui.json() {
         let detail = detail.and_then(|detail| serde_json::from_str::<serde_json::Value>(detail).ok());
-        ui.object(
-            &json!({"repaired": true, "entries": entries, "reason": refusal.chain(), "detail": detail}),
-        )?;
+        ui.object(&json!({"repaired": true, "entries": entries, "reason": because, "detail": detail}))?;
         return Ok(failure::OK);
     }
     let count = counted(entries, "entry", "entries");
     ui.line(format_args!("{} the trail can be used again, with {count}", ui.paint(Look::Good, "repaired:")))?;
-    ui.fact("because", refusal.chain())?;
+    ui.fact("because", because)?;
     ui.fact(
         "trace",
         format_args!("an entry with the action {REPAIRED}: {}", safe(detail.unwrap_or_default())),
     )?;
     ui.fact("cut bytes", args.target.layout().torn().display())?;
     Ok(failure::OK)
+}
+
+/// Whether the hashes in `tiles/` are those of the log.
+fn has_whole_tiles(trail: &Trail) -> Result<bool, Failure> {
+    let options = VerifyOptions::default();
+    let report = fsck::verify(&Machine::os(), trail.layout(), &options, &|_, _| ())?;
+    Ok(!report.findings.iter().any(|finding| finding.verdict == Verdict::TilesDamaged))
 }
 
 fn nothing_to_do(ui: Ui, trail: &Trail) -> Ending {

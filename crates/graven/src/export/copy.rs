@@ -143,7 +143,8 @@ fn fill(
     if let Some(closed) = closed.filter(|closed| closes(reader, closed, &head)) {
         out.write("closed", &closed)?;
     }
-    if let Some(settings) = if_there(reader, &layout.settings())? {
+    // With the program's own patterns, which may reveal what they hide. Only a writer needs it.
+    if let Some(settings) = if_there(reader, &layout.settings())?.filter(|_| !keys.is_empty()) {
         out.write("settings.json", &settings)?;
     }
     for (name, key) in keys {
