@@ -26,12 +26,14 @@ pub(crate) struct Life<'a> {
     procs: Vec<Proc>,
     /// How many steps the processes have made: one that waits for a lock tries again after the next.
     progress: u64,
+    /// Whether somebody has deleted `LOCK`: a process shows in the new one only from its next commit on.
+    lock_deleted: bool,
 }
 
 impl<'a> Life<'a> {
     pub(crate) fn new(world: &'a mut World, survivors: Vec<Survivor>) -> Life<'a> {
         let procs = survivors.into_iter().map(Proc::of).collect();
-        Life { world, procs, progress: 0 }
+        Life { world, procs, progress: 0, lock_deleted: false }
     }
 
     /// From now on the disk has these faults.

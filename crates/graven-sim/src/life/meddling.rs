@@ -41,6 +41,7 @@ impl Life<'_> {
     /// `rm LOCK`, as for a lock that looks stale.
     fn delete_lock(&mut self) -> Checked {
         self.world.did("somebody deletes LOCK");
+        self.lock_deleted = true;
         let disk = &self.world.disk;
         if disk.remove_file(&self.world.plan.layout.lock()).is_ok() {
             sync(disk, self.world.plan.layout.dir());

@@ -122,7 +122,7 @@ impl Life<'_> {
     /// A program of version 0.1 wants the trail. It holds `LOCK` alone, so it stays out while others have the trail
     /// open, and others stay out while it has it.
     pub(super) fn old_program(&mut self) -> Checked {
-        if self.some_are_busy() || self.world.is_meddled() {
+        if self.some_are_busy() || self.world.is_meddled() || self.lock_deleted {
             return Ok(());
         }
         self.world.did("a program of version 0.1 wants the trail");
