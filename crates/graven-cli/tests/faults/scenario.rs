@@ -53,6 +53,8 @@ pub(crate) struct Scenario {
     pub(crate) rightly: Option<Verdict>,
     /// Whether it must be repaired before it opens.
     pub(crate) contradicted: bool,
+    /// Whether another process has the trail open, and goes on after the fault.
+    pub(crate) beside: bool,
 }
 
 /// The result of a run.
@@ -64,6 +66,8 @@ pub(crate) struct Ran {
     pub(crate) calls: Vec<Call>,
     /// Whether the fault happened.
     pub(crate) struck: bool,
+    /// How the other process ended, and how many of its entries were not acknowledged.
+    pub(crate) beside: Option<(Ended, usize)>,
     _folder: Option<tempfile::TempDir>,
 }
 
@@ -94,9 +98,10 @@ impl Scenario {
             place.verdict().unwrap();
         }
         let log = tempfile::NamedTempFile::new().unwrap();
-        let (told, asked, ended) = match (self.doing, who) {
+        let mut other = self.beside.then(|| Companion::start(&place, strike));
+        let (mut told, mut asked, ended) = match (self.doing, who) {
             (Doing::Feed(steps), Who::Named(thread)) => {
-                feed_attached(&place, steps, thread, strike, log.path())
+                feed_attached(&place, steps, thread, strike, log.path(), other.as_mut())
             }
             (Doing::Feed(steps), _) => {
                 let mut feeding = Feeding::start(self.traced(&place, who, strike, log.path()));
@@ -105,6 +110,14 @@ impl Scenario {
             }
             _ => self.once(self.traced(&place, who, strike, log.path())),
         };
+        // It goes on, whatever has happened to the first.
+        let beside = other.map(|other| {
+            let (others, its, ended) = other.finish();
+            let missing = its.len() - others.acknowledged.len();
+            told.acknowledged.extend(others.acknowledged);
+            asked.extend(its);
+            (ended, missing)
+        });
         let trace = std::fs::read_to_string(log.path()).unwrap();
         let calls = trace::parse(&trace);
         let struck = strike.is_some_and(|strike| match strike.fault {
@@ -114,7 +127,7 @@ impl Scenario {
         let created = self.doing == Doing::Init && ended.code == Some(0);
         let (before, rightly, contradicted) = (self.before.clone(), self.rightly, self.contradicted);
         let known = Known { before, told, asked, created, rightly, contradicted };
-        Ran { place, known, ended, calls, struck, _folder: None }
+        Ran { place, known, ended, calls, struck, beside, _folder: None }
     }
 
     /// The command under strace, from its beginning.
@@ -152,6 +165,43 @@ impl Scenario {
     }
 }
 
+/// Another recorder on the same trail, which no fault strikes.
+struct Companion {
+    feeding: Feeding,
+    /// The number of its next entry.
+    next: u64,
+    /// Whether its answers are waited for. Not where a lock may stay locked until the struck process ends.
+    waits: bool,
+}
+
+/// The number of its first entry, and how many it records at a time. Two times are past the end of a segment.
+const COMPANIONS: u64 = 1_000;
+const AT_A_TIME: u64 = 5;
+
+impl Companion {
+    fn start(place: &Place, strike: Option<&Strike>) -> Companion {
+        let feeding = Feeding::start(place.command(["record", place.trail(), "--stdin"]));
+        let waits = !strike.is_some_and(|strike| strike.call == "flock" && strike.fault == Fault::Eio);
+        let mut other = Companion { feeding, next: COMPANIONS, waits: true };
+        other.record();
+        other.waits = waits;
+        other
+    }
+
+    fn record(&mut self) {
+        let numbers = self.next..self.next + AT_A_TIME;
+        self.next = numbers.end;
+        if self.waits { self.feeding.send(numbers) } else { self.feeding.ask(numbers) }
+    }
+
+    /// Records once more, and ends.
+    fn finish(mut self) -> (Told, Vec<String>, Ended) {
+        self.waits = true;
+        self.record();
+        self.feeding.finish()
+    }
+}
+
 /// Feeds a recorder, and attaches strace to one of its threads once the trail is open.
 fn feed_attached(
     place: &Place,
@@ -159,6 +209,7 @@ fn feed_attached(
     thread: &'static str,
     strike: Option<&Strike>,
     log: &Path,
+    mut other: Option<&mut Companion>,
 ) -> (Told, Vec<String>, Ended) {
     let mut feeding = Feeding::start(place.command(["record", place.trail(), "--stdin"]));
     let thread_id =
@@ -166,6 +217,9 @@ fn feed_attached(
     let strace = strace::attach(thread_id, strike, log);
     for step in steps {
         feeding.send(step.iter().copied());
+        if let Some(other) = &mut other {
+            other.record();
+        }
         if Who::Named(thread) == PUBLISHER {
             wait_for_checkpoint(place, &mut feeding, log);
         }

@@ -31,6 +31,19 @@ const STEPS: &[&[u64]] = &[FIRST_STEP[0], &[LARGE[0]], &[LARGE[1]], &[254, 255, 
 
 const FIRST_STEP: &[&[u64]] = &[&[250, 251]];
 
+/// What is recorded beside another process, which records after each step: two entries; two after the other has closed
+/// the segment at 256, which have the same large detail; enough to close the next segment.
+const BESIDE: &[&[u64]] = &[FIRST_STEP[0], &LARGE, &FILLING];
+const FILLING: [u64; 256] = {
+    let mut numbers = [0; 256];
+    let mut at = 0;
+    while at < numbers.len() {
+        numbers[at] = 300 + at as u64;
+        at += 1;
+    }
+    numbers
+};
+
 /// One fault at one place.
 struct Point {
     scenario: usize,
@@ -43,7 +56,8 @@ struct Point {
 #[test]
 fn every_call_fails_once_and_nothing_acknowledged_is_lost() {
     let bases = tempfile::tempdir().unwrap();
-    let scenarios = scenarios(bases.path());
+    let mut scenarios = scenarios(bases.path());
+    beside_another(&mut scenarios);
     let (points, seen) = points(&scenarios);
     println!("{} faults at the calls of {} runs; calls seen: {seen:?}", points.len(), scenarios.len());
     let table = Mutex::new(Table::default());
@@ -74,7 +88,18 @@ fn every_call_fails_once_and_nothing_acknowledged_is_lost() {
     let unreached = unreached.into_inner().unwrap();
     unreached.iter().for_each(|place| println!("did not happen: {place}"));
     table.conclude("call");
-    for call in ["openat", "mkdir", "pwrite64", "fsync", "fdatasync", "ftruncate", "rename", "unlink"] {
+    for call in [
+        "openat",
+        "mkdir",
+        "pwrite64",
+        "fsync",
+        "fdatasync",
+        "ftruncate",
+        "rename",
+        "unlink",
+        "flock",
+        "statx",
+    ] {
         assert!(table.tried(call) > 0, "{call} was never struck");
     }
     assert!(unreached.len() * 50 < points.len(), "{} faults did not happen", unreached.len());
@@ -147,6 +172,13 @@ fn ended_well(ran: &Ran, point: &Point, wrong: &mut Wrong) {
     if ran.ended.code.is_none() && !(ran.struck && point.strike.fault == Fault::Kill) {
         wrong.untrue.push(format!("it was killed, or hung: {}", ran.ended.stderr));
     }
+    if let Some((ended, missing)) = &ran.beside
+        && (ended.code, *missing) != (Some(0), 0)
+    {
+        wrong
+            .untrue
+            .push(format!("the other process did not get on, {missing} entries are missing: {ended:?}"));
+    }
     if ran.ended.stderr.contains("fault in Graven") {
         wrong.untrue.push(ran.ended.stderr.clone());
     }
@@ -162,6 +194,7 @@ pub(crate) fn scenarios(bases: &Path) -> Vec<Scenario> {
         before: before.to_vec(),
         rightly: None,
         contradicted: false,
+        beside: false,
     };
     let clean = bases.join("clean");
     let before = make_clean(&clean);
@@ -208,6 +241,15 @@ pub(crate) fn scenarios(bases: &Path) -> Vec<Scenario> {
     all
 }
 
+/// Adds runs on a trail that another process has open too. That one is not struck, and goes on.
+fn beside_another(scenarios: &mut Vec<Scenario>) {
+    let feed = scenarios.iter().find(|scenario| scenario.name == "record").expect("it is there").clone();
+    let beside = |name, doing| Scenario { name, doing, beside: true, ..feed.clone() };
+    scenarios.push(beside("open beside another process", Doing::Record));
+    scenarios.push(beside("record beside another process", Doing::Feed(BESIDE)));
+    scenarios.push(beside("seal beside another process", Doing::Feed(FIRST_STEP)));
+}
+
 /// Creates a trail of [`BEFORE`] entries, closed cleanly, and returns its log.
 fn make_clean(folder: &Path) -> Vec<u8> {
     std::fs::create_dir(folder).unwrap();
@@ -233,6 +275,7 @@ fn points(scenarios: &[Scenario]) -> (Vec<Point>, BTreeMap<String, usize>) {
     for (number, scenario) in scenarios.iter().enumerate() {
         let whose: &[Who] = match scenario.doing {
             Doing::Feed(STEPS) => &[Who::Main, WRITER],
+            Doing::Feed(BESIDE) => &[WRITER],
             Doing::Feed(_) => &[PUBLISHER],
             Doing::Init | Doing::Record | Doing::Repair => &[Who::Main, Who::Others],
         };

@@ -111,6 +111,12 @@ impl Feeding {
 
     /// Sends entries, and waits until each is answered or the output ends.
     pub(crate) fn send(&mut self, numbers: impl IntoIterator<Item = u64>) {
+        self.ask(numbers);
+        while self.told.answers < self.asked.len() && self.hear() {}
+    }
+
+    /// Sends entries.
+    pub(crate) fn ask(&mut self, numbers: impl IntoIterator<Item = u64>) {
         let mut input = String::new();
         for number in numbers {
             self.asked.push(id(number));
@@ -120,7 +126,6 @@ impl Feeding {
         if let Some(stdin) = &mut self.stdin {
             let _ = stdin.write_all(input.as_bytes()).and_then(|()| stdin.flush());
         }
-        while self.told.answers < self.asked.len() && self.hear() {}
     }
 
     fn hear(&mut self) -> bool {

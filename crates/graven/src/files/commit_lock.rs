@@ -142,9 +142,15 @@ pub(crate) fn held_by(disk: &dyn Disk, layout: &Layout) -> String {
 
 impl Drop for Committing {
     fn drop(&mut self) {
-        if let Err(error) = self.0.unlock() {
-            tracing::error!(%error, "cannot release the commit lock of a trail");
-        }
+        release(&*self.0, "the commit lock");
+    }
+}
+
+/// Releases a lock. Tries twice: a lock that stays stops every process, and this one too, because it takes the turnstile
+/// before it comes to the lock that it still holds.
+pub(super) fn release(lock: &dyn Lock, name: &str) {
+    if let Err(error) = lock.unlock().or_else(|_| lock.unlock()) {
+        tracing::error!(%error, "cannot release {name} of a trail");
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::commit_lock::unlockable;
+use super::commit_lock::{release, unlockable};
 use super::durable;
 use super::layout::Layout;
 use crate::error::Error;
@@ -43,8 +43,6 @@ impl PublishLock {
 
 impl Drop for Publishing {
     fn drop(&mut self) {
-        if let Err(error) = self.0.unlock() {
-            tracing::error!(%error, "cannot release the lock of publishing of a trail");
-        }
+        release(&*self.0, "the lock of publishing");
     }
 }
