@@ -220,7 +220,7 @@ impl FaultyDisk {
         let may = !state.moved
             && (path.starts_with(layout.blobs())
                 || path.starts_with(layout.tiles())
-                || path.with_extension("") == layout.checkpoint());
+                || is_temporary_of(path, &layout.checkpoint()));
         if in_trail && !may {
             let how =
                 format!("process {} makes {op:?} {} after a change", self.caller.number, path.display());
@@ -251,4 +251,11 @@ impl fmt::Debug for FaultyDisk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("FaultyDisk")
     }
+}
+
+/// Whether a path is a temporary name of another.
+fn is_temporary_of(path: &Path, lasting: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).and_then(graven::durable::temporary_of);
+    path.parent() == lasting.parent()
+        && lasting.file_name().is_some_and(|last| name.is_some_and(|name| last == name))
 }
