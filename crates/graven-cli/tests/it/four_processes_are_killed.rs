@@ -298,7 +298,7 @@ fn check(trail: &Path, recorders: &[Recorder], rounds: usize) {
     let kills: u64 = recorders.iter().map(|recorder| recorder.kills).sum();
     let closes: u64 = recorders.iter().map(|recorder| recorder.closes).sum();
     let segments = std::fs::read_dir(trail.join("segments")).unwrap().count();
-    println!(
+    eprintln!(
         "{rounds} rounds, {kills} kills, {closes} closes, {} entries acknowledged, {} in the log, {segments} segments",
         acknowledged.len(),
         log.len()

@@ -171,18 +171,36 @@ fn a_signal_to_end_closes_the_trail_with_every_acknowledged_entry() {
 }
 
 #[test]
-fn the_second_recorder_is_refused_and_names_the_first() {
+fn two_recorders_write_one_trail() {
     let place = Place::with_trail();
     let mut child = place.start(STDIN);
     let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(line("holds the lock").as_bytes()).unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    stdout.read_line(&mut String::new()).unwrap();
-    let second = place.feed(STDIN, lines(1)).code(2);
-    assert!(second.stderr.contains(&child.id().to_string()), "{}", second.stderr);
+    let mut record = |action: &str| {
+        stdin.write_all(line(action).as_bytes()).unwrap();
+        let mut receipt = String::new();
+        stdout.read_line(&mut receipt).unwrap();
+        serde_json::from_str::<serde_json::Value>(&receipt).unwrap()["index"].as_u64().unwrap()
+    };
+    assert_eq!(record("first"), 0);
+    place.feed(STDIN, lines(3)).ok();
+    // It has read what the other one recorded.
+    assert_eq!(record("last"), 4);
     drop(stdin);
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    assert_eq!(place.entries().len(), 1);
+    assert_eq!(place.entries().len(), 5);
+    place.run(["verify", "trail", "--no-state"]).ok();
+}
+
+#[test]
+fn a_recorder_is_kept_out_by_one_that_wants_to_be_alone() {
+    let place = Place::with_trail();
+    let alone = std::fs::File::options().write(true).open(place.path("trail/LOCK")).unwrap();
+    alone.try_lock().unwrap();
+    let refused = place.feed(STDIN, lines(1)).code(2);
+    assert!(refused.stderr.contains("wants to be alone"), "{}", refused.stderr);
+    drop(alone);
+    place.feed(STDIN, lines(1)).ok();
 }
 
 #[test]

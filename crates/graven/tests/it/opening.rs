@@ -3,9 +3,13 @@
 use std::process::Command;
 use std::thread;
 
+use graven::clock::sim::SimClock;
+use graven::disk::sim::SimDisk;
 use graven::layout::Layout;
+use graven::sim::Process;
 use graven::{Category, Entry, ErrorKind, Outcome, Settings, Trail};
 
+use crate::support::model::machine;
 use crate::support::patience::must_end;
 use crate::support::{another_process, assert_intact, lines};
 
@@ -161,4 +165,25 @@ fn files_are_for_the_owner_alone() {
         }
     }
     assert!(seen >= 8, "{seen} files");
+}
+
+#[test]
+fn an_exclusive_trail_keeps_other_processes_out_and_waits_for_none() {
+    let disk = SimDisk::new();
+    let open = |settings: Settings| Process::new().open(settings, machine(&disk, &SimClock::new(1)));
+    let refused = |settings: Settings| {
+        let error = open(settings).expect_err("another process has the trail open");
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+        assert!(error.to_string().contains("wants to be alone"), "{error}");
+    };
+    let alone = open(Settings::new("/trail").exclusive()).unwrap();
+    refused(Settings::new("/trail"));
+    refused(Settings::new("/trail").exclusive());
+    alone.close().unwrap();
+    let shared = open(Settings::new("/trail")).unwrap();
+    refused(Settings::new("/trail").exclusive());
+    let beside = open(Settings::new("/trail")).unwrap();
+    shared.close().unwrap();
+    beside.close().unwrap();
+    open(Settings::new("/trail").exclusive()).unwrap().close().unwrap();
 }
