@@ -103,7 +103,7 @@ impl Engine {
         let in_log = self.log.lock().unwrap().iter().filter_map(|hash| says.get(hash)).sum();
         drop(says);
         let mut pending = 0;
-        let _ = self.lost.announce(0, |losses: &Losses| {
+        self.lost.announce(0, |losses: &Losses| {
             pending = losses.values().sum();
             Err::<Hash, ()>(())
         });

@@ -37,7 +37,7 @@ struct Trail {
 }
 
 impl Trail {
-    /// A trail of so many entries, none of them sealed.
+    /// A trail of this many entries, none of them sealed.
     fn new(entries: u64) -> Arc<Trail> {
         Arc::new(Trail {
             seal: Seal::new(0, (0..entries).map(hash).collect(), 10 * entries),
