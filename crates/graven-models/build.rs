@@ -164,6 +164,12 @@ const BUGS: &[(&str, &str, &str, &str)] = &[
     ),
     ("skipped_but_expected", "seal", "state.next = state.next.max(size);", ""),
     (
+        "what_was_read_meanwhile_is_forgotten",
+        "seal",
+        "let left = usize::try_from(state.next.saturating_sub(size)).unwrap_or(usize::MAX);\n        let covered = state.hashes.len().saturating_sub(left);\n        state.take(covered);\n        state.next = state.next.max(size);",
+        "(state.hashes, state.bytes) = (Vec::new(), 0);\n        state.next = size;",
+    ),
+    (
         "read_twice",
         "seal",
         "let new = &hashes[usize::try_from(known).expect(\"at most the length of a slice\")..];",

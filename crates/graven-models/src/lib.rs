@@ -80,7 +80,7 @@ copies! {
     a_read_in_silence a_read_is_not_work a_read_after_the_end a_read_outlives_the_failure
     announced_without_the_lock any_commit_tells_the_losses settled_by_count announced_and_never_looked_for
     the_publisher_sleeps_on sealed_in_silence idle_in_silence the_publisher_rests_in_secret taken_for_ever
-    more_than_the_checkpoint_covers skipped_but_expected read_twice the_bound_forgets_what_is_taken
+    more_than_the_checkpoint_covers skipped_but_expected what_was_read_meanwhile_is_forgotten read_twice the_bound_forgets_what_is_taken
 }
 
 mod condvar;
@@ -178,6 +178,7 @@ mod fails {
         taken_for_ever: sealing::another_process_seals_too, "deadlock";
         more_than_the_checkpoint_covers: sealing::a_rotation_seals_everything, "as much as it covers";
         skipped_but_expected: sealing::another_process_seals_too, "the hash of entry";
+        what_was_read_meanwhile_is_forgotten: sealing::a_rotation_seals_everything, "nothing was synced past the boundary";
         read_twice: sealing::another_process_seals_too, "the hash of entry";
         the_bound_forgets_what_is_taken: sealing::everybody_gets_on, "the bound is kept";
     }

@@ -113,7 +113,7 @@ impl Trail {
         *size = end;
     }
 
-    /// Another process: it records an entry, and seals what it knew before, then what it knows now.
+    /// Another process: it records an entry, seals what it knew before, then what it knows now, and records again.
     fn run_another(trail: &Arc<Trail>) -> JoinHandle<()> {
         let trail = Arc::clone(trail);
         thread::spawn(move || {
@@ -130,6 +130,7 @@ impl Trail {
                     trail.sign(size);
                 }
             }
+            *trail.log.lock().unwrap() += 1;
         })
     }
 }
