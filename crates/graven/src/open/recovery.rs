@@ -96,6 +96,7 @@ pub(super) fn recover(
         put_back,
     };
     // Beside other processes only a commit that died or failed leaves anything to mend.
+    let died = line.is_some_and(|line| line.writing);
     let in_order = !alone && line.is_some_and(|line| !line.writing && line.bytes == tail.end());
     let mending = Mending { machine, layout, held: &held, segments: &segments, line };
     let live = mending.mend(&tail, in_order, &mut mended).map_err(|source| {
@@ -131,7 +132,9 @@ pub(super) fn recover(
         live,
         newest_lines: newest.bytes,
         newest_ends: newest.ends,
-        mended: (!in_order || mode == Mode::Repair).then_some(mended),
+        // A commit that began and did not end is recorded also where it left nothing: so an opening on a disk that is
+        // still full fails, and does not pass on what was kept for it.
+        mended: (mode == Mode::Repair || died || !(in_order || mended.is_empty())).then_some(mended),
     })
 }
 

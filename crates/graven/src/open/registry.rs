@@ -218,9 +218,6 @@ fn what_happened(
     let clock = &*machine.clock;
     let action = if mode == Mode::Repair { system_actions::REPAIRED } else { system_actions::RECOVERED };
     let adopted = adopted.map(|adopted| system_line(clock, system_actions::ADOPTED, &adopted));
-    let mended = recovered
-        .mended
-        .take_if(|mended| mode == Mode::Repair || !mended.is_empty())
-        .map(|mended| system_line(clock, action, &run.says(mended)));
+    let mended = recovered.mended.take().map(|mended| system_line(clock, action, &run.says(mended)));
     adopted.into_iter().chain(mended).collect()
 }
