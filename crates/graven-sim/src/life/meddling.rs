@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use graven::Machine;
+use graven::Settings;
 use graven::disk::sim::SimDisk;
 use graven::disk::{Disk, Open};
 use graven::sim::Process;
@@ -134,7 +135,8 @@ impl Life<'_> {
                 if layout.live().starts_with(&dir) {
                     let machine =
                         Machine { disk: Arc::new(disk.clone()), clock: Arc::new(self.world.clock.clone()) };
-                    let settings = self.world.plan.settings.clone();
+                    // With a key of its own: one key never signs two trails under one origin.
+                    let settings = Settings::new(&dir);
                     let made = Process::new().open(settings, machine).and_then(graven::sim::Stepped::close);
                     made.expect("a new trail on a disk without faults");
                 }

@@ -154,6 +154,9 @@ impl World {
 
     /// Makes an empty file or directory.
     pub(super) fn make(&mut self, path: &Path, node: Node) -> io::Result<NodeId> {
+        if absolute(path) == Path::new("/") {
+            return Err(error(ErrorKind::AlreadyExists, path));
+        }
         let (dir, name) = self.place(path)?;
         if self.dir(dir)?.seen.contains_key(&name) {
             return Err(error(ErrorKind::AlreadyExists, path));
