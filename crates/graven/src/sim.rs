@@ -84,8 +84,8 @@ impl Process {
         let trail = Trail(Arc::new(Handle::new(Arc::clone(&engine), None)));
         let mut stepped = Stepped { trail, writer: Some(writer), publisher, held: Some(held) };
         engine.announce_losses();
-        stepped.commit_all();
         if told {
+            stepped.commit_all();
             stepped.publish();
             stepped.trail.seal_to(size)?;
         }
