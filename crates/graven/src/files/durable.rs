@@ -144,6 +144,12 @@ pub fn sync_dir(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     retried(|| disk.sync_dir(path))
 }
 
+/// Whether the error means that a program like this one makes no names in that directory, so that none need a sync.
+pub(crate) fn is_not_ours(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    matches!(kind, PermissionDenied | ReadOnlyFilesystem | InvalidInput | Unsupported)
+}
+
 /// Calls again if a signal interrupted the call.
 pub fn retried<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     let mut interruptions = 0;

@@ -98,17 +98,11 @@ fn sync_above(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
     for above in dir.ancestors().skip(1) {
         match durable::sync_dir(disk, above) {
             Ok(()) => {}
-            Err(error) if is_not_ours(error.kind()) => {}
+            Err(error) if durable::is_not_ours(error.kind()) => {}
             Err(error) => return Err(error),
         }
     }
     Ok(())
-}
-
-/// Whether the error means that a program like this one makes no names in that directory, so that none need a sync.
-fn is_not_ours(kind: io::ErrorKind) -> bool {
-    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
-    matches!(kind, PermissionDenied | ReadOnlyFilesystem | InvalidInput | Unsupported)
 }
 
 /// Refuses a directory that held a trail: it has segments or a checkpoint of entries, but `graven.json` is gone.

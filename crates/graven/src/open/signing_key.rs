@@ -21,8 +21,9 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub(super) struct NewKey {
     pub(super) key: SigningKey,
-    /// Where it is to be written; `None` when it is there.
-    write_to: Option<PathBuf>,
+    path: PathBuf,
+    /// Whether it is there already.
+    is_there: bool,
     /// The trails of a key that is kept elsewhere. They stay locked until this one is made.
     trails: Option<KeyTrails>,
 }
@@ -45,12 +46,16 @@ impl NewKey {
 
     /// Writes the key, durably. The checkpoint of size 0 is there by now.
     pub(super) fn write(&self, disk: &dyn Disk) -> io::Result<()> {
-        let Some(path) = &self.write_to else {
-            return Ok(());
-        };
+        if self.is_there {
+            // An attempt that was killed may have made its name without a sync; not where only others make names.
+            return match durable::sync_dir(disk, durable::parent(&self.path)) {
+                Err(error) if durable::is_not_ours(error.kind()) => Ok(()),
+                synced => synced,
+            };
+        }
         let mut line = self.key.to_secret_string();
         line.push('\n');
-        durable::replace(disk, path, line.as_bytes())
+        durable::replace(disk, &self.path, line.as_bytes())
     }
 
     /// Called once the trail is made.
@@ -78,14 +83,14 @@ fn in_trail(machine: &Machine, layout: &Layout, origin: Option<&str>) -> Result<
         }
         // Left from an attempt that was cut short. A verifier may know this key already.
         if origin.is_none_or(|origin| origin == key.name()) {
-            return Ok(NewKey { key, write_to: None, trails: None });
+            return Ok(NewKey { key, path, is_there: true, trails: None });
         }
         // Removed before there is another checkpoint: no crash may leave a key beside a checkpoint of another.
         durable::retried(|| disk.remove_file(&path))
             .and_then(|()| durable::sync_dir(disk, &layout.keys()))
             .map_err(|source| Error::cannot("remove", &path, source))?;
     }
-    Ok(NewKey { key: make(machine, origin)?, write_to: Some(path), trails: None })
+    Ok(NewKey { key: make(machine, origin)?, path, is_there: false, trails: None })
 }
 
 /// The key that is at the given place, or a new one there. With a name that no other trail has under this key.
@@ -93,23 +98,23 @@ fn elsewhere(machine: &Machine, layout: &Layout, path: &Path, origin: Option<&st
     let disk = &*machine.disk;
     let mut trails = KeyTrails::lock(disk, path, layout)?;
     // A key that cannot be looked at must not be replaced: other trails may be signed with it.
-    let (key, write_to) = if exists(disk, path)? {
+    let is_there = exists(disk, path)?;
+    let key = if is_there {
         trust::key_elsewhere(disk, layout, path)?;
         let key = read(disk, path)?;
         // Version 0.1 kept no list of trails, but it made the redaction key with the first one.
         if origin.is_none() && trails.is_unknown() && redaction_key::is_beside(disk, path)? {
             return Err(shared(path, &key, None));
         }
-        let key = key.named(origin.unwrap_or(key.name())).expect("the names of both were checked");
-        (key, None)
+        key.named(origin.unwrap_or(key.name())).expect("the names of both were checked")
     } else {
-        (make(machine, origin)?, Some(path.to_owned()))
+        make(machine, origin)?
     };
     if let Some(user) = trails.user_of(key.verifier_key()) {
         return Err(shared(path, &key, Some(user)));
     }
     trails.begin(disk, key.verifier_key())?;
-    Ok(NewKey { key, write_to, trails: Some(trails) })
+    Ok(NewKey { key, path: path.to_owned(), is_there, trails: Some(trails) })
 }
 
 fn make(machine: &Machine, origin: Option<&str>) -> Result<SigningKey, Error> {
