@@ -273,7 +273,7 @@ static LOG: OnceLock<AuditLog> = OnceLock::new();
 ///
 /// It is never dropped, so nothing closes it unless the program does: keep a [`guard`] in `main`. Without one, what
 /// [`record`](AuditLog::record) and [`log`](AuditLog::log) have answered is durable all the same. But the newest entries
-/// (those of the last 100 ms under load, of a few milliseconds otherwise) may not be under a signed checkpoint until the next opening, and there
+/// (those of the last 100 ms under load, of some ten milliseconds otherwise) may not be under a signed checkpoint until the next opening, and there
 /// is no `closed`.
 ///
 /// # Errors

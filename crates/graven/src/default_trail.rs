@@ -13,7 +13,7 @@ static TRAIL: OnceLock<Trail> = OnceLock::new();
 ///
 /// It is never dropped, so nothing closes it unless the program does: keep a [`guard`] in `main`. Without one, what was
 /// acknowledged is durable all the same. But the newest acknowledged entries (those of the last 100 ms under
-/// load, of a few milliseconds otherwise) may not be under a signed checkpoint until the next opening, which records them in `trail.recovered`; what
+/// load, of some ten milliseconds otherwise) may not be under a signed checkpoint until the next opening, which records them in `trail.recovered`; what
 /// was emitted and is still queued is lost; and there is neither `closed` nor a `trail.closed`.
 ///
 /// # Errors

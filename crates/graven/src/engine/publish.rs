@@ -2,7 +2,8 @@
 //!
 //! The publisher follows the writer: it appends the leaf hashes of durable entries to `tiles/`, syncs them, and only
 //! then signs and replaces `checkpoint`. It does so at once when the writer has nothing to write, at most every 100 ms
-//! while it has, at a segment's end, at close, and at once when asked. It spends at most a fifth of its time on it.
+//! while it has, at a segment's end, at close, and at once when asked. Then it rests forty times as long as that took, so
+//! that a steady stream of entries is not slowed down; it never spends more than a fifth of its time on publishing.
 //! Entries past the checkpoint are *unsealed*; their number is bounded, and the writer waits before it would exceed the
 //! bound.
 //!
@@ -28,8 +29,11 @@ use crate::files::segments::Segments;
 use crate::files::signed::read_signed;
 use crate::reader::hashes::Hashes;
 
-/// How much longer than publishing the publisher rests at least.
-const PAUSE_FACTOR: u32 = 4;
+/// How much longer than publishing the publisher rests at least: publishing competes with the writer for the disk.
+const PAUSE_FACTOR: u32 = 40;
+
+/// The longest such rest, unless it is a fifth of the time that goes into publishing even so.
+const PAUSE_MAX: Duration = Duration::from_millis(100);
 
 /// Appends hashes and signs checkpoints. One at a time: the publisher's thread, or the writer at a segment's end.
 #[derive(Debug)]
@@ -235,7 +239,8 @@ impl Engine {
         while self.seal.wait_for_work(pause) {
             let began = clock.elapsed();
             self.publish_new(publisher);
-            pause = clock.elapsed().saturating_sub(began) * PAUSE_FACTOR;
+            let took = clock.elapsed().saturating_sub(began);
+            pause = (took * PAUSE_FACTOR).min(PAUSE_MAX.max(took * 4));
         }
     }
 

@@ -5,6 +5,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
+use std::time::Duration;
+
+/// How long a thread sleeps at most before it asks its future again. In a forked child nobody wakes it, and the future
+/// finds that out when it is asked.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Wakes a thread that is parked in [`block_on`].
 struct Unpark(Thread);
@@ -27,7 +32,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
         loop {
             match future.as_mut().poll(&mut context) {
                 Poll::Ready(output) => return output,
-                Poll::Pending => thread::park(),
+                Poll::Pending => thread::park_timeout(LOOK_AGAIN),
             }
         }
     })

@@ -145,6 +145,12 @@ impl Handle {
         Err(Error::new(ErrorKind::TimedOut, message).outcome_unknown())
     }
 
+    /// The error for a caller who was woken and still has no answer: the deadline has passed, or the process was forked.
+    pub(super) fn check_waiting(&self, until: Duration) -> Result<(), Error> {
+        self.check_process()?;
+        self.check_until(until)
+    }
+
     /// The error when the deadline has passed before anything was queued: nothing will be recorded.
     pub(super) fn check_for_room(&self, until: Duration) -> Result<(), Error> {
         if self.engine.machine.clock.elapsed() < until {

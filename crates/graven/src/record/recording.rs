@@ -167,7 +167,9 @@ impl Future for Recording {
     type Output = Result<Receipt, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.handle.check_process()?;
+        if matches!(self.state, State::New(_)) && is_due_for_a_look() {
+            self.handle.check_process()?;
+        }
         let next = match std::mem::replace(&mut self.state, State::Done) {
             State::New(entry) => self.start(entry, context),
             State::Waiting { line, blob, ticket } => self.push(&line, blob, ticket, context),
@@ -175,7 +177,7 @@ impl Future for Recording {
                 match completion.poll(context, &mut slot) {
                     Poll::Ready(Ok(first)) => return Poll::Ready(Ok(ticket.receipt(first + offset))),
                     Poll::Ready(Err(error)) => Err(error.for_entry(&ticket.id)),
-                    Poll::Pending => match self.handle.check_until(ticket.until) {
+                    Poll::Pending => match self.handle.check_waiting(ticket.until) {
                         Ok(()) => Ok(State::Queued { completion, slot, offset, ticket }),
                         Err(error) => Err(error.for_entry(&ticket.id)),
                     },
@@ -241,8 +243,8 @@ pub(crate) fn lose(handle: &Handle, category: &Category) {
     handle.engine.announce_losses();
 }
 
-/// Whether this emission of this thread looks whether the process was forked: one in sixteen, because that takes a
-/// system call. The queue itself looks wherever one more does not count.
+/// Whether this entry of this thread looks whether the process was forked: one in sixteen, because that takes a system
+/// call. The queue itself looks wherever one more does not count, and so does a caller who goes on waiting.
 fn is_due_for_a_look() -> bool {
     thread_local! {
         static EMITTED: Cell<u8> = const { Cell::new(0) };
