@@ -120,7 +120,8 @@ impl Which {
         let Some(id) = &self.id else {
             return Err(Failure::cannot("choose an entry with --index N or --id ID"));
         };
-        // If the id had a secret in it, it was stored with a mark in place of the secret.
+        // If the id had a secret in it, it was stored with a mark in place of the secret. Where the rules or the key cannot
+        // be read, as in a copy without keys, only the id itself is looked for.
         let redactor = Redaction::of_trail(dir).and_then(|redaction| Redactor::of_trail(dir, redaction)).ok();
         if let Some(stored) =
             redactor.map(|redactor| redactor.text(id).into_owned()).filter(|stored| stored != id)

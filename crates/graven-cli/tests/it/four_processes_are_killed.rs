@@ -257,7 +257,8 @@ impl Recorder {
             let mut line = String::new();
             // A kill may have cut the last line.
             while stdout.read_line(&mut line).is_ok() && line.ends_with('\n') {
-                let _ = sender.send(std::mem::take(&mut line));
+                // Nobody listens any more once this life has ended.
+                let _unheard = sender.send(std::mem::take(&mut line));
             }
         });
         Life { process, stdin, answers, errors, next: self.sent }

@@ -32,7 +32,7 @@ use crate::reader::hashes::Hashes;
 /// How much longer than publishing the publisher rests at least: publishing competes with the writer for the disk.
 const PAUSE_FACTOR: u32 = 40;
 
-/// The longest such rest, unless it is a fifth of the time that goes into publishing even so.
+/// The longest such rest. But it always rests at least four times as long as publishing took.
 const PAUSE_MAX: Duration = Duration::from_millis(100);
 
 /// Appends hashes and signs checkpoints. One at a time: the publisher's thread, or the writer at a segment's end.
@@ -84,8 +84,8 @@ impl Publisher {
         Ok(&self.checkpoint)
     }
 
-    /// [`publish_locked`](Publisher::publish_locked), and the checkpoint is durable also if another process wrote it: a boundary or
-    /// `closed` that outlives its checkpoint would be a contradiction.
+    /// [`publish_locked`](Publisher::publish_locked), and the checkpoint is durable also if another process wrote it. A
+    /// boundary or `closed` that outlives its checkpoint would be a contradiction.
     pub(super) fn publish_durably(&mut self, publishing: &Publishing) -> Result<&str, Error> {
         self.publish_locked(publishing)?;
         if self.adopted {
@@ -180,7 +180,7 @@ impl Publisher {
         let differs = || engine.contradicted("another process has signed other entries than this one knows");
         if let Some(hashes) = engine.seal.take_before(checkpoint.size) {
             let followed = self.levels.follow(&hashes);
-            // A level whose file is not there is put right below.
+            // The file of a level is missing or cannot be read: the files of the log have what it held.
             if followed.is_err() {
                 self.levels = self.load(checkpoint)?;
             }

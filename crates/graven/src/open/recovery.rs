@@ -104,7 +104,7 @@ pub(super) fn recover(
         Error::with_source(ErrorKind::Unavailable, message, source)
     })?;
     let unreadable = |source| Error::cannot("read the newest entries of", layout.dir(), source);
-    levels.trim().map_err(unreadable)?;
+    levels.trim().map_err(|source| Error::cannot("cut the hashes in", &layout.tiles(), source))?;
     // Only now: until what does not belong here is cut, an opening needs this note to refuse it.
     if closed.is_some() {
         durable::retried(|| disk.remove_file(&layout.closed()))
