@@ -26,17 +26,28 @@ pub(crate) struct LockLine {
 }
 
 /// The length of the line, with its newline.
-pub(crate) const LOCK_LINE_BYTES: usize = "durable ".len() + 10 + 1 + 20 + 1 + 20 + 1 + CHECKSUM_DIGITS + 1;
+pub(crate) const LOCK_LINE_BYTES: usize = SUM_END + 1;
 
 /// The hexadecimal digits of the checksum: the first of the SHA-256 of all that is before the last blank.
 const CHECKSUM_DIGITS: usize = 8;
+
+// Where each word begins and ends. Between two words is one blank.
+const STATE_END: usize = "durable".len();
+const PID_AT: usize = STATE_END + 1;
+const PID_END: usize = PID_AT + 10;
+const FIRST_AT: usize = PID_END + 1;
+const FIRST_END: usize = FIRST_AT + 20;
+const BYTES_AT: usize = FIRST_END + 1;
+const BYTES_END: usize = BYTES_AT + 20;
+const SUM_AT: usize = BYTES_END + 1;
+const SUM_END: usize = SUM_AT + CHECKSUM_DIGITS;
 
 impl LockLine {
     /// Reads the content of `LOCK`. `None` for anything but exactly one such line, for example what version 0.1 wrote.
     pub(crate) fn parse(bytes: &[u8]) -> Option<LockLine> {
         let line = std::str::from_utf8(bytes).ok()?.strip_suffix('\n')?;
         let (line, sum) = line.rsplit_once(' ')?;
-        if sum != checksum(line) {
+        if sum.as_bytes() != checksum(line.as_bytes()) {
             return None;
         }
         let mut words = line.split(' ');
@@ -53,18 +64,31 @@ impl LockLine {
 
     /// The line. Its length is always the same, so one write replaces one line by another.
     pub(crate) fn to_bytes(self) -> [u8; LOCK_LINE_BYTES] {
-        let state = if self.writing { "writing" } else { "durable" };
-        let LockLine { pid, first, bytes, .. } = self;
-        let line = format!("{state} {pid:010} {first:020} {bytes:020}");
-        let line = format!("{line} {}\n", checksum(&line));
-        line.into_bytes().try_into().expect("each number has its width, and no number of its type is wider")
+        let mut line = [b' '; LOCK_LINE_BYTES];
+        line[..STATE_END].copy_from_slice(if self.writing { b"writing" } else { b"durable" });
+        put_digits(&mut line[PID_AT..PID_END], self.pid.into());
+        put_digits(&mut line[FIRST_AT..FIRST_END], self.first);
+        put_digits(&mut line[BYTES_AT..BYTES_END], self.bytes);
+        let sum = checksum(&line[..BYTES_END]);
+        line[SUM_AT..SUM_END].copy_from_slice(&sum);
+        line[SUM_END] = b'\n';
+        line
     }
 }
 
-fn checksum(line: &str) -> String {
-    let mut digits = sha256(line.as_bytes()).to_hex();
-    digits.truncate(CHECKSUM_DIGITS);
-    digits
+/// Writes a number with leading zeros. Each field is as wide as the largest number of its type.
+fn put_digits(field: &mut [u8], mut number: u64) {
+    for digit in field.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+}
+
+fn checksum(line: &[u8]) -> [u8; CHECKSUM_DIGITS] {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let hash = sha256(line);
+    let byte = |digit: usize| hash.as_bytes()[digit / 2] >> (4 * (1 - digit % 2));
+    std::array::from_fn(|digit| HEX[usize::from(byte(digit) & 0xf)])
 }
 
 /// What `LOCK` says to those who do not hold it; `None` when it is not there or says nothing that can be understood.
@@ -101,7 +125,10 @@ mod tests {
 
     #[test]
     fn anything_else_is_no_line() {
-        let with_sum = |line: &str| format!("{line} {}\n", checksum(line));
+        let with_sum = |line: &str| {
+            let sum = checksum(line.as_bytes());
+            format!("{line} {}\n", std::str::from_utf8(&sum).unwrap())
+        };
         for other in [
             "durable 7 256 4096",
             "durable  0000000007 00000000000000000256 00000000000000004096",

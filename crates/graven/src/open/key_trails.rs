@@ -62,6 +62,11 @@ impl KeyTrails {
         same.find(is_other).map(|line| line.trail.as_str())
     }
 
+    /// Whether the trail that is being made is at this place.
+    pub(super) fn is_for(&self, trail: &str) -> bool {
+        self.trail == trail
+    }
+
     /// Notes that a trail is being made, in the place of an earlier attempt.
     pub(super) fn begin(&mut self, disk: &dyn Disk, key: &VerifierKey) -> Result<(), Error> {
         self.put(disk, key, true)

@@ -111,7 +111,11 @@ fn elsewhere(machine: &Machine, layout: &Layout, path: &Path, origin: Option<&st
         make(machine, origin)?
     };
     if let Some(user) = trails.user_of(key.verifier_key()) {
-        return Err(shared(path, &key, Some(user)));
+        return Err(if trails.is_for(user) {
+            gone(path, &key, user)
+        } else {
+            shared(path, &key, Some(user))
+        });
     }
     trails.begin(disk, key.verifier_key())?;
     Ok(NewKey { key, path: path.to_owned(), is_there, trails: Some(trails) })
@@ -177,6 +181,17 @@ fn read(disk: &dyn Disk, path: &Path) -> Result<SigningKey, Error> {
 
 fn exists(disk: &dyn Disk, path: &Path) -> Result<bool, Error> {
     durable::exists(disk, path).map_err(|source| Error::cannot("look for a signing key at", path, source))
+}
+
+/// The error for a trail that was made here before, with this key and name, and is not here any more.
+fn gone(path: &Path, key: &SigningKey, trail: &str) -> Error {
+    let (path, origin) = (path.display(), key.name());
+    let message = format!(
+        "the trail {trail} is gone: the key in {path} signed it under the origin {origin:?}, and a verifier would take a \
+         new one for the old one, rolled back; so restore the trail, or give the new one an origin of its own, or \
+         another key"
+    );
+    Error::new(ErrorKind::Data, message)
 }
 
 /// The error for a key that another trail is signed with under the same name.

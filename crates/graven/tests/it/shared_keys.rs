@@ -92,7 +92,9 @@ fn a_trail_in_the_place_of_one_that_was_moved_away_needs_another_origin_too() {
     let one = world.used(settings("/one")).unwrap();
     world.disk.rename("/one".as_ref(), "/away".as_ref()).unwrap();
     let error = world.used(settings("/one")).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Data, "{error}");
+    assert!(error.to_string().starts_with("the trail /one is gone: "), "{error}");
+    world.used(settings("/one").origin("example.com/another")).unwrap();
     // The old trail only has another place now.
     assert_eq!(world.used(settings("/away")).unwrap(), one);
 }
