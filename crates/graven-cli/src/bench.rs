@@ -9,6 +9,7 @@ mod entries;
 mod latency;
 mod limits;
 mod pairs;
+mod processes;
 mod recorder;
 mod redaction;
 mod report;
@@ -24,6 +25,7 @@ use std::time::Duration;
 use crate::shared::failure::{Ending, Failure, OK};
 use crate::shared::ui::Ui;
 use report::Report;
+use tokio::runtime::Runtime;
 
 /// The arguments of `graven bench`.
 #[derive(Debug, clap::Args)]
@@ -40,11 +42,23 @@ pub(crate) struct Args {
     /// Run as the recorder that the bench kills. Used by the bench itself
     #[arg(long, hide = true, value_name = "DIR")]
     recorder: Option<PathBuf>,
+    /// Run as one of several recorders of one trail. Used by the bench itself
+    #[arg(long, hide = true, value_name = "DIR")]
+    beside: Option<PathBuf>,
+    /// For --beside: how many tasks record
+    #[arg(long, hide = true, value_name = "N", default_value_t = 0)]
+    tasks: usize,
+    /// For --beside: for how long
+    #[arg(long, hide = true, value_name = "N", default_value_t = 0)]
+    milliseconds: u64,
 }
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     if let Some(dir) = &args.recorder {
         return recorder::record_until_killed(dir, args.entries);
+    }
+    if let Some(dir) = &args.beside {
+        return processes::record_beside(dir, args.tasks, Duration::from_millis(args.milliseconds));
     }
     let folder = tempfile::Builder::new()
         .prefix("graven-bench-")
@@ -56,10 +70,19 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     limits::measure(&bench, &mut report)?;
     throughput::measure(&bench, &mut report)?;
     latency::measure(&bench, &mut report)?;
+    processes::measure(&bench, &mut report)?;
     redaction::measure(&bench, &mut report)?;
     recorder::measure(&bench, args.entries, &mut report)?;
     report.print(ui)?;
     Ok(OK)
+}
+
+/// Two workers that run tasks.
+fn executor() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()
+        .map_err(|error| Failure::cannot(format_args!("cannot start an executor: {error}")))
 }
 
 /// What every measurement needs.

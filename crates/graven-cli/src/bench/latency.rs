@@ -1,8 +1,11 @@
 //! How long one caller waits: for durability, and with `emit` only for its own work.
 
 use std::hint::black_box;
+use std::path::Path;
+use std::time::Duration;
 
-use graven::{Settings, Trail};
+use graven::{Entry, Settings, Trail};
+use tokio::runtime::Runtime;
 
 use super::limits::{self, Appender};
 use super::pairs::{PAIRS, Pairs};
@@ -22,35 +25,72 @@ pub(crate) fn measure(bench: &Bench, report: &mut Report) -> Result<(), Failure>
     emit(bench, report)
 }
 
+/// One caller that awaits each of its entries.
+pub(crate) struct Caller {
+    trail: Trail,
+    executor: Runtime,
+    template: Entry,
+    /// How many entries it has recorded.
+    recorded: u64,
+}
+
+impl Caller {
+    pub(crate) fn open(dir: &Path) -> Result<Caller, Failure> {
+        let executor = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .map_err(|error| Failure::cannot(format_args!("cannot start an executor: {error}")))?;
+        let trail = Trail::open(Settings::new(dir))?;
+        Ok(Caller { trail, executor, template: entries::template(), recorded: 0 })
+    }
+
+    /// Records one entry.
+    fn record(&mut self, times: &mut Times) -> Result<(), Failure> {
+        let entry = entries::entry(&self.template, self.recorded);
+        self.recorded += 1;
+        times.time(|| self.executor.block_on(self.trail.record(entry)))?;
+        Ok(())
+    }
+
+    /// Lets two callers record in turn, call by call. Returns the median latency of each, in microseconds.
+    pub(crate) fn take_turns(
+        one: &mut Caller,
+        other: &mut Caller,
+        time: Duration,
+    ) -> Result<(f64, f64), Failure> {
+        let (mut of_one, mut of_other) = (Times::default(), Times::default());
+        let watch = Stopwatch::start();
+        while watch.elapsed() < time {
+            one.record(&mut of_one)?;
+            other.record(&mut of_other)?;
+        }
+        Ok((of_one.percentile_us(0.5), of_other.percentile_us(0.5)))
+    }
+
+    pub(crate) fn close(self) -> Result<(), Failure> {
+        Ok(self.trail.close_blocking()?)
+    }
+}
+
 /// The two take turns call by call, so that noise of the disk reaches both.
 fn durable(bench: &Bench, report: &mut Report) -> Result<(), Failure> {
     bench.note("the latency of one awaiting caller");
     let dir = bench.path("latency");
-    let trail = Trail::open(Settings::new(&dir))?;
+    let mut caller = Caller::open(&dir)?;
     let mut raw = Appender::open(bench, "raw-latency")?;
     let mut line = entries::stored_line();
     line.push(b'\n');
-    let executor = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .map_err(|error| Failure::cannot(format_args!("cannot start an executor: {error}")))?;
-    let template = entries::template();
     let (mut halves, mut tails) = (Pairs::default(), Pairs::default());
     for _ in 0..PAIRS {
         let (mut plain, mut recorded) = (Times::default(), Times::default());
         let watch = Stopwatch::start();
-        for n in 0.. {
-            if watch.elapsed() >= bench.turn() * 2 {
-                break;
-            }
-            let entry = entries::entry(&template, n);
+        while watch.elapsed() < bench.turn() * 2 {
             plain.time(|| raw.append(&line)).map_err(|error| limits::failed(&error))?;
-            recorded.time(|| executor.block_on(trail.record(entry)))?;
+            caller.record(&mut recorded)?;
         }
         halves.add(recorded.percentile_us(0.5), plain.percentile_us(0.5));
         tails.add(recorded.percentile_us(0.99), plain.percentile_us(0.99));
     }
-    trail.close_blocking()?;
-    drop(trail);
+    caller.close()?;
     disk::remove(&dir)?;
     let peer = "plain append + fdatasync of the same line, in turn";
     let figure = Figure::beside("durable latency, one caller, p50", &halves, "µs", peer);

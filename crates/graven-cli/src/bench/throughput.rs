@@ -15,7 +15,7 @@ use super::pairs::{PAIRS, Pairs, median};
 use super::report::{Bound, Figure, Report};
 use super::stopwatch::{Stopwatch, cpu_seconds};
 use super::work::{self, Work};
-use super::{Bench, disk, entries, limits, waking};
+use super::{Bench, disk, entries, executor, limits, waking};
 use crate::shared::failure::Failure;
 
 /// The least share of the rate of plain writes and syncs.
@@ -29,10 +29,7 @@ const STDIN_ENTRIES: u64 = 1_000_000;
 
 /// Measures every way to record.
 pub(crate) fn measure(bench: &Bench, report: &mut Report) -> Result<(), Failure> {
-    let executor = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .build()
-        .map_err(|error| Failure::cannot(format_args!("cannot start an executor: {error}")))?;
+    let executor = executor()?;
     for (tasks, names) in [
         (1_024, ["durable entries, 1,024 tasks", "or CPU time per entry, 1,024 tasks"]),
         (256, ["durable entries, 256 tasks", "or CPU time per entry, 256 tasks"]),
@@ -151,7 +148,7 @@ impl Turn {
 }
 
 /// Tasks on an executor, each with one outstanding record.
-fn record_from_tasks(
+pub(crate) fn record_from_tasks(
     executor: &Runtime,
     trail: &Trail,
     tasks: usize,
