@@ -67,12 +67,21 @@ impl Writer {
     }
 
     /// Waits for the commit lock. Meanwhile callers whose deadline passes are told who holds it.
-    fn lock(&self) -> Result<Committing, Error> {
-        let engine = &self.engine;
+    fn lock(&mut self) -> Result<Committing, Error> {
+        let engine = Arc::clone(&self.engine);
+        let commit_lock = Arc::clone(&self.commit_lock);
         engine.set_waits_for_lock(true);
-        let committing = self.commit_lock.acquire(&engine.layout);
+        let committing = commit_lock.acquire(&engine.layout, || self.read_ahead());
         engine.set_waits_for_lock(false);
         committing
+    }
+
+    /// Reads what others have recorded while another one is in its commit: that need not be done under the lock.
+    fn read_ahead(&mut self) -> Result<(), Error> {
+        match self.held.last_line(&self.engine.layout)? {
+            Some(line) if line.first == self.live.first => self.read_to(line.bytes),
+            _ => Ok(()),
+        }
     }
 
     /// Reads the lines of the live file up to a durable length, and takes them for known.

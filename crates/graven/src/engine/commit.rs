@@ -24,7 +24,7 @@ pub(crate) struct Writer {
     pub(crate) live: Live,
     /// How many entries the writer knows of: all that are durable, up to the end of its last commit.
     pub(crate) size: u64,
-    pub(crate) commit_lock: CommitLock,
+    pub(crate) commit_lock: Arc<CommitLock>,
     pub(crate) held: Arc<Held>,
     pub(crate) publisher: Arc<Mutex<Publisher>>,
     /// Whether `LOCK` said, when it was last looked at, that a commit had begun and not ended.

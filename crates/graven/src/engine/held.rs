@@ -78,8 +78,8 @@ impl Held {
         line.map_err(|source| Error::cannot("use the lock", &path, source))
     }
 
-    /// What `LOCK` says at an opening, when its name was just looked up.
-    pub(crate) fn first_line(&self, layout: &Layout) -> Result<Option<LockLine>, Error> {
+    /// What `LOCK` says, whether or not it has its name.
+    pub(crate) fn last_line(&self, layout: &Layout) -> Result<Option<LockLine>, Error> {
         self.presence().line().map_err(|source| Error::cannot("read", &layout.lock(), source))
     }
 

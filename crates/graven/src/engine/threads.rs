@@ -103,7 +103,7 @@ impl Engine {
             engine: Arc::clone(&engine),
             live: recovered.live,
             size,
-            commit_lock: recovered.commit_lock,
+            commit_lock: Arc::new(recovered.commit_lock),
             held: Arc::clone(&held),
             publisher: Arc::clone(&publisher),
             died: false,

@@ -63,9 +63,8 @@ impl CommitLock {
     ) -> Result<(CommitLock, Committing), Error> {
         for _ in 0..REPLACED_MAX {
             let lock = CommitLock::open(disk, layout)?;
-            let Some(committing) =
-                lock.acquire_by(layout, |dir| dir.lock_within(Hold::Exclusive, patience))?
-            else {
+            let within = |dir: &dyn Lock| dir.lock_within(Hold::Exclusive, patience);
+            let Some(committing) = lock.acquire_by(layout, || Ok(()), within)? else {
                 let message = format!(
                     "cannot open {}: {}; try again later",
                     layout.dir().display(),
@@ -87,23 +86,31 @@ impl CommitLock {
         self.dir.id()
     }
 
-    /// Waits for the lock.
-    pub(crate) fn acquire(&self, layout: &Layout) -> Result<Committing, Error> {
-        let held = self.acquire_by(layout, |dir| dir.lock(Hold::Exclusive).map(|()| true))?;
+    /// Waits for the lock. If another process has it, `meanwhile` is called before the wait.
+    pub(crate) fn acquire(
+        &self,
+        layout: &Layout,
+        meanwhile: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<Committing, Error> {
+        let held = self.acquire_by(layout, meanwhile, |dir| dir.lock(Hold::Exclusive).map(|()| true))?;
         Ok(held.expect("it waited until it had the lock"))
     }
 
     fn acquire_by(
         &self,
         layout: &Layout,
-        lock: impl Fn(&dyn Lock) -> io::Result<bool>,
+        meanwhile: impl FnOnce() -> Result<(), Error>,
+        wait: impl Fn(&dyn Lock) -> io::Result<bool>,
     ) -> Result<Option<Committing>, Error> {
         let cannot = |source| unlockable(layout, source);
         let queued = self.queue().map_err(cannot)?;
-        let locked = durable::retried(|| lock(&*self.dir));
+        let locked = match durable::retried(|| self.dir.try_lock(Hold::Exclusive)) {
+            Ok(false) => meanwhile().and_then(|()| durable::retried(|| wait(&*self.dir)).map_err(cannot)),
+            other => other.map_err(cannot),
+        };
         // Whether or not it has the lock: others must get past.
         let passed = if queued { self.turnstile.unlock() } else { Ok(()) };
-        if !locked.map_err(cannot)? {
+        if !locked? {
             return Ok(None);
         }
         let committing = Committing(Arc::clone(&self.dir));

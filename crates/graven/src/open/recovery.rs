@@ -64,7 +64,7 @@ pub(super) fn recover(
     let publishing = publish_lock.acquire(&**disk, layout)?;
     let closed = Closed::read(&**disk, layout, &meta)?;
     let (checkpoint, checkpoint_text) = read_checkpoint(&**disk, layout, &meta, mode)?;
-    let line = held.first_line(layout)?;
+    let line = held.last_line(layout)?;
     let put_back = match mode {
         Mode::Repair => put_back::put_back(disk, layout, &checkpoint, line)?,
         Mode::Open => None,
