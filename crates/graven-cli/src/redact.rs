@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::shared::failure::{self, Ending, Failure};
+use crate::shared::target::Target;
 use crate::shared::text::safe;
 use crate::shared::ui::{Look, Ui};
 
@@ -63,6 +64,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
 
 /// The redactor of a trail. Without redaction it would print every secret.
 fn of_trail(trail: &Path) -> Result<Redactor, Failure> {
+    Target { path: trail.to_owned() }.must_exist()?;
     let redaction = Redaction::of_trail(trail)?;
     if !redaction.is_on() {
         return Err(Failure::cannot(format_args!("redaction is off in {}", trail.display()))

@@ -5,11 +5,10 @@ mod proof;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use graven::disk::OsDisk;
 use graven::fsck::user_folder;
 use graven::fsck::{self, KeySource, Report, VerifyOptions};
 use graven::layout::Layout;
-use graven::{Machine, VerifierKey};
+use graven::{ErrorKind, Machine, VerifierKey};
 use graven_core::verdict::{Finding, Verdict};
 
 use crate::shared::failure::{CANNOT, Ending, Failure};
@@ -65,8 +64,12 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     let Some(path) = &args.path else {
         return Err(Failure::cannot("name the trail to verify"));
     };
-    Target { path: path.clone() }.must_exist()?;
-    let report = check(ui, &Layout::find(&OsDisk, path), &args.options())?;
+    let (target, options) = (Target { path: path.clone() }, args.options());
+    let report = check(ui, &target.layout(), &options).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => target.no_trail(options.state.as_deref()),
+        // No verdict is not yet a problem of the trail.
+        _ => Failure::from(error).exit(CANNOT),
+    })?;
     if ui.json() {
         ui.object(&report)?;
     } else {
@@ -87,12 +90,11 @@ impl Args {
 }
 
 /// Verifies a trail. Shows the progress when it takes long.
-pub(crate) fn check(ui: Ui, layout: &Layout, options: &VerifyOptions) -> Result<Report, Failure> {
+fn check(ui: Ui, layout: &Layout, options: &VerifyOptions) -> Result<Report, graven::Error> {
     let progress = Progress::new(ui, "verifying", Unit::Bytes, 1);
     let report = fsck::verify(&Machine::os(), layout, options, &|done, total| progress.set(done, total));
     progress.finish();
-    // No verdict is not yet a problem of the trail.
-    report.map_err(|error| Failure::from(error).exit(CANNOT))
+    report
 }
 
 /// Prints the verdict, the facts behind it, then each finding with its place.

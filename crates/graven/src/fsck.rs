@@ -14,6 +14,7 @@ mod locate;
 mod lock;
 mod memory;
 mod piece;
+mod reading;
 mod recorded;
 mod scan;
 mod snapshot;
@@ -24,7 +25,7 @@ mod tiles;
 
 pub use memory::user_folder;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use graven_core::checkpoint::Checkpoint;
 use graven_core::hash::Hash;
@@ -118,8 +119,9 @@ const LOOKS_MAX: u32 = 6;
 ///
 /// # Errors
 ///
-/// `NotFound` when there is no trail; `Unavailable` when its files cannot be read. A damaged trail is a finding, not an
-/// error.
+/// `NotFound` when there is no trail and nothing shows that there was one; `Unavailable` when its files cannot be read. A
+/// damaged trail is a finding, not an error, and so is a trail that is gone while entries, signed heads or the verifier's
+/// memory of it are left.
 pub fn verify(
     machine: &Machine,
     layout: &Layout,
@@ -135,6 +137,7 @@ pub fn verify(
         warnings.push(error.chain());
         None
     });
+    let machine = &reading::reading(machine);
     let examiner =
         Examiner { machine, layout, given: options.key.as_ref(), memory: memory.as_ref(), progress };
     let examination = look_until_sure(&examiner, &mut warnings)?;
@@ -146,6 +149,15 @@ pub fn verify(
         warnings.push(error.chain());
     }
     Ok(examination.into_report(warnings))
+}
+
+/// The number of entries that the verifier's memory in `folder` knows of a trail; `None` when it knows nothing of it.
+///
+/// # Errors
+///
+/// `Data` or `Unavailable` when the memory cannot be read.
+pub fn remembered_entries(machine: &Machine, folder: &Path, layout: &Layout) -> Result<Option<u64>, Error> {
+    Ok(State::new(machine, folder, layout).recall()?.map(|memory| memory.size))
 }
 
 /// Looks at the trail until it is clean, or until two looks in a row accuse it of the same.

@@ -1,0 +1,141 @@
+//! The disk as the verifier sees it: it can only be read, and each error names its file.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::seam::disk::{Access, DirEntry, Disk, File, FileId, Lock, Metadata, Open};
+use crate::seam::machine::Machine;
+
+/// The machine, with a disk that can only be read.
+pub(super) fn reading(machine: &Machine) -> Machine {
+    let disk = Arc::new(ReadingDisk(Arc::clone(&machine.disk)));
+    Machine { disk, clock: Arc::clone(&machine.clock) }
+}
+
+/// What could not be read.
+#[derive(Debug)]
+struct Unreadable {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.path.display().fmt(f)
+    }
+}
+
+impl Error for Unreadable {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// The result, with the path in its error. The kind of the error stays.
+fn named<T>(path: &Path, result: io::Result<T>) -> io::Result<T> {
+    result.map_err(|source| io::Error::new(source.kind(), Unreadable { path: path.to_owned(), source }))
+}
+
+fn refused<T>(path: &Path) -> io::Result<T> {
+    named(path, Err(io::Error::new(io::ErrorKind::Unsupported, "a verifier only reads")))
+}
+
+#[derive(Debug)]
+struct ReadingDisk(Arc<dyn Disk>);
+
+#[derive(Debug)]
+struct ReadingFile {
+    file: Arc<dyn File>,
+    path: PathBuf,
+}
+
+impl Disk for ReadingDisk {
+    fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>> {
+        if how != Open::Read {
+            return refused(path);
+        }
+        let file = named(path, self.0.open(path, how))?;
+        Ok(Arc::new(ReadingFile { file, path: path.to_owned() }))
+    }
+
+    fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
+        named(path, self.0.read_dir(path))
+    }
+
+    fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        named(path, self.0.metadata(path))
+    }
+
+    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
+        named(path, self.0.canonicalize(path))
+    }
+
+    fn number(&self) -> u64 {
+        self.0.number()
+    }
+
+    fn user(&self) -> u32 {
+        self.0.user()
+    }
+
+    fn unique(&self) -> String {
+        self.0.unique()
+    }
+
+    fn rename(&self, from: &Path, _to: &Path) -> io::Result<()> {
+        refused(from)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        refused(path)
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        refused(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        refused(path)
+    }
+
+    fn open_lock(&self, path: &Path) -> io::Result<Arc<dyn Lock>> {
+        refused(path)
+    }
+
+    fn set_access(&self, path: &Path, _id: FileId, _access: Access) -> io::Result<()> {
+        refused(path)
+    }
+}
+
+impl File for ReadingFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        named(&self.path, self.file.read_at(buffer, offset))
+    }
+
+    fn bytes(&self) -> io::Result<u64> {
+        named(&self.path, self.file.bytes())
+    }
+
+    fn id(&self) -> io::Result<FileId> {
+        named(&self.path, self.file.id())
+    }
+
+    fn write_at(&self, _bytes: &[u8], _offset: u64) -> io::Result<usize> {
+        refused(&self.path)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        refused(&self.path)
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        refused(&self.path)
+    }
+
+    fn set_bytes(&self, _bytes: u64) -> io::Result<()> {
+        refused(&self.path)
+    }
+}
