@@ -1,7 +1,7 @@
 //! Shows an entry to a person: on one line, or as a list of facts.
 
 use graven::reader::Record;
-use graven::{Entry, Outcome};
+use graven::{Entry, Hash, Outcome};
 
 use crate::shared::failure::Failure;
 use crate::shared::text::{safe, safe_cut};
@@ -38,8 +38,16 @@ pub(crate) fn one_line(ui: Ui, record: &Record) -> String {
     line
 }
 
+/// What to say of a sealed entry whose leaf hash in `tiles/` is another one.
+pub(crate) fn does_not_fit(index: u64) -> String {
+    format!(
+        "entry {index} does not fit its leaf hash in tiles/: one of them was changed after it was sealed; run `graven \
+         verify`"
+    )
+}
+
 /// Prints each field on a line of its own, and the detail with indentation.
-pub(crate) fn at_length(ui: Ui, record: &Record, entry: &Entry) -> Result<(), Failure> {
+pub(crate) fn at_length(ui: Ui, record: &Record, sealed: Option<Hash>, entry: &Entry) -> Result<(), Failure> {
     ui.line(format_args!(
         "{}  {}",
         ui.paint(Look::Strong, format_args!("entry {}", record.index)),
@@ -49,6 +57,9 @@ pub(crate) fn at_length(ui: Ui, record: &Record, entry: &Entry) -> Result<(), Fa
         ui.fact(name, safe(&value))?;
     }
     ui.fact("leaf hash", record.leaf_hash())?;
+    if let Some(sealed) = sealed {
+        ui.fact("but sealed", ui.paint(Look::Bad, format_args!("{sealed}, as tiles/ says")))?;
+    }
     if let Some(detail) = &entry.detail {
         ui.fact("detail", "")?;
         for line in indented(detail.as_str()).lines() {

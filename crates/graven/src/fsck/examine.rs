@@ -50,7 +50,7 @@ pub(super) struct Examination {
     pub(super) format: Option<u64>,
     /// Whether the trail names another key than the one that judges it: then it is not the remembered trail.
     other_key: bool,
-    hint: Option<Hint>,
+    pub(super) hint: Option<Hint>,
     bytes: u64,
     seconds: f64,
 }
@@ -66,7 +66,7 @@ impl Examination {
         self.findings.iter().filter(|finding| finding.verdict.accuses())
     }
 
-    pub(super) fn into_report(mut self, warnings: Vec<String>) -> Report {
+    pub(super) fn into_report(mut self, earlier: Vec<Finding>, warnings: Vec<String>) -> Report {
         let verdict = self.verdict();
         self.findings.sort_by_key(|finding| (!finding.verdict.accuses(), finding.index));
         let left_out = self.findings.len().saturating_sub(FINDINGS_MAX);
@@ -80,6 +80,7 @@ impl Examination {
             key: self.key,
             findings: self.findings,
             findings_left_out: left_out as u64,
+            earlier,
             hint: self.hint,
             warnings,
             bytes: self.bytes,

@@ -6,12 +6,23 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::seam::disk::{Access, DirEntry, Disk, File, FileId, Lock, Metadata, Open};
+use super::line_ends::PlainFile;
+use crate::files::layout::Layout;
+use crate::seam::disk::{Access, DirEntry, Disk, File, FileId, Kind, Lock, Metadata, Open};
 use crate::seam::machine::Machine;
 
 /// The machine, with a disk that can only be read.
 pub(super) fn reading(machine: &Machine) -> Machine {
-    let disk = Arc::new(ReadingDisk(Arc::clone(&machine.disk)));
+    with(machine, None)
+}
+
+/// The same, with a disk that reads each CR LF of the trail as LF, except in `tiles/`.
+pub(super) fn with_plain_ends(machine: &Machine, layout: &Layout) -> Machine {
+    with(machine, Some(layout.tiles()))
+}
+
+fn with(machine: &Machine, plain_except: Option<PathBuf>) -> Machine {
+    let disk = Arc::new(ReadingDisk { disk: Arc::clone(&machine.disk), plain_except });
     Machine { disk, clock: Arc::clone(&machine.clock) }
 }
 
@@ -44,7 +55,17 @@ fn refused<T>(path: &Path) -> io::Result<T> {
 }
 
 #[derive(Debug)]
-struct ReadingDisk(Arc<dyn Disk>);
+struct ReadingDisk {
+    disk: Arc<dyn Disk>,
+    /// Set when each CR LF is read as LF: the directory whose files are read as they are.
+    plain_except: Option<PathBuf>,
+}
+
+impl ReadingDisk {
+    fn reads_plain(&self, path: &Path) -> bool {
+        self.plain_except.as_ref().is_some_and(|except| !path.starts_with(except))
+    }
+}
 
 #[derive(Debug)]
 struct ReadingFile {
@@ -57,32 +78,41 @@ impl Disk for ReadingDisk {
         if how != Open::Read {
             return refused(path);
         }
-        let file = named(path, self.0.open(path, how))?;
+        let file = named(path, self.disk.open(path, how))?;
+        let file: Arc<dyn File> =
+            if self.reads_plain(path) { Arc::new(named(path, PlainFile::new(file))?) } else { file };
         Ok(Arc::new(ReadingFile { file, path: path.to_owned() }))
     }
 
     fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
-        named(path, self.0.read_dir(path))
+        let mut names = named(path, self.disk.read_dir(path))?;
+        for entry in names.iter_mut().filter(|entry| entry.metadata.kind == Kind::File) {
+            let file = path.join(&entry.name);
+            if self.reads_plain(&file) {
+                entry.metadata.bytes = self.open(&file, Open::Read)?.bytes()?;
+            }
+        }
+        Ok(names)
     }
 
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
-        named(path, self.0.metadata(path))
+        named(path, self.disk.metadata(path))
     }
 
     fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
-        named(path, self.0.canonicalize(path))
+        named(path, self.disk.canonicalize(path))
     }
 
     fn number(&self) -> u64 {
-        self.0.number()
+        self.disk.number()
     }
 
     fn user(&self) -> u32 {
-        self.0.user()
+        self.disk.user()
     }
 
     fn unique(&self) -> String {
-        self.0.unique()
+        self.disk.unique()
     }
 
     fn rename(&self, from: &Path, _to: &Path) -> io::Result<()> {
