@@ -10,7 +10,6 @@ use serde_json::json;
 
 use crate::shared::failure::{self, Ending, Failure};
 use crate::shared::target::Target;
-use crate::shared::text::safe;
 use crate::shared::ui::{Look, Ui};
 
 /// The arguments of `graven redact`.
@@ -194,7 +193,7 @@ impl Output {
             return self.ui.object(&Shown { line, column, bytes, field, rule, replacement });
         }
         let column = column.map(|column| format!(":{column}")).unwrap_or_default();
-        let field = if field.is_empty() { String::new() } else { format!(" {}", safe(field)) };
+        let field = if field.is_empty() { String::new() } else { format!(" {field}") };
         self.ui.line(format_args!(
             "{}{field}  {}  {}",
             self.ui.paint(Look::Faint, format_args!("line {line}{column}")),

@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     }
     let exit = if sealed.is_some() { failure::FOUND } else { failure::OK };
     if args.raw {
-        ui.bytes(&record.line)?;
+        ui.page(&ui.stored(&record.line))?;
         // Only on a terminal. A pipe or a file gets the stored bytes and nothing else.
         if io::stdout().is_terminal() {
             ui.line("")?;

@@ -9,7 +9,7 @@ use graven::reader::{Reader, Record, SealedHashes};
 use crate::shared::describe;
 use crate::shared::failure::{self, Ending, Failure};
 use crate::shared::target::Target;
-use crate::shared::ui::Ui;
+use crate::shared::ui::{Ui, shown};
 
 /// How often to look for new entries.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -97,16 +97,16 @@ impl Page {
             self.ui.warn(describe::does_not_fit(record.index));
         }
         if self.ui.json() {
-            self.bytes.extend_from_slice(&record.line);
+            self.bytes.extend_from_slice(&self.ui.stored(&record.line));
         } else {
-            self.bytes.extend_from_slice(describe::one_line(self.ui, record).as_bytes());
+            self.bytes.extend_from_slice(shown(&describe::one_line(self.ui, record)).as_bytes());
         }
         self.bytes.push(b'\n');
         if self.bytes.len() >= PAGE_BYTES { self.write() } else { Ok(()) }
     }
 
     fn write(&mut self) -> Result<(), Failure> {
-        let written = self.ui.bytes(&self.bytes);
+        let written = self.ui.page(&self.bytes);
         self.bytes.clear();
         written
     }

@@ -14,7 +14,7 @@ use graven_core::verdict::{Finding, Verdict};
 use crate::shared::failure::{CANNOT, Ending, Failure};
 use crate::shared::progress::{Progress, Unit};
 use crate::shared::target::Target;
-use crate::shared::text::{bytes, count, counted, duration, safe};
+use crate::shared::text::{bytes, count, counted, duration};
 use crate::shared::ui::{Look, Ui};
 
 /// The arguments of `graven verify`.
@@ -118,18 +118,34 @@ pub(crate) fn show(ui: Ui, report: &Report) -> Result<(), Failure> {
         show_finding(ui, finding)?;
     }
     if report.findings_left_out > 0 {
+        ui.line("")?;
         ui.line(format_args!(
-            "\n  and {}",
+            "  and {}",
             counted(report.findings_left_out, "finding more", "findings more")
         ))?;
     }
     if let Some(hint) = &report.hint {
-        ui.line(format_args!("\n  {}  {}", ui.paint(Look::Notice, "hint"), safe(&hint.to_string())))?;
+        ui.line("")?;
+        ui.line(format_args!("  {}  {hint}", ui.paint(Look::Notice, "hint")))?;
     }
+    show_earlier(ui, &report.earlier)?;
     for warning in &report.warnings {
         ui.warn(warning);
     }
     Ok(())
+}
+
+/// Prints what an earlier look found and the last one does not.
+fn show_earlier(ui: Ui, findings: &[Finding]) -> Result<(), Failure> {
+    if findings.is_empty() {
+        return Ok(());
+    }
+    ui.line("")?;
+    ui.line(format_args!(
+        "  {}  found this, and a later look did not: a program was writing, or somebody put files back",
+        ui.paint(Look::Notice, "an earlier look")
+    ))?;
+    findings.iter().try_for_each(|finding| ui.line(format_args!("  {finding}")))
 }
 
 fn headline(ui: Ui, verdict: Verdict) -> String {
@@ -210,13 +226,14 @@ fn show_finding(ui: Ui, finding: &Finding) -> Result<(), Failure> {
         _ => String::new(),
     };
     let file = match (&finding.file, finding.offset) {
-        (Some(file), Some(offset)) => format!("{} at byte {}", safe(file), count(offset)),
-        (Some(file), None) => safe(file),
+        (Some(file), Some(offset)) => format!("{file} at byte {}", count(offset)),
+        (Some(file), None) => file.clone(),
         _ => String::new(),
     };
     let places = [place, file].into_iter().filter(|place| !place.is_empty()).collect::<Vec<_>>().join(", ");
-    ui.line(format_args!("\n  {}  {places}", ui.paint(look(finding.verdict), finding.verdict)))?;
-    ui.line(format_args!("  {}", safe(&finding.message)))?;
+    ui.line("")?;
+    ui.line(format_args!("  {}  {places}", ui.paint(look(finding.verdict), finding.verdict)))?;
+    ui.line(format_args!("  {}", finding.message))?;
     match advice(finding.verdict) {
         Some(advice) => ui.line(format_args!("  {}", ui.paint(Look::Faint, advice))),
         None => Ok(()),

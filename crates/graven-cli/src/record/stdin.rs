@@ -22,6 +22,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use crate::shared::failure::{CANNOT, Ending, FOUND, Failure, OK};
 use crate::shared::misspelled::Misspelled;
 use crate::shared::submit::{Recorded, Submitter};
+use crate::shared::text;
 use crate::shared::ui::Ui;
 
 /// How many buffers the pool has.
@@ -350,7 +351,7 @@ fn ends_recording(error: &Error) -> bool {
 }
 
 fn append(out: &mut Vec<u8>, answer: &impl Serialize) {
-    serde_json::to_writer(&mut *out, answer)
-        .expect("an answer is text and numbers, and writing to memory does not fail");
+    let line = text::json(answer).expect("an answer is text and numbers");
+    out.extend_from_slice(line.as_bytes());
     out.push(b'\n');
 }

@@ -4,7 +4,7 @@ use graven::reader::Record;
 use graven::{Entry, Hash, Outcome};
 
 use crate::shared::failure::Failure;
-use crate::shared::text::{safe, safe_cut};
+use crate::shared::text::safe_cut;
 use crate::shared::ui::{Look, Ui};
 
 /// The most characters of a detail on the one line.
@@ -27,10 +27,10 @@ pub(crate) fn one_line(ui: Ui, record: &Record) -> String {
         ui.paint(Look::Faint, time),
         mark(ui, entry.outcome),
         entry.category.as_str(),
-        ui.paint(Look::Strong, safe(&entry.action)),
+        ui.paint(Look::Strong, &entry.action),
     );
     if let Some(principal) = &entry.principal {
-        line.push_str(&format!("  {}", ui.paint(Look::Name, safe(principal))));
+        line.push_str(&format!("  {}", ui.paint(Look::Name, principal)));
     }
     if let Some(detail) = &entry.detail {
         line.push_str(&format!("  {}", ui.paint(Look::Faint, safe_cut(detail.as_str(), DETAIL_WIDTH))));
@@ -54,7 +54,7 @@ pub(crate) fn at_length(ui: Ui, record: &Record, sealed: Option<Hash>, entry: &E
         outcome(ui, entry.outcome),
     ))?;
     for (name, value) in facts(entry) {
-        ui.fact(name, safe(&value))?;
+        ui.fact(name, value)?;
     }
     ui.fact("leaf hash", record.leaf_hash())?;
     if let Some(sealed) = sealed {
@@ -63,7 +63,7 @@ pub(crate) fn at_length(ui: Ui, record: &Record, sealed: Option<Hash>, entry: &E
     if let Some(detail) = &entry.detail {
         ui.fact("detail", "")?;
         for line in indented(detail.as_str()).lines() {
-            ui.line(format_args!("    {}", safe(line)))?;
+            ui.line(format_args!("    {line}"))?;
         }
     }
     Ok(())

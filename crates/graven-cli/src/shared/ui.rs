@@ -1,14 +1,21 @@
 //! Prints what a command says: its answer to standard output, everything else to standard error.
+//!
+//! All text goes through here, and none of it reaches a terminal raw: names, arguments, entries and the causes of errors
+//! may come from somebody else. Only what [`paint`](Ui::paint) adds stays, and nobody else can make text look like that.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::sync::LazyLock;
 
 use clap::ValueEnum;
+use graven::disk::{Disk, OsDisk};
 use graven::{Redaction, Redactor};
 use owo_colors::{OwoColorize, Style};
 use serde::Serialize;
 
 use crate::shared::failure::Failure;
+use crate::shared::text::{self, safe};
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -78,25 +85,43 @@ impl Ui {
 
     /// Prints one line of the answer.
     pub(crate) fn line(self, line: impl Display) -> Result<(), Failure> {
-        writeln!(io::stdout().lock(), "{line}").map_err(|error| Failure::output(&error))
+        self.page((shown(&line.to_string()) + "\n").as_bytes())
     }
 
     /// Prints the answer as one line of JSON.
     pub(crate) fn object(self, answer: &impl Serialize) -> Result<(), Failure> {
-        let line = serde_json::to_string(answer)
+        let line = text::json(answer)
             .map_err(|error| Failure::cannot(format_args!("cannot write the answer as JSON: {error}")))?;
         self.line(line)
     }
 
-    /// Prints bytes of the answer unchanged.
+    /// Prints bytes of the answer: unchanged for a program that reads them, safe on a terminal.
     pub(crate) fn bytes(self, bytes: &[u8]) -> Result<(), Failure> {
+        if io::stdout().is_terminal() {
+            return self.page(text::safe_lines(&String::from_utf8_lossy(bytes)).as_bytes());
+        }
+        self.page(bytes)
+    }
+
+    /// A stored line as it is printed: unchanged for a program that reads it, because its bytes are hashed; on a terminal
+    /// with escapes of JSON, which mean the same.
+    pub(crate) fn stored(self, line: &[u8]) -> Cow<'_, [u8]> {
+        if io::stdout().is_terminal() {
+            return Cow::Owned(text::safe_json(String::from_utf8_lossy(line).into_owned()).into_bytes());
+        }
+        Cow::Borrowed(line)
+    }
+
+    /// Prints what [`shown`] and [`stored`](Ui::stored) have made.
+    pub(crate) fn page(self, bytes: &[u8]) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| Failure::output(&error))
     }
 
     /// Prints a line to standard error, for a person. A failure to print it is ignored.
     pub(crate) fn note(self, line: impl Display) {
-        let _ = writeln!(io::stderr().lock(), "{line}");
+        // Nobody is left to tell.
+        let _ = writeln!(io::stderr().lock(), "{}", shown(&line.to_string()));
     }
 
     /// Prints a warning to standard error.
@@ -111,13 +136,13 @@ impl Ui {
         }
         // The message may repeat the user's input, and that may have secrets in it.
         let redactor = Redactor::new(Redaction::default()).ok();
-        let safe = |text: &str| {
+        let redacted = |text: &str| {
             redactor.as_ref().map_or_else(String::new, |redactor| redactor.text(text).into_owned())
         };
-        let (message, advice) = (safe(&failure.message), failure.advice.as_deref().map(safe));
+        let (message, advice) = (redacted(&failure.message), failure.advice.as_deref().map(redacted));
         if self.json {
             let error = serde_json::json!({"error": message, "advice": advice});
-            self.note(error);
+            self.note(text::safe_json(error.to_string()));
             return;
         }
         self.note(format_args!("{} {}", self.paint_err(Look::Bad, "graven:"), message));
@@ -144,5 +169,34 @@ impl Ui {
 }
 
 fn paint(colour: bool, look: Look, text: impl Display) -> String {
-    if colour { text.style(look.style()).to_string() } else { text.to_string() }
+    if !colour {
+        return text.to_string();
+    }
+    let mark = mark();
+    format!("{mark}{}{mark}", safe(&text.to_string()).style(look.style()))
+}
+
+/// What stands before and after coloured text until it is printed: nobody outside this process can know it.
+fn mark() -> &'static str {
+    static MARK: LazyLock<String> = LazyLock::new(|| format!("\u{1b}{}\u{1b}", OsDisk.unique()));
+    &MARK
+}
+
+/// A line as it is printed: all of it is safe, and what was coloured is in colour.
+pub(crate) fn shown(line: &str) -> String {
+    let parts = line.split(mark()).enumerate();
+    parts.map(|(number, part)| if number % 2 == 0 { safe(part) } else { part.to_owned() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_painted_is_in_colour() {
+        let painted = paint(true, Look::Good, "in\u{1b}[1mside");
+        let line = shown(&format!("\u{1b}[31mred {painted} \n\u{202e}"));
+        assert_eq!(line, "\\u{1b}[31mred \u{1b}[32;1min\\u{1b}[1mside\u{1b}[0m \\u{a}\\u{202e}");
+        assert_eq!(shown(&paint(false, Look::Good, "\u{1b}")), "\\u{1b}");
+    }
 }

@@ -69,13 +69,13 @@ impl Meta {
         meta
     }
 
-    /// Reads `graven.json`. The error is of kind `NotFound` when there is no trail, `Unavailable` when the file cannot
-    /// be read, and `Data` when its content is not valid, its signature is not good, or other files show that it is
-    /// missing.
+    /// Reads `graven.json`. The error is of kind `NotFound` when there is none, `Unavailable` when it cannot be read,
+    /// and `Data` when its content is not valid, or its signature is not good.
     pub fn read(disk: &dyn Disk, layout: &Layout) -> Result<Meta, Error> {
         let path = layout.meta();
         let bytes = durable::read_file(disk, &path).map_err(|source| match durable::is_absent(&source) {
-            true => remains::absent(disk, layout),
+            // To a reader, a copy that did not finish is no trail yet.
+            true => remains::absent(disk, layout, ErrorKind::NotFound),
             false => Error::cannot("read", &path, source),
         })?;
         Meta::parse(&bytes)

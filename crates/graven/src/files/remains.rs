@@ -28,13 +28,13 @@ const LIVE_BYTES: usize = 256 << 10;
 pub fn must_hold_trail(disk: &dyn Disk, layout: &Layout) -> Result<(), Error> {
     match durable::exists(disk, &layout.meta()) {
         Ok(true) => Ok(()),
-        Ok(false) => Err(absent(disk, layout)),
+        Ok(false) => Err(absent(disk, layout, ErrorKind::Data)),
         Err(source) => Err(Error::cannot("look at", &layout.meta(), source)),
     }
 }
 
-/// The error for a place whose `graven.json` is absent.
-pub(crate) fn absent(disk: &dyn Disk, layout: &Layout) -> Error {
+/// The error for a place whose `graven.json` is absent. Its kind is `gone` when there was a trail.
+pub(crate) fn absent(disk: &dyn Disk, layout: &Layout, gone: ErrorKind) -> Error {
     match was_a_trail(disk, layout) {
         Ok(false) => Error::no_trail(layout.dir()),
         Ok(true) => {
@@ -42,7 +42,7 @@ pub(crate) fn absent(disk: &dyn Disk, layout: &Layout) -> Error {
                 "{} holds a trail whose graven.json is missing: restore that file from a copy",
                 layout.dir().display()
             );
-            Error::new(ErrorKind::Data, message)
+            Error::new(gone, message)
         }
         Err(source) => {
             let message = format!("cannot tell whether {} holds a trail", layout.dir().display());

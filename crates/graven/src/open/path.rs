@@ -23,7 +23,7 @@ pub(super) fn canonical_layout(settings: &Settings, machine: &Machine) -> Result
     };
     let there = || durable::exists(disk, &found.meta()).map_err(|source| unusable(found.dir(), source));
     if !settings.create && !there()? {
-        return Err(remains::absent(disk, &found));
+        return Err(remains::absent(disk, &found, ErrorKind::Data));
     }
     if !settings.live_file && !there()? && is_foreign(disk, &found, &settings.path) {
         return Err(create::not_a_trails(&settings.path));

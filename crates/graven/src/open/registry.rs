@@ -151,7 +151,7 @@ fn make_ready(
         durable::exists(&*machine.disk, &layout.meta()).map_err(|source| unusable(layout.dir(), source))?;
     if !is_trail {
         if !settings.create {
-            return Err(remains::absent(disk, &layout));
+            return Err(remains::absent(disk, &layout, ErrorKind::Data));
         }
         adopted = create::create(&machine, &layout, &settings)?;
     }
