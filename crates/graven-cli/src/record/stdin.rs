@@ -351,7 +351,13 @@ fn ends_recording(error: &Error) -> bool {
 }
 
 fn append(out: &mut Vec<u8>, answer: &impl Serialize) {
-    let line = text::json(answer).expect("an answer is text and numbers");
-    out.extend_from_slice(line.as_bytes());
+    let start = out.len();
+    serde_json::to_writer(&mut *out, answer)
+        .expect("an answer is text and numbers, and writing to memory does not fail");
+    // Nearly every answer is plain, and there are many.
+    if !out[start..].iter().all(|byte| (b' '..=b'~').contains(byte)) {
+        let line = String::from_utf8(out.split_off(start)).expect("JSON is UTF-8");
+        out.extend_from_slice(text::safe_json(line).as_bytes());
+    }
     out.push(b'\n');
 }

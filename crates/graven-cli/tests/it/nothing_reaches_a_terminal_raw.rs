@@ -245,7 +245,7 @@ fn paths_that_are_not_utf_8_panic_nowhere() {
         ("record X --category api --action a --outcome success", 0),
         ("prove trail --index 0 --out X/proof", 0),
         ("export copy trail X/copy", 0),
-        ("export tiles trail X/tiles", 0),
+        ("export tiles trail X/exported", 0),
         ("man --out X/man", 0),
         ("tail X/copy", 0),
         ("import trail X", 2),

@@ -48,12 +48,15 @@ impl Layout {
         };
         let is_file = disk.metadata(&live).is_ok_and(|live| live.kind == Kind::File);
         let there = |path: &Path| durable::exists(disk, path).ok() != Some(false);
-        // A creation writes `graven.json` after the checkpoint.
-        let holds_trail = there(&inside.meta()) || there(&inside.checkpoint());
         let by_name = live.extension().is_some_and(|extension| extension == "jsonl");
         // A trail in a directory may have any name, such as `conf.d`: then the live file is in it.
-        let beside = if there(inside.live()) { by_name && is_file } else { by_name || is_file };
-        if holds_trail && beside { Layout { live, dir: inside.dir } } else { inside }
+        let beside = match (is_file, there(inside.live())) {
+            (true, true) => by_name,
+            (true, false) => there(&inside.meta()) || there(&inside.checkpoint()),
+            (false, true) => false,
+            (false, false) => by_name && there(&inside.meta()),
+        };
+        if beside { Layout { live, dir: inside.dir } } else { inside }
     }
 
     /// The trail whose live file is `live`: that of the directory it belongs to, or else one beside it. `live` may be a

@@ -39,8 +39,8 @@ pub(crate) fn absent(disk: &dyn Disk, layout: &Layout, gone: ErrorKind) -> Error
         Ok(false) => Error::no_trail(layout.dir()),
         Ok(true) => {
             let message = format!(
-                "{} holds a trail whose graven.json is missing: restore that file from a copy",
-                layout.dir().display()
+                "{} is missing, though what only a trail has is there: restore that file from a copy",
+                layout.meta().display()
             );
             Error::new(gone, message)
         }
