@@ -21,7 +21,7 @@ use crate::shared::ui::{Look, Ui};
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// The trail: its directory, or the path of its live JSON Lines file
+    /// The trail: its directory, or the path of its live JSON Lines file; X.jsonl.d means X.jsonl
     #[arg(value_name = "DIR", required_unless_present = "proof")]
     path: Option<PathBuf>,
     /// Use this verifier key, as printed by `graven key` [default: the key seen before, or the trail's own]
@@ -51,7 +51,10 @@ const AFTER_HELP: &str = "\
 Exit codes: 0 intact (a torn tail and unsealed entries are reported, but are normal), 1 tampering or damage, 2 no \
 answer. A program may record to the trail meanwhile.
 A hint names an ordinary reason for the findings, such as a copy that was made during writing. It changes neither the \
-verdict nor the exit code.";
+verdict nor the exit code.
+Findings are looked at twice. If they are gone at the second look, the report names them apart, and the verdict is that \
+of the last look.
+A trail that is gone is `missing`, as long as a part of it or the memory of it is left.";
 
 fn key(text: &str) -> Result<VerifierKey, String> {
     VerifierKey::parse(text.trim()).map_err(|error| error.to_string())

@@ -357,7 +357,7 @@ fn append(out: &mut Vec<u8>, answer: &impl Serialize) {
     // Nearly every answer is plain, and there are many.
     if !out[start..].iter().all(|byte| (b' '..=b'~').contains(byte)) {
         let line = String::from_utf8(out.split_off(start)).expect("JSON is UTF-8");
-        out.extend_from_slice(text::safe_json(line).as_bytes());
+        out.extend_from_slice(text::safe_json(&line).as_bytes());
     }
     out.push(b'\n');
 }

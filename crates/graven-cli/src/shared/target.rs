@@ -16,7 +16,7 @@ use crate::shared::text::counted;
 /// The argument of nearly every command.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Target {
-    /// The trail: its directory, or the path of its live JSON Lines file
+    /// The trail: its directory, or the path of its live JSON Lines file; X.jsonl.d means X.jsonl
     #[arg(value_name = "DIR")]
     pub(crate) path: PathBuf,
 }

@@ -91,15 +91,12 @@ pub(crate) fn safe_cut(text: &str, width: usize) -> String {
 
 /// An answer as one line of JSON that is safe to print.
 pub(crate) fn json(answer: &impl Serialize) -> Result<String, serde_json::Error> {
-    serde_json::to_string(answer).map(safe_json)
+    serde_json::to_string(answer).map(|json| safe_json(&json))
 }
 
 /// Makes JSON safe to print: what is unsafe becomes `\uXXXX`, which means the same. Such a character stands only in a
 /// string.
-pub(crate) fn safe_json(json: String) -> String {
-    if !json.chars().any(is_unsafe) {
-        return json;
-    }
+pub(crate) fn safe_json(json: &str) -> String {
     let mut safe = String::with_capacity(json.len() + 16);
     for character in json.chars() {
         if is_unsafe(character) {

@@ -32,6 +32,8 @@ pub(crate) enum Colours {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ui {
     json: bool,
+    /// Whether standard output is a terminal.
+    terminal: bool,
     colour_out: bool,
     colour_err: bool,
 }
@@ -75,7 +77,8 @@ impl Ui {
             Colours::Never => false,
             Colours::Auto => terminal && !no_color,
         };
-        Ui { json, colour_out: on(io::stdout().is_terminal()), colour_err: on(io::stderr().is_terminal()) }
+        let terminal = io::stdout().is_terminal();
+        Ui { json, terminal, colour_out: on(terminal), colour_err: on(io::stderr().is_terminal()) }
     }
 
     /// Whether the answer must be JSON.
@@ -97,19 +100,20 @@ impl Ui {
 
     /// Prints bytes of the answer: unchanged for a program that reads them, safe on a terminal.
     pub(crate) fn bytes(self, bytes: &[u8]) -> Result<(), Failure> {
-        if io::stdout().is_terminal() {
-            return self.page(text::safe_lines(&String::from_utf8_lossy(bytes)).as_bytes());
-        }
-        self.page(bytes)
+        self.page(&self.safe_on_a_terminal(bytes, text::safe_lines))
     }
 
     /// A stored line as it is printed: unchanged for a program that reads it, because its bytes are hashed; on a terminal
     /// with escapes of JSON, which mean the same.
     pub(crate) fn stored(self, line: &[u8]) -> Cow<'_, [u8]> {
-        if io::stdout().is_terminal() {
-            return Cow::Owned(text::safe_json(String::from_utf8_lossy(line).into_owned()).into_bytes());
+        self.safe_on_a_terminal(line, text::safe_json)
+    }
+
+    fn safe_on_a_terminal<'a>(self, bytes: &'a [u8], safe: fn(&str) -> String) -> Cow<'a, [u8]> {
+        match self.terminal {
+            true => Cow::Owned(safe(&String::from_utf8_lossy(bytes)).into_bytes()),
+            false => Cow::Borrowed(bytes),
         }
-        Cow::Borrowed(line)
     }
 
     /// Prints what [`shown`] and [`stored`](Ui::stored) have made.
@@ -142,7 +146,7 @@ impl Ui {
         let (message, advice) = (redacted(&failure.message), failure.advice.as_deref().map(redacted));
         if self.json {
             let error = serde_json::json!({"error": message, "advice": advice});
-            self.note(text::safe_json(error.to_string()));
+            self.note(text::safe_json(&error.to_string()));
             return;
         }
         self.note(format_args!("{} {}", self.paint_err(Look::Bad, "graven:"), message));
@@ -198,5 +202,16 @@ mod tests {
         let line = shown(&format!("\u{1b}[31mred {painted} \n\u{202e}"));
         assert_eq!(line, "\\u{1b}[31mred \u{1b}[32;1min\\u{1b}[1mside\u{1b}[0m \\u{a}\\u{202e}");
         assert_eq!(shown(&paint(false, Look::Good, "\u{1b}")), "\\u{1b}");
+    }
+
+    #[test]
+    fn exact_bytes_are_for_programs_and_not_for_terminals() {
+        let on = |terminal| Ui { json: false, terminal, colour_out: false, colour_err: false };
+        let (line, text) = ("{\"a\":\"\u{9b}\u{202e}\"}".as_bytes(), b"a\xff\x1b[2J\nb".as_slice());
+        assert_eq!(&*on(false).stored(line), line);
+        assert_eq!(&*on(true).stored(line), b"{\"a\":\"\\u009b\\u202e\"}");
+        assert_eq!(&*on(false).safe_on_a_terminal(text, text::safe_lines), text);
+        let safe = on(true).safe_on_a_terminal(text, text::safe_lines);
+        assert_eq!(&*safe, "a\u{fffd}\\u{1b}[2J\nb".as_bytes());
     }
 }

@@ -162,6 +162,9 @@ fn with_crlf(name: &str, bytes: &[u8]) -> Option<Vec<u8>> {
     Some(String::from_utf8(bytes.to_vec()).unwrap().replace('\n', "\r\n").into_bytes())
 }
 
+/// A change of the bytes of a file.
+type Change = fn(&mut Vec<u8>);
+
 #[test]
 fn a_checkout_with_other_line_ends_is_altered_and_says_why() {
     let specimen = Specimen::new(1_500, 40_000);
@@ -170,7 +173,7 @@ fn a_checkout_with_other_line_ends_is_altered_and_says_why() {
         .iter()
         .filter_map(|(name, bytes)| Some((name.as_str(), Some(with_crlf(name, bytes)?))))
         .collect();
-    let hint_with = |change: Option<(&str, fn(&mut Vec<u8>))>, which: &dyn Fn(&str) -> bool| {
+    let hint_with = |change: Option<(&str, Change)>, which: &dyn Fn(&str) -> bool| {
         let mut changes: Vec<_> = all.iter().filter(|(name, _)| which(name)).cloned().collect();
         if let Some((changed, change)) = change {
             let bytes = changes.iter_mut().find(|(name, _)| *name == changed).unwrap().1.as_mut().unwrap();
@@ -185,10 +188,10 @@ fn a_checkout_with_other_line_ends_is_altered_and_says_why() {
     assert_eq!(hint_with(None, &|name| name.ends_with(".jsonl")), only);
     assert_eq!(hint_with(None, &|name| name == "checkpoint"), only);
     // Anything more than that is not explained.
-    let changed: fn(&mut Vec<u8>) = |bytes| bytes[60] ^= 1;
+    let changed: Change = |bytes| bytes[60] ^= 1;
     for name in ["audit.jsonl", "segments/00000000000000000256.jsonl", "checkpoint", "graven.json"] {
         assert_eq!(hint_with(Some((name, changed)), &|_| true), None, "{name}");
     }
-    let cut: fn(&mut Vec<u8>) = |bytes| bytes.truncate(200);
+    let cut: Change = |bytes| bytes.truncate(200);
     assert_eq!(hint_with(Some(("audit.jsonl", cut)), &|_| true), None);
 }
