@@ -50,7 +50,7 @@ struct Answer {
     all_named: bool,
     seconds: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    folder: Option<PathBuf>,
+    folder: Option<String>,
 }
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
@@ -88,7 +88,7 @@ impl Demo {
         let all_named = verdict == Verdict::Intact && proof == Verdict::Intact && named == tampering.len();
         self.conclude(named, &tampering, all_named, keep)?;
         let seconds = self.clock.elapsed().as_secs_f64();
-        let folder = keep.then(|| self.folder.clone());
+        let folder = keep.then(|| self.folder.to_string_lossy().into_owned());
         Ok(Answer {
             entries,
             entries_per_second: rate,
@@ -258,7 +258,8 @@ impl Demo {
     fn conclude(&self, named: usize, all: &[Verified], well: bool, keep: bool) -> Result<(), Failure> {
         let look = if well { Look::Good } else { Look::Bad };
         let summary = format!("{named} of {} acts of tampering named", all.len());
-        self.say(format_args!("\n{} in {}", self.ui.paint(look, summary), duration(self.clock.elapsed())))?;
+        self.say("")?;
+        self.say(format_args!("{} in {}", self.ui.paint(look, summary), duration(self.clock.elapsed())))?;
         if keep {
             return self.say(format_args!("the folder is kept: {}", self.folder.display()));
         }
@@ -271,7 +272,8 @@ impl Demo {
     }
 
     fn step(&self, title: &str) -> Result<(), Failure> {
-        self.say(format_args!("\n{}", self.ui.paint(Look::Strong, title)))
+        self.say("")?;
+        self.say(self.ui.paint(Look::Strong, title))
     }
 
     fn command(&self, command: impl std::fmt::Display) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ mod signals;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 
@@ -18,6 +18,7 @@ use serde::Serialize;
 use crate::shared::failure::{Ending, Failure};
 use crate::shared::fields::Fields;
 use crate::shared::target::Target;
+use crate::shared::text;
 use crate::shared::ui::Ui;
 
 use ballast::Ballast;
@@ -107,7 +108,7 @@ struct Detail {
     /// The exact bytes, when an argument is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     argv_base64: Option<Vec<String>>,
-    cwd: Option<PathBuf>,
+    cwd: Option<String>,
     #[serde(flatten)]
     end: End,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -157,7 +158,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
         ui.note(format_args!("graven: {why}"));
     }
     if ui.json() {
-        ui.note(serde_json::to_string(&ran.receipt).unwrap_or_default());
+        ui.note(text::json(&ran.receipt).unwrap_or_default());
     }
     if let Err(error) = trail.close_blocking() {
         // The entry is durable. Only the closing of the trail failed.
@@ -225,10 +226,11 @@ impl Run<'_> {
                 false => redacted.clone(),
             })
         };
+        let cwd = self.dir.map_or_else(|| std::env::current_dir().ok(), |dir| Some(dir.to_owned()));
         Detail {
             argv_base64: foreign.then(|| base64().collect()),
             argv,
-            cwd: self.dir.map_or_else(|| std::env::current_dir().ok(), |dir| Some(dir.to_owned())),
+            cwd: cwd.map(|dir| dir.to_string_lossy().into_owned()),
             end,
             stdout,
             stderr,

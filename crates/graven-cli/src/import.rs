@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::shared::failure::{self, Ending, Failure};
 use crate::shared::files;
+use crate::shared::misspelled::Misspelled;
 use crate::shared::progress::{Progress, Unit};
 use crate::shared::submit::{self, Submitter};
 use crate::shared::target::Target;
@@ -93,6 +94,7 @@ fn import(args: &Args, ui: Ui, trail: &Trail, file: Box<dyn Read + Send>) -> Res
     let redactor = trail.redactor();
     let mut reading = Reading::of(args.file.display().to_string(), |text| redactor.text(text));
     let progress = Progress::new(ui, "importing", Unit::Bytes, files::bytes(&args.file));
+    let misspelled = Misspelled::new(ui);
     let mut chunks = LineChunks::new(file, LINE_BYTES_MAX);
     let mut buffer = Vec::new();
     let (mut read, total) = (0, files::bytes(&args.file));
@@ -107,6 +109,7 @@ fn import(args: &Args, ui: Ui, trail: &Trail, file: Box<dyn Read + Send>) -> Res
             }
         };
         let entries = reading.chunk(&buffer, lines);
+        entries.iter().for_each(|entry| misspelled.look_at(entry));
         submitter.submit(entries, buffer.len(), ());
         read += buffer.len() as u64;
         progress.set(read, total);

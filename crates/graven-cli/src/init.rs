@@ -51,7 +51,12 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     trail.close_blocking()?;
     let origin = key.split('+').next().unwrap_or_default();
     if ui.json() {
-        ui.object(&json!({"trail": layout.dir(), "live": layout.live(), "origin": origin, "key": key}))?;
+        ui.object(&json!({
+            "trail": layout.dir().to_string_lossy(),
+            "live": layout.live().to_string_lossy(),
+            "origin": origin,
+            "key": key,
+        }))?;
         return Ok(failure::OK);
     }
     ui.line(format_args!("{} a trail at {path}", ui.paint(Look::Good, "created")))?;

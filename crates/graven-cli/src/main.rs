@@ -27,15 +27,17 @@ mod verify;
 use std::panic;
 use std::process::ExitCode;
 
+use clap::error::ContextValue;
 use clap::{Parser, Subcommand};
 
-use crate::shared::failure::{CANNOT, Ending};
+use crate::shared::failure::{CANNOT, Ending, OK};
+use crate::shared::text::safe;
 use crate::shared::ui::{Colours, Ui};
 
 /// An audit trail that anyone can check: every action one JSON line, durable before it is acknowledged, under a
 /// signed Merkle tree.
 #[derive(Debug, Parser)]
-#[command(name = "graven", version, propagate_version = true, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(name = "graven", bin_name = "graven", version, propagate_version = true, max_term_width = 100, after_help = AFTER_HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -96,7 +98,10 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(error),
+    };
     let ui = Ui::new(cli.json, cli.color);
     panic::set_hook(Box::new(move |info| {
         let place =
@@ -112,6 +117,29 @@ fn main() -> ExitCode {
         ui.fail(&failure);
         failure.exit
     }))
+}
+
+/// Prints the help, or what is wrong with the arguments, which the message repeats.
+fn usage(mut error: clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // Only this program's own text. Its reader may have gone.
+        let _ = error.print();
+        return ExitCode::from(OK);
+    }
+    // A line end in an argument must not pass for one of the message.
+    let values: Vec<_> = error.context().map(|(kind, value)| (kind, value.clone())).collect();
+    for (kind, value) in values {
+        let value = match value {
+            ContextValue::String(value) => ContextValue::String(safe(&value)),
+            ContextValue::Strings(values) => ContextValue::Strings(values.iter().map(|v| safe(v)).collect()),
+            other => other,
+        };
+        error.insert(kind, value);
+    }
+    let message = error.render().to_string();
+    let ui = Ui::new(false, Colours::Never);
+    message.trim_end().lines().for_each(|line| ui.note(line));
+    ExitCode::from(CANNOT)
 }
 
 fn run(command: &Command, ui: Ui) -> Ending {

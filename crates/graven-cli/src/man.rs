@@ -35,7 +35,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     for (name, command) in pages(&program) {
         let path = out.join(format!("{name}.1"));
         files::write(&path, &render(&command, &name)?)?;
-        written.push(path);
+        written.push(path.to_string_lossy().into_owned());
     }
     if ui.json() {
         ui.object(&json!({"written": written}))?;

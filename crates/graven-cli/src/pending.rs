@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::shared::failure::{self, Ending, Failure};
 use crate::shared::progress::{Progress, Unit};
 use crate::shared::target::Target;
-use crate::shared::text::{counted, duration, safe};
+use crate::shared::text::{counted, duration};
 use crate::shared::ui::{Look, Ui};
 
 /// The arguments of `graven pending`.
@@ -67,12 +67,12 @@ fn show(ui: Ui, acts: &[Pending], now: DateTime<Utc>) -> Result<(), Failure> {
                 format_args!("{}  {age:>14} ago", act.timestamp.format("%Y-%m-%d %H:%M:%S%.3f"))
             ),
             act.category.as_str(),
-            ui.paint(Look::Strong, safe(&act.action)),
+            ui.paint(Look::Strong, &act.action),
         );
         if let Some(principal) = &act.principal {
-            line.push_str(&format!("  {}", ui.paint(Look::Name, safe(principal))));
+            line.push_str(&format!("  {}", ui.paint(Look::Name, principal)));
         }
-        line.push_str(&format!("  {}", ui.paint(Look::Faint, safe(&act.id))));
+        line.push_str(&format!("  {}", ui.paint(Look::Faint, &act.id)));
         ui.line(line)?;
     }
     Ok(())

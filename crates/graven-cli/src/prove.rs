@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     };
     files::write(out, text.as_bytes())?;
     if ui.json() {
-        ui.object(&json!({"index": proof.index, "size": checkpoint.size, "file": out}))?;
+        ui.object(&json!({"index": proof.index, "size": checkpoint.size, "file": out.to_string_lossy()}))?;
         return Ok(failure::OK);
     }
     ui.line(format_args!(
@@ -51,12 +51,11 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
         counted(checkpoint.size, "entry", "entries"),
         out.display()
     ))?;
+    let (trail, proof_file) = (args.target.path.display(), out.display());
+    ui.line("verify it anywhere, without the trail:")?;
+    ui.line(format_args!("  graven show {trail} --index {} --raw > entry.json", proof.index))?;
     ui.line(format_args!(
-        "verify it anywhere, without the trail:\n  graven show {trail} --index {index} --raw > entry.json\n  \
-         graven verify --proof {proof} --entry entry.json --key \"$(graven key {trail})\"",
-        trail = args.target.path.display(),
-        index = proof.index,
-        proof = out.display(),
+        "  graven verify --proof {proof_file} --entry entry.json --key \"$(graven key {trail})\""
     ))?;
     Ok(failure::OK)
 }

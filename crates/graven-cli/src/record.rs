@@ -10,6 +10,7 @@ use graven_core::intake::BLOB_BYTES_MAX;
 
 use crate::shared::failure::{self, Ending, Failure};
 use crate::shared::fields::Fields;
+use crate::shared::misspelled::Misspelled;
 use crate::shared::submit;
 use crate::shared::target::Target;
 use crate::shared::ui::{Look, Ui};
@@ -92,9 +93,10 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
                 "--stdin reads entries from standard input: leave out the flags for one entry",
             ));
         }
-        return many(args);
+        return many(args, ui);
     }
     let entry = args.one.entry()?;
+    Misspelled::new(ui).look_at(&entry);
     let trail = Trail::open(args.target.settings())?;
     let receipt = trail.record_blocking(entry)?;
     if ui.json() {
@@ -109,11 +111,11 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
 }
 
 /// Records standard input. Receipts are always JSON, because programs read them.
-fn many(args: &Args) -> Ending {
+fn many(args: &Args, ui: Ui) -> Ending {
     let settings = args.target.settings();
     let settings = settings.queue_bytes(submit::QUEUE_BYTES).blob_bytes_max(BLOB_BYTES_MAX);
     let trail = Trail::open(settings.deadline(PATIENCE))?;
-    let ending = stdin::run(&trail);
+    let ending = stdin::run(&trail, ui);
     // Acknowledged entries are durable. A failure to close is reported only when recording did not fail.
     let closed = trail.close_blocking();
     let exit = ending?;

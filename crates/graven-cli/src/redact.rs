@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::shared::failure::{self, Ending, Failure};
-use crate::shared::text::safe;
+use crate::shared::target::Target;
 use crate::shared::ui::{Look, Ui};
 
 /// The arguments of `graven redact`.
@@ -63,6 +63,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
 
 /// The redactor of a trail. Without redaction it would print every secret.
 fn of_trail(trail: &Path) -> Result<Redactor, Failure> {
+    Target { path: trail.to_owned() }.must_exist()?;
     let redaction = Redaction::of_trail(trail)?;
     if !redaction.is_on() {
         return Err(Failure::cannot(format_args!("redaction is off in {}", trail.display()))
@@ -192,7 +193,7 @@ impl Output {
             return self.ui.object(&Shown { line, column, bytes, field, rule, replacement });
         }
         let column = column.map(|column| format!(":{column}")).unwrap_or_default();
-        let field = if field.is_empty() { String::new() } else { format!(" {}", safe(field)) };
+        let field = if field.is_empty() { String::new() } else { format!(" {field}") };
         self.ui.line(format_args!(
             "{}{field}  {}  {}",
             self.ui.paint(Look::Faint, format_args!("line {line}{column}")),

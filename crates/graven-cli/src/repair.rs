@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::shared::failure::{self, Ending, Failure};
 use crate::shared::target::Target;
-use crate::shared::text::{counted, safe};
+use crate::shared::text::counted;
 use crate::shared::ui::{Look, Ui};
 
 /// The action of the entry about a repair, and the most entries that an opening writes.
@@ -66,10 +66,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     let count = counted(entries, "entry", "entries");
     ui.line(format_args!("{} the trail can be used again, with {count}", ui.paint(Look::Good, "repaired:")))?;
     ui.fact("because", because)?;
-    ui.fact(
-        "trace",
-        format_args!("an entry with the action {REPAIRED}: {}", safe(detail.unwrap_or_default())),
-    )?;
+    ui.fact("trace", format_args!("an entry with the action {REPAIRED}: {}", detail.unwrap_or_default()))?;
     ui.fact("cut bytes", args.target.layout().torn().display())?;
     Ok(failure::OK)
 }

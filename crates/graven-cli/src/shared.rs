@@ -4,6 +4,7 @@ pub(crate) mod describe;
 pub(crate) mod failure;
 pub(crate) mod fields;
 pub(crate) mod files;
+pub(crate) mod misspelled;
 pub(crate) mod progress;
 pub(crate) mod submit;
 pub(crate) mod target;

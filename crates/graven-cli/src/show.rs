@@ -12,6 +12,7 @@ use crate::shared::ui::Ui;
 
 /// The arguments of `graven show`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
@@ -22,11 +23,18 @@ pub(crate) struct Args {
     raw: bool,
 }
 
+const AFTER_HELP: &str = "\
+Exit codes: 0 the entry is shown, 1 it cannot be read, or does not fit its leaf hash in tiles/ (it is shown all the \
+same: run `graven verify`), 2 no answer.";
+
 /// The answer in JSON.
 #[derive(Serialize)]
 struct Answer<'a> {
     index: u64,
     leaf_hash: String,
+    /// The leaf hash in `tiles/`, when it is another one: the entry or that hash was changed after it was sealed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sealed_leaf_hash: Option<String>,
     /// The stored line.
     entry: &'a RawValue,
     /// The stored blob, when the line refers to one: the detail, or what the entry was cut by.
@@ -37,13 +45,18 @@ struct Answer<'a> {
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     let reader = args.target.read()?;
     let record = args.which.find(&reader, &args.target.path)?;
+    let sealed = reader.sealed_hashes().contradiction(&record);
+    if sealed.is_some() {
+        ui.warn(describe::does_not_fit(record.index));
+    }
+    let exit = if sealed.is_some() { failure::FOUND } else { failure::OK };
     if args.raw {
-        ui.bytes(&record.line)?;
+        ui.page(&ui.stored(&record.line))?;
         // Only on a terminal. A pipe or a file gets the stored bytes and nothing else.
         if io::stdout().is_terminal() {
             ui.line("")?;
         }
-        return Ok(failure::OK);
+        return Ok(exit);
     }
     let entry = record.entry()?;
     if ui.json() {
@@ -53,13 +66,14 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
         ui.object(&Answer {
             index: record.index,
             leaf_hash: record.leaf_hash().to_string(),
+            sealed_leaf_hash: sealed.map(|sealed| sealed.to_string()),
             entry: serde_json::from_str(line).map_err(|error| unreadable(record.index, &error))?,
             blob: blob.map_err(|error| unreadable(record.index, &error))?,
         })?;
     } else {
-        describe::at_length(ui, &record, &reader.restored(&entry)?)?;
+        describe::at_length(ui, &record, sealed, &reader.restored(&entry)?)?;
     }
-    Ok(failure::OK)
+    Ok(exit)
 }
 
 fn unreadable(index: u64, error: &dyn std::error::Error) -> Failure {

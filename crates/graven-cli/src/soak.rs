@@ -73,7 +73,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     let ended = soak.run(args, ui);
     if ended.is_err() || !soak.report.all_well {
         folder.disable_cleanup(true);
-        soak.report.folder = Some(folder.path().to_owned());
+        soak.report.folder = Some(folder.path().to_string_lossy().into_owned());
     }
     ended?;
     if ui.json() {

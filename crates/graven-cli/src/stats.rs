@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::shared::failure::{self, Ending, Failure};
 use crate::shared::progress::{Progress, Unit};
 use crate::shared::target::Target;
-use crate::shared::text::{bytes, count, counted, safe};
+use crate::shared::text::{bytes, count, counted};
 use crate::shared::ui::{Look, Ui};
 
 /// The arguments of `graven stats`.
@@ -133,10 +133,10 @@ fn show_tally(ui: Ui, tally: &Tally) -> Result<(), Failure> {
                     "denied" => Look::Notice,
                     _ => Look::Faint,
                 };
-                ui.paint(look, format_args!("{} {}", count(*number), safe(outcome)))
+                ui.paint(look, format_args!("{} {}", count(*number), outcome))
             })
             .collect();
-        ui.line(format_args!("  {:<width$}  {:>12}  {}", safe(category), count(total), parts.join(", ")))?;
+        ui.line(format_args!("  {:<width$}  {:>12}  {}", category, count(total), parts.join(", ")))?;
     }
     if tally.unreadable > 0 {
         let lines = counted(tally.unreadable, "line", "lines");

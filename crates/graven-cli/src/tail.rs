@@ -4,12 +4,12 @@ use std::thread;
 use std::time::Duration;
 
 use graven::ErrorKind;
-use graven::reader::{Reader, Record};
+use graven::reader::{Reader, Record, SealedHashes};
 
 use crate::shared::describe;
 use crate::shared::failure::{self, Ending, Failure};
 use crate::shared::target::Target;
-use crate::shared::ui::Ui;
+use crate::shared::ui::{Ui, shown};
 
 /// How often to look for new entries.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -32,7 +32,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     let reader = args.target.read()?;
-    let mut page = Page { ui, bytes: Vec::new() };
+    let mut page = Page::new(ui, &reader);
     let next = newest(&reader, args.lines, &mut page)?;
     if args.follow {
         follow(&reader, next, &mut page)?;
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
 
 /// Shows the newest entries.
 pub(crate) fn show_newest(ui: Ui, reader: &Reader, count: u64) -> Result<(), Failure> {
-    newest(reader, count, &mut Page { ui, bytes: Vec::new() }).map(drop)
+    newest(reader, count, &mut Page::new(ui, reader)).map(drop)
 }
 
 fn newest(reader: &Reader, count: u64, page: &mut Page) -> Result<u64, Failure> {
@@ -82,22 +82,31 @@ fn follow(reader: &Reader, from: u64, page: &mut Page) -> Result<(), Failure> {
 struct Page {
     ui: Ui,
     bytes: Vec<u8>,
+    sealed: SealedHashes,
 }
 
 impl Page {
+    fn new(ui: Ui, reader: &Reader) -> Page {
+        Page { ui, bytes: Vec::new(), sealed: reader.sealed_hashes() }
+    }
+
     /// Adds an entry: with `--json` the stored line unchanged, otherwise a line for a person.
     fn add(&mut self, record: &Record) -> Result<(), Failure> {
+        if self.sealed.contradiction(record).is_some() {
+            self.write()?;
+            self.ui.warn(describe::does_not_fit(record.index));
+        }
         if self.ui.json() {
-            self.bytes.extend_from_slice(&record.line);
+            self.bytes.extend_from_slice(&self.ui.stored(&record.line));
         } else {
-            self.bytes.extend_from_slice(describe::one_line(self.ui, record).as_bytes());
+            self.bytes.extend_from_slice(shown(&describe::one_line(self.ui, record)).as_bytes());
         }
         self.bytes.push(b'\n');
         if self.bytes.len() >= PAGE_BYTES { self.write() } else { Ok(()) }
     }
 
     fn write(&mut self) -> Result<(), Failure> {
-        let written = self.ui.bytes(&self.bytes);
+        let written = self.ui.page(&self.bytes);
         self.bytes.clear();
         written
     }

@@ -5,24 +5,23 @@ mod proof;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use graven::disk::OsDisk;
 use graven::fsck::user_folder;
 use graven::fsck::{self, KeySource, Report, VerifyOptions};
 use graven::layout::Layout;
-use graven::{Machine, VerifierKey};
+use graven::{ErrorKind, Machine, VerifierKey};
 use graven_core::verdict::{Finding, Verdict};
 
 use crate::shared::failure::{CANNOT, Ending, Failure};
 use crate::shared::progress::{Progress, Unit};
 use crate::shared::target::Target;
-use crate::shared::text::{bytes, count, counted, duration, safe};
+use crate::shared::text::{bytes, count, counted, duration};
 use crate::shared::ui::{Look, Ui};
 
 /// The arguments of `graven verify`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// The trail: its directory, or the path of its live JSON Lines file
+    /// The trail: its directory, or the path of its live JSON Lines file; X.jsonl.d means X.jsonl
     #[arg(value_name = "DIR", required_unless_present = "proof")]
     path: Option<PathBuf>,
     /// Use this verifier key, as printed by `graven key` [default: the key seen before, or the trail's own]
@@ -52,7 +51,10 @@ const AFTER_HELP: &str = "\
 Exit codes: 0 intact (a torn tail and unsealed entries are reported, but are normal), 1 tampering or damage, 2 no \
 answer. A program may record to the trail meanwhile.
 A hint names an ordinary reason for the findings, such as a copy that was made during writing. It changes neither the \
-verdict nor the exit code.";
+verdict nor the exit code.
+Findings are looked at twice. If they are gone at the second look, the report names them apart, and the verdict is that \
+of the last look.
+A trail that is gone is `missing`, as long as a part of it or the memory of it is left.";
 
 fn key(text: &str) -> Result<VerifierKey, String> {
     VerifierKey::parse(text.trim()).map_err(|error| error.to_string())
@@ -65,8 +67,12 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     let Some(path) = &args.path else {
         return Err(Failure::cannot("name the trail to verify"));
     };
-    Target { path: path.clone() }.must_exist()?;
-    let report = check(ui, &Layout::find(&OsDisk, path), &args.options())?;
+    let (target, options) = (Target { path: path.clone() }, args.options());
+    let report = check(ui, &target.layout(), &options).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => target.no_trail(options.state.as_deref()),
+        // No verdict is not yet a problem of the trail.
+        _ => Failure::from(error).exit(CANNOT),
+    })?;
     if ui.json() {
         ui.object(&report)?;
     } else {
@@ -87,12 +93,11 @@ impl Args {
 }
 
 /// Verifies a trail. Shows the progress when it takes long.
-pub(crate) fn check(ui: Ui, layout: &Layout, options: &VerifyOptions) -> Result<Report, Failure> {
+fn check(ui: Ui, layout: &Layout, options: &VerifyOptions) -> Result<Report, graven::Error> {
     let progress = Progress::new(ui, "verifying", Unit::Bytes, 1);
     let report = fsck::verify(&Machine::os(), layout, options, &|done, total| progress.set(done, total));
     progress.finish();
-    // No verdict is not yet a problem of the trail.
-    report.map_err(|error| Failure::from(error).exit(CANNOT))
+    report
 }
 
 /// Prints the verdict, the facts behind it, then each finding with its place.
@@ -116,18 +121,34 @@ pub(crate) fn show(ui: Ui, report: &Report) -> Result<(), Failure> {
         show_finding(ui, finding)?;
     }
     if report.findings_left_out > 0 {
+        ui.line("")?;
         ui.line(format_args!(
-            "\n  and {}",
+            "  and {}",
             counted(report.findings_left_out, "finding more", "findings more")
         ))?;
     }
     if let Some(hint) = &report.hint {
-        ui.line(format_args!("\n  {}  {}", ui.paint(Look::Notice, "hint"), safe(&hint.to_string())))?;
+        ui.line("")?;
+        ui.line(format_args!("  {}  {hint}", ui.paint(Look::Notice, "hint")))?;
     }
+    show_earlier(ui, &report.earlier)?;
     for warning in &report.warnings {
         ui.warn(warning);
     }
     Ok(())
+}
+
+/// Prints what an earlier look found and the last one does not.
+fn show_earlier(ui: Ui, findings: &[Finding]) -> Result<(), Failure> {
+    if findings.is_empty() {
+        return Ok(());
+    }
+    ui.line("")?;
+    ui.line(format_args!(
+        "  {}  found this, and a later look did not: a program was writing, or somebody put files back",
+        ui.paint(Look::Notice, "an earlier look")
+    ))?;
+    findings.iter().try_for_each(|finding| ui.line(format_args!("  {finding}")))
 }
 
 fn headline(ui: Ui, verdict: Verdict) -> String {
@@ -208,13 +229,14 @@ fn show_finding(ui: Ui, finding: &Finding) -> Result<(), Failure> {
         _ => String::new(),
     };
     let file = match (&finding.file, finding.offset) {
-        (Some(file), Some(offset)) => format!("{} at byte {}", safe(file), count(offset)),
-        (Some(file), None) => safe(file),
+        (Some(file), Some(offset)) => format!("{file} at byte {}", count(offset)),
+        (Some(file), None) => file.clone(),
         _ => String::new(),
     };
     let places = [place, file].into_iter().filter(|place| !place.is_empty()).collect::<Vec<_>>().join(", ");
-    ui.line(format_args!("\n  {}  {places}", ui.paint(look(finding.verdict), finding.verdict)))?;
-    ui.line(format_args!("  {}", safe(&finding.message)))?;
+    ui.line("")?;
+    ui.line(format_args!("  {}  {places}", ui.paint(look(finding.verdict), finding.verdict)))?;
+    ui.line(format_args!("  {}", finding.message))?;
     match advice(finding.verdict) {
         Some(advice) => ui.line(format_args!("  {}", ui.paint(Look::Faint, advice))),
         None => Ok(()),

@@ -151,6 +151,8 @@ impl fmt::Display for Finding {
 pub enum Hint {
     /// The files may have been copied one after the other while a process wrote.
     CopyOfALiveTrail,
+    /// Read with LF in place of each CR LF, the trail is as it was recorded: probably a checkout of git with `autocrlf`.
+    OnlyLineEnds,
     /// Another file holds the sealed entries of the live file, so it may be the live file under another name.
     RenamedLiveFile {
         /// Its name, in the directory of the live file.
@@ -165,6 +167,10 @@ impl fmt::Display for Hint {
         match self {
             Hint::CopyOfALiveTrail => f.write_str(
                 "this may be a copy that was made while a process was writing: `graven export copy` makes a whole one",
+            ),
+            Hint::OnlyLineEnds => f.write_str(
+                "only line ends changed, from LF to CR LF, as git does with core.autocrlf: check the trail out again with \
+                 the line `* -text` in .gitattributes",
             ),
             Hint::RenamedLiveFile { file } => write!(
                 f,

@@ -22,6 +22,7 @@ pub(crate) mod notes;
 pub(crate) mod presence;
 pub(crate) mod publish_lock;
 pub(crate) mod rebuild;
+pub mod remains;
 pub(crate) mod segments;
 pub(crate) mod signed;
 pub(crate) mod tail;

@@ -10,10 +10,12 @@ mod downgrade;
 mod examine;
 mod heads;
 mod hint;
+mod line_ends;
 mod locate;
 mod lock;
 mod memory;
 mod piece;
+mod reading;
 mod recorded;
 mod scan;
 mod snapshot;
@@ -24,7 +26,7 @@ mod tiles;
 
 pub use memory::user_folder;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use graven_core::checkpoint::Checkpoint;
 use graven_core::hash::Hash;
@@ -83,6 +85,10 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// The number of findings that are not in `findings`.
     pub findings_left_out: u64,
+    /// What an earlier look accused the trail of, when the last look is clean: a process may have been writing, or
+    /// somebody changed the files and put them back. Empty otherwise.
+    #[serde(rename = "earlier_findings", skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Finding>,
     /// An ordinary reason that may explain the findings. It excuses nothing: see [`Hint`].
     #[serde(flatten)]
     pub hint: Option<Hint>,
@@ -118,8 +124,9 @@ const LOOKS_MAX: u32 = 6;
 ///
 /// # Errors
 ///
-/// `NotFound` when there is no trail; `Unavailable` when its files cannot be read. A damaged trail is a finding, not an
-/// error.
+/// `NotFound` when there is no trail and nothing shows that there was one; `Unavailable` when its files cannot be read. A
+/// damaged trail is a finding, not an error, and so is a trail that is gone while entries, signed heads or the verifier's
+/// memory of it are left.
 pub fn verify(
     machine: &Machine,
     layout: &Layout,
@@ -135,9 +142,13 @@ pub fn verify(
         warnings.push(error.chain());
         None
     });
+    let machine = &reading::reading(machine);
     let examiner =
         Examiner { machine, layout, given: options.key.as_ref(), memory: memory.as_ref(), progress };
-    let examination = look_until_sure(&examiner, &mut warnings)?;
+    let Looks { last: mut examination, earlier } = look_until_sure(&examiner, &mut warnings)?;
+    if examination.verdict().accuses() && examiner.finds_only_line_ends() {
+        examination.hint = Some(Hint::OnlyLineEnds);
+    }
     if let Some(state) = state
         && !examination.verdict().accuses()
         && let Some(accepted) = examination.accepted(memory.as_ref())
@@ -145,16 +156,37 @@ pub fn verify(
     {
         warnings.push(error.chain());
     }
-    Ok(examination.into_report(warnings))
+    Ok(examination.into_report(earlier, warnings))
+}
+
+/// The number of entries that the verifier's memory in `folder` knows of a trail; `None` when it knows nothing of it.
+///
+/// # Errors
+///
+/// `Data` or `Unavailable` when the memory cannot be read.
+pub fn remembered_entries(machine: &Machine, folder: &Path, layout: &Layout) -> Result<Option<u64>, Error> {
+    Ok(State::new(machine, folder, layout).recall()?.map(|memory| memory.size))
+}
+
+/// The last look at a trail, and what an earlier look found when the last one is clean.
+struct Looks {
+    last: Examination,
+    earlier: Vec<Finding>,
 }
 
 /// Looks at the trail until it is clean, or until two looks in a row accuse it of the same.
-fn look_until_sure(examiner: &Examiner, warnings: &mut Vec<String>) -> Result<Examination, Error> {
+fn look_until_sure(examiner: &Examiner, warnings: &mut Vec<String>) -> Result<Looks, Error> {
     let clean = |look: &Result<Examination, Error>| look.as_ref().is_ok_and(|look| !look.verdict().accuses());
+    let mut earlier = Vec::new();
     let mut last = examiner.examine();
     for _ in 1..LOOKS_MAX {
         if clean(&last) {
-            return last;
+            return last.map(|last| Looks { last, earlier });
+        }
+        match &last {
+            Ok(last) if earlier.is_empty() => earlier.extend(last.accusations().take(FINDINGS_MAX).cloned()),
+            Ok(_) => {}
+            Err(error) => warnings.push(format!("an earlier look failed: {}", error.chain())),
         }
         let next = examiner.examine();
         let same = match (&last, &next) {
@@ -163,15 +195,31 @@ fn look_until_sure(examiner: &Examiner, warnings: &mut Vec<String>) -> Result<Ex
             _ => false,
         };
         if same {
-            return next;
+            return next.map(|last| Looks { last, earlier: Vec::new() });
         }
         last = next;
     }
-    if !clean(&last) {
-        let message = "the trail changed during every look, so the findings may be wrong: verify it again while nothing writes to it";
-        warnings.push(message.to_owned());
+    if clean(&last) {
+        return last.map(|last| Looks { last, earlier });
     }
-    last
+    let message = "the trail changed during every look, so the findings may be wrong: verify it again while nothing writes to it";
+    warnings.push(message.to_owned());
+    last.map(|last| Looks { last, earlier: Vec::new() })
+}
+
+impl Examiner<'_> {
+    /// Whether the trail is as it was recorded once each CR LF is read as LF.
+    fn finds_only_line_ends(&self) -> bool {
+        if !line_ends::may_be_changed(&*self.machine.disk, self.layout).is_ok_and(|may_be| may_be) {
+            return false;
+        }
+        let machine = &reading::with_plain_ends(self.machine, self.layout);
+        let plain = Examiner { machine, progress: &|_, _| (), ..*self };
+        // A hint that cannot be found is none.
+        plain
+            .examine()
+            .is_ok_and(|look| !look.verdict().accuses() && look.verdict() != Verdict::UnknownVersion)
+    }
 }
 
 impl Examination {

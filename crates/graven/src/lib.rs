@@ -54,7 +54,7 @@ pub use default_trail::{default_trail, guard, init_trail};
 pub use engine::counters::Counters;
 pub use engine::threads::on_a_trails_thread;
 pub use error::{Error, ErrorKind};
-pub use files::{durable, layout, meta};
+pub use files::{durable, layout, meta, remains};
 pub use graven_core::entry::{
     Agent, Approval, Approver, Category, Decision, Detail, Entry, Outcome, Phase, Source,
 };

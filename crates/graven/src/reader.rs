@@ -11,6 +11,7 @@ pub(crate) mod hashes;
 mod lines;
 mod offsets;
 mod pending;
+mod sealed;
 mod segments;
 mod signs;
 mod stats;
@@ -36,6 +37,7 @@ use crate::seam::machine::Machine;
 pub use entries::Entries;
 pub use follow::Follow;
 pub use pending::Pending;
+pub use sealed::SealedHashes;
 pub use signs::{LifeSigns, OpenRun, Silence};
 pub use stats::{Stats, Tally};
 

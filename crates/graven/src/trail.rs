@@ -79,7 +79,7 @@ impl Trail {
     /// `Unavailable` when another process writes it (the message names the process) or storage fails; `Data` when what
     /// is stored contradicts what was signed; `Invalid` when the path cannot be a trail, or when another process has
     /// the trail open with other [settings](Settings); `NotFound` when there is none and [`Settings::must_exist`] is
-    /// set.
+    /// set; `Data` when there was one and its `graven.json` is gone.
     pub fn open(settings: Settings) -> Result<Trail, Error> {
         Trail::open_on(settings, Machine::os())
     }

@@ -20,7 +20,10 @@ use serde::Serialize;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::shared::failure::{CANNOT, Ending, FOUND, Failure, OK};
+use crate::shared::misspelled::Misspelled;
 use crate::shared::submit::{Recorded, Submitter};
+use crate::shared::text;
+use crate::shared::ui::Ui;
 
 /// How many buffers the pool has.
 const CHUNKS: usize = 16;
@@ -68,14 +71,14 @@ struct Shared {
 }
 
 /// Records all of standard input.
-pub(super) fn run(trail: &Trail) -> Ending {
+pub(super) fn run(trail: &Trail, ui: Ui) -> Ending {
     let (events, happened) = mpsc::channel();
     let (pool, empty) = mpsc::sync_channel(CHUNKS);
     for _ in 0..CHUNKS {
         give_back(&pool, Vec::new());
     }
     let shared = Arc::new(Shared { read: AtomicU64::new(0), stop: AtomicBool::new(false) });
-    start_threads(&events, empty, &shared)
+    start_threads(&events, empty, &shared, &Arc::new(Misspelled::new(ui)))
         .map_err(|error| Failure::cannot(format_args!("cannot start: {error}")))?;
     drop(events);
     let outcome = Arc::new(Mutex::new(Outcome::default()));
@@ -140,13 +143,20 @@ fn give_places(
     Ok(end)
 }
 
-fn start_threads(events: &Sender<Event>, empty: Receiver<Vec<u8>>, shared: &Arc<Shared>) -> io::Result<()> {
+fn start_threads(
+    events: &Sender<Event>,
+    empty: Receiver<Vec<u8>>,
+    shared: &Arc<Shared>,
+    misspelled: &Arc<Misspelled>,
+) -> io::Result<()> {
     let parsers = thread::available_parallelism().map_or(1, NonZero::get).min(PARSERS_MAX);
     let (to_parse, chunks) = mpsc::sync_channel(CHUNKS);
     let chunks = Arc::new(Mutex::new(chunks));
     for _ in 0..parsers {
-        let (chunks, events) = (Arc::clone(&chunks), events.clone());
-        thread::Builder::new().name("parser".into()).spawn(move || parse_all(&chunks, &events))?;
+        let (chunks, events, misspelled) = (Arc::clone(&chunks), events.clone(), Arc::clone(misspelled));
+        thread::Builder::new()
+            .name("parser".into())
+            .spawn(move || parse_all(&chunks, &events, &misspelled))?;
     }
     let (reading, sender) = (Arc::clone(shared), events.clone());
     thread::Builder::new().name("input".into()).spawn(move || {
@@ -179,12 +189,12 @@ fn read_all(empty: &Receiver<Vec<u8>>, to_parse: &SyncSender<Chunk>, shared: &Sh
     Ok(())
 }
 
-fn parse_all(chunks: &Mutex<Receiver<Chunk>>, events: &Sender<Event>) {
+fn parse_all(chunks: &Mutex<Receiver<Chunk>>, events: &Sender<Event>, misspelled: &Misspelled) {
     loop {
         let chunk = chunks.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(chunk) = chunk else { return };
         // The panic hook has reported the fault. The thread that waits for this chunk must know too.
-        let event = panic::catch_unwind(|| Event::Parsed(Parsed::of(chunk)))
+        let event = panic::catch_unwind(|| Event::Parsed(Parsed::of(chunk, misspelled)))
             .unwrap_or_else(|_| Event::Ended(0, Err(io::Error::other("a fault in Graven"))));
         if events.send(event).is_err() {
             return;
@@ -193,7 +203,7 @@ fn parse_all(chunks: &Mutex<Receiver<Chunk>>, events: &Sender<Event>) {
 }
 
 impl Parsed {
-    fn of(chunk: Chunk) -> Parsed {
+    fn of(chunk: Chunk, misspelled: &Misspelled) -> Parsed {
         let mut parsed = Parsed { count: 0, entries: Vec::new(), refused: Vec::new(), chunk };
         match parsed.chunk.lines {
             Lines::Piece { last: false } => {}
@@ -204,7 +214,10 @@ impl Parsed {
             Lines::Whole => {
                 for line in split(&parsed.chunk.buffer) {
                     match parse(line) {
-                        Ok(entry) => parsed.entries.push(entry),
+                        Ok(entry) => {
+                            misspelled.look_at(&entry);
+                            parsed.entries.push(entry);
+                        }
                         Err(error) => parsed.refused.push((parsed.count, error)),
                     }
                     parsed.count += 1;
@@ -338,7 +351,13 @@ fn ends_recording(error: &Error) -> bool {
 }
 
 fn append(out: &mut Vec<u8>, answer: &impl Serialize) {
+    let start = out.len();
     serde_json::to_writer(&mut *out, answer)
         .expect("an answer is text and numbers, and writing to memory does not fail");
+    // Nearly every answer is plain, and there are many.
+    if !out[start..].iter().all(|byte| (b' '..=b'~').contains(byte)) {
+        let line = String::from_utf8(out.split_off(start)).expect("JSON is UTF-8");
+        out.extend_from_slice(text::safe_json(&line).as_bytes());
+    }
     out.push(b'\n');
 }

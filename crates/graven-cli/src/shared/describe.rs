@@ -1,10 +1,10 @@
 //! Shows an entry to a person: on one line, or as a list of facts.
 
 use graven::reader::Record;
-use graven::{Entry, Outcome};
+use graven::{Entry, Hash, Outcome};
 
 use crate::shared::failure::Failure;
-use crate::shared::text::{safe, safe_cut};
+use crate::shared::text::safe_cut;
 use crate::shared::ui::{Look, Ui};
 
 /// The most characters of a detail on the one line.
@@ -27,10 +27,10 @@ pub(crate) fn one_line(ui: Ui, record: &Record) -> String {
         ui.paint(Look::Faint, time),
         mark(ui, entry.outcome),
         entry.category.as_str(),
-        ui.paint(Look::Strong, safe(&entry.action)),
+        ui.paint(Look::Strong, &entry.action),
     );
     if let Some(principal) = &entry.principal {
-        line.push_str(&format!("  {}", ui.paint(Look::Name, safe(principal))));
+        line.push_str(&format!("  {}", ui.paint(Look::Name, principal)));
     }
     if let Some(detail) = &entry.detail {
         line.push_str(&format!("  {}", ui.paint(Look::Faint, safe_cut(detail.as_str(), DETAIL_WIDTH))));
@@ -38,21 +38,32 @@ pub(crate) fn one_line(ui: Ui, record: &Record) -> String {
     line
 }
 
+/// What to say of a sealed entry whose leaf hash in `tiles/` is another one.
+pub(crate) fn does_not_fit(index: u64) -> String {
+    format!(
+        "entry {index} does not fit its leaf hash in tiles/: one of them was changed after it was sealed; run `graven \
+         verify`"
+    )
+}
+
 /// Prints each field on a line of its own, and the detail with indentation.
-pub(crate) fn at_length(ui: Ui, record: &Record, entry: &Entry) -> Result<(), Failure> {
+pub(crate) fn at_length(ui: Ui, record: &Record, sealed: Option<Hash>, entry: &Entry) -> Result<(), Failure> {
     ui.line(format_args!(
         "{}  {}",
         ui.paint(Look::Strong, format_args!("entry {}", record.index)),
         outcome(ui, entry.outcome),
     ))?;
     for (name, value) in facts(entry) {
-        ui.fact(name, safe(&value))?;
+        ui.fact(name, value)?;
     }
     ui.fact("leaf hash", record.leaf_hash())?;
+    if let Some(sealed) = sealed {
+        ui.fact("but sealed", ui.paint(Look::Bad, format_args!("{sealed}, as tiles/ says")))?;
+    }
     if let Some(detail) = &entry.detail {
         ui.fact("detail", "")?;
         for line in indented(detail.as_str()).lines() {
-            ui.line(format_args!("    {}", safe(line)))?;
+            ui.line(format_args!("    {line}"))?;
         }
     }
     Ok(())

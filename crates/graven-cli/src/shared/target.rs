@@ -7,14 +7,16 @@ use clap::Args;
 use graven::disk::{Disk, Kind, OsDisk};
 use graven::layout::Layout;
 use graven::reader::Reader;
-use graven::{Redaction, Redactor, Settings, Trail};
+use graven::remains::must_hold_trail;
+use graven::{ErrorKind, Machine, Redaction, Redactor, Settings, Trail, fsck};
 
-use crate::shared::failure::Failure;
+use crate::shared::failure::{FOUND, Failure};
+use crate::shared::text::counted;
 
 /// The argument of nearly every command.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Target {
-    /// The trail: its directory, or the path of its live JSON Lines file
+    /// The trail: its directory, or the path of its live JSON Lines file; X.jsonl.d means X.jsonl
     #[arg(value_name = "DIR")]
     pub(crate) path: PathBuf,
 }
@@ -51,30 +53,46 @@ impl Target {
         Ok(Reader::open(&self.path)?)
     }
 
-    /// Fails with advice when there is no trail.
+    /// Fails with advice when there is no trail. One that is gone is not one that never was.
     pub(crate) fn must_exist(&self) -> Result<(), Failure> {
+        must_hold_trail(&OsDisk, &self.layout()).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => self.no_trail(fsck::user_folder().as_deref()),
+            _ => Failure::from(error),
+        })
+    }
+
+    /// Nothing here shows a trail. The verifier's memory in `state` may know of one.
+    pub(crate) fn no_trail(&self, state: Option<&Path>) -> Failure {
         let path = self.path.display();
-        if OsDisk.metadata(&self.layout().meta()).is_ok() {
-            return Ok(());
+        let remembered = state.map(|state| fsck::remembered_entries(&Machine::os(), state, &self.layout()));
+        match remembered.transpose() {
+            // Then nobody knows whether there was one.
+            Err(error) => return Failure::cannot(format_args!("no trail at {path}: {}", error.chain())),
+            Ok(Some(Some(entries))) if entries > 0 => {
+                let entries = counted(entries, "entry", "entries");
+                return Failure::cannot(format_args!(
+                    "the trail at {path} is missing: it had {entries} when it was verified"
+                ))
+                .exit(FOUND)
+                .advise("restore it from a copy");
+            }
+            Ok(_) => {}
         }
         match OsDisk.metadata(&self.path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Failure::file("look at", &self.path, &error))
-            }
-            Err(_) => Err(self.no_trail("")),
+            Err(_) => self.advise_init(""),
             Ok(metadata) if metadata.kind == Kind::Dir => {
-                Err(self.no_trail(": the directory has no graven.json"))
+                self.advise_init(": the directory has no graven.json")
             }
-            Ok(_) => Err(Failure::cannot(format_args!(
+            Ok(_) => Failure::cannot(format_args!(
                 "{path} is not the live file of a trail: there is no {path}.d/graven.json"
             ))
             .advise(
                 "to import an existing JSON Lines file: `graven init NEW`, then `graven import NEW FILE`",
-            )),
+            ),
         }
     }
 
-    fn no_trail(&self, why: &str) -> Failure {
+    fn advise_init(&self, why: &str) -> Failure {
         let path = self.path.display();
         Failure::cannot(format_args!("no trail at {path}{why}"))
             .advise(format_args!("make one with `graven init {path}`"))

@@ -1,7 +1,8 @@
 //! Formats numbers, durations and untrusted text for a terminal.
 
-use std::fmt::Write;
 use std::time::Duration;
+
+use serde::Serialize;
 
 /// A number with commas between the thousands: `1,234,567`.
 pub(crate) fn count(number: u64) -> String {
@@ -50,21 +51,35 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
-/// Makes untrusted text safe to print. Control characters, line ends and characters that change the writing direction
-/// become escapes, so an entry cannot move the cursor or look like something else.
+/// Makes text safe to print on one line. Control characters, line ends and characters that change the writing direction
+/// become escapes, so no text can move the cursor or look like something else. [`Ui`](crate::shared::ui::Ui) does this to
+/// all that it prints; what is escaped already stays as it is.
 pub(crate) fn safe(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
-        if is_unsafe(character) {
-            let _ = write!(safe, "\\u{{{:x}}}", u32::from(character));
-        } else {
-            safe.push(character);
-        }
+        push_safe(&mut safe, character);
     }
     safe
 }
 
-/// Makes untrusted text safe to print, and cuts it to at most `width` characters.
+/// The same for a text of many lines: its line ends stay.
+pub(crate) fn safe_lines(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character == '\n' { safe.push('\n') } else { push_safe(&mut safe, character) }
+    }
+    safe
+}
+
+fn push_safe(safe: &mut String, character: char) {
+    if is_unsafe(character) {
+        safe.push_str(&format!("\\u{{{:x}}}", u32::from(character)));
+    } else {
+        safe.push(character);
+    }
+}
+
+/// Makes text safe to print, and cuts it to at most `width` characters.
 pub(crate) fn safe_cut(text: &str, width: usize) -> String {
     let safe = safe(text);
     if safe.chars().count() <= width {
@@ -72,6 +87,27 @@ pub(crate) fn safe_cut(text: &str, width: usize) -> String {
     }
     let kept: String = safe.chars().take(width.saturating_sub(1)).collect();
     format!("{kept}…")
+}
+
+/// An answer as one line of JSON that is safe to print.
+pub(crate) fn json(answer: &impl Serialize) -> Result<String, serde_json::Error> {
+    serde_json::to_string(answer).map(|json| safe_json(&json))
+}
+
+/// Makes JSON safe to print: what is unsafe becomes `\uXXXX`, which means the same. Such a character stands only in a
+/// string.
+pub(crate) fn safe_json(json: &str) -> String {
+    let mut safe = String::with_capacity(json.len() + 16);
+    for character in json.chars() {
+        if is_unsafe(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                safe.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            safe.push(character);
+        }
+    }
+    safe
 }
 
 /// Control characters, line and paragraph separators, and characters that change the direction of text or hide it.
@@ -107,7 +143,17 @@ mod tests {
         assert_eq!(safe("a\u{1b}[2Jb\n"), "a\\u{1b}[2Jb\\u{a}");
         assert_eq!(safe("user\u{202e}txt.exe"), "user\\u{202e}txt.exe");
         assert_eq!(safe("ünïcödé 漢字"), "ünïcödé 漢字");
+        assert_eq!(safe(&safe("\u{9b}1m")), "\\u{9b}1m");
+        assert_eq!(safe_lines("a\n\u{1b}b\r\n"), "a\n\\u{1b}b\\u{d}\n");
         assert_eq!(safe_cut("abcdef", 4), "abc…");
         assert_eq!(safe_cut("abcd", 4), "abcd");
+    }
+
+    #[test]
+    fn json_stays_the_same_value() {
+        let hostile = "a\u{1b}\u{9b}\u{7f}\u{202e}\u{2066}\u{200f}\u{61c}\u{e0041}é漢";
+        let shown = json(&[hostile]).unwrap();
+        assert_eq!(shown, "[\"a\\u001b\\u009b\\u007f\\u202e\\u2066\\u200f\\u061c\\udb40\\udc41é漢\"]");
+        assert_eq!(serde_json::from_str::<Vec<String>>(&shown).unwrap(), [hostile]);
     }
 }

@@ -1,7 +1,6 @@
 //! The report of a soak.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -39,7 +38,7 @@ pub(super) struct Report {
     pub(super) seconds: f64,
     /// Where the files are, when something went wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) folder: Option<PathBuf>,
+    pub(super) folder: Option<String>,
 }
 
 /// How often an act of tampering was tried, and how often verify named it correctly.
@@ -116,7 +115,7 @@ impl Report {
             ui.line(format_args!("  {} {wrong}", ui.paint(Look::Bad, "✗")))?;
         }
         if let Some(folder) = &self.folder {
-            ui.line(format_args!("all files are kept in {}", folder.display()))?;
+            ui.line(format_args!("all files are kept in {folder}"))?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use graven::clock::{Clock, OsClock};
 use graven::reader::{LifeSigns, OpenRun};
 
 use crate::shared::failure::Failure;
-use crate::shared::text::{count, counted, duration, safe};
+use crate::shared::text::{count, counted, duration};
 use crate::shared::ui::{Look, Ui};
 
 /// The most silences that are printed.
@@ -58,11 +58,8 @@ pub(super) fn show(ui: Ui, life: &LifeSigns) -> Result<(), Failure> {
     }
     if life.gaps > 0 {
         let dropped: u64 = life.dropped.values().sum();
-        let parts: Vec<String> = life
-            .dropped
-            .iter()
-            .map(|(category, number)| format!("{} {}", count(*number), safe(category)))
-            .collect();
+        let parts: Vec<String> =
+            life.dropped.iter().map(|(category, number)| format!("{} {category}", count(*number))).collect();
         let entries = counted(dropped, "entry", "entries");
         facts.push(("gaps", bad(format!("{entries} dropped: {}", parts.join(", ")))));
     }
@@ -75,7 +72,7 @@ pub(super) fn show(ui: Ui, life: &LifeSigns) -> Result<(), Failure> {
     }
     for (run, seconds) in overdue(life).into_iter().take(RUNS_SHOWN) {
         let since = duration(Duration::from_secs(seconds));
-        let which = run.run.as_deref().map(|name| format!(" of run {}", safe(name))).unwrap_or_default();
+        let which = run.run.as_deref().map(|name| format!(" of run {name}")).unwrap_or_default();
         facts.push(("silent", bad(format!("no sign{which} for {since}: is the program running?"))));
     }
     if facts.is_empty() {
@@ -92,7 +89,7 @@ fn show_silences(ui: Ui, life: &LifeSigns) -> Result<(), Failure> {
     for silence in longest.into_iter().take(SILENCES_SHOWN) {
         let from = silence.from.to_rfc3339_opts(SecondsFormat::Secs, true);
         let long = duration(Duration::from_secs(silence.seconds));
-        let which = silence.run.as_deref().map(|name| format!(", run {}", safe(name))).unwrap_or_default();
+        let which = silence.run.as_deref().map(|name| format!(", run {name}")).unwrap_or_default();
         ui.line(format_args!("               {long} from {from}, after entry {}{which}", silence.after))?;
     }
     Ok(())

@@ -63,3 +63,24 @@ fn a_missing_signing_key_stops_the_recorder_and_not_the_readers() {
     place.run(["verify", "trail"]).code(0);
     place.run(["stats", "trail"]).ok();
 }
+
+#[test]
+fn the_cause_of_an_error_is_part_of_its_text() {
+    let place = Place::with_entries(3);
+    let key = place.run(["key", "trail"]).ok().text();
+    place.write("file", "");
+    for (command, cause) in [
+        ("import trail nothing", "No such file or directory"),
+        ("prove trail --index 0 --out no/such/proof", "No such file or directory"),
+        ("verify --proof nothing --entry nothing --key KEY", "No such file or directory"),
+        ("man --out file/pages", "Not a directory"),
+        ("export copy trail file/copy", "Not a directory"),
+        ("export tiles trail file/tiles", "Not a directory"),
+        ("init file/trail", "Not a directory"),
+        ("verify trail --state file/state", "Not a directory"),
+    ] {
+        let words = command.split(' ').map(|word| if word == "KEY" { key.trim() } else { word });
+        let said = place.run(words);
+        assert!(said.stderr.contains(cause), "{command}: {}", said.stderr);
+    }
+}

@@ -83,3 +83,22 @@ fn a_large_detail_is_kept_beside_the_log() {
     assert_eq!(shown["blob"].to_string(), detail);
     place.run(["verify", "trail"]).code(0);
 }
+
+#[test]
+fn a_category_that_is_nearly_a_known_one_is_recorded_with_a_warning() {
+    let place = Place::with_trail();
+    let done =
+        place.run("record trail --category tool_exection --action a --outcome success".split(' ')).code(0);
+    assert!(done.stderr.contains("did you mean tool_execution?"), "{}", done.stderr);
+    let line = "{\"category\":\"sesion\",\"action\":\"a\",\"outcome\":\"success\"}\n";
+    let done = place.feed(["record", "trail", "--stdin"], line.repeat(3)).code(0);
+    assert_eq!(done.json_lines().len(), 3);
+    assert_eq!(done.stderr.matches("did you mean session?").count(), 1, "once is enough: {}", done.stderr);
+    place.write("other", line.repeat(2));
+    let done = place.run(["import", "trail", "other"]).code(0);
+    assert_eq!(done.stderr.matches("did you mean session?").count(), 1, "{}", done.stderr);
+    let stored: Vec<_> = place.entries().iter().map(|entry| entry["category"].clone()).collect();
+    assert_eq!(stored, ["tool_exection", "sesion", "sesion", "sesion", "sesion", "sesion"]);
+    // A category of one's own is nobody's business.
+    place.run("record trail --category billing --action a --outcome success".split(' ')).ok();
+}

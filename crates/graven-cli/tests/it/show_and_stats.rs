@@ -120,3 +120,33 @@ fn stats_name_the_run_whose_heartbeat_is_overdue() {
     let closed = place.run(["stats", "trail", "--json"]).ok().json();
     assert_eq!((closed.get("silent_seconds"), &closed["life"]["open_runs"]), (None, &serde_json::json!([])));
 }
+
+#[test]
+fn an_entry_that_does_not_fit_its_leaf_hash_is_shown_with_a_warning() {
+    let place = Place::with_entries(300);
+    let live = place.path("trail/audit.jsonl");
+    let text = place.read("trail/audit.jsonl");
+    // The last entry is in the live file.
+    let at = text.rfind("alice").unwrap();
+    let mut bytes = text.into_bytes();
+    bytes[at..at + 5].copy_from_slice(b"mallo");
+    std::fs::write(&live, bytes).unwrap();
+    for command in ["show trail --index 299", "show trail --index 299 --raw", "show trail --index 299 --json"]
+    {
+        let shown = place.run(command.split(' ')).code(1);
+        assert!(shown.text().contains("mallo"), "{command}: {}", shown.text());
+        assert!(shown.stderr.contains("entry 299 does not fit its leaf hash"), "{command}: {}", shown.stderr);
+    }
+    let shown = place.run("show trail --index 299 --json".split(' ')).json();
+    assert_ne!(shown["sealed_leaf_hash"], shown["leaf_hash"]);
+    let shown = place.run("show trail --index 299".split(' ')).text();
+    assert!(shown.contains("but sealed"), "{shown}");
+    for command in ["tail trail", "tail trail --json"] {
+        let tail = place.run(command.split(' ')).code(0);
+        assert!(tail.stderr.contains("entry 299 does not fit its leaf hash"), "{command}: {}", tail.stderr);
+        assert_eq!(tail.stderr.lines().count(), 1, "{}", tail.stderr);
+    }
+    // The others fit.
+    let shown = place.run("show trail --index 298 --json".split(' ')).ok().json();
+    assert!(shown.get("sealed_leaf_hash").is_none());
+}

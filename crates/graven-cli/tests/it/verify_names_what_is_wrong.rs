@@ -87,3 +87,37 @@ fn there_is_no_verdict_on_what_cannot_be_read() {
     place.run(["verify", "empty"]).code(2);
     place.run(["verify", "empty", "--state", "a", "--no-state"]).code(2);
 }
+
+#[test]
+fn the_folder_beside_a_live_file_means_that_trail() {
+    let place = Place::empty();
+    place.run(["init", "app.jsonl", "--segment-bytes", "40000"]).ok();
+    place.feed(["record", "app.jsonl", "--stdin"], crate::run::lines(600)).ok();
+    for name in ["app.jsonl.d", "app.jsonl.d/", "./app.jsonl.d"] {
+        let report = place.run(["verify", name, "--json"]).code(0).json();
+        assert_eq!((&report["verdict"], &report["entries"]), (&"intact".into(), &600.into()), "{name}");
+        place.run(["tail", name]).ok();
+    }
+    // Also for a writer, and when the live file is gone.
+    place.feed(["record", "app.jsonl.d", "--stdin"], line("later")).ok();
+    assert_eq!(place.run(["verify", "app.jsonl", "--json"]).code(0).json()["entries"], 601);
+    assert!(!place.path("app.jsonl.d/audit.jsonl").exists());
+    fs::remove_file(place.path("app.jsonl")).unwrap();
+    let report = place.run(["verify", "app.jsonl.d", "--json"]).code(1).json();
+    assert_eq!(report["verdict"], "truncated");
+    assert_eq!(report["findings"][0]["file"], "app.jsonl");
+}
+
+#[test]
+fn a_directory_of_any_name_may_hold_a_trail() {
+    let place = Place::empty();
+    place.write("conf", "not a log");
+    for name in ["conf.d", "x.jsonl.d"] {
+        fs::create_dir(place.path(name)).unwrap();
+        place.run(["init", name]).ok();
+        place.feed(["record", name, "--stdin"], crate::run::lines(3)).ok();
+        assert_eq!(place.run(["verify", name, "--json"]).code(0).json()["entries"], 3);
+        assert!(place.path(name).join("audit.jsonl").exists());
+    }
+    assert_eq!(place.read("conf"), "not a log");
+}

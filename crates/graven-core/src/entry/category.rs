@@ -83,6 +83,17 @@ impl Category {
         }
     }
 
+    /// The known category whose name is one edit away from the name of this program's own: one letter more, less or
+    /// another, or two neighbours swapped. It may be a typing error.
+    pub fn misspelled(&self) -> Option<Category> {
+        let Category::Custom(name) = self else {
+            return None;
+        };
+        // Nobody means `trail`: only the engine may write it.
+        let mut others = Category::KNOWN.into_iter().filter(|known| *known != Category::Trail);
+        others.find(|known| is_one_edit(name.as_bytes(), known.as_str().as_bytes()))
+    }
+
     /// Whether its name may be written: reading it gives the same category.
     pub(crate) fn check(&self) -> Result<(), EntryError> {
         let Category::Custom(name) = self else {
@@ -99,6 +110,22 @@ impl Category {
 
 fn known(name: &str) -> Option<Category> {
     Category::KNOWN.into_iter().find(|known| known.as_str() == name)
+}
+
+/// Whether one inserted, deleted or replaced byte, or two swapped neighbours, make `a` into `b`.
+fn is_one_edit(a: &[u8], b: &[u8]) -> bool {
+    let same = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    // What is left after the first difference.
+    let (a, b) = (&a[same..], &b[same..]);
+    match (a, b) {
+        ([], []) => false,
+        ([], [_, rest @ ..]) | ([_, rest @ ..], []) => rest.is_empty(),
+        ([x, after_a @ ..], [y, after_b @ ..]) => {
+            let swapped =
+                matches!((after_a, after_b), ([v, a @ ..], [w, b @ ..]) if v == y && w == x && a == b);
+            after_a == b || a == after_b || after_a == after_b || swapped
+        }
+    }
 }
 
 impl fmt::Display for Category {
@@ -126,6 +153,30 @@ mod tests {
             assert_eq!(category.as_str().parse(), Ok(category.clone()));
             assert!(Category::custom(category.as_str()).is_err(), "{category} is no program's own");
         }
+    }
+
+    #[test]
+    fn one_edit_from_a_known_name_may_be_a_typing_error() {
+        for (name, meant) in [
+            ("apii", Category::Api),
+            ("ap", Category::Api),
+            ("pai", Category::Api),
+            ("app", Category::Api),
+            ("tool_exection", Category::ToolExecution),
+            ("toolexecution", Category::ToolExecution),
+            ("tool_executoin", Category::ToolExecution),
+            ("sessions", Category::Session),
+            ("ession", Category::Session),
+            ("aut", Category::Auth),
+            ("k9s", Category::K8s),
+            ("conifg", Category::Config),
+        ] {
+            assert_eq!(Category::custom(name).unwrap().misspelled(), Some(meant), "{name}");
+        }
+        for name in ["billing", "a", "apiii", "tool", "trai", "trial", "authn_", "cofnigg", "imported"] {
+            assert_eq!(Category::custom(name).unwrap().misspelled(), None, "{name}");
+        }
+        assert_eq!(Category::Api.misspelled(), None);
     }
 
     #[test]

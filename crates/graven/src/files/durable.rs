@@ -55,6 +55,14 @@ pub(crate) fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
+/// What was asked of a path; `None` when the path names nothing.
+pub(crate) fn if_there<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Err(error) if is_absent(&error) => Ok(None),
+        other => other.map(Some),
+    }
+}
+
 /// Reads until the buffer is full or the file ends. Returns how many bytes were read.
 pub fn read_full_at(file: &dyn File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut done = 0;

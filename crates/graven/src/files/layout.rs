@@ -29,15 +29,34 @@ impl Layout {
 
     /// What a path given by a person means: a trail's directory, or its live file.
     ///
-    /// A directory is the directory of a trail. `d/audit.jsonl` beside a `d/graven.json` is the trail of `d`. A file,
+    /// A directory is the directory of a trail: of the trail `x.jsonl`, if it is `x.jsonl.d`. `d/audit.jsonl` beside a `d/graven.json` is the trail of `d`. A file,
     /// or a name with a `<name>.d/graven.json`, is a live file. Anything else is a directory that is still to be made.
     pub fn find(disk: &dyn Disk, path: &Path) -> Layout {
         let kind = disk.metadata(path).map(|m| m.kind);
         if matches!(kind, Ok(Kind::Dir)) {
-            return Layout::in_dir(path);
+            return Layout::of_directory(disk, path);
         }
         let found = Layout::of_live(disk, path);
         if kind.is_ok() || disk.metadata(&found.meta()).is_ok() { found } else { Layout::in_dir(path) }
+    }
+
+    /// The trail of a directory: the one whose live file is beside it, if the directory holds all the rest of that.
+    fn of_directory(disk: &dyn Disk, dir: &Path) -> Layout {
+        let inside = Layout::in_dir(dir);
+        let Some(live) = live_beside(dir) else {
+            return inside;
+        };
+        let is_file = disk.metadata(&live).is_ok_and(|live| live.kind == Kind::File);
+        let there = |path: &Path| durable::exists(disk, path).ok() != Some(false);
+        let by_name = live.extension().is_some_and(|extension| extension == "jsonl");
+        // A trail in a directory may have any name, such as `conf.d`: then the live file is in it.
+        let beside = match (is_file, there(inside.live())) {
+            (true, true) => by_name,
+            (true, false) => there(&inside.meta()) || there(&inside.checkpoint()),
+            (false, true) => false,
+            (false, false) => by_name && there(&inside.meta()),
+        };
+        if beside { Layout { live, dir: inside.dir } } else { inside }
     }
 
     /// The trail whose live file is `live`: that of the directory it belongs to, or else one beside it. `live` may be a
@@ -145,6 +164,12 @@ impl Layout {
     pub fn closed(&self) -> PathBuf {
         self.dir.join("closed")
     }
+}
+
+/// `x` for a directory `x.d`.
+fn live_beside(dir: &Path) -> Option<PathBuf> {
+    let stem = dir.file_stem().filter(|_| dir.extension().is_some_and(|extension| extension == "d"))?;
+    Some(dir.with_file_name(stem))
 }
 
 /// The first index in a segment's file name, `None` when the name is not a segment's.

@@ -1,13 +1,12 @@
 //! `graven.json`: what a trail is. Written last at creation. Afterwards only its version changes, in an upgrade.
 
-use std::io;
-
 use chrono::{DateTime, Utc};
 use graven_core::note::{Note, SigningKey, VerifierKey};
 use serde::{Deserialize, Serialize};
 
 use super::durable;
 use super::layout::Layout;
+use super::remains;
 use crate::error::{Error, ErrorKind};
 use crate::seam::disk::Disk;
 
@@ -74,9 +73,10 @@ impl Meta {
     /// and `Data` when its content is not valid, or its signature is not good.
     pub fn read(disk: &dyn Disk, layout: &Layout) -> Result<Meta, Error> {
         let path = layout.meta();
-        let bytes = durable::read_file(disk, &path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => Error::no_trail(layout.dir()),
-            _ => Error::cannot("read", &path, source),
+        let bytes = durable::read_file(disk, &path).map_err(|source| match durable::is_absent(&source) {
+            // To a reader, a copy that did not finish is no trail yet.
+            true => remains::absent(disk, layout, ErrorKind::NotFound),
+            false => Error::cannot("read", &path, source),
         })?;
         Meta::parse(&bytes)
             .and_then(|meta| meta.check().map(|()| meta))

@@ -20,9 +20,10 @@ use super::survey::{Survey, live_name, survey};
 use super::tail::{Tail, count};
 use super::tiles::Tiles;
 use super::{FINDINGS_MAX, KeySource, Report};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::files::layout::Layout;
 use crate::files::meta::Meta;
+use crate::files::remains;
 use crate::fsck::memory::Memory;
 use crate::seam::machine::Machine;
 
@@ -49,7 +50,7 @@ pub(super) struct Examination {
     pub(super) format: Option<u64>,
     /// Whether the trail names another key than the one that judges it: then it is not the remembered trail.
     other_key: bool,
-    hint: Option<Hint>,
+    pub(super) hint: Option<Hint>,
     bytes: u64,
     seconds: f64,
 }
@@ -65,7 +66,7 @@ impl Examination {
         self.findings.iter().filter(|finding| finding.verdict.accuses())
     }
 
-    pub(super) fn into_report(mut self, warnings: Vec<String>) -> Report {
+    pub(super) fn into_report(mut self, earlier: Vec<Finding>, warnings: Vec<String>) -> Report {
         let verdict = self.verdict();
         self.findings.sort_by_key(|finding| (!finding.verdict.accuses(), finding.index));
         let left_out = self.findings.len().saturating_sub(FINDINGS_MAX);
@@ -79,6 +80,7 @@ impl Examination {
             key: self.key,
             findings: self.findings,
             findings_left_out: left_out as u64,
+            earlier,
             hint: self.hint,
             warnings,
             bytes: self.bytes,
@@ -93,20 +95,17 @@ impl Examiner<'_> {
     pub(super) fn examine(&self) -> Result<Examination, Error> {
         let started = self.machine.clock.elapsed();
         let mut examination = Examination::default();
-        let unreadable = |source: io::Error| {
-            let message = format!("cannot read the trail in {}", self.layout.dir().display());
-            Error::with_source(ErrorKind::Unavailable, message, source)
-        };
-        let snapshot = Snapshot::take(&*self.machine.disk, self.layout).map_err(unreadable)?;
+        let snapshot =
+            Snapshot::take(&*self.machine.disk, self.layout).map_err(|source| self.unreadable(source))?;
         if self.choose_key(&snapshot, &mut examination)? {
-            self.look_at(&snapshot, &mut examination).map_err(unreadable)?;
+            self.look_at(&snapshot, &mut examination).map_err(|source| self.unreadable(source))?;
         }
         examination.seconds = (self.machine.clock.elapsed() - started).as_secs_f64();
         Ok(examination)
     }
 
-    /// Chooses the key that judges: the given one, then the pinned one, then the trail's own. `false` when the trail
-    /// has an unknown version and nothing more can be judged.
+    /// Chooses the key that judges: the given one, then the pinned one, then the trail's own. `false` when
+    /// nothing more can be judged: the trail has an unknown version, or the whole trail is missing.
     fn choose_key(&self, snapshot: &Snapshot, examination: &mut Examination) -> Result<bool, Error> {
         let own = match &snapshot.meta {
             Some(bytes) => match self.own_key(bytes, examination) {
@@ -116,12 +115,12 @@ impl Examiner<'_> {
                     return Ok(false);
                 }
             },
-            None if snapshot.holds_entries() => {
-                let message = "the file that identifies the trail is missing";
-                examination.findings.push(Finding::new(Verdict::Missing, message).file("graven.json"));
+            None => {
+                if !self.finds_remains(examination)? {
+                    return Ok(false);
+                }
                 None
             }
-            None => return Err(no_trail(self.layout)),
         };
         let pinned = self.memory.map(|memory| &memory.key);
         let choice = [
@@ -142,6 +141,28 @@ impl Examiner<'_> {
         examination.key = Some(key.clone());
         examination.key_source = Some(source);
         Ok(true)
+    }
+
+    /// Judges a place without `graven.json`: it says what is missing. `false` when the whole trail is. The error is of
+    /// kind `NotFound` when nothing shows that there was one.
+    fn finds_remains(&self, examination: &mut Examination) -> Result<bool, Error> {
+        let disk = &*self.machine.disk;
+        if remains::was_a_trail(disk, self.layout).map_err(|source| self.unreadable(source))? {
+            let message = "the file that identifies the trail is missing";
+            examination.findings.push(Finding::new(Verdict::Missing, message).file("graven.json"));
+            return Ok(true);
+        }
+        // Of a head of no entries a crash may leave nothing.
+        let Some(head) = self.memory.map(Memory::head).filter(|head| head.size > 0) else {
+            return Err(Error::no_trail(self.layout.dir()));
+        };
+        let message = format!("the whole trail is missing: nothing is left of {}", head.name());
+        examination.findings.push(Finding::new(Verdict::Missing, message).range(0, head.size - 1));
+        Ok(false)
+    }
+
+    fn unreadable(&self, source: io::Error) -> Error {
+        Error::cannot("read the trail in", self.layout.dir(), source)
     }
 
     /// The key that the trail itself names; an error for an unknown version.
@@ -231,18 +252,6 @@ impl Examiner<'_> {
         examination.hint = clues.hint()?;
         Ok(())
     }
-}
-
-impl Snapshot {
-    /// Whether the trail holds entries: a live file with bytes, or a closed segment.
-    fn holds_entries(&self) -> bool {
-        self.live.as_ref().is_some_and(|(_, bytes)| *bytes > 0) || !self.names.segments.is_empty()
-    }
-}
-
-fn no_trail(layout: &Layout) -> Error {
-    let message = format!("there is no trail in {}: no graven.json, and no entries", layout.dir().display());
-    Error::new(ErrorKind::NotFound, message)
 }
 
 /// Makes findings of the results of the scan.

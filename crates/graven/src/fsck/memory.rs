@@ -78,7 +78,13 @@ impl State {
     /// The place of the memory of a trail in a folder.
     pub(crate) fn new(machine: &Machine, folder: &Path, layout: &Layout) -> State {
         let disk = Arc::clone(&machine.disk);
-        let trail = disk.canonicalize(layout.dir());
+        // A trail that is gone is remembered under the name that it had.
+        let trail = disk.canonicalize(layout.dir()).or_else(|error| match layout.dir().file_name() {
+            Some(name) if durable::is_absent(&error) => {
+                Ok(disk.canonicalize(durable::parent(layout.dir()))?.join(name))
+            }
+            _ => Err(error),
+        });
         State { disk, folder: folder.to_owned(), trail }
     }
 

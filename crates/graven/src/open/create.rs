@@ -21,6 +21,7 @@ use crate::files::live::create_live;
 use crate::files::meta::{Meta, SEGMENT_BYTES};
 use crate::files::names::free_name;
 use crate::files::notes::sign;
+use crate::files::remains;
 use crate::open::persisted_settings::{PersistedSettings, settle};
 use crate::open::signing_key::NewKey;
 use crate::open::trust;
@@ -105,18 +106,13 @@ fn sync_above(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Refuses a directory that held a trail: it has segments or a checkpoint of entries, but `graven.json` is gone.
+/// Refuses a directory that held a trail, but `graven.json` is gone.
 fn refuse_remains(disk: &dyn Disk, layout: &Layout) -> Result<(), Error> {
     let unreadable = |source| {
         let message = format!("cannot tell whether {} holds a trail", layout.dir().display());
         Error::with_source(ErrorKind::Unavailable, message, source)
     };
-    let segments = if_there(disk.read_dir(&layout.segments())).map_err(unreadable)?;
-    let segments = segments.is_some_and(|names| !names.is_empty());
-    let checkpoint = if_there(durable::read_file(disk, &layout.checkpoint())).map_err(unreadable)?;
-    let sealed = checkpoint
-        .is_some_and(|bytes| String::from_utf8_lossy(&bytes).lines().nth(1).is_some_and(|size| size != "0"));
-    if segments || sealed {
+    if remains::is_past_creation(disk, layout).map_err(unreadable)? {
         let message = format!(
             "{} holds a trail whose graven.json is missing: restore that file, or choose another directory",
             layout.dir().display()
@@ -126,16 +122,9 @@ fn refuse_remains(disk: &dyn Disk, layout: &Layout) -> Result<(), Error> {
     Ok(())
 }
 
-fn if_there<T>(result: io::Result<T>) -> io::Result<Option<T>> {
-    match result {
-        Err(error) if durable::is_absent(&error) => Ok(None),
-        other => other.map(Some),
-    }
-}
-
 /// Refuses a file with content in the place of the live file, unless the caller named that file.
 fn refuse_foreign(disk: &dyn Disk, layout: &Layout) -> Result<(), Error> {
-    let metadata = if_there(disk.metadata(layout.live()))
+    let metadata = durable::if_there(disk.metadata(layout.live()))
         .map_err(|source| Error::cannot("look at", layout.live(), source))?;
     if metadata.is_none_or(|metadata| metadata.bytes == 0) {
         return Ok(());
@@ -167,7 +156,7 @@ pub(super) fn refuse_special(disk: &dyn Disk, layout: &Layout) -> Result<(), Err
 /// Moves aside a file that is in the place of the live file. An empty file is used as it is.
 fn move_aside(disk: &dyn Disk, layout: &Layout) -> io::Result<Option<Adopted>> {
     let live = layout.live();
-    if if_there(disk.metadata(live))?.is_none_or(|metadata| metadata.bytes == 0) {
+    if durable::if_there(disk.metadata(live))?.is_none_or(|metadata| metadata.bytes == 0) {
         return Ok(None);
     }
     let (sha256, bytes, lines) = summary(disk, live)?;

@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::error::{Error, ErrorKind};
 use crate::files::durable;
 use crate::files::layout::Layout;
+use crate::files::remains;
 use crate::open::create;
 use crate::seam::disk::{Disk, Kind};
 use crate::seam::machine::Machine;
@@ -22,7 +23,7 @@ pub(super) fn canonical_layout(settings: &Settings, machine: &Machine) -> Result
     };
     let there = || durable::exists(disk, &found.meta()).map_err(|source| unusable(found.dir(), source));
     if !settings.create && !there()? {
-        return Err(Error::no_trail(&settings.path));
+        return Err(remains::absent(disk, &found, ErrorKind::Data));
     }
     if !settings.live_file && !there()? && is_foreign(disk, &found, &settings.path) {
         return Err(create::not_a_trails(&settings.path));

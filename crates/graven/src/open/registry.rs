@@ -19,6 +19,7 @@ use crate::files::durable;
 use crate::files::layout::Layout;
 use crate::files::lock_line::LockLine;
 use crate::files::presence::{Entered, Presence};
+use crate::files::remains;
 use crate::files::tail::Mode;
 use crate::open::create::{self, Adopted};
 use crate::open::opening;
@@ -150,7 +151,7 @@ fn make_ready(
         durable::exists(&*machine.disk, &layout.meta()).map_err(|source| unusable(layout.dir(), source))?;
     if !is_trail {
         if !settings.create {
-            return Err(Error::no_trail(layout.dir()));
+            return Err(remains::absent(disk, &layout, ErrorKind::Data));
         }
         adopted = create::create(&machine, &layout, &settings)?;
     }

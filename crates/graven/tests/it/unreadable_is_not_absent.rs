@@ -82,6 +82,27 @@ fn what_cannot_be_read_is_unavailable_and_not_damaged() {
 }
 
 #[test]
+fn a_verifier_names_what_it_cannot_read() {
+    for (op, name) in [
+        (Op::Open, "graven.json"),
+        (Op::ReadDir, "segments"),
+        (Op::ReadDir, "checkpoints"),
+        (Op::Open, "checkpoint"),
+        (Op::Read, "audit.jsonl"),
+        (Op::Open, "tiles/0"),
+        (Op::Open, "LOCK"),
+    ] {
+        let (disk, clock) = closed_with(3);
+        disk.inject(fails(op, name).forever());
+        let layout = Layout::in_dir(DIR);
+        let error = fsck::verify(&machine(&disk, &clock), &layout, &VerifyOptions::default(), &|_, _| {});
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{}", error.chain());
+        assert!(error.chain().contains(&format!("{DIR}/{name}: ")), "{op:?} {name}: {}", error.chain());
+    }
+}
+
+#[test]
 fn settings_that_cannot_be_read_are_not_those_of_the_default() {
     let (disk, clock) = (Place::InDir.disk(), SimClock::new(1));
     let drops = || Place::InDir.settings().when_full(WhenFull::Drop);

@@ -1,6 +1,9 @@
 //! Whatever is done to the files, in any combination, is noticed, and never more than noticed.
 
 use fastrand::Rng;
+use graven::Machine;
+use graven::fsck::{self, VerifyOptions};
+use graven::layout::Layout;
 use graven_core::verdict::Verdict;
 
 use super::specimen::{Specimen, verify};
@@ -65,4 +68,28 @@ fn any_mixture_of_changes_is_noticed() {
         assert!(!only_tiles || report.verdict <= Verdict::TilesDamaged, "seed {seed}: {:?}", report.findings);
     }
     assert_eq!(verify(specimen.path()).verdict, Verdict::Intact);
+}
+
+/// A file that is damaged while the first look reads it, and whole again for the second.
+#[test]
+fn what_only_the_first_look_found_is_reported_too() {
+    let specimen = Specimen::new(300, 1 << 20);
+    let (good, mut bad) = (specimen.bytes("audit.jsonl").to_vec(), specimen.bytes("audit.jsonl").to_vec());
+    bad[50] ^= 1;
+    specimen.put("audit.jsonl", Some(&bad));
+    let progress = |done: u64, total: u64| {
+        if done == total {
+            specimen.put("audit.jsonl", Some(&good));
+        }
+    };
+    let layout = Layout::in_dir(specimen.path());
+    let report = fsck::verify(&Machine::os(), &layout, &VerifyOptions::default(), &progress).unwrap();
+    assert_eq!((report.verdict, report.exit_code(), report.findings.len()), (Verdict::Intact, 0, 0));
+    assert_eq!(report.earlier[0].verdict, Verdict::Altered, "{report:?}");
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["earlier_findings"][0]["verdict"], "altered");
+    // Nothing is said of earlier looks when the last one accuses, or when there was no other.
+    assert!(serde_json::to_value(verify(specimen.path())).unwrap().get("earlier_findings").is_none());
+    let report = specimen.changed("audit.jsonl", |bytes| bytes[50] ^= 1);
+    assert_eq!((report.verdict, report.earlier.len()), (Verdict::Altered, 0));
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use graven::fsck::Report;
 use graven_core::verdict::{Hint, Verdict};
 
-use super::specimen::verify;
+use super::specimen::{Specimen, verify};
 use crate::support::handmade::Handmade;
 
 /// A trail with a segment of 256 entries and 300 entries in the live file, all sealed.
@@ -34,6 +34,7 @@ fn told(dir: &Path) -> (Verdict, Option<Hint>) {
         Some(Hint::RenamedLiveFile { file }) => {
             assert_eq!((&json["hint"], &json["hint_file"]), (&"renamed_live_file".into(), &file[..].into()));
         }
+        Some(Hint::OnlyLineEnds) => assert_eq!(json["hint"], "only_line_ends"),
         Some(other) => panic!("{other:?}"),
     }
     assert!(report.hint.is_none() || report.exit_code() == 1);
@@ -151,4 +152,46 @@ fn a_file_with_other_entries_is_not_named() {
     segment[60] ^= 1;
     fs::write(trail.segment(0), segment).unwrap();
     assert_eq!(told(folder.path()).1, None);
+}
+
+/// What git with `autocrlf` makes of a text: it takes files with a zero byte for binary.
+fn with_crlf(name: &str, bytes: &[u8]) -> Option<Vec<u8>> {
+    if name.starts_with("tiles/") {
+        return None;
+    }
+    Some(String::from_utf8(bytes.to_vec()).unwrap().replace('\n', "\r\n").into_bytes())
+}
+
+/// A change of the bytes of a file.
+type Change = fn(&mut Vec<u8>);
+
+#[test]
+fn a_checkout_with_other_line_ends_is_altered_and_says_why() {
+    let specimen = Specimen::new(1_500, 40_000);
+    let all: Vec<(&str, Option<Vec<u8>>)> = specimen
+        .files
+        .iter()
+        .filter_map(|(name, bytes)| Some((name.as_str(), Some(with_crlf(name, bytes)?))))
+        .collect();
+    let hint_with = |change: Option<(&str, Change)>, which: &dyn Fn(&str) -> bool| {
+        let mut changes: Vec<_> = all.iter().filter(|(name, _)| which(name)).cloned().collect();
+        if let Some((changed, change)) = change {
+            let bytes = changes.iter_mut().find(|(name, _)| *name == changed).unwrap().1.as_mut().unwrap();
+            change(bytes);
+        }
+        let report = specimen.with(&changes);
+        assert_eq!(report.exit_code(), 1, "{report:?}");
+        report.hint
+    };
+    let only = Some(Hint::OnlyLineEnds);
+    assert_eq!(hint_with(None, &|_| true), only);
+    assert_eq!(hint_with(None, &|name| name.ends_with(".jsonl")), only);
+    assert_eq!(hint_with(None, &|name| name == "checkpoint"), only);
+    // Anything more than that is not explained.
+    let changed: Change = |bytes| bytes[60] ^= 1;
+    for name in ["audit.jsonl", "segments/00000000000000000256.jsonl", "checkpoint", "graven.json"] {
+        assert_eq!(hint_with(Some((name, changed)), &|_| true), None, "{name}");
+    }
+    let cut: Change = |bytes| bytes.truncate(200);
+    assert_eq!(hint_with(Some(("audit.jsonl", cut)), &|_| true), None);
 }
