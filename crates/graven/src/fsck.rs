@@ -15,6 +15,7 @@ mod lock;
 mod memory;
 mod piece;
 mod recorded;
+mod rollback;
 mod scan;
 mod snapshot;
 mod spine;

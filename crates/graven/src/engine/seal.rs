@@ -241,8 +241,8 @@ impl State {
     fn take(&mut self, count: usize) -> Vec<Hash> {
         let rest = self.hashes.split_off(count);
         let taken = std::mem::replace(&mut self.hashes, rest);
-        // Which line has how many bytes is not kept: every line counts the same.
-        let left = self.bytes * self.hashes.len() as u64 / (taken.len() + self.hashes.len()).max(1) as u64;
+        // Which line has how many bytes is not kept. While any is left, all bytes count: the bound is never exceeded.
+        let left = if self.hashes.is_empty() { 0 } else { self.bytes };
         self.taken.0 += taken.len() as u64;
         self.taken.1 += self.bytes - left;
         self.bytes = left;
