@@ -258,3 +258,20 @@ impl State {
                 && unsealed_bytes + bytes <= UNSEALED_BYTES_MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lines may have any lengths: the long ones may be those that are left.
+    #[test]
+    fn the_bytes_that_another_process_leaves_unsealed_all_count() {
+        let seal = Seal::new(0, vec![Hash::EMPTY_TREE; 2], UNSEALED_BYTES_MAX - 10);
+        assert!(seal.take_before(1).is_some_and(|taken| taken.len() == 1));
+        seal.set_sealed(1);
+        assert!(seal.has_room(1, 10) && !seal.has_room(1, 11));
+        assert_eq!(seal.take().len(), 1);
+        seal.set_sealed(2);
+        assert!(seal.has_room(1, 11));
+    }
+}

@@ -4,8 +4,8 @@
 //! it: otherwise it would sign what is there, and nobody could tell any more.
 
 use graven::ErrorKind;
-use graven_core::verdict::Verdict;
 use graven_core::verdict::Verdict::{Altered, Missing, RolledBack, Truncated, Unsealed};
+use graven_core::verdict::{Hint, Verdict};
 
 use super::{FORGED, Hands, LIVE, Of, Row, Stage};
 
@@ -241,4 +241,17 @@ fn what_goes_past_the_bound_is_not_intact_after_the_next_opening() {
             }
         }
     }
+}
+
+#[test]
+fn entries_that_a_copy_has_not_taken_along_are_gone_and_the_hint_says_why() {
+    let stage = Stage::new();
+    let copy = stage.ahead.copy();
+    // The live file was copied first, and `tiles/` a moment later.
+    copy.remove("LOCK");
+    let lines = copy.get(LIVE);
+    let end = lines.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(189).unwrap().0 + 1;
+    copy.put(LIVE, &lines[..end]);
+    let report = copy.verify(false).unwrap();
+    assert_eq!((report.verdict, report.hint), (Truncated, Some(Hint::CopyOfALiveTrail)));
 }
