@@ -20,7 +20,7 @@ pub enum Verdict {
     TilesDamaged,
     /// A gap in or between segments, or a blob or checkpoint that should be there and is not.
     Missing,
-    /// Fewer entries than the checkpoint says.
+    /// Fewer entries than the checkpoint says, or than were durable.
     Truncated,
     /// An entry that was never recorded there, or a file that was never put there.
     Inserted,

@@ -4,6 +4,7 @@
 //! the bytes.
 
 pub(crate) mod access;
+pub(crate) mod ahead;
 pub(crate) mod blob;
 pub(crate) mod boundaries;
 pub(crate) mod bounds;
@@ -19,6 +20,7 @@ pub(crate) mod lock_line;
 pub mod meta;
 pub(crate) mod names;
 pub(crate) mod notes;
+pub(crate) mod overrun;
 pub(crate) mod presence;
 pub(crate) mod publish_lock;
 pub(crate) mod rebuild;

@@ -17,6 +17,7 @@ mod memory;
 mod piece;
 mod reading;
 mod recorded;
+mod rollback;
 mod scan;
 mod snapshot;
 mod spine;

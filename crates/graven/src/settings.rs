@@ -119,8 +119,8 @@ impl Settings {
     }
 
     /// Sets after how many bytes the live file becomes a closed segment. A segment ends only at a multiple of 256
-    /// entries. A new trail keeps the number in `graven.json`. Default: the number in `graven.json`; 256 MiB for a new
-    /// trail.
+    /// entries. A new trail keeps the number in `graven.json`, and from then on only a smaller one has an effect: a
+    /// verification judges by the signed number. Default: the number in `graven.json`; 256 MiB for a new trail.
     pub fn segment_bytes(mut self, bytes: u64) -> Settings {
         self.segment_bytes = Some(bytes);
         self

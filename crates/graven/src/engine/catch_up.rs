@@ -171,6 +171,10 @@ impl Writer {
         let mut line =
             system_line(&*engine.machine.clock, system_actions::RECOVERED, &engine.run.says(mended)).bytes;
         line.push(b'\n');
+        // What the dead process wrote may have used up the bound.
+        if !engine.seal.has_room(1, line.len() as u64) {
+            self.publisher().publish()?;
+        }
         durable::write_all_at(&*self.live.file, &line, self.live.bytes)
             .and_then(|()| durable::retried(|| self.live.file.sync_data()))
             .map_err(|source| Error::cannot("write to", engine.layout.live(), source))?;

@@ -45,7 +45,9 @@ impl Writer {
 
     fn due(&self, live_bytes: u64) -> bool {
         let settings = &self.engine.settings;
-        let by_size = live_bytes >= settings.segment_bytes.unwrap_or(self.engine.meta.segment_bytes);
+        // Never later than the signed size: a file that goes on past it shows that a checkpoint is gone.
+        let signed = self.engine.meta.segment_bytes;
+        let by_size = live_bytes >= settings.segment_bytes.map_or(signed, |bytes| bytes.min(signed));
         let age = self.engine.machine.clock.elapsed().saturating_sub(self.live.since);
         by_size || settings.segment_age.is_some_and(|limit| age >= limit)
     }

@@ -241,8 +241,8 @@ impl State {
     fn take(&mut self, count: usize) -> Vec<Hash> {
         let rest = self.hashes.split_off(count);
         let taken = std::mem::replace(&mut self.hashes, rest);
-        // Which line has how many bytes is not kept: every line counts the same.
-        let left = self.bytes * self.hashes.len() as u64 / (taken.len() + self.hashes.len()).max(1) as u64;
+        // Which line has how many bytes is not kept. While any is left, all bytes count: the bound is never exceeded.
+        let left = if self.hashes.is_empty() { 0 } else { self.bytes };
         self.taken.0 += taken.len() as u64;
         self.taken.1 += self.bytes - left;
         self.bytes = left;
@@ -256,5 +256,22 @@ impl State {
         unsealed_entries == 0
             || (unsealed_entries + entries <= UNSEALED_ENTRIES_MAX
                 && unsealed_bytes + bytes <= UNSEALED_BYTES_MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lines may have any lengths: the long ones may be those that are left.
+    #[test]
+    fn the_bytes_that_another_process_leaves_unsealed_all_count() {
+        let seal = Seal::new(0, vec![Hash::EMPTY_TREE; 2], UNSEALED_BYTES_MAX - 10);
+        assert!(seal.take_before(1).is_some_and(|taken| taken.len() == 1));
+        seal.set_sealed(1);
+        assert!(seal.has_room(1, 10) && !seal.has_room(1, 11));
+        assert_eq!(seal.take().len(), 1);
+        seal.set_sealed(2);
+        assert!(seal.has_room(1, 11));
     }
 }

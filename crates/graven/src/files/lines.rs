@@ -4,7 +4,7 @@
 //! verifier, which hashes in place and on all cores.
 
 use std::io;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use super::durable;
 use crate::seam::disk::File;
@@ -58,6 +58,26 @@ pub(crate) fn each_line<B>(
         kept = end - start;
     }
     Ok(ControlFlow::Continue(()))
+}
+
+/// Calls `each` with the offset of every newline in a part of a file, until it returns `false`.
+pub(crate) fn each_newline(
+    file: &dyn File,
+    range: Range<u64>,
+    mut each: impl FnMut(u64) -> bool,
+) -> io::Result<()> {
+    let mut buffer = vec![0; 256 << 10];
+    let mut at = range.start;
+    while at < range.end {
+        let want = buffer.len().min(usize::try_from(range.end - at).unwrap_or(usize::MAX));
+        let read = durable::read_full_at(file, &mut buffer[..want], at)?;
+        if read == 0 || !memchr::memchr_iter(b'\n', &buffer[..read]).all(|newline| each(at + newline as u64))
+        {
+            break;
+        }
+        at += read as u64;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

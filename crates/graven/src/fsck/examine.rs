@@ -14,6 +14,7 @@ use super::heads::{self, Head, Heads};
 use super::hint::Clues;
 use super::locate::{self, Located, Scene, tiles_damaged};
 use super::lock;
+use super::rollback;
 use super::scan::{Plan, Scan, scan};
 use super::snapshot::Snapshot;
 use super::survey::{Survey, live_name, survey};
@@ -21,6 +22,7 @@ use super::tail::{Tail, count};
 use super::tiles::Tiles;
 use super::{FINDINGS_MAX, KeySource, Report};
 use crate::error::Error;
+use crate::files::ahead::Ahead;
 use crate::files::layout::Layout;
 use crate::files::meta::Meta;
 use crate::files::remains;
@@ -48,6 +50,8 @@ pub(super) struct Examination {
     key_source: Option<KeySource>,
     /// The version of the format, by `graven.json`; `None` when that could not be read.
     pub(super) format: Option<u64>,
+    /// The size of segments, by a `graven.json` whose signature is good.
+    segment_bytes: Option<u64>,
     /// Whether the trail names another key than the one that judges it: then it is not the remembered trail.
     other_key: bool,
     pub(super) hint: Option<Hint>,
@@ -170,9 +174,12 @@ impl Examiner<'_> {
         match Meta::parse(bytes) {
             Ok(meta) => {
                 examination.format = Some(meta.version);
-                if let Err(problem) = meta.check() {
-                    let finding = Finding::new(Verdict::Altered, problem).file("graven.json");
-                    examination.findings.push(finding);
+                match meta.check() {
+                    Ok(()) => examination.segment_bytes = meta.is_signed().then_some(meta.segment_bytes),
+                    Err(problem) => {
+                        let finding = Finding::new(Verdict::Altered, problem).file("graven.json");
+                        examination.findings.push(finding);
+                    }
                 }
                 Ok(Some(meta.key))
             }
@@ -233,6 +240,8 @@ impl Examiner<'_> {
             remembered: remembered.as_ref(),
             sealed: examination.sealed_head.as_ref(),
             live_there: snapshot.live.is_some(),
+            ahead: &snapshot.ahead,
+            segment_bytes: examination.segment_bytes.filter(|_| !examination.other_key),
             root_at: &root_at,
         };
         let findings = &mut examination.findings;
@@ -264,6 +273,9 @@ struct Judge<'a> {
     remembered: Option<&'a Head>,
     sealed: Option<&'a Head>,
     live_there: bool,
+    ahead: &'a Ahead,
+    /// The size of segments that the trail's key has signed.
+    segment_bytes: Option<u64>,
     root_at: &'a dyn Fn(u64) -> Option<Hash>,
 }
 
@@ -284,6 +296,10 @@ impl Judge<'_> {
         self.judge_lines(findings);
         self.judge_blobs(located.as_ref(), findings);
         self.judge_tail(located.as_ref(), findings)?;
+        if let (true, Some(head), Some(bytes)) = (intact, self.sealed, self.segment_bytes) {
+            let (pieces, scans) = (&self.survey.pieces, &self.scan.pieces);
+            findings.extend(rollback::judge_overruns(bytes, head.size, pieces, scans)?);
+        }
         if !intact && findings.len() == before && !findings.iter().any(|finding| finding.verdict.accuses()) {
             let message = "the entries do not lead to the signed root";
             findings.push(Finding::new(Verdict::Altered, message));
@@ -437,9 +453,15 @@ impl Judge<'_> {
 
     /// Judges what follows the last sealed entry.
     fn judge_tail(&self, located: Option<&Located>, findings: &mut Vec<Finding>) -> io::Result<()> {
-        let (Some(head), true) = (self.sealed, self.survey.has_live) else {
+        let Some(head) = self.sealed else {
             return Ok(());
         };
+        if !self.survey.has_live {
+            if located.is_none() {
+                self.judge_ahead(head, &Tail::nothing(self.survey.live_first), findings);
+            }
+            return Ok(());
+        }
         let live = self.survey.pieces.last().expect("the live file is one of the pieces");
         let lines = self.scan.pieces.last().expect("each piece was scanned").lines;
         let (first, start) = match located {
@@ -458,12 +480,25 @@ impl Judge<'_> {
         if findings.iter().any(|finding| finding.verdict == Verdict::Truncated) {
             return Ok(());
         }
-        let tail = Tail::read(live, first, start)?;
+        let tail = Tail::read(live, first, start, !self.ahead.is_empty())?;
         match self.closed() {
             Some(_) => findings.extend(tail.judge_closed(live)),
             _ if head.kind == heads::Kind::Checkpoint => findings.extend(tail.judge_open(live)),
             _ => {}
         }
+        if located.is_none() {
+            self.judge_ahead(head, &tail, findings);
+        }
         Ok(())
+    }
+
+    /// Compares the leaf hashes past the checkpoint with the entries, if it is the newest head.
+    fn judge_ahead(&self, head: &Head, tail: &Tail, findings: &mut Vec<Finding>) {
+        let newest = self.heads.checkpoint.is_some() && self.ahead.size() == head.size;
+        // Where hashes before these are damaged, the file is no evidence.
+        if newest && !self.scan.damage.touches(0, head.size) {
+            let (closed, live) = (self.closed().is_some(), live_name(self.layout));
+            findings.extend(rollback::judge_hashes(self.ahead, tail, closed, &live));
+        }
     }
 }

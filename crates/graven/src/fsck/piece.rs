@@ -9,6 +9,7 @@ use graven_core::tile::ENTRY_BYTES_MAX;
 use memchr::{memchr, memchr_iter};
 
 use crate::files::durable;
+use crate::files::lines::each_newline;
 use crate::seam::disk::{Disk, File, Open};
 
 /// A segment: closed, or the live one.
@@ -152,7 +153,7 @@ impl Chunk {
 /// The offset of line number `line` of a piece; the end of its last line when it has fewer lines.
 pub(super) fn offset_of_line(piece: &Piece, line: u64) -> io::Result<u64> {
     let (mut offset, mut left) = (0, line);
-    each_newline(piece, |newline| {
+    each_newline(&*piece.open()?, 0..piece.bytes, |newline| {
         if left > 0 {
             offset = newline + 1;
             left -= 1;
@@ -165,27 +166,11 @@ pub(super) fn offset_of_line(piece: &Piece, line: u64) -> io::Result<u64> {
 /// The number of whole lines of a piece.
 pub(super) fn count_lines(piece: &Piece) -> io::Result<u64> {
     let mut lines = 0;
-    each_newline(piece, |_| {
+    each_newline(&*piece.open()?, 0..piece.bytes, |_| {
         lines += 1;
         true
     })?;
     Ok(lines)
-}
-
-/// Calls `each` with the offset of every newline, until it returns `false`.
-fn each_newline(piece: &Piece, mut each: impl FnMut(u64) -> bool) -> io::Result<()> {
-    let file = piece.open()?;
-    let mut buffer = vec![0; 256 << 10];
-    let mut at = 0;
-    while at < piece.bytes {
-        let want = buffer.len().min(usize::try_from(piece.bytes - at).unwrap_or(usize::MAX));
-        let read = durable::read_full_at(&*file, &mut buffer[..want], at)?;
-        if read == 0 || !memchr_iter(b'\n', &buffer[..read]).all(|newline| each(at + newline as u64)) {
-            break;
-        }
-        at += read as u64;
-    }
-    Ok(())
 }
 
 /// The leaf hashes of the lines of a piece, one after the other.

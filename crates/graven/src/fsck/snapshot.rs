@@ -2,13 +2,17 @@
 //!
 //! The names are listed before and after the rest is read, until both listings are the same. Then no segment was
 //! closed in between, so the open live file is the one that follows the listed segments. `closed` and `checkpoint`
-//! are read before the live file is opened: the entries that they cover were written earlier, and never change. So is
-//! `LOCK`, which says how much of that file is durable.
+//! are read before the live file is opened: the entries that they cover were written earlier, and never change. So are
+//! the leaf hashes past the checkpoint, and `LOCK`, which says how much of that file is durable.
 
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use graven_core::checkpoint::Checkpoint;
+use graven_core::note::Note;
+
+use crate::files::ahead::Ahead;
 use crate::files::boundaries::Boundaries;
 use crate::files::durable;
 use crate::files::layout::{Layout, segment_first};
@@ -21,6 +25,8 @@ pub(super) struct Snapshot {
     pub(super) meta: Option<Vec<u8>>,
     pub(super) closed: Option<Vec<u8>>,
     pub(super) checkpoint: Option<Vec<u8>>,
+    /// The leaf hashes past that checkpoint.
+    pub(super) ahead: Ahead,
     /// What `LOCK` says; `None` when it says nothing of the live file.
     pub(super) lock: Option<LockLine>,
     /// The live file and its length; `None` when there is none.
@@ -48,13 +54,14 @@ impl Snapshot {
             let meta = read_if_there(disk, layout.meta().as_path())?;
             let closed = read_if_there(disk, layout.closed().as_path())?;
             let checkpoint = read_if_there(disk, layout.checkpoint().as_path())?;
+            let ahead = ahead_of(disk, layout, checkpoint.as_deref())?;
             let lock = lock_line::read(disk, layout)?;
             let live = if_there(disk.open(layout.live(), Open::Read))?;
             let live = live.map(|file| file.bytes().map(|bytes| (file, bytes))).transpose()?;
             let after = Names::list(disk, layout)?;
             looks += 1;
             if after == before || looks == LOOKS_MAX {
-                return Ok(Snapshot { meta, closed, checkpoint, lock, live, names: after });
+                return Ok(Snapshot { meta, closed, checkpoint, ahead, lock, live, names: after });
             }
             before = after;
         }
@@ -71,6 +78,15 @@ impl Names {
             .collect();
         segments.sort_unstable();
         Ok(Names { boundaries, segments })
+    }
+}
+
+/// The leaf hashes past a checkpoint whose signature is not checked yet.
+fn ahead_of(disk: &dyn Disk, layout: &Layout, checkpoint: Option<&[u8]>) -> io::Result<Ahead> {
+    let note = checkpoint.and_then(|bytes| Note::parse(bytes).ok());
+    match note.and_then(|note| Checkpoint::parse_text(&note.text).ok()) {
+        Some(checkpoint) => Ahead::read(disk, layout, checkpoint.size),
+        None => Ok(Ahead::default()),
     }
 }
 

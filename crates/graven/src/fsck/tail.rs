@@ -3,6 +3,7 @@
 use std::io;
 
 use graven_core::entry::Entry;
+use graven_core::hash::{Hash, leaf_hash};
 use graven_core::tile::ENTRY_BYTES_MAX;
 use graven_core::verdict::{Finding, Verdict};
 
@@ -16,24 +17,31 @@ const TORN_BYTES_MAX: u64 = GROUP_BYTES_MAX as u64;
 const READ_BYTES: u64 = 256 << 10;
 
 /// The unsealed end of the live file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Tail {
     /// The index of its first entry.
-    first: u64,
+    pub(super) first: u64,
     /// Where it begins.
     start: u64,
     /// The number of lines that are entries.
     entries: u64,
     /// Where those lines end.
-    good_end: u64,
+    pub(super) good_end: u64,
     /// Where the file ends.
     end: u64,
+    /// The leaf hashes of these entries, if they were asked for: at most as many as the bound allows.
+    pub(super) leaves: Vec<Hash>,
 }
 
 impl Tail {
-    /// Reads lines from the offset `start` on, up to the first line that is not an entry.
-    pub(super) fn read(live: &Piece, first: u64, start: u64) -> io::Result<Tail> {
-        let mut tail = Tail { first, start, entries: 0, good_end: start, end: live.bytes };
+    /// The end of a live file that is not there, or begins anew at this index.
+    pub(super) fn nothing(first: u64) -> Tail {
+        Tail { first, ..Tail::default() }
+    }
+
+    /// Reads lines from the offset `start` on, up to the first line that is not an entry. Hashes them if `hashed`.
+    pub(super) fn read(live: &Piece, first: u64, start: u64, hashed: bool) -> io::Result<Tail> {
+        let mut tail = Tail { start, good_end: start, end: live.bytes, ..Tail::nothing(first) };
         let mut chunk = Chunk::default();
         let mut at = start;
         while at < live.bytes {
@@ -43,6 +51,9 @@ impl Tail {
                 let line = &chunk.buffer[start..end];
                 if line.len() > ENTRY_BYTES_MAX || Entry::from_line(line).is_err() {
                     return Ok(tail);
+                }
+                if hashed && tail.entries < UNSEALED_ENTRIES_MAX {
+                    tail.leaves.push(leaf_hash(line));
                 }
                 tail.entries += 1;
                 tail.good_end = chunk.offset(end) + 1;

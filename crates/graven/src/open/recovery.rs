@@ -8,6 +8,7 @@
 mod closed;
 mod mending;
 mod put_back;
+mod rollback;
 
 use graven_core::checkpoint::Checkpoint;
 
@@ -85,6 +86,9 @@ pub(super) fn recover(
     }
     let line = line.filter(|line| line.first == segments.live_first);
     check_length(layout, &segments, &tail, line, mode)?;
+    if mode == Mode::Open {
+        rollback::refuse(&**disk, layout, &meta, &segments, &checkpoint, &tail)?;
+    }
     let torn_earlier = tail.cut_earlier(&**disk, layout)?;
     // Everything was read and nothing contradicts what was signed. From here on we write.
     let mut mended = Mended {

@@ -2,13 +2,17 @@
 
 #![expect(clippy::disallowed_methods, reason = "tampering does not go through the engine")]
 
+mod any_file;
 mod anything;
 mod bytes;
 mod files;
 mod hints;
 mod history;
+mod image;
 mod lines;
 mod lock;
+mod opened_at_a_boundary;
 mod specimen;
 mod strays;
+mod suite;
 mod tail;
