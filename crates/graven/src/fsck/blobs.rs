@@ -2,21 +2,19 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use graven_core::entry::BlobRef;
 use graven_core::hash::Hash;
 use graven_core::line::glance::{BLOB_KEY, Glance};
+use graven_core::tile::ENTRY_BYTES_MAX;
 use graven_core::verdict::Verdict;
 use memchr::memmem::Finder;
 use sha2::{Digest, Sha256};
 
 use crate::files::durable;
 use crate::files::layout::Layout;
-use crate::seam::disk::{Disk, Open};
-
-/// The most answers that are remembered. Past that, a blob that is named again is read again.
-const REMEMBERED_MAX: usize = 100_000;
+use crate::seam::disk::{Disk, NotAFile, Open};
 
 /// Checks blobs, each of them once.
 #[derive(Debug)]
@@ -24,8 +22,13 @@ pub(super) struct Blobs {
     disk: Arc<dyn Disk>,
     layout: Layout,
     finder: Finder<'static>,
-    checked: Mutex<HashMap<Hash, Option<Problem>>>,
+    /// What was found of each blob that lines name. It is remembered for all of them: one that is read again for each line
+    /// would make the work grow with lines times bytes.
+    checked: Mutex<HashMap<BlobRef, Option<What>>>,
 }
+
+/// What is wrong with a blob, without its name.
+type What = (Verdict, &'static str);
 
 /// What is wrong with a blob.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,33 +50,47 @@ impl Blobs {
 
     /// Checks the blob that a line names, if it names one.
     pub(super) fn check_line(&self, line: &[u8]) -> io::Result<Option<Problem>> {
+        if line.len() > ENTRY_BYTES_MAX {
+            return Ok(None);
+        }
         match Glance::at(line).and_then(Glance::blob) {
-            Some(blob) => self.check(&blob),
+            Some(blob) => self.check(blob),
             None => Ok(None),
         }
     }
 
-    fn check(&self, blob: &BlobRef) -> io::Result<Option<Problem>> {
-        let known = self.checked.lock().unwrap_or_else(PoisonError::into_inner).get(&blob.sha256).cloned();
-        if let Some(known) = known {
-            return Ok(known);
-        }
-        let problem = self.find_problem(blob)?;
-        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
-        if checked.len() < REMEMBERED_MAX {
-            checked.insert(blob.sha256, problem.clone());
-        }
-        Ok(problem)
+    fn check(&self, blob: BlobRef) -> io::Result<Option<Problem>> {
+        let known = self.checked().get(&blob).copied();
+        let what = match known {
+            Some(known) => known,
+            None => {
+                let found = self.look_at(&blob)?;
+                self.checked().insert(blob, found);
+                found
+            }
+        };
+        Ok(what.map(|(verdict, message)| {
+            let file = format!("blobs/{}", blob.sha256.to_hex());
+            Problem { verdict, file, message }
+        }))
     }
 
-    fn find_problem(&self, blob: &BlobRef) -> io::Result<Option<Problem>> {
-        let name = blob.sha256.to_hex();
-        let problem =
-            |verdict, message| Ok(Some(Problem { verdict, file: format!("blobs/{name}"), message }));
-        let file = match self.disk.open(&self.layout.blob(&name), Open::Read) {
+    fn checked(&self) -> MutexGuard<'_, HashMap<BlobRef, Option<What>>> {
+        self.checked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn look_at(&self, blob: &BlobRef) -> io::Result<Option<What>> {
+        let problem = |verdict, message| Ok(Some((verdict, message)));
+        let file = match self.disk.open(&self.layout.blob(&blob.sha256.to_hex()), Open::Read) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return problem(Verdict::Missing, "the large detail of this entry is not there");
+            }
+            Err(error) if NotAFile::of(&error).is_some() => {
+                return problem(
+                    Verdict::Missing,
+                    "something that is not a regular file is in the place of the large detail of this entry",
+                );
             }
             Err(error) => return Err(error),
         };

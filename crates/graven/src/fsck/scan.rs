@@ -234,15 +234,20 @@ impl<'a> Work<'a> {
     fn check_blobs(&self, piece: usize, first_line: u64, chunk: &Chunk) -> io::Result<Vec<BlobProblem>> {
         let mut problems = Vec::new();
         let end = chunk.ends.last().map_or(0, |end| *end as usize);
+        // A line names one blob at most, so it is looked at once, however many markers are in its texts.
+        let mut looked_until = 0;
         for place in self.plan.blobs.markers(&chunk.buffer[..end]) {
+            if place < looked_until {
+                continue;
+            }
             let Some((line, bytes)) = chunk.line_at(place) else {
                 continue;
             };
+            looked_until = chunk.ends[line] as usize;
             if let Some(problem) = self.plan.blobs.check_line(bytes)? {
                 problems.push(BlobProblem { piece, line: first_line + line as u64, problem });
             }
         }
-        problems.dedup();
         Ok(problems)
     }
 
@@ -311,7 +316,9 @@ impl<'a> Work<'a> {
         if let Some(error) = self.lines.into_inner().unwrap_or_else(PoisonError::into_inner).error {
             return Err(error);
         }
-        Ok(self.assembly.into_inner().unwrap_or_else(PoisonError::into_inner).scan)
+        let mut scan = self.assembly.into_inner().unwrap_or_else(PoisonError::into_inner).scan;
+        scan.damage.settle();
+        Ok(scan)
     }
 
     fn counts(&self) -> MutexGuard<'_, LineCounts> {

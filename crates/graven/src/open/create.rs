@@ -113,7 +113,7 @@ fn refuse_remains(disk: &dyn Disk, layout: &Layout) -> Result<(), Error> {
     };
     let segments = if_there(disk.read_dir(&layout.segments())).map_err(unreadable)?;
     let segments = segments.is_some_and(|names| !names.is_empty());
-    let checkpoint = if_there(durable::read_file(disk, &layout.checkpoint())).map_err(unreadable)?;
+    let checkpoint = if_there(durable::read_note(disk, &layout.checkpoint())).map_err(unreadable)?;
     let sealed = checkpoint
         .is_some_and(|bytes| String::from_utf8_lossy(&bytes).lines().nth(1).is_some_and(|size| size != "0"));
     if segments || sealed {
