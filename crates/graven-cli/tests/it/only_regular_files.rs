@@ -202,6 +202,18 @@ fn check(command: &str, file: &str, kind: Kind, done: &Done) {
 }
 
 #[test]
+fn a_live_file_that_claims_ten_gigabytes_is_refused_before_it_is_read() {
+    let place = specimen();
+    File::options().write(true).open(place.path("trail/audit.jsonl")).unwrap().set_len(10 << 30).unwrap();
+    for command in
+        [&["record", "trail", "--stdin"][..], &["import", "trail", "lines"], &["repair", "trail", "--yes"]]
+    {
+        let done = run(&place, command);
+        assert!(done.code == Some(1) && done.stderr.contains("audit.jsonl"), "{command:?}: {done:?}");
+    }
+}
+
+#[test]
 fn the_verifiers_memory_is_only_a_regular_file() {
     for kind in KINDS {
         let place = Place::with_entries(3);

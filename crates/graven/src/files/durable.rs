@@ -205,3 +205,26 @@ pub fn parent(path: &Path) -> &Path {
         None => path,
     }
 }
+
+#[cfg(test)]
+#[cfg(feature = "sim")]
+mod tests {
+    use super::*;
+    use crate::seam::disk::sim::{Op, SimDisk};
+
+    #[test]
+    fn a_file_that_is_too_large_is_refused_before_it_is_read() {
+        let disk = SimDisk::new();
+        let path = Path::new("/file");
+        write_whole(&disk, path, &[b'x'; 101]).unwrap();
+        let reads = || disk.calls().iter().filter(|call| call.step.op == Op::Read).count();
+        let error = read_at_most(&disk, path, 100).unwrap_err();
+        assert_eq!((error.kind(), reads()), (io::ErrorKind::FileTooLarge, 0), "{error}");
+        assert_eq!(read_at_most(&disk, path, 101).unwrap().len(), 101);
+        assert_eq!(read_beginning(&disk, path, 7).unwrap(), b"xxxxxxx");
+        assert_eq!(read_beginning(&disk, path, 1_000).unwrap().len(), 101);
+        disk.create_dir(Path::new("/dir")).unwrap();
+        let error = read_file(&disk, Path::new("/dir")).unwrap_err();
+        assert_eq!(error.to_string(), "it is a directory, not a regular file");
+    }
+}

@@ -386,6 +386,33 @@ mod tests {
     }
 
     #[test]
+    fn only_regular_files_are_opened_and_nothing_waits() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        mknodat(CWD, at("fifo"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        drop(std::os::unix::net::UnixListener::bind(at("socket")).unwrap());
+        fs::create_dir(at("dir")).unwrap();
+        for (name, kind) in
+            [("fifo", NotAFile::Fifo), ("socket", NotAFile::Socket), ("dir", NotAFile::Directory)]
+        {
+            for how in [Open::Read, Open::Write, Open::Create] {
+                let error = OsDisk.open(&at(name), how).unwrap_err();
+                assert_eq!(NotAFile::of(&error), Some(kind), "{name}, {how:?}: {error}");
+            }
+            let taken = OsDisk.open(&at(name), Open::CreateNew).unwrap_err();
+            assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists, "{name}");
+            assert_eq!(OsDisk.open_lock(&at(name)).is_ok(), name == "dir", "{name}");
+            assert_eq!(OsDisk.sync_dir(&at(name)).is_ok(), name == "dir", "{name}");
+        }
+        let zero = OsDisk.open(Path::new("/dev/zero"), Open::Read).unwrap_err();
+        assert_eq!(NotAFile::of(&zero), Some(NotAFile::CharacterDevice));
+        std::os::unix::fs::symlink("/dev/zero", at("link")).unwrap();
+        assert!(NotAFile::of(&OsDisk.open(&at("link"), Open::Read).unwrap_err()).is_some());
+        assert_eq!(OsDisk.open(&at("absent"), Open::Read).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
     fn links_are_followed_and_a_dangling_one_is_something_else() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
