@@ -142,8 +142,8 @@ impl Settings {
         self
     }
 
-    /// Sets how many bytes the newest entries that are kept in memory may have, as stored lines. Up to 2 MiB more may be
-    /// in use: memory is given back in blocks. Default: 64 MiB.
+    /// Sets how many bytes of memory the newest entries may take that are kept there, as stored lines. Up to 2 MiB more
+    /// may be in use: memory is given back in blocks. Default: 64 MiB.
     pub fn ring_bytes(mut self, bytes: usize) -> Settings {
         self.ring_bytes = bytes;
         self

@@ -206,6 +206,20 @@ fn damaged_hashes_are_not_combined_without_end() {
 }
 
 #[test]
+fn a_reader_that_asks_again_reads_the_end_once() {
+    let disk = closed_with(10);
+    let mut log = disk.contents(path("audit.jsonl")).unwrap();
+    log.resize(log.len() + (20 << 20), b'x');
+    put(&disk, "audit.jsonl", &log);
+    let reader = Reader::open_on(&machine(&disk, &SimClock::new(0)), Layout::in_dir(DIR)).unwrap();
+    let mut follow = reader.follow(10);
+    let (first, _) = Work::of(&disk, || follow.poll().unwrap());
+    let (later, _) = Work::of(&disk, || (0..10).for_each(|_| assert!(follow.poll().unwrap().is_empty())));
+    assert!(first.bytes >= 20 << 20, "{first:?}");
+    assert!(later.bytes <= first.bytes, "{later:?}, {first:?}");
+}
+
+#[test]
 fn pending_intents_are_found_in_one_further_pass() {
     let with = |intents: u64| {
         let (disk, clock) = (Place::InDir.disk(), SimClock::new(1));
