@@ -223,7 +223,10 @@ impl Reader {
             _ => cannot("read", &path, error),
         })?;
         // The length first: a false reference must not make us read a file of any size.
-        if metadata.kind != Kind::File || metadata.bytes != blob.bytes {
+        if metadata.kind != Kind::File {
+            return Err(damaged("not a regular file".into()));
+        }
+        if metadata.bytes != blob.bytes {
             return Err(damaged(format!("it has {} bytes, the entry says {}", metadata.bytes, blob.bytes)));
         }
         let bytes = durable::read_at_most(&**self.disk(), &path, blob.bytes)

@@ -51,7 +51,7 @@ pub(super) fn survey(
         findings,
     };
     for name in &snapshot.names.boundaries.strays {
-        let message = "this is not the checkpoint of a segment's end, a regular file whose name is a multiple of 256 in plain digits: no trail has it";
+        let message = "this is not the checkpoint of a segment's end, or not a regular file; the name of one is a multiple of 256 in plain digits";
         surveyor.findings.push(Finding::new(Verdict::Inserted, message).file(format!("checkpoints/{name}")));
     }
     // A boundary with a damaged checkpoint still counts, but only where a rotation can have put it.
