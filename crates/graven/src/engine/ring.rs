@@ -201,7 +201,7 @@ mod tests {
             ring.push(lines, ends);
             assert!(held(&ring) <= BYTES_MAX + CHUNK_BYTES_MAX, "{}", held(&ring));
         }
-        assert!((BYTES_MAX / 120_000..=BYTES_MAX / 60_000).contains(&ring.len()), "{}", ring.len());
+        assert!((BYTES_MAX / 130_000..=BYTES_MAX / 60_000).contains(&ring.len()), "{}", ring.len());
         // Also when they come in one piece, as at an opening.
         let mut ring = Ring::new(10_000, BYTES_MAX);
         let (lines, ends) = group(&[60_000; 2_000]);
