@@ -65,6 +65,7 @@ fn numbers(bytes: &[u8]) {
         .origin("fuzz.example/log")
         .segment_bytes(number(segment))
         .ring_entries(number(ring) as usize)
+        .ring_bytes((number(ring) >> 32) as usize)
         .queue_bytes(number(queue) as usize)
         .blob_bytes_max(number(blob));
     assert!(opens(&SimDisk::new(), settings), "every size is possible");

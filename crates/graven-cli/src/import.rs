@@ -12,7 +12,7 @@ use graven_core::salvage::{Found, LINE_BYTES_MAX, Reading};
 use serde::Serialize;
 
 use crate::shared::failure::{self, Ending, Failure};
-use crate::shared::files;
+use crate::shared::files::{self, Besides};
 use crate::shared::misspelled::Misspelled;
 use crate::shared::progress::{Progress, Unit};
 use crate::shared::submit::{self, Submitter};
@@ -53,7 +53,7 @@ struct Summary {
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     args.target.must_exist()?;
-    let file = files::open(&args.file)?;
+    let file = files::open(&args.file, Besides::Fifos)?;
     let settings = args.target.settings().queue_bytes(submit::QUEUE_BYTES).blob_bytes_max(BLOB_BYTES_MAX);
     let trail = Trail::open(settings.deadline(PATIENCE))?;
     let summary = import(args, ui, &trail, file);

@@ -87,6 +87,8 @@ fn read(input: impl Read, output: &mut Output) -> Result<(), Failure> {
     let mut input = BufReader::new(input);
     let mut text = String::new();
     let (mut number, mut first) = (0, 1);
+    // A text of this length is looked at: does it end within a key?
+    let mut look_at = TEXT_BYTES_MAX;
     loop {
         let mut line = Vec::new();
         let read = input.by_ref().take(PIECE_BYTES_MAX as u64).read_until(b'\n', &mut line);
@@ -103,6 +105,7 @@ fn read(input: impl Read, output: &mut Output) -> Result<(), Failure> {
         if is_json || text.len() + line.len() > PIECE_BYTES_MAX {
             output.text(&text, first)?;
             text.clear();
+            look_at = TEXT_BYTES_MAX;
         }
         if is_json {
             output.json(&line, number)?;
@@ -112,9 +115,15 @@ fn read(input: impl Read, output: &mut Output) -> Result<(), Failure> {
             first = number;
         }
         text.push_str(&line);
-        if text.len() > TEXT_BYTES_MAX && !is_within_a_key(&text) {
+        if text.len() <= look_at {
+            continue;
+        }
+        // Not after each line: a look costs as much as a key is long.
+        look_at = text.len() + KEY_BYTES_MAX;
+        if !is_within_a_key(&text) {
             output.text(&text, first)?;
             text.clear();
+            look_at = TEXT_BYTES_MAX;
         }
     }
     output.text(&text, first)

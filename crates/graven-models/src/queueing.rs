@@ -35,7 +35,7 @@ impl Engine {
     fn new(bytes_max: usize) -> Arc<Engine> {
         Arc::new(Engine {
             queue: Queue::new(bytes_max),
-            ring: Mutex::new(Ring::new(100)),
+            ring: Mutex::new(Ring::new(100, 1 << 20)),
             durable: AtomicU64::new(0),
             lost: Lost::default(),
             log: Mutex::new(Vec::new()),

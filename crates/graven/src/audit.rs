@@ -134,7 +134,7 @@ impl AuditLog {
     ///
     /// Never fails: a file that cannot be opened is tried again when an entry comes. The entries are in the file at
     /// exactly this path; all other files are in `<path>.d/`. When several logs share a trail, the first one sets how
-    /// many entries the trail keeps in memory.
+    /// many entries the trail keeps in memory. In no case are that more than 64 MiB of entries.
     pub fn new(max_entries: usize, sink_path: Option<PathBuf>) -> AuditLog {
         AuditLog::on(max_entries, sink_path, Machine::os())
     }

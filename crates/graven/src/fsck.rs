@@ -8,6 +8,7 @@ mod blobs;
 mod diff;
 mod downgrade;
 mod examine;
+mod file_names;
 mod heads;
 mod hint;
 mod line_ends;

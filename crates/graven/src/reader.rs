@@ -125,7 +125,7 @@ impl Reader {
         };
         let lines = self
             .indexed(live, file, |index| index.lines_before(&**file, u64::MAX, live.settled_bytes(file)?));
-        Ok(live.first + lines?)
+        Ok(live.first.saturating_add(lines?))
     }
 
     /// The number of entries that are durable as `LOCK` says; `None` when it says nothing of the live file.
@@ -140,7 +140,7 @@ impl Reader {
         };
         let lines = self
             .indexed(live, file, |index| index.lines_before(&**file, line.bytes, live.settled_bytes(file)?));
-        Ok(Some(live.first + lines?))
+        Ok(Some(live.first.saturating_add(lines?)))
     }
 
     /// Whether the trail has no entries.
@@ -197,7 +197,7 @@ impl Reader {
     /// `Data` when the checkpoint is missing or is not signed by that key; `Unavailable` when it cannot be read.
     pub fn checkpoint(&self) -> Result<(Checkpoint, String), Error> {
         let path = self.layout().checkpoint();
-        let bytes = durable::read_file(&**self.disk(), &path).map_err(|error| match error.kind() {
+        let bytes = durable::read_note(&**self.disk(), &path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => {
                 Error::with_source(ErrorKind::Data, format!("{} is missing", path.display()), error)
             }
@@ -225,11 +225,14 @@ impl Reader {
             _ => cannot("read", &path, error),
         })?;
         // The length first: a false reference must not make us read a file of any size.
-        if metadata.kind != Kind::File || metadata.bytes != blob.bytes {
+        if metadata.kind != Kind::File {
+            return Err(damaged("not a regular file".into()));
+        }
+        if metadata.bytes != blob.bytes {
             return Err(damaged(format!("it has {} bytes, the entry says {}", metadata.bytes, blob.bytes)));
         }
-        let bytes =
-            durable::read_file(&**self.disk(), &path).map_err(|error| cannot("read", &path, error))?;
+        let bytes = durable::read_at_most(&**self.disk(), &path, blob.bytes)
+            .map_err(|error| cannot("read", &path, error))?;
         if sha256(&bytes) != blob.sha256 {
             return Err(damaged("its SHA-256 is not its name".into()));
         }

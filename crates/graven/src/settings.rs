@@ -61,6 +61,7 @@ pub struct Settings {
     pub(crate) segment_bytes: Option<u64>,
     pub(crate) segment_age: Option<Duration>,
     pub(crate) ring_entries: usize,
+    pub(crate) ring_bytes: usize,
     pub(crate) queue_bytes: usize,
     pub(crate) blob_bytes_max: u64,
     pub(crate) deadline: Duration,
@@ -82,6 +83,7 @@ impl Settings {
             segment_bytes: None,
             segment_age: None,
             ring_entries: 10_000,
+            ring_bytes: 64 << 20,
             queue_bytes: 8 << 20,
             blob_bytes_max: 16 << 20,
             deadline: DEADLINE,
@@ -133,9 +135,17 @@ impl Settings {
         self
     }
 
-    /// Sets how many of the newest entries are kept in memory. Default: 10,000.
+    /// Sets how many of the newest entries are kept in memory: fewer, if they have more than
+    /// [`ring_bytes`](Settings::ring_bytes). Default: 10,000.
     pub fn ring_entries(mut self, entries: usize) -> Settings {
         self.ring_entries = entries;
+        self
+    }
+
+    /// Sets how many bytes of memory the newest entries may take that are kept there, as stored lines. Up to 2 MiB more
+    /// may be in use: memory is given back in blocks. Default: 64 MiB.
+    pub fn ring_bytes(mut self, bytes: usize) -> Settings {
+        self.ring_bytes = bytes;
         self
     }
 

@@ -39,6 +39,7 @@ const TARGETS: &[(&str, Option<&str>)] = &[
     ("tile_path", Some("note")),
     ("settings", Some("note")),
     ("redact", Some("redact")),
+    ("verify", Some("note")),
     ("engine", None),
 ];
 

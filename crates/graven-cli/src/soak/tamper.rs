@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use fastrand::Rng;
 use graven::disk::{DirEntry, Disk, OsDisk};
-use graven::durable;
 use graven::layout::segment_first;
 use graven::reader::Reader;
 use graven_core::verdict::Verdict;
@@ -131,7 +130,7 @@ impl Victim<'_> {
     /// Changes the file of an entry. The line is at `start..end`, and its newline at `end`.
     fn edit(&self, index: u64, change: impl FnOnce(&mut Vec<u8>, usize, usize)) -> Result<(), Failure> {
         let (file, offset) = self.place(index)?;
-        let mut log = read(&file)?;
+        let mut log = files::read_own(&file)?;
         let length = memchr::memchr(b'\n', &log[offset..]).expect("a sealed line ends");
         change(&mut log, offset, offset + length);
         files::write(&file, &log)
@@ -148,7 +147,7 @@ impl Victim<'_> {
         if file != last {
             return Ok(None);
         }
-        let mut log = read(&file)?;
+        let mut log = files::read_own(&file)?;
         log.truncate(offset);
         files::write(&file, &log)?;
         Ok(Some(Expected { verdict: Verdict::Truncated, index: Some(index) }))
@@ -181,7 +180,7 @@ impl Victim<'_> {
 
 /// Changes one byte to another letter.
 fn change_byte(path: &Path, place: impl FnOnce(usize) -> usize) -> Result<(), Failure> {
-    let mut bytes = read(path)?;
+    let mut bytes = files::read_own(path)?;
     let place = place(bytes.len());
     bytes[place] = if bytes[place] == b'x' { b'y' } else { b'x' };
     files::write(path, &bytes)
@@ -189,11 +188,7 @@ fn change_byte(path: &Path, place: impl FnOnce(usize) -> usize) -> Result<(), Fa
 
 /// The number of entries in a file.
 fn lines(path: &Path) -> Result<u64, Failure> {
-    Ok(memchr::memchr_iter(b'\n', &read(path)?).count() as u64)
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    durable::read_file(&OsDisk, path).map_err(|error| Failure::file("read", path, &error))
+    Ok(memchr::memchr_iter(b'\n', &files::read_own(path)?).count() as u64)
 }
 
 fn remove(path: &Path) -> Result<(), Failure> {

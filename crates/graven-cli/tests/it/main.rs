@@ -20,6 +20,7 @@ mod import_drops_nothing;
 mod init_makes_a_trail;
 mod mistakes_are_explained;
 mod nothing_reaches_a_terminal_raw;
+mod only_regular_files;
 mod operate_page;
 mod pending_names_acts_without_a_result;
 mod prove_and_verify_offline;

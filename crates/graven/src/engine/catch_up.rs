@@ -237,7 +237,7 @@ impl Writer {
         let id = file.id().map_err(|source| Error::cannot("look at", layout.live(), source))?;
         let since = boundaries.iter().filter(|&&begin| begin >= self.live.first && begin < first);
         let closed: Vec<PathBuf> = since.map(|&begin| layout.segment(begin)).collect();
-        let newest = last_lines(disk, &closed, engine.settings.ring_entries)
+        let newest = last_lines(disk, &closed, engine.settings.ring_entries, engine.settings.ring_bytes)
             .map_err(|source| Error::cannot("read the newest segment of", layout.dir(), source))?;
         let mut ring = engine.ring();
         ring.clear();

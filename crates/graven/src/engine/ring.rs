@@ -4,6 +4,7 @@
 //! pays for reading them. Old lines leave from the front, a group's buffer when its last line leaves.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use graven_core::entry::{Category, Entry};
@@ -16,7 +17,13 @@ pub(crate) struct Ring {
     chunks: VecDeque<Chunk>,
     entries: usize,
     entries_max: usize,
+    /// The bytes of these lines, with their newlines, and the room in their buffers that is not used.
+    bytes: usize,
+    bytes_max: usize,
 }
+
+/// A larger buffer is kept in pieces: a buffer leaves as a whole, when its last line leaves.
+const CHUNK_BYTES_MAX: usize = 2 << 20;
 
 /// Some lines that were written together.
 #[derive(Debug, Clone)]
@@ -28,9 +35,10 @@ struct Chunk {
 }
 
 impl Ring {
-    /// An empty ring for at most `entries_max` lines.
-    pub(crate) fn new(entries_max: usize) -> Ring {
-        Ring { chunks: VecDeque::new(), entries: 0, entries_max }
+    /// An empty ring for at most `entries_max` lines of `bytes_max` bytes together. It takes at most
+    /// [`CHUNK_BYTES_MAX`] more: the lines that left from its oldest buffer.
+    pub(crate) fn new(entries_max: usize, bytes_max: usize) -> Ring {
+        Ring { chunks: VecDeque::new(), entries: 0, entries_max, bytes: 0, bytes_max }
     }
 
     /// How many lines there are.
@@ -42,6 +50,7 @@ impl Ring {
     pub(super) fn clear(&mut self) {
         self.chunks.clear();
         self.entries = 0;
+        self.bytes = 0;
     }
 
     /// Adds lines, each with its newline, which end at `ends`. A buffer that is no longer needed comes back.
@@ -49,21 +58,43 @@ impl Ring {
         if ends.is_empty() {
             return Some(lines);
         }
+        if lines.len() > CHUNK_BYTES_MAX {
+            self.push_in_pieces(&lines, &ends);
+            return Some(lines);
+        }
         // A small group must not hold on to a large buffer.
         let small = lines.len() < lines.capacity() / 2;
-        let (kept, mut spare) = if small { (lines.as_slice().to_vec(), Some(lines)) } else { (lines, None) };
+        let (kept, spare) = if small { (lines.as_slice().to_vec(), Some(lines)) } else { (lines, None) };
         self.entries += ends.len();
+        self.bytes += kept.capacity();
         self.chunks.push_back(Chunk { lines: Arc::new(kept), ends: Arc::new(ends), gone: 0 });
-        while self.entries > self.entries_max {
-            let excess = self.entries - self.entries_max;
+        self.drop_oldest(spare)
+    }
+
+    fn push_in_pieces(&mut self, lines: &[u8], ends: &[u32]) {
+        let (mut begin, mut from) = (0, 0);
+        while from < ends.len() {
+            let fits = |end: &u32| *end as usize - begin <= CHUNK_BYTES_MAX;
+            // One line at least: no line is as long as that.
+            let count = ends[from..].partition_point(fits).max(1);
+            let end = ends[from + count - 1] as usize;
+            let piece = ends[from..from + count].iter().map(|end| end - begin as u32).collect();
+            self.push(lines[begin..end].to_vec(), piece);
+            (begin, from) = (end, from + count);
+        }
+    }
+
+    /// Drops the oldest lines until the rest is small enough. A buffer that is no longer needed is the spare one, unless
+    /// there is one.
+    fn drop_oldest(&mut self, mut spare: Option<Vec<u8>>) -> Option<Vec<u8>> {
+        while self.entries > self.entries_max || self.bytes > self.bytes_max {
             let oldest = self.chunks.front_mut().expect("there are entries, so there is a chunk");
-            let left = oldest.ends.len() - oldest.gone;
-            if left > excess {
-                oldest.gone += excess;
-                self.entries -= excess;
-            } else {
-                self.entries -= left;
+            self.bytes -= oldest.place(oldest.gone).len();
+            self.entries -= 1;
+            oldest.gone += 1;
+            if oldest.gone == oldest.ends.len() {
                 let oldest = self.chunks.pop_front().expect("seen above");
+                self.bytes -= oldest.lines.capacity() - oldest.lines.len();
                 spare = spare.or_else(|| Arc::into_inner(oldest.lines));
             }
         }
@@ -97,10 +128,18 @@ impl Snapshot {
     pub(crate) fn lines(&self) -> impl Iterator<Item = &[u8]> {
         self.0.iter().rev().flat_map(|chunk| {
             (chunk.gone..chunk.ends.len()).rev().map(|n| {
-                let start = if n == 0 { 0 } else { chunk.ends[n - 1] as usize };
-                &chunk.lines[start..chunk.ends[n] as usize - 1]
+                let place = chunk.place(n);
+                &chunk.lines[place.start..place.end - 1]
             })
         })
+    }
+}
+
+impl Chunk {
+    /// Where a line stands, with its newline.
+    fn place(&self, n: usize) -> Range<usize> {
+        let start = if n == 0 { 0 } else { self.ends[n - 1] as usize };
+        start..self.ends[n] as usize
     }
 }
 
@@ -108,4 +147,68 @@ impl Snapshot {
 /// a hand has made unreadable since is left to `verify`.
 fn read(line: &[u8]) -> Option<Entry> {
     Entry::from_line(line).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One group of lines of these lengths, newline included.
+    fn group(lengths: &[usize]) -> (Vec<u8>, Vec<u32>) {
+        let (mut lines, mut ends) = (Vec::new(), Vec::new());
+        for length in lengths {
+            lines.resize(lines.len() + length - 1, b'x');
+            lines.push(b'\n');
+            ends.push(lines.len() as u32);
+        }
+        (lines, ends)
+    }
+
+    fn lengths(ring: &Ring) -> Vec<usize> {
+        ring.snapshot().lines().map(|line| line.len() + 1).collect()
+    }
+
+    fn held(ring: &Ring) -> usize {
+        ring.chunks.iter().map(|chunk| chunk.lines.capacity()).sum()
+    }
+
+    #[test]
+    fn the_newest_lines_stay_that_fit_both_bounds() {
+        let mut ring = Ring::new(3, 100);
+        for (lengths_pushed, left) in [
+            (&[10, 20][..], &[20, 10][..]),
+            (&[30], &[30, 20, 10]),
+            (&[5], &[5, 30, 20]),
+            (&[60], &[60, 5, 30]),
+            (&[6], &[6, 60, 5]),
+            (&[90], &[90, 6]),
+            (&[101], &[]),
+            (&[50, 40, 30, 20], &[20, 30, 40]),
+        ] {
+            let (mut lines, ends) = group(lengths_pushed);
+            lines.shrink_to_fit();
+            ring.push(lines, ends);
+            assert_eq!((lengths(&ring), ring.len()), (left.to_vec(), left.len()), "{lengths_pushed:?}");
+        }
+    }
+
+    #[test]
+    fn ten_thousand_entries_of_sixty_kilobytes_take_no_more_than_their_bound() {
+        const BYTES_MAX: usize = 64 << 20;
+        let mut ring = Ring::new(10_000, BYTES_MAX);
+        for _ in 0..10_000 / 16 {
+            let (lines, ends) = group(&[60_000; 16]);
+            ring.push(lines, ends);
+            assert!(held(&ring) <= BYTES_MAX + CHUNK_BYTES_MAX, "{}", held(&ring));
+        }
+        assert!((BYTES_MAX / 130_000..=BYTES_MAX / 60_000).contains(&ring.len()), "{}", ring.len());
+        // Also when they come in one piece, as at an opening.
+        let mut ring = Ring::new(10_000, BYTES_MAX);
+        let (lines, ends) = group(&[60_000; 2_000]);
+        ring.push(lines, ends);
+        assert!(held(&ring) <= BYTES_MAX + CHUNK_BYTES_MAX, "{}", held(&ring));
+        assert_eq!(ring.len(), BYTES_MAX / 60_000);
+        ring.push(b"a\n".to_vec(), vec![2]);
+        assert_eq!(ring.len(), BYTES_MAX / 60_000 + 1, "only what does not fit leaves");
+    }
 }

@@ -66,7 +66,7 @@ impl Engine {
         let Ready { machine, layout, settings, terms, run, recovered, lost, .. } = ready;
         let size = recovered.levels.size() + recovered.unsealed.len() as u64;
         settle(&lost, &recovered);
-        let mut ring = Ring::new(settings.ring_entries);
+        let mut ring = Ring::new(settings.ring_entries, settings.ring_bytes);
         ring.push(recovered.newest_lines, recovered.newest_ends);
         let engine = Arc::new(Engine {
             queue: Queue::new(settings.queue_bytes),

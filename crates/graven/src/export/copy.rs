@@ -180,7 +180,7 @@ impl Sealed {
                 .map_err(|error| cannot("list", &reader.layout().boundaries(), error))?;
             if let Some(stray) = listed.strays.first() {
                 let message = format!(
-                    "{stray:?} in {} is not the checkpoint of a segment's end; see `graven verify`",
+                    "{stray:?} in {} is not the checkpoint of a segment's end, or not a regular file; see `graven verify`",
                     reader.layout().boundaries().display()
                 );
                 return Err(Error::new(ErrorKind::Data, message));

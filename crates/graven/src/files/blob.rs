@@ -1,7 +1,7 @@
 //! Details too large for a line: files named by the SHA-256 of their bytes.
 
 use graven_core::entry::Blob;
-use graven_core::hash::{Hash, sha256};
+use graven_core::hash::sha256;
 
 use super::durable;
 use super::layout::Layout;
@@ -14,7 +14,7 @@ pub(crate) fn write_all(disk: &dyn Disk, layout: &Layout, blobs: &[Blob]) -> Res
         let path = layout.blob(&blob.sha256.to_hex());
         // A blob that is there and whole need not be written again. But another process may have died before it was
         // durable.
-        let written = if holds(disk, layout, &blob.sha256) {
+        let written = if holds(disk, layout, blob) {
             durable::retried(|| disk.open(&path, Open::Read))
                 .and_then(|file| durable::retried(|| file.sync_all()))
                 .and_then(|()| durable::sync_dir(disk, &layout.blobs()))
@@ -43,6 +43,8 @@ pub(crate) fn check_all(disk: &dyn Disk, layout: &Layout, blobs: &[Blob]) -> Res
 }
 
 /// Whether the blob is there with the right bytes.
-fn holds(disk: &dyn Disk, layout: &Layout, hash: &Hash) -> bool {
-    durable::read_file(disk, &layout.blob(&hash.to_hex())).is_ok_and(|bytes| sha256(&bytes) == *hash)
+fn holds(disk: &dyn Disk, layout: &Layout, blob: &Blob) -> bool {
+    let path = layout.blob(&blob.sha256.to_hex());
+    let stored = durable::read_at_most(disk, &path, blob.text.len() as u64);
+    stored.is_ok_and(|bytes| sha256(&bytes) == blob.sha256)
 }

@@ -55,7 +55,8 @@ pub(crate) fn boundaries(disk: &dyn Disk, layout: &Layout) -> Result<Vec<u64>, E
 
 fn stray(layout: &Layout, dir: &Path, name: &str) -> Error {
     let message = format!(
-        "{name:?} in {} is not the checkpoint of a segment's end: move it away; see `graven verify {}`",
+        "{name:?} in {} is not the checkpoint of a segment's end, or not a regular file: move it away; see `graven verify \
+         {}`",
         dir.display(),
         layout.dir().display()
     );

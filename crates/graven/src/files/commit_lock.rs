@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::durable;
 use super::layout::Layout;
-use super::lock_line::LockLine;
+use super::lock_line::{self, LockLine};
 use crate::error::{Error, ErrorKind};
 use crate::seam::disk::{Disk, FileId, Hold, Lock};
 
@@ -135,7 +135,7 @@ impl CommitLock {
 
 /// Who holds the commit lock, as far as `LOCK` tells.
 pub(crate) fn held_by(disk: &dyn Disk, layout: &Layout) -> String {
-    let said = durable::read_file(disk, &layout.lock()).unwrap_or_default();
+    let said = lock_line::content(disk, layout).unwrap_or_default();
     match LockLine::parse(&said) {
         Some(line) if line.writing => format!(
             "process {} is in the middle of a commit and holds the trail's lock: it may have been stopped, or its \

@@ -14,6 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use graven_core::note::NOTE_BYTES_MAX;
 use zeroize::Zeroizing;
 
 pub use crate::seam::disk::temporary_of;
@@ -26,18 +27,51 @@ const INTERRUPTIONS_MAX: u32 = 1_000;
 /// How many temporary names are tried before that is an error.
 const NAMES_TRIED_MAX: u32 = 16;
 
-/// Reads a whole file.
+/// The most bytes of a file that [`read_file`] reads: 16 MiB.
+pub const WHOLE_FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// The most bytes of a file with a key: far more than the one line that such a file has.
+const SECRET_BYTES_MAX: u64 = 64 << 10;
+
+/// Reads a whole file of at most [`WHOLE_FILE_BYTES_MAX`] bytes. A larger one is an error of kind `FileTooLarge`, and
+/// nothing of it is read.
 pub fn read_file(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
+    read_at_most(disk, path, WHOLE_FILE_BYTES_MAX)
+}
+
+/// Reads a whole file of at most `most` bytes. A larger one is an error of kind `FileTooLarge`, and nothing of it is read:
+/// a file can claim any length without taking up any room.
+pub fn read_at_most(disk: &dyn Disk, path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = disk.open(path, Open::Read)?;
-    let mut bytes = vec![0; usize::try_from(file.bytes()?).map_err(io::Error::other)?];
+    let length = file.bytes()?;
+    if length > most {
+        let message = format!("it has {length} bytes, and such a file has at most {most}");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
     let read = read_full_at(&*file, &mut bytes, 0)?;
     bytes.truncate(read);
     Ok(bytes)
 }
 
+/// Reads the beginning of a file: at most `most` bytes.
+pub(crate) fn read_beginning(disk: &dyn Disk, path: &Path, most: usize) -> io::Result<Vec<u8>> {
+    let file = disk.open(path, Open::Read)?;
+    let length = usize::try_from(file.bytes()?).unwrap_or(usize::MAX);
+    let mut bytes = vec![0; length.min(most)];
+    let read = read_full_at(&*file, &mut bytes, 0)?;
+    bytes.truncate(read);
+    Ok(bytes)
+}
+
+/// Reads a whole signed note.
+pub(crate) fn read_note(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
+    read_at_most(disk, path, NOTE_BYTES_MAX as u64)
+}
+
 /// Reads a whole file that holds a secret. The bytes are wiped from memory when they are dropped.
 pub(crate) fn read_secret(disk: &dyn Disk, path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    read_file(disk, path).map(Zeroizing::new)
+    read_at_most(disk, path, SECRET_BYTES_MAX).map(Zeroizing::new)
 }
 
 /// Whether a path names anything. If that cannot be told, it is an error: treating "cannot look" as "absent" would
@@ -177,5 +211,28 @@ pub fn parent(path: &Path) -> &Path {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         Some(_) => Path::new("."),
         None => path,
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "sim")]
+mod tests {
+    use super::*;
+    use crate::seam::disk::sim::{Op, SimDisk};
+
+    #[test]
+    fn a_file_that_is_too_large_is_refused_before_it_is_read() {
+        let disk = SimDisk::new();
+        let path = Path::new("/file");
+        write_whole(&disk, path, &[b'x'; 101]).unwrap();
+        let reads = || disk.calls().iter().filter(|call| call.step.op == Op::Read).count();
+        let error = read_at_most(&disk, path, 100).unwrap_err();
+        assert_eq!((error.kind(), reads()), (io::ErrorKind::FileTooLarge, 0), "{error}");
+        assert_eq!(read_at_most(&disk, path, 101).unwrap().len(), 101);
+        assert_eq!(read_beginning(&disk, path, 7).unwrap(), b"xxxxxxx");
+        assert_eq!(read_beginning(&disk, path, 1_000).unwrap().len(), 101);
+        disk.create_dir(Path::new("/dir")).unwrap();
+        let error = read_file(&disk, Path::new("/dir")).unwrap_err();
+        assert_eq!(error.to_string(), "it is a directory, not a regular file");
     }
 }

@@ -248,10 +248,15 @@ impl Level {
 
 /// The hashes `first..end` of a level's file.
 pub(crate) fn read_hashes(file: &dyn File, first: u64, end: u64) -> io::Result<Vec<Hash>> {
+    let too_short = || io::Error::new(io::ErrorKind::UnexpectedEof, "the file of hashes is too short");
+    // The length first: a checkpoint may be signed for more hashes than a memory or an offset can hold.
+    if end > file.bytes()? / HASH_BYTES as u64 {
+        return Err(too_short());
+    }
     let count = usize::try_from(end - first).map_err(io::Error::other)?;
     let mut bytes = vec![0; count * HASH_BYTES];
     if durable::read_full_at(file, &mut bytes, first * HASH_BYTES as u64)? < bytes.len() {
-        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file of hashes is too short"));
+        return Err(too_short());
     }
     let (hashes, _) = bytes.as_chunks::<HASH_BYTES>();
     Ok(hashes.iter().map(|hash| Hash::from_bytes(*hash)).collect())

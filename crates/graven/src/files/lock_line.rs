@@ -28,6 +28,9 @@ pub(crate) struct LockLine {
 /// The length of the line, with its newline.
 pub(crate) const LOCK_LINE_BYTES: usize = SUM_END + 1;
 
+/// The most bytes that are read of a `LOCK` that another version wrote.
+const CONTENT_BYTES_MAX: u64 = 4_096;
+
 /// The hexadecimal digits of the checksum: the first of the SHA-256 of all that is before the last blank.
 const CHECKSUM_DIGITS: usize = 8;
 
@@ -74,6 +77,11 @@ impl LockLine {
         line[SUM_END] = b'\n';
         line
     }
+}
+
+/// What `LOCK` holds, at most the bytes that a message can show.
+pub(crate) fn content(disk: &dyn Disk, layout: &Layout) -> io::Result<Vec<u8>> {
+    durable::read_at_most(disk, &layout.lock(), CONTENT_BYTES_MAX)
 }
 
 /// Writes a number with leading zeros. Each field is as wide as the largest number of its type.

@@ -14,7 +14,7 @@ use super::live::{close_live, create_live};
 use super::meta::Meta;
 use super::signed::{list, read_signed};
 use crate::error::{Error, ErrorKind};
-use crate::seam::disk::{Disk, File, Open};
+use crate::seam::disk::{Disk, File, Kind, Open};
 
 /// Which files hold which entries.
 #[derive(Debug)]
@@ -56,6 +56,9 @@ impl Segments {
         let mut firsts: Vec<u64> = Vec::new();
         for name in list(disk, &layout.segments())? {
             if let Some(first) = segment_first(&name.name) {
+                if name.metadata.kind != Kind::File {
+                    return Err(damaged(format!("the segment {} is not a regular file", name.name)));
+                }
                 if name.metadata.bytes == 0 {
                     return Err(damaged(format!("the segment {} is empty", name.name)));
                 }
@@ -73,7 +76,7 @@ impl Segments {
             && live_exists
             && checkpoint.size == newest;
         if firsts != expected && !unfinished {
-            let gap = expected.iter().find(|first| !firsts.contains(first));
+            let gap = expected.iter().find(|first| firsts.binary_search(first).is_err());
             return Err(damaged(match gap {
                 Some(first) => format!("the segment that begins at entry {first} is missing"),
                 None => "there is a segment that no checkpoint closed".to_owned(),

@@ -12,7 +12,7 @@ use crate::seam::disk::{DirEntry, Disk};
 
 /// Reads a checkpoint and checks our own signature on it. The second value is the note as it is in the file.
 pub(crate) fn read_signed(disk: &dyn Disk, path: &Path, meta: &Meta) -> Result<(Checkpoint, String), Error> {
-    let bytes = durable::read_file(disk, path).map_err(|source| {
+    let bytes = durable::read_note(disk, path).map_err(|source| {
         let kind =
             if source.kind() == io::ErrorKind::NotFound { ErrorKind::Data } else { ErrorKind::Unavailable };
         Error::with_source(kind, format!("cannot read the checkpoint {}", path.display()), source)

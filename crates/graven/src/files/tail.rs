@@ -17,6 +17,14 @@ use super::signed::list;
 use crate::error::{Error, ErrorKind};
 use crate::seam::disk::{Disk, File, Open};
 
+/// More than an opening accepts from the last full tile on: the lines of that tile, what may be unsealed, and a torn
+/// group.
+const OPENED_BYTES_MAX: u64 =
+    TILE_WIDTH * (ENTRY_BYTES_MAX as u64 + 1) + UNSEALED_BYTES_MAX + GROUP_BYTES_MAX as u64 + 1;
+
+/// The most bytes that a repair takes into memory: far more than a live file has.
+const REPAIRED_BYTES_MAX: u64 = 1 << 30;
+
 /// How far putting a trail in order may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -72,7 +80,17 @@ impl Tail {
         // The lines under the checkpoint since the last full tile are compared with their hashes.
         let checked_from = segments.live_first.max(size - size % TILE_WIDTH);
         let start = skip_lines(&*file, checked_from - segments.live_first).map_err(unreadable)?;
-        let mut bytes = read_from(&*file, start.offset).map_err(unreadable)?;
+        let length = file.bytes().map_err(unreadable)?.saturating_sub(start.offset);
+        if mode == Mode::Repair && length > REPAIRED_BYTES_MAX {
+            let what = format!(
+                "{length} bytes follow byte {}, and a repair looks at no more than {REPAIRED_BYTES_MAX}: cut it by hand",
+                start.offset
+            );
+            return Err(refused(layout, &what));
+        }
+        // What is longer is refused, and need not be read to its end: a file can claim any length.
+        let most = if mode == Mode::Repair { REPAIRED_BYTES_MAX } else { OPENED_BYTES_MAX };
+        let mut bytes = read_from(&*file, start.offset, most).map_err(unreadable)?;
         let hashes = levels.partial_leaves().map_err(unreadable)?;
         let hashes = &hashes[hashes.len() - usize::try_from(size - checked_from).expect("at most 255")..];
         let sealed = check_sealed(layout, checked_from - start.missing, hashes, &bytes, start)?;
@@ -84,7 +102,7 @@ impl Tail {
     /// What is past `end` in a live file whose first `size` entries end there: written, but nobody knows whether it is
     /// durable.
     pub(crate) fn past(file: &dyn File, end: u64, size: u64) -> io::Result<Tail> {
-        Ok(Tail::sort(end, size, read_from(file, end)?, None))
+        Ok(Tail::sort(end, size, read_from(file, end, OPENED_BYTES_MAX)?, None))
     }
 
     /// Sorts what is past the checkpoint into good lines and a torn rest.
@@ -109,7 +127,7 @@ impl Tail {
         let refuse = |what: String| Err(refused(layout, &what));
         if mode == Mode::Open && self.torn_bytes() > GROUP_BYTES_MAX as u64 {
             return refuse(format!(
-                "damaged from byte {} on, {} bytes before its end, which no crash explains",
+                "damaged from byte {} on, at least {} bytes before its end, which no crash explains",
                 self.good_end,
                 self.torn_bytes()
             ));
@@ -214,9 +232,9 @@ fn refused(layout: &Layout, what: &str) -> Error {
     Error::new(ErrorKind::Data, message)
 }
 
-/// The bytes of a file from `offset` on; none if the file is shorter than that.
-fn read_from(file: &dyn File, offset: u64) -> io::Result<Vec<u8>> {
-    let wanted = file.bytes()?.saturating_sub(offset);
+/// The bytes of a file from `offset` on, at most `most`; none if the file is shorter than that.
+fn read_from(file: &dyn File, offset: u64, most: u64) -> io::Result<Vec<u8>> {
+    let wanted = file.bytes()?.saturating_sub(offset).min(most);
     let mut bytes = vec![0; usize::try_from(wanted).map_err(io::Error::other)?];
     let read = durable::read_full_at(file, &mut bytes, offset)?;
     bytes.truncate(read);

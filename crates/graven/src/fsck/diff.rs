@@ -75,10 +75,12 @@ pub(super) struct End {
     pub(super) offset: u64,
 }
 
-/// Compares stored lines with recorded ones. `open_end` allows stored lines after the last recorded one.
+/// Compares stored lines with recorded ones, of which there are `total`. `open_end` allows stored lines after the last
+/// recorded one.
 pub(super) fn diff(
     stored: impl FnMut() -> io::Result<Option<Stored>>,
     recorded: impl FnMut() -> io::Result<Option<Recorded>>,
+    total: u64,
     end_offset: u64,
     open_end: bool,
     listener: &mut dyn Listener,
@@ -86,6 +88,7 @@ pub(super) fn diff(
     let mut diff = Diff {
         stored: Window::new(stored),
         recorded: Window::new(recorded),
+        total,
         end_offset,
         open_end,
         searches: 0,
@@ -98,6 +101,8 @@ pub(super) fn diff(
 struct Diff<'a, S, R> {
     stored: Window<Stored, S>,
     recorded: Window<Recorded, R>,
+    /// How many recorded lines there are.
+    total: u64,
     end_offset: u64,
     open_end: bool,
     searches: u32,
@@ -126,9 +131,12 @@ where
                     let (stored, recorded) = self.next_agreement()?;
                     self.tell(stored, recorded);
                 }
+                // All the others are cut off. They are not read: a root may vouch for any number of them.
                 (None, Some(_)) => {
-                    self.recorded.fill(WINDOW)?;
-                    self.tell(0, self.recorded.items.len());
+                    let (at, line, offset) = (self.recorded.done, self.stored.done, self.offset());
+                    let count = self.total - at;
+                    self.listener.edit(Edit { kind: Kind::CutOff, at, count, line, offset });
+                    return Ok(End { lines: line, offset });
                 }
                 (Some(_), None) if !self.open_end => {
                     self.stored.fill(WINDOW)?;

@@ -1,6 +1,6 @@
 //! One look at a trail, from the first byte to the verdict.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use graven_core::verdict::{Finding, Hint, Verdict};
 
 use super::blobs::Blobs;
 use super::downgrade;
+use super::file_names::live_name;
 use super::heads::{self, Head, Heads};
 use super::hint::Clues;
 use super::locate::{self, Located, Scene, tiles_damaged};
@@ -17,7 +18,7 @@ use super::lock;
 use super::rollback;
 use super::scan::{Plan, Scan, scan};
 use super::snapshot::Snapshot;
-use super::survey::{Survey, live_name, survey};
+use super::survey::{Survey, survey};
 use super::tail::{Tail, count};
 use super::tiles::Tiles;
 use super::{FINDINGS_MAX, KeySource, Report};
@@ -70,6 +71,15 @@ impl Examination {
         self.findings.iter().filter(|finding| finding.verdict.accuses())
     }
 
+    /// Adds what stands in the place of a file and is not one. It says more than that the file is missing.
+    fn tell_what_is_no_file(&mut self, not_files: Vec<Finding>) {
+        let told: HashSet<_> = not_files.iter().map(|finding| (finding.verdict, &finding.file)).collect();
+        let is_told =
+            |finding: &Finding| finding.index.is_none() && told.contains(&(finding.verdict, &finding.file));
+        self.findings.retain(|finding| !is_told(finding));
+        self.findings.extend(not_files);
+    }
+
     pub(super) fn into_report(mut self, earlier: Vec<Finding>, warnings: Vec<String>) -> Report {
         let verdict = self.verdict();
         self.findings.sort_by_key(|finding| (!finding.verdict.accuses(), finding.index));
@@ -103,6 +113,7 @@ impl Examiner<'_> {
             Snapshot::take(&*self.machine.disk, self.layout).map_err(|source| self.unreadable(source))?;
         if self.choose_key(&snapshot, &mut examination)? {
             self.look_at(&snapshot, &mut examination).map_err(|source| self.unreadable(source))?;
+            examination.tell_what_is_no_file(snapshot.not_files);
         }
         examination.seconds = (self.machine.clock.elapsed() - started).as_secs_f64();
         Ok(examination)
@@ -120,7 +131,7 @@ impl Examiner<'_> {
                 }
             },
             None => {
-                if !self.finds_remains(examination)? {
+                if snapshot.not_files.is_empty() && !self.finds_remains(examination)? {
                     return Ok(false);
                 }
                 None
@@ -214,6 +225,7 @@ impl Examiner<'_> {
         let sealed_head = heads.sealed().or(remembered.as_ref()).cloned();
         let sealed = sealed_head.as_ref().map_or(0, |head| head.size);
         let tiles = Tiles::open(&**disk, self.layout, sealed)?;
+        findings.extend(tiles.not_files.iter().cloned());
         let survey = survey(disk, self.layout, snapshot, &heads, &tiles, findings)?;
         if let Some(format) = examination.format {
             let remembered = self.memory.filter(same_key).map(|memory| memory.format);
@@ -231,6 +243,9 @@ impl Examiner<'_> {
         examination.entries = scan.pieces.iter().map(|piece| piece.lines).sum();
         examination.root = root_at(sealed);
         examination.sealed_head = sealed_head;
+        let agrees = |head: &&Head| root_at(head.size) == Some(head.root);
+        let agreeing: BTreeSet<u64> =
+            heads.all().chain(&remembered).filter(agrees).map(|head| head.size).collect();
         let judge = Judge {
             layout: self.layout,
             survey: &survey,
@@ -243,6 +258,7 @@ impl Examiner<'_> {
             ahead: &snapshot.ahead,
             segment_bytes: examination.segment_bytes.filter(|_| !examination.other_key),
             root_at: &root_at,
+            agreeing: &agreeing,
         };
         let findings = &mut examination.findings;
         judge.judge(findings)?;
@@ -277,6 +293,8 @@ struct Judge<'a> {
     /// The size of segments that the trail's key has signed.
     segment_bytes: Option<u64>,
     root_at: &'a dyn Fn(u64) -> Option<Hash>,
+    /// The sizes of the heads that agree with the entries.
+    agreeing: &'a BTreeSet<u64>,
 }
 
 impl Judge<'_> {
@@ -415,9 +433,7 @@ impl Judge<'_> {
 
     /// The finding for enough entries but another root. The difference lies after the largest head that agrees.
     fn fork(&self, head: &Head) -> Finding {
-        let smaller = self.heads.all().chain(self.remembered).filter(|other| other.size < head.size);
-        let agreeing = smaller.filter(|other| (self.root_at)(other.size) == Some(other.root));
-        let first = agreeing.map(|other| other.size).max().unwrap_or(0);
+        let first = self.agreeing.range(..head.size).next_back().copied().unwrap_or(0);
         let message = format!("the entries lead to another root than {}", head.name());
         let finding = Finding::new(Verdict::Forked, message).range(first, head.size.max(1) - 1);
         Finding { file: head.file(), ..finding }
@@ -426,13 +442,13 @@ impl Judge<'_> {
     /// Finds lines that no version of this program writes, when no other finding accuses their file.
     fn judge_lines(&self, findings: &mut Vec<Finding>) {
         let sealed = self.sealed.map_or(0, |head| head.size);
+        let accusing = findings.iter().filter(|finding| finding.verdict.accuses());
+        let told: HashSet<String> = accusing.filter_map(|finding| finding.file.clone()).collect();
         for (piece, scan) in self.survey.pieces.iter().zip(&self.scan.pieces) {
             let Some((line, offset)) = scan.not_an_entry else {
                 continue;
             };
-            let told =
-                |finding: &Finding| finding.verdict.accuses() && finding.file.as_ref() == Some(&piece.name);
-            if piece.first + line < sealed && !findings.iter().any(told) {
+            if piece.first + line < sealed && !told.contains(&piece.name) {
                 let message = "a line that is empty, or longer than an entry can be";
                 let finding = Finding::new(Verdict::Altered, message).index(piece.first + line);
                 findings.push(finding.file(&piece.name).offset(offset));

@@ -8,12 +8,13 @@ use graven_core::tile::{TILE_HEIGHT, TILE_WIDTH};
 use graven_core::tree::Node;
 use graven_core::verdict::{Finding, Hint, Verdict};
 
+use super::file_names::live_name;
 use super::heads::{Head, Heads};
 use super::piece::{HashedLines, Piece, Source};
 use super::scan::Scan;
 use super::snapshot::if_there;
 use super::spine::{Spine, subtrees};
-use super::survey::{Survey, live_name};
+use super::survey::Survey;
 use super::tiles::Tiles;
 use crate::files::bounds::{GROUP_BYTES_MAX, UNSEALED_ENTRIES_MAX};
 use crate::files::layout::Layout;
@@ -72,7 +73,7 @@ impl Clues<'_> {
         let end = live.first + scan.lines;
         let agreeing = self.heads.all().filter(|head| (self.root_at)(head.size) == Some(head.root));
         let agreed = agreeing.map(|head| head.size).max().unwrap_or(0);
-        let stored = self.tiles.stored_leaves()?.min(end);
+        let stored = self.tiles.stored(0)?.min(end);
         if self.scan.damage.touches(agreed, stored) {
             return Ok(false);
         }

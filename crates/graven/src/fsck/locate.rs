@@ -115,7 +115,8 @@ impl Scene<'_> {
             Edits { recorded, first: piece.first, edits: Vec::new(), lost: None, wrong_groups: Vec::new() };
         let file_end = scan.torn.unwrap_or(piece.bytes);
         let open_end = piece.end != Some(end) && !(is_live && self.closed && end == self.sealed);
-        let done = diff::diff(|| lines.next(), || leaves.next(), file_end, open_end, &mut edits)?;
+        let total = end - piece.first;
+        let done = diff::diff(|| lines.next(), || leaves.next(), total, file_end, open_end, &mut edits)?;
         if is_live && end == self.sealed {
             located.sealed_end = Some(done);
         }
@@ -258,16 +259,18 @@ fn tell(piece: &Piece, edit: &Edit, is_live: bool) -> Finding {
 
 /// The index under which a line of a piece was recorded; `None` when that line was altered or inserted.
 pub(super) fn recorded_index(piece: &Piece, edits: &[Edit], line: u64) -> Option<u64> {
-    let mut number = line;
-    for edit in edits.iter().take_while(|edit| edit.line <= line) {
-        match edit.kind {
-            Kind::Altered | Kind::Inserted if line < edit.line + edit.count => return None,
-            Kind::Altered => {}
-            Kind::Inserted => number -= edit.count,
-            Kind::Missing | Kind::CutOff => number += edit.count,
-        }
-    }
-    Some(piece.first + number)
+    // The edits are in order, so the last one before the line says how far stored and recorded lines are apart.
+    let before = edits.partition_point(|edit| edit.line <= line);
+    let Some(edit) = before.checked_sub(1).map(|last| &edits[last]) else {
+        return Some(piece.first + line);
+    };
+    let (stored, recorded) = match edit.kind {
+        Kind::Altered => (edit.line + edit.count, edit.at + edit.count),
+        Kind::Inserted => (edit.line + edit.count, edit.at),
+        Kind::Missing | Kind::CutOff => (edit.line, edit.at + edit.count),
+    };
+    // Before the end of an edit the line is one of those that were altered or inserted.
+    Some(piece.first + recorded + line.checked_sub(stored)?)
 }
 
 /// Collects the edits of one piece.

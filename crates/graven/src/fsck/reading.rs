@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::line_ends::PlainFile;
 use crate::files::layout::Layout;
-use crate::seam::disk::{Access, DirEntry, Disk, File, FileId, Kind, Lock, Metadata, Open};
+use crate::seam::disk::{Access, DirEntry, Disk, File, FileId, Kind, Lock, Metadata, NotAFile, Open};
 use crate::seam::machine::Machine;
 
 /// The machine, with a disk that can only be read.
@@ -45,9 +45,13 @@ impl Error for Unreadable {
     }
 }
 
-/// The result, with the path in its error. The kind of the error stays.
+/// The result, with the path in its error. The kind of the error stays, and so does one that says what is in the place
+/// of a file: the verifier judges that.
 fn named<T>(path: &Path, result: io::Result<T>) -> io::Result<T> {
-    result.map_err(|source| io::Error::new(source.kind(), Unreadable { path: path.to_owned(), source }))
+    result.map_err(|source| match NotAFile::of(&source) {
+        Some(_) => source,
+        None => io::Error::new(source.kind(), Unreadable { path: path.to_owned(), source }),
+    })
 }
 
 fn refused<T>(path: &Path) -> io::Result<T> {

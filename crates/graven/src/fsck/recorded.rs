@@ -5,7 +5,10 @@
 //! one computed from the entries, may fit. So each place has up to three candidates, and the combination that fits is
 //! found from the top down. A damaged tile therefore hides nothing except itself.
 
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 
 use graven_core::hash::Hash;
 use graven_core::tile::{TILE_HEIGHT, TILE_WIDTH, level_hashes};
@@ -31,7 +34,8 @@ pub(super) enum Group {
 pub(super) struct Recorded {
     /// The number of entries under the root.
     pub(super) size: u64,
-    groups: Vec<Group>,
+    /// What is known of the groups; nothing is known of the others.
+    groups: BTreeMap<u64, Group>,
     /// The leaf hashes after the last whole group.
     pub(super) tail: Vec<Hash>,
     /// Subtrees of which nothing below is known, with their roots: level, index, root.
@@ -41,7 +45,7 @@ pub(super) struct Recorded {
 impl Recorded {
     /// What is known of a group.
     pub(super) fn group(&self, group: u64) -> Group {
-        usize::try_from(group).ok().and_then(|group| self.groups.get(group)).copied().unwrap_or(Group::Lost)
+        self.groups.get(&group).copied().unwrap_or(Group::Lost)
     }
 }
 
@@ -51,7 +55,43 @@ pub(super) struct Candidates<'a> {
     tiles: &'a Tiles,
     scan: &'a Scan,
     /// By level from 1 on.
-    levels: Vec<Vec<Choice>>,
+    levels: Vec<Row>,
+    /// How many combinations were tried.
+    tried: Cell<usize>,
+}
+
+/// The candidates of one level, by index. There are as many as hashes are stored or were computed: a head may be signed
+/// for any number of entries, and work and memory must not depend on that number.
+#[derive(Debug, Default)]
+struct Row(BTreeMap<u64, Choice>);
+
+impl Row {
+    fn at(&mut self, index: u64) -> &mut Choice {
+        self.0.entry(index).or_default()
+    }
+
+    /// All candidates of a range; `None` when one of them has none.
+    fn range(&self, range: Range<u64>) -> Option<Vec<Choice>> {
+        let wanted = range.end - range.start;
+        let choices: Vec<Choice> = self.0.range(range).map(|(_, choice)| *choice).collect();
+        (choices.len() as u64 == wanted).then_some(choices)
+    }
+
+    fn tile(&self, index: u64) -> Option<Vec<Choice>> {
+        self.range(children(index))
+    }
+
+    /// The indexes of the tiles that have any candidates.
+    fn tiles(&self) -> Vec<u64> {
+        let mut tiles: Vec<u64> = self.0.keys().map(|index| index / TILE_WIDTH).collect();
+        tiles.dedup();
+        tiles
+    }
+}
+
+/// The hashes of the level below that give one hash.
+fn children(index: u64) -> Range<u64> {
+    index * TILE_WIDTH..(index + 1) * TILE_WIDTH
 }
 
 /// The values that a recorded hash may have: as stored, as computed from the stored level below, as computed from the
@@ -63,8 +103,14 @@ struct Choice {
     entries: Option<Hash>,
 }
 
-/// The most combinations that are tried.
+/// The most combinations that are tried for one tile.
 const COMBINATIONS_MAX: usize = 4_096;
+
+/// The most combinations that are tried in all, of tiles and heads together. Each of them hashes a tile.
+const TRIED_MAX: usize = 4 * COMBINATIONS_MAX;
+
+/// How many stored hashes are read at a time.
+const READ_HASHES: u64 = 4_096;
 
 impl Choice {
     fn values(&self) -> [Option<Hash>; 3] {
@@ -87,88 +133,111 @@ impl Choice {
 
 impl<'a> Candidates<'a> {
     pub(super) fn read(tiles: &'a Tiles, scan: &'a Scan) -> io::Result<Candidates<'a>> {
-        let mut levels: Vec<Vec<Choice>> = Vec::new();
+        let mut levels: Vec<Row> = Vec::new();
         for level in 1..tiles.levels() {
-            let mut choices = Vec::new();
-            for index in 0..tiles.hashes(level) {
-                let entries = match levels.last() {
-                    None => scan.groups.get(&index).copied(),
-                    Some(lower) => root_of_tile(lower, index, |choice| choice.entries),
-                };
-                choices.push(Choice {
-                    stored: None,
-                    below: full_tile_root(tiles, level - 1, index)?,
-                    entries,
-                });
+            let mut row = Row::default();
+            match levels.last() {
+                None => scan.groups.iter().for_each(|(group, root)| row.at(*group).entries = Some(*root)),
+                Some(lower) => {
+                    for index in lower.tiles() {
+                        if let Some(root) = lower.tile(index).and_then(|tile| root_of_entries(&tile)) {
+                            row.at(index).entries = Some(root);
+                        }
+                    }
+                }
             }
-            for (choice, stored) in choices.iter_mut().zip(tiles.read(level, 0, tiles.hashes(level))?) {
-                choice.stored = Some(stored);
+            for index in 0..tiles.stored(level - 1)? / TILE_WIDTH {
+                if let Some(root) = full_tile_root(tiles, level - 1, index)? {
+                    row.at(index).below = Some(root);
+                }
             }
-            levels.push(choices);
+            for start in (0..tiles.stored(level)?).step_by(READ_HASHES as usize) {
+                for (index, stored) in (start..).zip(tiles.read(level, start, READ_HASHES)?) {
+                    row.at(index).stored = Some(stored);
+                }
+            }
+            // Hashes of more entries than the tree has are no candidates.
+            drop(row.0.split_off(&tiles.hashes(level)));
+            levels.push(row);
         }
-        Ok(Candidates { tiles, scan, levels })
+        Ok(Candidates { tiles, scan, levels, tried: Cell::new(0) })
     }
 
     /// What a root over `size` entries vouches for; `None` when no candidates lead to it.
     pub(super) fn vouched_for(&self, size: u64, root: &Hash) -> io::Result<Option<Recorded>> {
-        let mut edge: Vec<(Node, Choice)> = Vec::new();
+        let (mut nodes, mut choices): (Vec<Node>, Vec<Choice>) = Default::default();
         for level in (0..self.tiles.levels()).rev() {
             let end = level_hashes(size, level);
             let start = end - end % TILE_WIDTH;
-            let choices: Vec<Choice> = match level {
-                0 => self.tail_choices(start, end)?,
-                _ => self.levels[usize::from(level) - 1][start as usize..end as usize].to_vec(),
+            let found = match level {
+                0 => Some(self.tail_choices(start, end)?),
+                _ => self.levels[usize::from(level) - 1].range(start..end),
             };
-            edge.extend((start..end).map(|index| Node { level: level * TILE_HEIGHT, index }).zip(choices));
+            let Some(found) = found else {
+                return Ok(None);
+            };
+            nodes.extend((start..end).map(|index| Node { level: level * TILE_HEIGHT, index }));
+            choices.extend(found);
         }
-        let (nodes, choices): (Vec<Node>, Vec<Choice>) = edge.into_iter().unzip();
-        let Some(hashes) = fit(&choices, |hashes| root_of(&nodes, hashes) == Some(*root)) else {
+        let Some(hashes) = self.fit(&choices, |hashes| root_of(&nodes, hashes) == Some(*root)) else {
             return Ok(None);
         };
-        let mut known: Vec<Vec<Option<Hash>>> = (0..self.tiles.levels())
-            .map(|level| vec![None; if level == 0 { 0 } else { level_hashes(size, level) as usize }])
-            .collect();
+        let mut known: Vec<BTreeMap<u64, Hash>> = vec![BTreeMap::new(); usize::from(self.tiles.levels())];
         let mut tail = Vec::new();
         for (node, hash) in nodes.iter().zip(hashes) {
             match node.level / TILE_HEIGHT {
                 0 => tail.push(hash),
-                level => known[usize::from(level)][node.index as usize] = Some(hash),
+                level => drop(known[usize::from(level)].insert(node.index, hash)),
             }
         }
-        self.descend(size, known, tail).map(Some)
+        Ok(Some(self.descend(size, known, tail)))
     }
 
     /// The root over 256^level entries as they are stored.
     pub(super) fn entries_root(&self, level: u8, index: u64) -> Option<Hash> {
-        self.levels.get(usize::from(level).checked_sub(1)?)?.get(usize::try_from(index).ok()?)?.entries
+        self.levels.get(usize::from(level).checked_sub(1)?)?.0.get(&index)?.entries
     }
 
     /// Finds the trusted hashes of each level from those of the level above.
-    fn descend(&self, size: u64, mut known: Vec<Vec<Option<Hash>>>, tail: Vec<Hash>) -> io::Result<Recorded> {
+    fn descend(&self, size: u64, mut known: Vec<BTreeMap<u64, Hash>>, tail: Vec<Hash>) -> Recorded {
         let mut lost = Vec::new();
         for level in (2..known.len()).rev() {
-            for index in 0..known[level].len() {
-                let Some(root) = known[level][index] else {
-                    continue;
-                };
-                let children = index * TILE_WIDTH as usize..(index + 1) * TILE_WIDTH as usize;
-                match fit(&self.levels[level - 2][children.clone()], |hashes| subtree_hash(hashes) == root) {
-                    Some(hashes) => {
-                        for (child, hash) in known[level - 1][children].iter_mut().zip(hashes) {
-                            *child = Some(hash);
-                        }
-                    }
-                    None => lost.push((level as u8, index as u64, root)),
+            for (index, root) in std::mem::take(&mut known[level]) {
+                let choices = self.levels[level - 2].tile(index);
+                let fitting =
+                    choices.and_then(|choices| self.fit(&choices, |hashes| subtree_hash(hashes) == root));
+                match fitting {
+                    Some(hashes) => known[level - 1].extend(children(index).zip(hashes)),
+                    None => lost.push((level as u8, index, root)),
                 }
             }
         }
-        let group = |(index, root): (usize, &Option<Hash>)| match root {
-            Some(root) if self.levels[0][index].below == Some(*root) => Group::Leaves,
-            Some(root) => Group::Root(*root),
-            None => Group::Lost,
+        let group = |(index, root): (&u64, &Hash)| {
+            let below = self.levels[0].0.get(index).and_then(|choice| choice.below);
+            (*index, if below == Some(*root) { Group::Leaves } else { Group::Root(*root) })
         };
-        let groups = known.get(1).map_or(Vec::new(), |roots| roots.iter().enumerate().map(group).collect());
-        Ok(Recorded { size, groups, tail, lost })
+        let groups = known.get(1).map_or(BTreeMap::new(), |roots| roots.iter().map(group).collect());
+        Recorded { size, groups, tail, lost }
+    }
+
+    /// One value of each choice, so that they fit together.
+    fn fit(&self, choices: &[Choice], fits: impl Fn(&[Hash]) -> bool) -> Option<Vec<Hash>> {
+        let distinct: Vec<Vec<Hash>> = choices.iter().map(Choice::distinct).collect();
+        if distinct.iter().any(Vec::is_empty) {
+            return None;
+        }
+        let all =
+            |value: fn(&Choice) -> Option<Hash>| -> Option<Vec<Hash>> { choices.iter().map(value).collect() };
+        let likely = Some(distinct.iter().map(|values| values[0]).collect());
+        let wholes = [likely, all(|c| c.stored), all(|c| c.below), all(|c| c.entries)];
+        if let Some(hashes) = wholes.into_iter().flatten().find(|hashes| fits(hashes)) {
+            return Some(hashes);
+        }
+        let left = TRIED_MAX.saturating_sub(self.tried.get());
+        combinations(&distinct)?.take(left).find(|hashes| {
+            self.tried.set(self.tried.get() + 1);
+            fits(hashes)
+        })
     }
 
     /// The choices for the leaf hashes after the last whole group.
@@ -193,10 +262,9 @@ fn full_tile_root(tiles: &Tiles, level: u8, index: u64) -> io::Result<Option<Has
     Ok((hashes.len() as u64 == TILE_WIDTH).then(|| subtree_hash(&hashes)))
 }
 
-/// The root over one value of each of 256 choices; `None` when one of them lacks it.
-fn root_of_tile(choices: &[Choice], index: u64, value: impl Fn(&Choice) -> Option<Hash>) -> Option<Hash> {
-    let start = (index * TILE_WIDTH) as usize;
-    let hashes: Option<Vec<Hash>> = choices[start..start + TILE_WIDTH as usize].iter().map(value).collect();
+/// The root over a tile as computed from the entries; `None` when some of them are missing.
+fn root_of_entries(tile: &[Choice]) -> Option<Hash> {
+    let hashes: Option<Vec<Hash>> = tile.iter().map(|choice| choice.entries).collect();
     hashes.map(|hashes| subtree_hash(&hashes))
 }
 
@@ -207,22 +275,6 @@ fn root_of(nodes: &[Node], hashes: &[Hash]) -> Option<Hash> {
         spine.push(*node, *hash, |_, _| ());
     }
     spine.root()
-}
-
-/// One value of each choice, so that they fit together.
-fn fit(choices: &[Choice], fits: impl Fn(&[Hash]) -> bool) -> Option<Vec<Hash>> {
-    let distinct: Vec<Vec<Hash>> = choices.iter().map(Choice::distinct).collect();
-    if distinct.iter().any(Vec::is_empty) {
-        return None;
-    }
-    let all =
-        |value: fn(&Choice) -> Option<Hash>| -> Option<Vec<Hash>> { choices.iter().map(value).collect() };
-    let likely = Some(distinct.iter().map(|values| values[0]).collect());
-    let wholes = [likely, all(|c| c.stored), all(|c| c.below), all(|c| c.entries)];
-    if let Some(hashes) = wholes.into_iter().flatten().find(|hashes| fits(hashes)) {
-        return Some(hashes);
-    }
-    combinations(&distinct)?.find(|hashes| fits(hashes))
 }
 
 /// All ways to take one value of each; `None` when there are too many.

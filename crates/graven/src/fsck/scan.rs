@@ -15,7 +15,7 @@ use graven_core::hash::{Hash, sha256};
 use graven_core::tile::{ENTRY_BYTES_MAX, TILE_HEIGHT, TILE_WIDTH};
 use graven_core::tree::Node;
 
-use super::blobs::{Blobs, Problem};
+use super::blobs::{BlobProblem, Blobs};
 use super::piece::{Chunk, Piece};
 use super::spine::{Spine, subtrees};
 use super::tiles::{Damage, Tiles};
@@ -65,15 +65,6 @@ pub(super) struct PieceScan {
     pub(super) torn: Option<u64>,
     /// The first line that is empty or too long for an entry: its number in the piece, and its offset.
     pub(super) not_an_entry: Option<(u64, u64)>,
-}
-
-/// A problem with a blob that an entry names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct BlobProblem {
-    pub(super) piece: usize,
-    /// The number of the line in its piece.
-    pub(super) line: u64,
-    pub(super) problem: Problem,
 }
 
 /// Runs the pass. Calls `progress` on this thread with the bytes done; with all bytes only once, at the end.
@@ -220,7 +211,7 @@ impl<'a> Work<'a> {
             subtrees: Vec::new(),
             damage: Damage::default(),
             tail: Vec::new(),
-            blob_problems: self.check_blobs(stretch.piece, first_line, chunk)?,
+            blob_problems: self.plan.blobs.check_chunk(stretch.piece, first_line, chunk)?,
             unsealed_at: None,
         };
         self.plan.tiles.compare(0, first, leaves, &mut part.damage)?;
@@ -229,21 +220,6 @@ impl<'a> Work<'a> {
         let mut assembly = self.assembly.lock().unwrap_or_else(PoisonError::into_inner);
         assembly.add(number, part)?;
         Ok(true)
-    }
-
-    fn check_blobs(&self, piece: usize, first_line: u64, chunk: &Chunk) -> io::Result<Vec<BlobProblem>> {
-        let mut problems = Vec::new();
-        let end = chunk.ends.last().map_or(0, |end| *end as usize);
-        for place in self.plan.blobs.markers(&chunk.buffer[..end]) {
-            let Some((line, bytes)) = chunk.line_at(place) else {
-                continue;
-            };
-            if let Some(problem) = self.plan.blobs.check_line(bytes)? {
-                problems.push(BlobProblem { piece, line: first_line + line as u64, problem });
-            }
-        }
-        problems.dedup();
-        Ok(problems)
     }
 
     /// Hashes leaves up to subtrees of at most 256. No subtree crosses a stop.
@@ -311,7 +287,9 @@ impl<'a> Work<'a> {
         if let Some(error) = self.lines.into_inner().unwrap_or_else(PoisonError::into_inner).error {
             return Err(error);
         }
-        Ok(self.assembly.into_inner().unwrap_or_else(PoisonError::into_inner).scan)
+        let mut scan = self.assembly.into_inner().unwrap_or_else(PoisonError::into_inner).scan;
+        scan.damage.settle();
+        Ok(scan)
     }
 
     fn counts(&self) -> MutexGuard<'_, LineCounts> {

@@ -10,14 +10,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use graven_core::checkpoint::Checkpoint;
-use graven_core::note::Note;
+use graven_core::note::{NOTE_BYTES_MAX, Note};
+use graven_core::verdict::{Finding, Verdict};
 
+use super::file_names::{live_name, segment_name};
 use crate::files::ahead::Ahead;
 use crate::files::boundaries::Boundaries;
 use crate::files::durable;
 use crate::files::layout::{Layout, segment_first};
 use crate::files::lock_line::{self, LockLine};
-use crate::seam::disk::{Disk, File, Open};
+use crate::seam::disk::{Disk, File, Kind, NotAFile, Open};
 
 /// The files of a trail at one moment.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub(super) struct Snapshot {
     /// The live file and its length; `None` when there is none.
     pub(super) live: Option<(Arc<dyn File>, u64)>,
     pub(super) names: Names,
+    /// What stands in the place of a file and is not one. The file itself counts as absent.
+    pub(super) not_files: Vec<Finding>,
 }
 
 /// The names that a rotation changes.
@@ -41,6 +45,8 @@ pub(super) struct Names {
     pub(super) boundaries: Boundaries,
     /// The first indexes in `segments/`, ascending, with the files' lengths.
     pub(super) segments: Vec<(u64, u64)>,
+    /// The first indexes in `segments/` that something else has than a regular file.
+    not_files: Vec<u64>,
 }
 
 /// The most listings until two in a row are the same. A graven writer never closes segments that fast.
@@ -51,20 +57,62 @@ impl Snapshot {
         let mut before = Names::list(disk, layout)?;
         let mut looks = 0;
         loop {
-            let meta = read_if_there(disk, layout.meta().as_path())?;
-            let closed = read_if_there(disk, layout.closed().as_path())?;
-            let checkpoint = read_if_there(disk, layout.checkpoint().as_path())?;
+            let mut places = Places::default();
+            let meta = read_if_there(disk, layout.meta().as_path());
+            let meta = places.file("graven.json", Verdict::Missing, meta)?.flatten();
+            let closed = read_if_there(disk, layout.closed().as_path());
+            let closed = places.file("closed", Verdict::Inserted, closed)?.flatten();
+            let checkpoint = read_if_there(disk, layout.checkpoint().as_path());
+            let checkpoint = places.file("checkpoint", Verdict::Missing, checkpoint)?.flatten();
             let ahead = ahead_of(disk, layout, checkpoint.as_deref())?;
-            let lock = lock_line::read(disk, layout)?;
-            let live = if_there(disk.open(layout.live(), Open::Read))?;
+            let lock = places.file("LOCK", Verdict::Inserted, lock_line::read(disk, layout))?.flatten();
+            let live = if_there(disk.open(layout.live(), Open::Read));
+            let live = places.file(&live_name(layout), Verdict::Missing, live)?.flatten();
             let live = live.map(|file| file.bytes().map(|bytes| (file, bytes))).transpose()?;
             let after = Names::list(disk, layout)?;
             looks += 1;
             if after == before || looks == LOOKS_MAX {
-                return Ok(Snapshot { meta, closed, checkpoint, ahead, lock, live, names: after });
+                for first in &after.not_files {
+                    places.tell(&segment_name(*first), Verdict::Missing, NotAFile::Other);
+                }
+                let not_files = places.0;
+                return Ok(Snapshot { meta, closed, checkpoint, ahead, lock, live, names: after, not_files });
             }
             before = after;
         }
+    }
+}
+
+/// What stands in the places of files and is not a file.
+#[derive(Debug, Default)]
+pub(super) struct Places(pub(super) Vec<Finding>);
+
+impl Places {
+    /// The value, if a regular file stands there. No crash leaves anything else: somebody has put it there.
+    pub(super) fn file<T>(
+        &mut self,
+        name: &str,
+        verdict: Verdict,
+        result: io::Result<T>,
+    ) -> io::Result<Option<T>> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => match NotAFile::of(&error) {
+                Some(kind) => {
+                    self.tell(name, verdict, kind);
+                    Ok(None)
+                }
+                None => Err(error),
+            },
+        }
+    }
+
+    fn tell(&mut self, name: &str, verdict: Verdict, kind: NotAFile) {
+        let what = match kind {
+            NotAFile::Other => "something that is not a regular file",
+            kind => kind.words(),
+        };
+        self.0.push(Finding::new(verdict, format!("{what} is in the place of this file")).file(name));
     }
 }
 
@@ -72,12 +120,18 @@ impl Names {
     fn list(disk: &dyn Disk, layout: &Layout) -> io::Result<Names> {
         let boundaries = Boundaries::list(disk, layout)?;
         let names = if_there(disk.read_dir(&layout.segments()))?.unwrap_or_default();
-        let mut segments: Vec<(u64, u64)> = names
-            .iter()
-            .filter_map(|entry| Some((segment_first(&entry.name)?, entry.metadata.bytes)))
-            .collect();
+        let (mut segments, mut not_files) = (Vec::new(), Vec::new());
+        for entry in names {
+            match segment_first(&entry.name) {
+                Some(first) if entry.metadata.kind == Kind::File => {
+                    segments.push((first, entry.metadata.bytes));
+                }
+                Some(first) => not_files.push(first),
+                None => {}
+            }
+        }
         segments.sort_unstable();
-        Ok(Names { boundaries, segments })
+        Ok(Names { boundaries, segments, not_files })
     }
 }
 
@@ -85,13 +139,18 @@ impl Names {
 fn ahead_of(disk: &dyn Disk, layout: &Layout, checkpoint: Option<&[u8]>) -> io::Result<Ahead> {
     let note = checkpoint.and_then(|bytes| Note::parse(bytes).ok());
     match note.and_then(|note| Checkpoint::parse_text(&note.text).ok()) {
-        Some(checkpoint) => Ahead::read(disk, layout, checkpoint.size),
+        Some(checkpoint) => match Ahead::read(disk, layout, checkpoint.size) {
+            // Damaged tiles, which are judged where the tree is compared with them.
+            Err(error) if NotAFile::of(&error).is_some() => Ok(Ahead::default()),
+            read => read,
+        },
         None => Ok(Ahead::default()),
     }
 }
 
+/// Reads the beginning of a small file, with enough of a larger one to see that it is too large.
 pub(super) fn read_if_there(disk: &dyn Disk, path: &Path) -> io::Result<Option<Vec<u8>>> {
-    if_there(durable::read_file(disk, path))
+    if_there(durable::read_beginning(disk, path, NOTE_BYTES_MAX + 1))
 }
 
 pub(super) fn if_there<T>(result: io::Result<T>) -> io::Result<Option<T>> {

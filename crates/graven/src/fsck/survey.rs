@@ -4,13 +4,14 @@
 //! middle of a rotation are normal: a boundary checkpoint whose segment still has the live file's name, and no live
 //! file at the newest boundary.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
 use graven_core::tile::TILE_WIDTH;
 use graven_core::verdict::{Finding, Verdict};
 
+use super::file_names::{live_name, segment_name};
 use super::heads::Heads;
 use super::piece::{HashedLines, Piece, Source, count_lines};
 use super::snapshot::Snapshot;
@@ -28,18 +29,8 @@ pub(super) struct Survey {
     pub(super) live_first: u64,
 }
 
-/// The name of a segment, relative to the trail's directory.
-fn segment_name(first: u64) -> String {
-    format!("segments/{first:020}.jsonl")
-}
-
-/// The name of the live file in a report: relative to the trail's directory; if the file lies elsewhere, its file name.
-pub(super) fn live_name(layout: &Layout) -> String {
-    let live = layout.live();
-    let name =
-        live.strip_prefix(layout.dir()).ok().or(live.file_name().map(std::path::Path::new)).unwrap_or(live);
-    name.display().to_string()
-}
+/// No trail has so great an index. With this bound, no sum of an index and a number of lines can overflow.
+const INDEX_MAX: u64 = 1 << 62;
 
 /// Puts the files in order; reports gaps and files that do not belong there.
 pub(super) fn survey(
@@ -56,15 +47,16 @@ pub(super) fn survey(
         tiles,
         segments: snapshot.names.segments.iter().copied().collect(),
         live: snapshot.live.as_ref().map(|(file, bytes)| (Source::Open(Arc::clone(file)), *bytes)),
+        counted: BTreeMap::new(),
         findings,
     };
     for name in &snapshot.names.boundaries.strays {
-        let message = "this is not the name of a segment's end, which is a multiple of 256 in plain digits: no trail has it";
+        let message = "this is not the checkpoint of a segment's end, or not a regular file; the name of one is a multiple of 256 in plain digits";
         surveyor.findings.push(Finding::new(Verdict::Inserted, message).file(format!("checkpoints/{name}")));
     }
     // A boundary with a damaged checkpoint still counts, but only where a rotation can have put it.
     let sealed = heads.sealed().map_or(u64::MAX, |head| head.size);
-    let is_boundary = |size: &u64| heads.boundary(*size) || *size <= sealed;
+    let is_boundary = |size: &u64| *size <= INDEX_MAX && (heads.boundary(*size) || *size <= sealed);
     let mut starts = vec![0];
     starts.extend(snapshot.names.boundaries.sizes.iter().copied().filter(is_boundary));
     surveyor.place_strangers(&mut starts)?;
@@ -79,6 +71,8 @@ struct Surveyor<'a> {
     /// The closed segments: first index and length in bytes.
     segments: BTreeMap<u64, u64>,
     live: Option<(Source, u64)>,
+    /// The lines of the segments that were counted. Each is counted once, however many others ask for it.
+    counted: BTreeMap<u64, u64>,
     findings: &'a mut Vec<Finding>,
 }
 
@@ -112,12 +106,14 @@ impl Surveyor<'_> {
 
     /// Judges segments that begin where there is no checkpoint: the checkpoint is missing, or they do not belong here.
     fn place_strangers(&mut self, starts: &mut Vec<u64>) -> io::Result<()> {
+        let known: BTreeSet<u64> = starts.iter().copied().collect();
         let strangers: Vec<u64> =
-            self.segments.keys().copied().filter(|first| !starts.contains(first)).collect();
+            self.segments.keys().copied().filter(|first| !known.contains(first)).collect();
+        let mut all = known;
         for first in strangers {
-            if self.belongs(first, starts)? {
-                starts.push(first);
-                starts.sort_unstable();
+            let before = all.range(..first).next_back().copied().unwrap_or(0);
+            if self.belongs(first, before)? {
+                all.insert(first);
                 self.miss_boundary(first);
             } else {
                 self.segments.remove(&first);
@@ -126,21 +122,29 @@ impl Surveyor<'_> {
                     .push(Finding::new(Verdict::Inserted, message).index(first).file(segment_name(first)));
             }
         }
+        *starts = all.into_iter().collect();
         Ok(())
     }
 
-    fn belongs(&self, first: u64, starts: &[u64]) -> io::Result<bool> {
-        if !first.is_multiple_of(TILE_WIDTH) {
+    /// Whether a segment without a checkpoint continues the log; `before` is the start before it.
+    fn belongs(&mut self, first: u64, before: u64) -> io::Result<bool> {
+        if !first.is_multiple_of(TILE_WIDTH) || first > INDEX_MAX {
             return Ok(false);
         }
         if self.begins_with(&self.segment(first, first), first)? == Some(true) {
             return Ok(true);
         }
-        let before = starts.iter().copied().filter(|start| *start < first).max().unwrap_or(0);
-        if !self.segments.contains_key(&before) {
-            return Ok(false);
+        Ok(self.segments.contains_key(&before) && before + self.count_lines(before)? == first)
+    }
+
+    /// The number of lines of a closed segment.
+    fn count_lines(&mut self, first: u64) -> io::Result<u64> {
+        if let Some(lines) = self.counted.get(&first) {
+            return Ok(*lines);
         }
-        Ok(before + count_lines(&self.segment(before, first))? == first)
+        let lines = count_lines(&self.segment(first, first))?;
+        self.counted.insert(first, lines);
+        Ok(lines)
     }
 
     /// Handles a closed segment at the newest boundary: the checkpoint at its end is missing, and the live file
@@ -148,7 +152,7 @@ impl Surveyor<'_> {
     fn close_last(&mut self, starts: &mut Vec<u64>) -> io::Result<()> {
         let last = starts.last().copied().expect("0 is always there");
         if self.segments.contains_key(&last) {
-            let end = last + count_lines(&self.segment(last, last))?;
+            let end = last + self.count_lines(last)?;
             self.miss_boundary(end);
             if end > last {
                 starts.push(end);

@@ -6,29 +6,31 @@ use std::sync::Arc;
 
 use graven_core::hash::Hash;
 use graven_core::tile::{HASH_BYTES, level_hashes};
+use graven_core::verdict::{Finding, Verdict};
 
+use super::snapshot::{Places, if_there};
 use crate::files::durable;
 use crate::files::layout::Layout;
 use crate::seam::disk::{Disk, File, Open};
 
-/// The files of `tiles/`, opened for a tree of a given size. An absent file counts as empty.
+/// The files of `tiles/`, opened for a tree of a given size. A file that is absent counts as empty.
 #[derive(Debug)]
 pub(super) struct Tiles {
     size: u64,
     files: Vec<Option<Arc<dyn File>>>,
+    /// What stands in the place of one of these files and is not a file.
+    pub(super) not_files: Vec<Finding>,
 }
 
 impl Tiles {
     pub(super) fn open(disk: &dyn Disk, layout: &Layout, size: u64) -> io::Result<Tiles> {
         let mut files = Vec::new();
+        let mut places = Places::default();
         for level in (0..).take_while(|level| level_hashes(size, *level) > 0) {
-            files.push(match disk.open(&layout.level(level), Open::Read) {
-                Ok(file) => Some(file),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-                Err(error) => return Err(error),
-            });
+            let file = if_there(disk.open(&layout.level(level), Open::Read));
+            files.push(places.file(&format!("tiles/{level}"), Verdict::TilesDamaged, file)?.flatten());
         }
-        Ok(Tiles { size, files })
+        Ok(Tiles { size, files, not_files: places.0 })
     }
 
     /// The number of levels of that tree.
@@ -41,22 +43,26 @@ impl Tiles {
         level_hashes(self.size, level)
     }
 
-    /// The number of leaf hashes that are stored, at most those of the tree.
-    pub(super) fn stored_leaves(&self) -> io::Result<u64> {
-        let Some(Some(file)) = self.files.first() else {
+    /// The number of hashes of a level that are stored, at most those of the tree.
+    pub(super) fn stored(&self, level: u8) -> io::Result<u64> {
+        let Some(Some(file)) = self.files.get(usize::from(level)) else {
             return Ok(0);
         };
-        Ok((file.bytes()? / HASH_BYTES as u64).min(self.size))
+        Ok((file.bytes()? / HASH_BYTES as u64).min(self.hashes(level)))
     }
 
-    /// The stored hashes `first..first + count` of a level, cut short where the file or the tree ends.
+    /// The stored hashes `first..first + count` of a level, cut short where the file or the tree ends. For a large count,
+    /// ask first how many are [`stored`](Tiles::stored).
     pub(super) fn read(&self, level: u8, first: u64, count: u64) -> io::Result<Vec<Hash>> {
         let count = count.min(self.hashes(level).saturating_sub(first));
         let Some(Some(file)) = self.files.get(usize::from(level)) else {
             return Ok(Vec::new());
         };
+        let Some(offset) = first.checked_mul(HASH_BYTES as u64) else {
+            return Ok(Vec::new());
+        };
         let mut bytes = vec![0; usize::try_from(count).map_err(io::Error::other)? * HASH_BYTES];
-        let read = durable::read_full_at(&**file, &mut bytes, first * HASH_BYTES as u64)?;
+        let read = durable::read_full_at(&**file, &mut bytes, offset)?;
         let (hashes, _) = bytes[..read].as_chunks::<HASH_BYTES>();
         Ok(hashes.iter().map(|hash| Hash::from_bytes(*hash)).collect())
     }
@@ -95,9 +101,25 @@ impl Damage {
         self.0.iter().flat_map(|(level, runs)| runs.iter().map(|(first, last)| (*level, *first, *last)))
     }
 
-    /// Whether a leaf hash of the entries `first..end` is damaged.
+    /// Whether a leaf hash of the entries `first..end` is damaged. Once it was [settled](Damage::settle).
     pub(super) fn touches(&self, first: u64, end: u64) -> bool {
-        self.0.get(&0).is_some_and(|runs| runs.iter().any(|run| run.0 < end && first <= run.1))
+        let Some(runs) = self.0.get(&0) else { return false };
+        let next = runs.partition_point(|run| run.1 < first);
+        runs.get(next).is_some_and(|run| run.0 < end)
+    }
+
+    /// Puts the runs in order, and joins those that touch. Segments with too many lines make them overlap.
+    pub(super) fn settle(&mut self) {
+        for runs in self.0.values_mut() {
+            runs.sort_unstable();
+            runs.dedup_by(|next, run| {
+                let touches = next.0 <= run.1.saturating_add(1);
+                if touches {
+                    run.1 = run.1.max(next.1);
+                }
+                touches
+            });
+        }
     }
 
     pub(super) fn extend(&mut self, more: &Damage) {

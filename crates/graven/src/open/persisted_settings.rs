@@ -192,6 +192,15 @@ impl PersistedSettings {
         if read_bytes(disk, &path)?.unwrap_or_else(|| PersistedSettings::default().to_bytes()) == bytes {
             return Ok(());
         }
+        if bytes.len() as u64 > durable::WHOLE_FILE_BYTES_MAX {
+            let message = format!(
+                "the settings that the trail would have to remember take {} bytes, and at most {} are possible: use fewer \
+                 or shorter rules of redaction",
+                bytes.len(),
+                durable::WHOLE_FILE_BYTES_MAX
+            );
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
         durable::replace(disk, &path, &bytes).map_err(|source| Error::cannot("write", &path, source))
     }
 

@@ -119,7 +119,8 @@ pub(super) fn recover(
         leftovers::remove(&**disk, layout)
             .map_err(|source| Error::cannot("remove what a crash left in", layout.dir(), source))?;
     }
-    let newest = last_lines(&**disk, &segments.files(layout), settings.ring_entries).map_err(unreadable)?;
+    let newest = last_lines(&**disk, &segments.files(layout), settings.ring_entries, settings.ring_bytes)
+        .map_err(unreadable)?;
     drop(publishing);
     let redactor = redaction_key::open(machine, layout, settings, redaction)?;
     Ok(Recovered {

@@ -17,7 +17,7 @@ use crate::files::access;
 use crate::files::commit_lock::CommitLock;
 use crate::files::durable;
 use crate::files::layout::Layout;
-use crate::files::lock_line::LockLine;
+use crate::files::lock_line::{self, LockLine};
 use crate::files::presence::{Entered, Presence};
 use crate::files::remains;
 use crate::files::tail::Mode;
@@ -190,7 +190,7 @@ fn enter(disk: &dyn Disk, layout: &Layout, settings: &Settings) -> Result<(Prese
         Entered::Alone(presence) => Ok((presence, true)),
         Entered::Beside(presence) => Ok((presence, false)),
         Entered::KeptOut => {
-            let said = durable::read_file(disk, &path).unwrap_or_default();
+            let said = lock_line::content(disk, layout).unwrap_or_default();
             let by = match LockLine::parse(&said) {
                 Some(line) => format!("process {}", line.pid),
                 // As version 0.1 names itself.

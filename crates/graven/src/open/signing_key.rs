@@ -72,7 +72,7 @@ fn in_trail(machine: &Machine, layout: &Layout, origin: Option<&str>) -> Result<
     let (disk, path) = (&*machine.disk, layout.signing_key());
     redaction_key::refuse_planted(disk, layout)?;
     if exists(disk, &path)? {
-        let checkpoint = match durable::read_file(disk, &layout.checkpoint()) {
+        let checkpoint = match durable::read_note(disk, &layout.checkpoint()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(trust::planted(&path)),
             other => other.map_err(|source| Error::cannot("read", &layout.checkpoint(), source))?,
         };

@@ -39,13 +39,13 @@ pub(super) fn real_directory(disk: &dyn Disk, path: &Path) -> Result<(), Error> 
 /// Accepts a key in the trail, which must be there.
 pub(super) fn key_in_trail(disk: &dyn Disk, layout: &Layout, path: &Path) -> Result<(), Error> {
     not_a_link(disk, path)?;
-    own(disk, layout, path, &look(disk, path)?)
+    own(disk, layout, path, &look_at_key(disk, path)?)
 }
 
 /// Accepts a key that is kept elsewhere, which must be there. It may be a link: a platform that mounts secrets makes
 /// them so.
 pub(super) fn key_elsewhere(disk: &dyn Disk, layout: &Layout, path: &Path) -> Result<(), Error> {
-    let access = look(disk, path)?.access;
+    let access = look_at_key(disk, path)?.access;
     check_owner(disk, layout, path, access)?;
     if access.mode & WRITES != 0 {
         return Err(others_can_write(path, access));
@@ -117,6 +117,15 @@ fn refused(path: &Path, why: &str) -> Error {
 
 fn look(disk: &dyn Disk, path: &Path) -> Result<Metadata, Error> {
     disk.metadata(path).map_err(|source| Error::cannot("look at", path, source))
+}
+
+/// Refuses what stands in the place of a key and is no file, before anything of it is changed.
+fn look_at_key(disk: &dyn Disk, path: &Path) -> Result<Metadata, Error> {
+    let metadata = look(disk, path)?;
+    match metadata.kind {
+        Kind::File => Ok(metadata),
+        _ => Err(refused(path, "is not a regular file: put the key there, or name another place")),
+    }
 }
 
 fn there(disk: &dyn Disk, path: &Path) -> Result<bool, Error> {

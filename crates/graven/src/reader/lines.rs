@@ -30,12 +30,15 @@ pub(super) struct Lines {
     line: Range<usize>,
     /// Where in the buffer the next line begins.
     next: usize,
+    /// Up to here in the file no newline follows the unfinished line. One that follows it is searched once, however
+    /// often a reader asks.
+    searched: u64,
 }
 
 impl Lines {
     /// Begins at an offset, which must be the beginning of a line.
     pub(super) fn at(file: Arc<dyn File>, path: Arc<Path>, offset: u64) -> Lines {
-        Lines { file, path, buffer: Vec::new(), buffer_offset: offset, line: 0..0, next: 0 }
+        Lines { file, path, buffer: Vec::new(), buffer_offset: offset, line: 0..0, next: 0, searched: 0 }
     }
 
     pub(super) fn file(&self) -> &Arc<dyn File> {
@@ -69,6 +72,7 @@ impl Lines {
             if let Some(position) = memchr(b'\n', &self.buffer[searched..]) {
                 self.line = self.next..searched + position;
                 self.next = self.line.end + 1;
+                self.searched = 0;
                 return match self.line.len() {
                     0..=ENTRY_BYTES_MAX => Ok(true),
                     _ => Err(self.too_long(self.line_offset())),
@@ -103,19 +107,21 @@ impl Lines {
     }
 
     /// Whether there is any newline after the bytes in the buffer. After a torn tail there is none.
-    fn ends_further_on(&self) -> Result<bool, Error> {
+    fn ends_further_on(&mut self) -> Result<bool, Error> {
         let mut block = vec![0; BUFFER_BYTES];
-        let mut offset = self.buffer_offset + self.buffer.len() as u64;
+        let mut offset = self.searched.max(self.buffer_offset + self.buffer.len() as u64);
         loop {
             let read = durable::read_full_at(&*self.file, &mut block, offset)
                 .map_err(|error| cannot("read", &self.path, error))?;
             if memchr(b'\n', &block[..read]).is_some() {
                 return Ok(true);
             }
+            offset += read as u64;
+            // What is cut off and written again begins with lines that fit the buffer, where they are found.
+            self.searched = offset;
             if read < block.len() {
                 return Ok(false);
             }
-            offset += read as u64;
         }
     }
 

@@ -8,7 +8,7 @@ use graven_core::line::glance::PHASE_KEY;
 use memchr::memmem::Finder;
 use serde::{Serialize, Serializer};
 
-use super::Reader;
+use super::{Reader, Record};
 use crate::error::{Error, ErrorKind};
 
 /// How often progress is told.
@@ -79,25 +79,51 @@ impl Reader {
         }
         let mut indexes: Vec<u64> = open.into_values().flatten().collect();
         indexes.sort_unstable();
-        indexes.into_iter().map(|index| self.pending_at(index)).collect()
+        if indexes.len() <= FEW {
+            let record = |index| self.record(index)?.ok_or_else(|| gone(index));
+            return indexes.into_iter().map(|index| pending(&record(index)?)).collect();
+        }
+        self.pending_at(&indexes)
     }
 
-    fn pending_at(&self, index: u64) -> Result<Pending, Error> {
-        let gone =
-            || Error::new(ErrorKind::Data, format!("entry {index} was there and cannot be found again"));
-        let entry = self.record(index)?.ok_or_else(gone)?.entry()?;
-        Ok(Pending {
-            index,
-            id: entry.id.ok_or_else(gone)?,
-            timestamp: entry.timestamp.ok_or_else(gone)?,
-            category: entry.category,
-            action: entry.action,
-            principal: entry.principal,
-            resource: entry.resource,
-            session_id: entry.session_id,
-            request_id: entry.request_id,
-        })
+    /// The intents at these indexes, which are in order. Reads what lies between the first and the last once.
+    fn pending_at(&self, indexes: &[u64]) -> Result<Vec<Pending>, Error> {
+        let (Some(first), Some(last)) = (indexes.first(), indexes.last()) else {
+            return Ok(Vec::new());
+        };
+        let mut wanted = indexes.iter().peekable();
+        let mut found = Vec::with_capacity(indexes.len());
+        let mut entries = self.entries(*first..=*last)?;
+        while let Some((index, line)) = entries.next_line()? {
+            if wanted.next_if_eq(&&index).is_some() {
+                found.push(pending(&Record { index, line: line.to_vec() })?);
+            }
+        }
+        wanted.next().map_or(Ok(found), |index| Err(gone(*index)))
     }
+}
+
+/// To find one entry takes a block of its file. For more than this many, all that lies between them is read.
+const FEW: usize = 16;
+
+fn gone(index: u64) -> Error {
+    Error::new(ErrorKind::Data, format!("entry {index} was there and cannot be found again"))
+}
+
+/// What an intent says.
+fn pending(record: &Record) -> Result<Pending, Error> {
+    let (index, entry) = (record.index, record.entry()?);
+    Ok(Pending {
+        index,
+        id: entry.id.ok_or_else(|| gone(index))?,
+        timestamp: entry.timestamp.ok_or_else(|| gone(index))?,
+        category: entry.category,
+        action: entry.action,
+        principal: entry.principal,
+        resource: entry.resource,
+        session_id: entry.session_id,
+        request_id: entry.request_id,
+    })
 }
 
 /// The newest open intent of this id has a result.

@@ -58,7 +58,7 @@ impl Segments {
         if let Some(last) = parts.last_mut() {
             first = match boundary_after(disk, layout, last.first)? {
                 Some(size) => size,
-                None => last.first + lines(last)?,
+                None => last.first.saturating_add(lines(last)?),
             };
             last.end = Some(first);
         }

@@ -139,7 +139,7 @@ impl Reader {
     /// The size at which the trail was closed; `None` while it is open, or when the note is not of its key.
     fn closed_size(&self) -> Result<Option<u64>, Error> {
         let path = self.layout().closed();
-        let bytes = match durable::read_file(&**self.disk(), &path) {
+        let bytes = match durable::read_note(&**self.disk(), &path) {
             Err(error) if durable::is_absent(&error) => return Ok(None),
             other => other.map_err(|error| cannot("read", &path, error))?,
         };

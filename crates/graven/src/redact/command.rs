@@ -92,7 +92,11 @@ impl Line {
         let name = word.rsplit('/').next().unwrap_or(word);
         self.login |= word == "login";
         let known = |(names, ..): &(&[&str], u8, Form)| names.contains(&name);
-        self.programs.extend(PROGRAMS.iter().position(known));
+        if let Some(program) = PROGRAMS.iter().position(known) {
+            // Each once, at its last place: a line may name programs without end, and each flag asks all of them.
+            self.programs.retain(|before| *before != program);
+            self.programs.push(program);
+        }
     }
 
     /// The form of the secret after the flag with this letter; `None` when the flag takes none.
@@ -113,5 +117,24 @@ impl Form {
         let secret = &argument[skipped..];
         let right = !secret.is_empty() && !secret.starts_with('-') && !value::is_variable(secret);
         right.then_some((skipped, secret.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_keeps_each_program_once_however_often_it_is_named() {
+        let mut line = Line::default();
+        for _ in 0..1_000 {
+            for (names, ..) in PROGRAMS {
+                names.iter().for_each(|name| line.push(name));
+            }
+        }
+        assert!(line.programs.len() <= PROGRAMS.len(), "{}", line.programs.len());
+        let (names, flag, _) = PROGRAMS[0];
+        line.push(names[0]);
+        assert!(line.form_of(flag).is_some(), "the last one counts");
     }
 }

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use graven_core::json::scan::{scalar_end, skip_blanks, string_end, value_end};
+use graven_core::text::cut;
 
 use super::command::{Form, Line};
 use super::inner::{Finding, Inner};
@@ -16,6 +17,10 @@ use super::{card, mark, value};
 /// Members that say what another member, `value`, is the value of.
 const NAME_KEYS: &[&str] = &["name", "key", "header", "field", "param", "parameter", "variable", "env"];
 const VALUE_KEY: &str = "value";
+
+/// A path or a name in it that is longer is cut: each finding has a path of its own, and a key may be as long as a whole
+/// detail. No exempt field has so long a path.
+const PATH_BYTES_MAX: usize = 1_024;
 
 /// A piece of the text that is written anew.
 #[derive(Debug)]
@@ -172,12 +177,17 @@ impl<'a> Walk<'a> {
     /// Goes into a member; how long the path was before.
     fn enter(&mut self, key: &str) -> usize {
         let outside = self.path.len();
-        if self.named_path {
+        if self.named_path && self.path.len() < PATH_BYTES_MAX {
             if !self.path.is_empty() {
                 self.path.push('.');
             }
             // A key may be a secret, and the path is told.
-            self.path.push_str(self.redactor.text(key, "").0.as_deref().unwrap_or(key));
+            let key = self.redactor.text(key, "").0.map_or(Cow::Borrowed(key), Cow::Owned);
+            let shown = cut(&key, PATH_BYTES_MAX);
+            self.path.push_str(shown);
+            if shown.len() < key.len() {
+                self.path.push('…');
+            }
         }
         outside
     }

@@ -8,6 +8,7 @@ mod acts;
 mod audit_durability;
 mod audit_late;
 mod audit_processes;
+mod bounded_work;
 mod contract;
 mod crash_images;
 mod disk_conformance;

@@ -26,9 +26,10 @@ fn hash(line: u32) -> Hash {
 fn compare(stored: &[u32], recorded: &[Option<u32>], open_end: bool) -> (Heard, End) {
     let mut heard = Heard::default();
     let mut stored = (0..).map(|i| i * 10).zip(stored.iter().map(|line| hash(*line)));
+    let total = recorded.len() as u64;
     let mut recorded =
         recorded.iter().map(|line| line.map_or(Recorded::Lost, |line| Recorded::Leaf(hash(line))));
-    let end = diff(|| Ok(stored.next()), || Ok(recorded.next()), 999, open_end, &mut heard).unwrap();
+    let end = diff(|| Ok(stored.next()), || Ok(recorded.next()), total, 999, open_end, &mut heard).unwrap();
     (heard, end)
 }
 

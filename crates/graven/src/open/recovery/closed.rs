@@ -23,7 +23,7 @@ pub(super) struct Closed {
 impl Closed {
     pub(super) fn read(disk: &dyn Disk, layout: &Layout, meta: &Meta) -> Result<Option<Closed>, Error> {
         let path = layout.closed();
-        let bytes = match durable::read_file(disk, &path) {
+        let bytes = match durable::read_note(disk, &path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(Error::cannot("read", &path, source)),

@@ -4,6 +4,7 @@
 //! and can fail any call. Every operation is small and named after the system call it stands for, so that a trace shows
 //! what the engine asks for.
 
+mod not_a_file;
 mod os;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -15,11 +16,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use not_a_file::NotAFile;
 pub use os::OsDisk;
 pub use temporary::temporary_of;
 
 /// How a file is opened. A file made here has mode 0600. A file that may be written is never reached through a link: if
 /// the last part of its path is one, opening it fails.
+///
+/// Only regular files are opened. Anything else in a file's place fails with an error that carries [`NotAFile`], and
+/// opening it never waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Open {
     /// For reading; it must exist.
@@ -131,7 +136,7 @@ pub trait Lock: Send + Sync + Debug {
 
 /// A file system, as far as the engine needs one.
 pub trait Disk: Send + Sync + Debug {
-    /// Opens a file.
+    /// Opens a regular file. Fails with [`NotAFile`] for anything else.
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>>;
     /// `rename`: atomic, replaces `to`; durable once both directories are synced.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
@@ -149,7 +154,7 @@ pub trait Disk: Send + Sync + Debug {
     fn canonicalize(&self, path: &Path) -> io::Result<PathBuf>;
     /// Two disks with the same number hold the same files: the system's is 0, each simulated one has its own.
     fn number(&self) -> u64;
-    /// Opens a file or directory, which must exist, to lock it.
+    /// Opens a regular file or a directory, which must exist, to lock it.
     fn open_lock(&self, path: &Path) -> io::Result<Arc<dyn Lock>>;
     /// The number of the user for whom this process acts; 0 is root.
     fn user(&self) -> u32;

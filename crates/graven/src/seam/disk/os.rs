@@ -5,7 +5,9 @@
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::{
+    DirBuilderExt, FileExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown,
+};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -13,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, OFlags, flock};
 
-use super::{Access, DirEntry, Disk, File, FileId, Hold, Kind, Lock, Metadata, Open};
+use super::{Access, DirEntry, Disk, File, FileId, Hold, Kind, Lock, Metadata, NotAFile, Open};
 
 /// Only the owner may read and write files: an audit trail names people and what they did.
 const FILE_MODE: u32 = 0o600;
@@ -36,11 +38,9 @@ impl Disk for OsDisk {
             Open::CreateNew => options.write(true).create_new(true),
             Open::Create => options.write(true).create(true),
         };
-        if how != Open::Read {
-            // A link in the place of a file of ours was put there by somebody who wants another file to be written.
-            options.custom_flags(flags(OFlags::NOFOLLOW));
-        }
-        Ok(Arc::new(OsFile(options.open(path)?)))
+        // A link in the place of a file of ours was put there by somebody who wants another file to be written.
+        let follow = if how == Open::Read { OFlags::empty() } else { OFlags::NOFOLLOW };
+        Ok(Arc::new(OsFile(open_regular(&mut options, follow, path)?)))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -56,7 +56,8 @@ impl Disk for OsDisk {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        fs::File::open(path)?.sync_all()
+        // Only a directory: to open a FIFO in its place would wait for a writer.
+        OpenOptions::new().read(true).custom_flags(flags(OFlags::DIRECTORY)).open(path)?.sync_all()
     }
 
     fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
@@ -92,8 +93,12 @@ impl Disk for OsDisk {
     fn open_lock(&self, path: &Path) -> io::Result<Arc<dyn Lock>> {
         // Opened again for each handle: `flock` belongs to the open file, so two handles exclude each other within one
         // process as well, and closing another handle of the file does not release the lock.
-        let file = fs::File::open(path)?;
-        let id = id_of(&file.metadata()?);
+        let mut options = OpenOptions::new();
+        let (file, metadata) = open_at_once(options.read(true), OFlags::empty(), path)?;
+        if !metadata.is_dir() {
+            check_regular(&metadata)?;
+        }
+        let id = id_of(&metadata);
         Ok(Arc::new(OsLock { file, id, process: std::process::id() }))
     }
 
@@ -129,6 +134,51 @@ impl Disk for OsDisk {
         }
         format!("{}-{:016x}", std::process::id(), u64::from_ne_bytes(random))
     }
+}
+
+/// Opens a file, if it is a regular one.
+fn open_regular(options: &mut OpenOptions, more: OFlags, path: &Path) -> io::Result<fs::File> {
+    let (file, metadata) = open_at_once(options, more, path)?;
+    check_regular(&metadata)?;
+    Ok(file)
+}
+
+/// Opens whatever is there, without waiting: a FIFO would wait for a writer. A regular file is read and written as
+/// always.
+fn open_at_once(
+    options: &mut OpenOptions,
+    more: OFlags,
+    path: &Path,
+) -> io::Result<(fs::File, fs::Metadata)> {
+    let opened = options.custom_flags(flags(more | OFlags::NONBLOCK | OFlags::NOCTTY)).open(path);
+    let file = opened.map_err(|error| what_is_there(path, error))?;
+    let metadata = file.metadata()?;
+    Ok((file, metadata))
+}
+
+/// The error for something that could not be opened. Sockets, some devices, and directories that are opened to write
+/// cannot be: then what is there says more than the error.
+fn what_is_there(path: &Path, error: io::Error) -> io::Error {
+    let denied = matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::AlreadyExists);
+    match fs::metadata(path) {
+        Ok(found) if !denied => check_regular(&found).err().unwrap_or(error),
+        _ => error,
+    }
+}
+
+/// Refuses everything but a regular file.
+fn check_regular(metadata: &fs::Metadata) -> io::Result<()> {
+    let kind = metadata.file_type();
+    let found = match () {
+        () if kind.is_file() => return Ok(()),
+        () if kind.is_dir() => NotAFile::Directory,
+        () if kind.is_fifo() => NotAFile::Fifo,
+        () if kind.is_socket() => NotAFile::Socket,
+        () if kind.is_char_device() => NotAFile::CharacterDevice,
+        () if kind.is_block_device() => NotAFile::BlockDevice,
+        () => NotAFile::Other,
+    };
+    Err(found.into())
 }
 
 /// Flags of the system, in the type that the standard library takes.
@@ -366,6 +416,33 @@ mod tests {
         assert!(OsDisk.open(&at("link"), Open::Read).is_ok());
         assert_eq!(OsDisk.metadata(&at("victim")).unwrap(), victim);
         assert!(!at("absent").exists());
+    }
+
+    #[test]
+    fn only_regular_files_are_opened_and_nothing_waits() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        mknodat(CWD, at("fifo"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        drop(std::os::unix::net::UnixListener::bind(at("socket")).unwrap());
+        fs::create_dir(at("dir")).unwrap();
+        for (name, kind) in
+            [("fifo", NotAFile::Fifo), ("socket", NotAFile::Socket), ("dir", NotAFile::Directory)]
+        {
+            for how in [Open::Read, Open::Write, Open::Create] {
+                let error = OsDisk.open(&at(name), how).unwrap_err();
+                assert_eq!(NotAFile::of(&error), Some(kind), "{name}, {how:?}: {error}");
+            }
+            let taken = OsDisk.open(&at(name), Open::CreateNew).unwrap_err();
+            assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists, "{name}");
+            assert_eq!(OsDisk.open_lock(&at(name)).is_ok(), name == "dir", "{name}");
+            assert_eq!(OsDisk.sync_dir(&at(name)).is_ok(), name == "dir", "{name}");
+        }
+        let zero = OsDisk.open(Path::new("/dev/zero"), Open::Read).unwrap_err();
+        assert_eq!(NotAFile::of(&zero), Some(NotAFile::CharacterDevice));
+        std::os::unix::fs::symlink("/dev/zero", at("link")).unwrap();
+        assert!(NotAFile::of(&OsDisk.open(&at("link"), Open::Read).unwrap_err()).is_some());
+        assert_eq!(OsDisk.open(&at("absent"), Open::Read).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use super::content::Content;
-use crate::seam::disk::{Access, FileId};
+use crate::seam::disk::{Access, FileId, NotAFile};
 
 /// Identifies a file or directory, under any name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -141,14 +141,14 @@ impl World {
     pub(super) fn file(&self, node: NodeId) -> io::Result<&FileNode> {
         match self.nodes.get(&node) {
             Some(Node::File(file)) => Ok(file),
-            _ => Err(ErrorKind::IsADirectory.into()),
+            _ => Err(NotAFile::Directory.into()),
         }
     }
 
     fn file_mut(&mut self, node: NodeId) -> io::Result<&mut FileNode> {
         match self.nodes.get_mut(&node) {
             Some(Node::File(file)) => Ok(Arc::make_mut(file)),
-            _ => Err(ErrorKind::IsADirectory.into()),
+            _ => Err(NotAFile::Directory.into()),
         }
     }
 
