@@ -14,16 +14,17 @@ use super::heads::{self, Head, Heads};
 use super::hint::Clues;
 use super::locate::{self, Located, Scene, tiles_damaged};
 use super::lock;
+use super::memory::{KeyMemory, Memory};
+use super::older_copy::{Comparison, OlderCopy};
 use super::scan::{Plan, Scan, scan};
-use super::snapshot::Snapshot;
+use super::snapshot::{Snapshot, read_if_there};
 use super::survey::{Survey, live_name, survey};
 use super::tail::{Tail, count};
 use super::tiles::Tiles;
-use super::{FINDINGS_MAX, KeySource, Report};
+use super::{FINDINGS_MAX, KeySource, Remembered, Report};
 use crate::error::{Error, ErrorKind};
 use crate::files::layout::Layout;
 use crate::files::meta::Meta;
-use crate::fsck::memory::Memory;
 use crate::seam::machine::Machine;
 
 /// The input of a look.
@@ -31,7 +32,10 @@ pub(super) struct Examiner<'a> {
     pub(super) machine: &'a Machine,
     pub(super) layout: &'a Layout,
     pub(super) given: Option<&'a VerifierKey>,
+    /// What is remembered of the path.
     pub(super) memory: Option<&'a Memory>,
+    /// What is remembered of the key that is expected to judge.
+    pub(super) seen: Option<&'a KeyMemory>,
     pub(super) progress: &'a dyn Fn(u64, u64),
 }
 
@@ -49,6 +53,11 @@ pub(super) struct Examination {
     pub(super) format: Option<u64>,
     /// Whether the trail names another key than the one that judges it: then it is not the remembered trail.
     other_key: bool,
+    /// The roots of the complete subtrees of the sealed entries; `None` when some of them are missing.
+    pub(super) peaks: Option<Vec<Hash>>,
+    /// The signed heads at the ends of segments.
+    pub(super) boundaries: Vec<Head>,
+    pub(super) older_copy: Option<OlderCopy>,
     hint: Option<Hint>,
     bytes: u64,
     seconds: f64,
@@ -65,7 +74,7 @@ impl Examination {
         self.findings.iter().filter(|finding| finding.verdict.accuses())
     }
 
-    pub(super) fn into_report(mut self, warnings: Vec<String>) -> Report {
+    pub(super) fn into_report(mut self, memory: Remembered, warnings: Vec<String>) -> Report {
         let verdict = self.verdict();
         self.findings.sort_by_key(|finding| (!finding.verdict.accuses(), finding.index));
         let left_out = self.findings.len().saturating_sub(FINDINGS_MAX);
@@ -80,6 +89,9 @@ impl Examination {
             findings: self.findings,
             findings_left_out: left_out as u64,
             hint: self.hint,
+            memory,
+            older_copy: self.older_copy,
+            expect_newest: false,
             warnings,
             bytes: self.bytes,
             seconds: self.seconds,
@@ -191,7 +203,12 @@ impl Examiner<'_> {
             let remembered = self.memory.filter(same_key).map(|memory| memory.format);
             findings.extend(downgrade::find(format, remembered, &survey.pieces)?);
         }
-        let stops: BTreeSet<u64> = heads.all().chain(&remembered).map(|head| head.size).collect();
+        let expected_key =
+            |seen: &&KeyMemory| !examination.other_key && examination.key.as_ref() == Some(&seen.key);
+        let seen = self.seen.filter(expected_key);
+        let stops = heads.all().chain(&remembered).map(|head| head.size);
+        let stops: BTreeSet<u64> =
+            stops.chain(seen.iter().flat_map(|seen| seen.roots().into_keys())).collect();
         let stops: Vec<u64> = stops.into_iter().collect();
         let blobs = Blobs::new(Arc::clone(disk), self.layout.clone());
         let bytes = survey.pieces.iter().map(|piece| piece.bytes).sum();
@@ -202,6 +219,7 @@ impl Examiner<'_> {
         examination.bytes = bytes;
         examination.entries = scan.pieces.iter().map(|piece| piece.lines).sum();
         examination.root = root_at(sealed);
+        let comparison = seen.map(|seen| Comparison::new(seen, &root_at));
         examination.sealed_head = sealed_head;
         let judge = Judge {
             layout: self.layout,
@@ -210,6 +228,7 @@ impl Examiner<'_> {
             tiles: &tiles,
             heads: &heads,
             remembered: remembered.as_ref(),
+            comparison: comparison.as_ref(),
             sealed: examination.sealed_head.as_ref(),
             live_there: snapshot.live.is_some(),
             root_at: &root_at,
@@ -229,8 +248,21 @@ impl Examiner<'_> {
             findings,
         };
         examination.hint = clues.hint()?;
+        if let Some(comparison) = &comparison
+            && !examination.verdict().accuses()
+        {
+            examination.older_copy = comparison.older_copy(examination.entries, sealed);
+        }
+        examination.peaks = scan.peaks;
+        examination.boundaries = heads.boundaries;
         Ok(())
     }
+}
+
+/// The key that a trail names, if it can be told.
+pub(super) fn own_key(machine: &Machine, layout: &Layout) -> Option<VerifierKey> {
+    let bytes = read_if_there(&*machine.disk, &layout.meta()).ok()??;
+    Meta::parse(&bytes).ok().map(|meta| meta.key)
 }
 
 impl Snapshot {
@@ -253,6 +285,8 @@ struct Judge<'a> {
     tiles: &'a Tiles,
     heads: &'a Heads,
     remembered: Option<&'a Head>,
+    /// Compares with what is remembered of the key.
+    comparison: Option<&'a Comparison<'a>>,
     sealed: Option<&'a Head>,
     live_there: bool,
     root_at: &'a dyn Fn(u64) -> Option<Hash>,
@@ -272,6 +306,9 @@ impl Judge<'_> {
             Some(self.locate(findings)?)
         };
         self.judge_memory(findings);
+        if let Some(fork) = self.comparison.and_then(|comparison| comparison.fork(findings)) {
+            findings.push(fork);
+        }
         self.judge_lines(findings);
         self.judge_blobs(located.as_ref(), findings);
         self.judge_tail(located.as_ref(), findings)?;

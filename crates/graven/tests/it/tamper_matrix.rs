@@ -9,6 +9,7 @@ mod hints;
 mod history;
 mod lines;
 mod lock;
+mod memory;
 mod specimen;
 mod strays;
 mod tail;
