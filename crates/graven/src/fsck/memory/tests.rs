@@ -71,11 +71,13 @@ fn an_older_head_never_replaces_a_newer_one_and_every_read_sees_a_whole_file() {
                 })
             })
             .collect();
-        for verifier in verifiers {
-            verifier.join().unwrap();
-        }
+        let ended: Vec<_> = verifiers.into_iter().map(|verifier| verifier.join()).collect();
+        // The reader ends also when a verifier has failed.
         done.store(true, Ordering::Release);
         assert!(reader.join().unwrap() > 0);
+        for verifier in ended {
+            verifier.unwrap();
+        }
     });
     let now = memories(folder.path()).recall(Some(&key), || None).unwrap();
     assert_eq!((now.path.unwrap().size, now.key.unwrap().size), (ENTRIES, ENTRIES));
