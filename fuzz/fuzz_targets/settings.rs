@@ -5,7 +5,7 @@
 
 #![no_main]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use graven::clock::sim::SimClock;
@@ -14,7 +14,6 @@ use graven::disk::sim::SimDisk;
 use graven::fsck::{VerifyOptions, verify};
 use graven::sim::Process;
 use graven::{Category, Entry, ErrorKind, Machine, Outcome, Settings, VerifierKey};
-use graven_core::hash::sha256;
 use graven_core::note::{SigningKey, check_name};
 use graven_core::verdict::Verdict;
 use libfuzzer_sys::fuzz_target;
@@ -27,7 +26,7 @@ fuzz_target!(|data: &[u8]| {
         0 => words(rest),
         1 => numbers(rest),
         2 => a_signing_key_file(rest),
-        _ => a_verifiers_memory(rest),
+        _ => a_verifiers_memory(usize::from(what / 4 % 2), rest),
     }
 });
 
@@ -81,23 +80,23 @@ fn a_signing_key_file(bytes: &[u8]) {
     }
 }
 
-/// The verifier's memory of a trail. It accuses only when the memory can be read.
-fn a_verifiers_memory(bytes: &[u8]) {
+/// The verifier's memory of a trail: of its path, or of its key. One that cannot be understood is an error, and is kept.
+fn a_verifiers_memory(which: usize, bytes: &[u8]) {
     let disk = SimDisk::new();
     assert!(opens(&disk, Settings::new(DIR).origin("fuzz.example/log")));
-    let name = sha256(DIR.as_bytes()).to_hex();
-    let file = PathBuf::from("/state").join(format!("{}.json", &name[..32]));
-    disk.create_dir(Path::new("/state")).unwrap();
-    write(&disk, &file, bytes);
-    let options = VerifyOptions { state: Some("/state".into()), ..VerifyOptions::default() };
+    let state = Path::new("/state");
+    let options = VerifyOptions { state: Some(state.into()), ..VerifyOptions::default() };
     let layout = graven::layout::Layout::in_dir(DIR);
-    let report = verify(&machine(&disk), &layout, &options, &|_, _| {}).expect("the trail can be read");
-    let remembers = report.warnings.is_empty();
-    assert!(remembers || report.verdict == Verdict::Intact, "a memory that cannot be read never accuses");
-    assert!(
-        remembers || disk.contents(&file).unwrap() == bytes,
-        "a memory that cannot be read is not replaced"
-    );
+    let look = || verify(&machine(&disk), &layout, &options, &|_, _| {});
+    assert_eq!(look().expect("the trail can be read").verdict, Verdict::Intact);
+    let files = disk.read_dir(state).expect("what was seen is remembered");
+    assert_eq!(files.len(), 2);
+    let file = state.join(&files[which].name);
+    write(&disk, &file, bytes);
+    if let Err(error) = look() {
+        assert_eq!(error.kind(), ErrorKind::Data, "{error}");
+        assert_eq!(disk.contents(&file).unwrap(), bytes, "a memory that cannot be understood is not replaced");
+    }
 }
 
 /// Makes a trail, uses it and verifies it. `false` when it does not open, with an error of a fitting kind.

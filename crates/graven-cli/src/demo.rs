@@ -267,7 +267,7 @@ impl Demo {
     }
 
     fn check(&self, trail: &Path) -> Result<fsck::Report, Failure> {
-        let options = VerifyOptions { key: None, state: Some(self.folder.join("state")) };
+        let options = VerifyOptions { state: Some(self.folder.join("state")), ..VerifyOptions::default() };
         Ok(fsck::verify(&Machine::os(), &Layout::in_dir(trail), &options, &|_, _| ())?)
     }
 

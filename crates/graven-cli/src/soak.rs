@@ -235,7 +235,7 @@ impl Soak {
 
     /// Verifies, and remembers what earlier verifications have seen.
     fn verify(&mut self, trail: &Path) -> Result<fsck::Report, Failure> {
-        let options = VerifyOptions { key: None, state: Some(self.folder.join("state")) };
+        let options = VerifyOptions { state: Some(self.folder.join("state")), ..VerifyOptions::default() };
         let found = fsck::verify(&Machine::os(), &Layout::in_dir(trail), &options, &|_, _| ())?;
         self.report.verifications += 1;
         self.report.verify_seconds += found.seconds;

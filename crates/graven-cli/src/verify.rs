@@ -2,16 +2,17 @@
 
 mod proof;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use graven::disk::OsDisk;
 use graven::fsck::user_folder;
-use graven::fsck::{self, KeySource, Report, VerifyOptions};
+use graven::fsck::{self, KeySource, OlderCopy, Remembered, Report, VerifyOptions};
 use graven::layout::Layout;
 use graven::{ErrorKind, Machine, VerifierKey};
 use graven_core::verdict::{Finding, Verdict};
 
-use crate::shared::failure::{CANNOT, Ending, Failure};
+use crate::shared::failure::{Ending, Failure};
 use crate::shared::progress::{Progress, Unit};
 use crate::shared::target::Target;
 use crate::shared::text::{bytes, count, counted, duration};
@@ -33,6 +34,9 @@ pub(crate) struct Args {
     /// Remember nothing, and ignore what was remembered
     #[arg(long)]
     no_state: bool,
+    /// Fail when the trail is an older copy of one that was seen before, as in a backup
+    #[arg(long, conflicts_with = "no_state")]
+    expect_newest: bool,
     /// Check one proof instead, offline; needs --entry and --key
     #[arg(
         long,
@@ -50,6 +54,8 @@ pub(crate) struct Args {
 const AFTER_HELP: &str = "\
 Exit codes: 0 intact (a torn tail and unsealed entries are reported, but are normal), 1 tampering or damage, 2 no \
 answer. A program may record to the trail meanwhile.
+An older copy, at a new path, of a trail that was seen before is reported, and exits with 0; with --expect-newest it \
+exits with 1.
 A hint names an ordinary reason for the findings, such as a copy that was made during writing. It changes neither the \
 verdict nor the exit code.
 Findings are looked at twice. If they are gone at the second look, the report names them apart, and the verdict is that \
@@ -67,28 +73,45 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     let Some(path) = &args.path else {
         return Err(Failure::cannot("name the trail to verify"));
     };
-    let (target, options) = (Target { path: path.clone() }, args.options());
-    let report = check(ui, &target.layout(), &options).map_err(|error| match error.kind() {
+    let (target, options) = (Target { path: path.clone() }, args.options(path));
+    let layout = Layout::find_one(&OsDisk, path)?;
+    let mut report = check(ui, &layout, &options).map_err(|error| match error.kind() {
         ErrorKind::NotFound => target.no_trail(options.state.as_deref()),
         // No verdict is not yet a problem of the trail.
-        _ => Failure::from(error).exit(CANNOT),
+        _ => Failure::cannot(error.chain()),
     })?;
+    report.warnings.extend(args.no_folder());
     if ui.json() {
         ui.object(&report)?;
     } else {
         show(ui, &report)?;
     }
-    Ok(report.verdict.exit_code())
+    Ok(report.exit_code())
 }
 
 impl Args {
-    fn options(&self) -> VerifyOptions {
-        let state = match (&self.state, self.no_state) {
+    fn options(&self, path: &Path) -> VerifyOptions {
+        VerifyOptions {
+            key: self.key.clone(),
+            state: self.folder(),
+            name: Some(path.to_owned()),
+            expect_newest: self.expect_newest,
+        }
+    }
+
+    fn folder(&self) -> Option<PathBuf> {
+        match (&self.state, self.no_state) {
             (_, true) => None,
             (Some(folder), _) => Some(folder.clone()),
             (None, false) => user_folder(),
-        };
-        VerifyOptions { key: self.key.clone(), state }
+        }
+    }
+
+    /// Says why there is no memory, where nobody asked for that.
+    fn no_folder(&self) -> Option<String> {
+        let why = "there is no folder for the verifier's memory, because neither XDG_STATE_HOME nor HOME is an absolute \
+                   path: name one with --state DIR, or say --no-state";
+        (!self.no_state && self.folder().is_none()).then(|| why.to_owned())
     }
 }
 
@@ -110,6 +133,7 @@ pub(crate) fn show(ui: Ui, report: &Report) -> Result<(), Failure> {
     if let Some(key) = &report.key {
         ui.fact("key", format_args!("{} {}", ui.paint(Look::Name, key), key_source(report)))?;
     }
+    ui.fact("memory", memory(report.memory))?;
     let took = duration(Duration::from_secs_f64(report.seconds));
     // For a very short time, a rate means nothing.
     let rate = match report.seconds {
@@ -126,6 +150,9 @@ pub(crate) fn show(ui: Ui, report: &Report) -> Result<(), Failure> {
             "  and {}",
             counted(report.findings_left_out, "finding more", "findings more")
         ))?;
+    }
+    if let Some(older) = &report.older_copy {
+        show_older_copy(ui, older)?;
     }
     if let Some(hint) = &report.hint {
         ui.line("")?;
@@ -220,6 +247,32 @@ fn key_source(report: &Report) -> &'static str {
         Some(KeySource::SelfAsserted) => "(from the trail itself: compare it, or give --key)",
         None => "",
     }
+}
+
+fn memory(remembered: Remembered) -> &'static str {
+    match remembered {
+        Remembered::None => "nothing is remembered of this trail",
+        Remembered::Path => "compared with what was seen before at this path",
+        Remembered::Key => "compared with what was seen of its key before, at another path",
+        _ => "",
+    }
+}
+
+fn show_older_copy(ui: Ui, older: &OlderCopy) -> Result<(), Failure> {
+    let said = ui.paint(Look::Notice, "older_copy");
+    let (size, seen) = (count(older.size), count(older.seen));
+    ui.line(format_args!(
+        "\n  {said}  {size} sealed entries, and this verifier has seen {seen} of this trail elsewhere"
+    ))?;
+    ui.line(match older.not_compared {
+        None => "  all of them agree with what was seen".to_owned(),
+        Some(range) if range.first == 0 => "  none of them could be compared with what was seen".to_owned(),
+        Some(range) => format!(
+            "  the others agree with what was seen; entries {} to {} could not be compared",
+            count(range.first),
+            count(range.last)
+        ),
+    })
 }
 
 fn show_finding(ui: Ui, finding: &Finding) -> Result<(), Failure> {

@@ -31,7 +31,7 @@ impl Verifier {
     pub(crate) fn verify(&self, disk: &SimDisk, layout: &Layout) -> Result<Report, Error> {
         let disk = TwoDisks { trail: disk.clone(), memory: self.memory.clone() };
         let machine = Machine { disk: Arc::new(disk), clock: Arc::new(self.clock.clone()) };
-        let options = VerifyOptions { key: None, state: Some(MEMORY.into()) };
+        let options = VerifyOptions { state: Some(MEMORY.into()), ..VerifyOptions::default() };
         fsck::verify(&machine, layout, &options, &|_, _| {})
     }
 }

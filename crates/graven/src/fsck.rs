@@ -15,6 +15,7 @@ mod line_ends;
 mod locate;
 mod lock;
 mod memory;
+mod older_copy;
 mod piece;
 mod reading;
 mod recorded;
@@ -26,7 +27,8 @@ mod survey;
 mod tail;
 mod tiles;
 
-pub use memory::user_folder;
+pub use memory::{Remembered, user_folder};
+pub use older_copy::{OlderCopy, Uncompared};
 
 use std::path::{Path, PathBuf};
 
@@ -37,13 +39,13 @@ use graven_core::tlog_proof::{TlogProof, TlogProofError};
 use graven_core::verdict::{Finding, Hint, Verdict};
 use serde::Serialize;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::files::layout::Layout;
 use crate::files::meta::UNSIGNED_VERSION;
 use crate::seam::machine::Machine;
-use memory::{Memory, State};
 
 use examine::{Examination, Examiner};
+use memory::{KeyMemory, Memories, Memory, Outcome, Recalled};
 
 /// How to verify a trail.
 #[derive(Debug, Clone, Default)]
@@ -53,6 +55,12 @@ pub struct VerifyOptions {
     pub key: Option<VerifierKey>,
     /// The folder of the verifier's memory, see [`user_folder`]. Default: `None`, no memory.
     pub state: Option<PathBuf>,
+    /// The path by which the caller knows the trail: under it, its key and its newest head are remembered. Give the path
+    /// that a person or a configuration named, with its links. Default: `None`, the path of the layout's live file.
+    pub name: Option<PathBuf>,
+    /// Whether an older copy of a trail that was seen before is refused: see [`OlderCopy`]. Default: `false`, it is a
+    /// fact that is reported.
+    pub expect_newest: bool,
 }
 
 /// Where the key that checked the signatures came from.
@@ -94,7 +102,15 @@ pub struct Report {
     /// An ordinary reason that may explain the findings. It excuses nothing: see [`Hint`].
     #[serde(flatten)]
     pub hint: Option<Hint>,
-    /// Problems of the verifier, not of the trail: for example, its memory could not be read.
+    /// Which memory of the trail the verifier had.
+    pub memory: Remembered,
+    /// What shows that this is an older copy of a trail that was seen before; absent when it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub older_copy: Option<OlderCopy>,
+    /// Whether that is refused, as [`VerifyOptions::expect_newest`] says.
+    #[serde(skip)]
+    expect_newest: bool,
+    /// Problems of the verifier, not of the trail: for example, its memory could not be written.
     pub warnings: Vec<String>,
     /// The bytes of entries that were read.
     pub bytes: u64,
@@ -105,9 +121,10 @@ pub struct Report {
 }
 
 impl Report {
-    /// The verdict's exit code: 0 nothing was changed, 1 tampering or damage, 2 cannot tell.
+    /// The exit code: 0 nothing was changed; 1 tampering or damage, or an older copy where the newest was expected;
+    /// 2 cannot tell.
     pub fn exit_code(&self) -> u8 {
-        self.verdict.exit_code()
+        self.verdict.exit_code().max(u8::from(self.expect_newest && self.older_copy.is_some()))
     }
 }
 
@@ -121,44 +138,90 @@ pub const FINDINGS_MAX: usize = 1_000;
 /// The most looks at a trail before a report that accuses: two, and more while the looks differ.
 const LOOKS_MAX: u32 = 6;
 
+/// How often a verification begins anew because other verifiers have changed what it was judged by.
+const ROUNDS_MAX: u32 = 4;
+
 /// Verifies a trail. Calls `progress` with the bytes done and the bytes in all, on the caller's thread. The bytes done
 /// start again at 0 when the trail is looked at a second time.
 ///
 /// # Errors
 ///
-/// `NotFound` when there is no trail and nothing shows that there was one; `Unavailable` when its files cannot be read. A
-/// damaged trail is a finding, not an error, and so is a trail that is gone while entries, signed heads or the verifier's
-/// memory of it are left.
+/// `NotFound` when there is no trail and nothing shows that there was one; `Unavailable` when its files cannot be read, or
+/// the verifier's memory; `Data` when that memory is damaged; `Invalid` when there are two trails at the path. A damaged
+/// trail is a finding, not an error, and so is a trail that is gone while entries, signed heads or the verifier's memory
+/// of it are left.
 pub fn verify(
     machine: &Machine,
     layout: &Layout,
     options: &VerifyOptions,
     progress: &dyn Fn(u64, u64),
 ) -> Result<Report, Error> {
-    let mut warnings = Vec::new();
-    let state = options.state.as_ref().map(|folder| State::new(machine, folder, layout));
-    let recalled = state.as_ref().map_or(Ok(None), State::recall);
-    // A memory that cannot be parsed is kept for a person to look at. It is not replaced by what this trail says.
-    let state = state.filter(|_| recalled.is_ok());
-    let memory = recalled.unwrap_or_else(|error| {
-        warnings.push(error.chain());
-        None
-    });
+    layout.refuse_two(&*machine.disk)?;
+    let new = |folder| Memories::new(machine, folder, layout, options.name.as_deref());
+    let memories = options.state.as_deref().map(new).transpose()?;
     let machine = &reading::reading(machine);
-    let examiner =
-        Examiner { machine, layout, given: options.key.as_ref(), memory: memory.as_ref(), progress };
-    let Looks { last: mut examination, earlier } = look_until_sure(&examiner, &mut warnings)?;
-    if examination.verdict().accuses() && examiner.finds_only_line_ends() {
-        examination.hint = Some(Hint::OnlyLineEnds);
+    let mut round = 1;
+    loop {
+        let own = || examine::own_key(machine, layout);
+        let recall = |memories: &Memories| memories.recall(options.key.as_ref(), own);
+        let recalled = memories.as_ref().map(recall).transpose()?.unwrap_or_default();
+        let examiner = Examiner {
+            machine,
+            layout,
+            given: options.key.as_ref(),
+            memory: recalled.path.as_ref(),
+            seen: recalled.key.as_ref(),
+            progress,
+        };
+        let mut warnings = Vec::new();
+        let Looks { last: mut examination, earlier } = look_until_sure(&examiner, &mut warnings)?;
+        if examination.verdict().accuses() && examiner.finds_only_line_ends() {
+            examination.hint = Some(Hint::OnlyLineEnds);
+        }
+        let remembered = memories
+            .as_ref()
+            .map_or(Ok(Outcome::Remembered), |memories| remember(memories, options, &recalled, &examination));
+        match remembered {
+            Ok(Outcome::Remembered) => {}
+            Ok(Outcome::Overtaken) if round < ROUNDS_MAX => {
+                round += 1;
+                continue;
+            }
+            Ok(Outcome::Overtaken) => return Err(never_the_same(layout)),
+            Err(error) => warnings.push(error.chain()),
+        }
+        let mut report = examination.into_report(earlier, recalled.which(), warnings);
+        report.expect_newest = options.expect_newest;
+        return Ok(report);
     }
-    if let Some(state) = state
-        && !examination.verdict().accuses()
-        && let Some(accepted) = examination.accepted(memory.as_ref())
-        && let Err(error) = state.remember(&accepted)
-    {
-        warnings.push(error.chain());
+}
+
+fn never_the_same(layout: &Layout) -> Error {
+    let message = format!(
+        "the key of the trail in {}, or what is remembered of it, changed during every look: verify it again",
+        layout.dir().display()
+    );
+    Error::new(ErrorKind::Unavailable, message)
+}
+
+/// Remembers what was seen, unless it is refused.
+fn remember(
+    memories: &Memories,
+    options: &VerifyOptions,
+    recalled: &Recalled,
+    examination: &Examination,
+) -> Result<Outcome, Error> {
+    if examination.verdict().accuses() || (options.expect_newest && examination.older_copy.is_some()) {
+        return Ok(Outcome::Remembered);
     }
-    Ok(examination.into_report(earlier, warnings))
+    let Some(path) = examination.accepted(recalled.path.as_ref()) else {
+        return Ok(Outcome::Remembered);
+    };
+    if recalled.asked.as_ref() != Some(&path.key) {
+        // The trail has named another key since that was asked for, so its memory was not compared.
+        return Ok(Outcome::Overtaken);
+    }
+    memories.remember(recalled, &path, examination.seen(recalled.key.as_ref()).as_ref())
 }
 
 /// The number of entries that the verifier's memory in `folder` knows of a trail; `None` when it knows nothing of it.
@@ -167,7 +230,8 @@ pub fn verify(
 ///
 /// `Data` or `Unavailable` when the memory cannot be read.
 pub fn remembered_entries(machine: &Machine, folder: &Path, layout: &Layout) -> Result<Option<u64>, Error> {
-    Ok(State::new(machine, folder, layout).recall()?.map(|memory| memory.size))
+    let recalled = Memories::new(machine, folder, layout, None)?.recall(None, || None)?;
+    Ok(recalled.path.map(|memory| memory.size))
 }
 
 /// The last look at a trail, and what an earlier look found when the last one is clean.
@@ -234,6 +298,13 @@ impl Examination {
         let format = self.format.max(known.map(|known| known.format)).unwrap_or(UNSIGNED_VERSION);
         let (size, root) = older.map_or((head.size, head.root), |older| (older.size, older.root));
         Some(Memory { key, size, root, format })
+    }
+
+    /// What the verifier remembers of the key of an accepted trail.
+    fn seen(&self, before: Option<&KeyMemory>) -> Option<KeyMemory> {
+        let (key, head, peaks) = (self.key.as_ref()?, self.sealed_head.as_ref()?, self.peaks.as_ref()?);
+        let boundaries = self.boundaries.iter().map(|head| (head.size, head.root));
+        Some(KeyMemory::after(before, key, (head.size, peaks), boundaries))
     }
 }
 

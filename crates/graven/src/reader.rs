@@ -88,7 +88,7 @@ impl Reader {
     /// read.
     pub fn open(path: impl AsRef<Path>) -> Result<Reader, Error> {
         let machine = Machine::os();
-        let layout = Layout::find(&*machine.disk, path.as_ref());
+        let layout = Layout::find_one(&*machine.disk, path.as_ref())?;
         Reader::open_on(&machine, layout)
     }
 

@@ -87,7 +87,7 @@ impl Place {
     /// Verifies the trail, with the memory of earlier verifications.
     pub(crate) fn verdict(&self) -> Result<Verdict, String> {
         let reader = Reader::open(&self.trail).map_err(|error| error.chain())?;
-        let options = VerifyOptions { key: None, state: Some(self.folder.join("memory")) };
+        let options = VerifyOptions { state: Some(self.folder.join("memory")), ..VerifyOptions::default() };
         let looked = || verify(&Machine::os(), reader.layout(), &options, &|_, _| {});
         let report = catch_unwind(AssertUnwindSafe(looked)).map_err(|_| self.keep())?;
         let report = report.map_err(|error| error.chain())?;

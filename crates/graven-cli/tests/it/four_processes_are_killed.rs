@@ -266,7 +266,7 @@ impl Recorder {
 }
 
 fn verified(trail: &Path) -> Report {
-    let options = VerifyOptions { key: None, state: None };
+    let options = VerifyOptions::default();
     verify(&graven::Machine::os(), &Layout::in_dir(trail), &options, &|_, _| {}).unwrap()
 }
 

@@ -33,4 +33,5 @@ mod show_and_stats;
 mod soak_ends_well;
 mod tail_follows;
 mod verify_names_what_is_wrong;
+mod verify_remembers;
 mod what_is_gone_is_missing;

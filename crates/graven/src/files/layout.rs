@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::durable;
+use crate::error::{Error, ErrorKind};
 use crate::seam::disk::{Disk, Kind};
 
 /// The paths of one trail: its live file, and the directory that holds all the rest.
@@ -57,6 +58,51 @@ impl Layout {
             (false, false) => by_name && there(&inside.meta()),
         };
         if beside { Layout { live, dir: inside.dir } } else { inside }
+    }
+
+    /// As [`find`](Layout::find), but where two trails have one live file, as `d` and `d/audit.jsonl.d`, it refuses: it
+    /// cannot tell which of them is meant, and one may have been put there to be taken for the other.
+    ///
+    /// # Errors
+    /// `Invalid` when there are two trails.
+    pub fn find_one(disk: &dyn Disk, path: &Path) -> Result<Layout, Error> {
+        let found = Layout::find(disk, path);
+        found.refuse_two(disk)?;
+        Ok(found)
+    }
+
+    /// Refuses when another trail has the same live file, or the file to which this one's is a link.
+    pub(crate) fn refuse_two(&self, disk: &dyn Disk) -> Result<(), Error> {
+        let there = |path: &Path| disk.metadata(path).is_ok();
+        if !there(&self.meta()) {
+            return Ok(());
+        }
+        let resolved = disk.canonicalize(&self.live).ok();
+        let others =
+            [Some(&self.live), resolved.as_ref()].into_iter().flatten().flat_map(|live| Layout::all_of(live));
+        let dir = |layout: &Layout| disk.metadata(&layout.dir).ok().map(|metadata| metadata.id);
+        let is_trail = |other: &Layout| {
+            // A trail whose `graven.json` was removed is still one.
+            there(&other.meta()) || (there(&other.checkpoint()) && there(&other.segments()))
+        };
+        let Some(other) = others.into_iter().find(|other| dir(other) != dir(self) && is_trail(other)) else {
+            return Ok(());
+        };
+        let message = format!(
+            "{} is the live file of two trails, in {} and in {}: move away the one that does not belong there",
+            self.live.display(),
+            self.dir.display(),
+            other.dir.display()
+        );
+        Err(Error::new(ErrorKind::Invalid, message))
+    }
+
+    /// The trails that a live file can belong to by its name.
+    fn all_of(live: &Path) -> Vec<Layout> {
+        let beside = Layout::beside_live(live);
+        let inside = Layout::in_dir(beside.live_parent());
+        let belongs = inside.live.file_name() == live.file_name();
+        [Some(beside), belongs.then_some(inside)].into_iter().flatten().collect()
     }
 
     /// The trail whose live file is `live`: that of the directory it belongs to, or else one beside it. `live` may be a

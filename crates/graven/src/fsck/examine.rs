@@ -15,19 +15,20 @@ use super::heads::{self, Head, Heads};
 use super::hint::Clues;
 use super::locate::{self, Located, Scene, tiles_damaged};
 use super::lock;
+use super::memory::{KeyMemory, Memory};
+use super::older_copy::{Comparison, OlderCopy};
 use super::rollback;
 use super::scan::{Plan, Scan, scan};
-use super::snapshot::Snapshot;
+use super::snapshot::{Snapshot, read_if_there};
 use super::survey::{Survey, survey};
 use super::tail::{Tail, count};
 use super::tiles::Tiles;
-use super::{FINDINGS_MAX, KeySource, Report};
+use super::{FINDINGS_MAX, KeySource, Remembered, Report};
 use crate::error::Error;
 use crate::files::ahead::Ahead;
 use crate::files::layout::Layout;
 use crate::files::meta::Meta;
 use crate::files::remains;
-use crate::fsck::memory::Memory;
 use crate::seam::machine::Machine;
 
 /// The input of a look.
@@ -35,7 +36,10 @@ pub(super) struct Examiner<'a> {
     pub(super) machine: &'a Machine,
     pub(super) layout: &'a Layout,
     pub(super) given: Option<&'a VerifierKey>,
+    /// What is remembered of the path.
     pub(super) memory: Option<&'a Memory>,
+    /// What is remembered of the key that is expected to judge.
+    pub(super) seen: Option<&'a KeyMemory>,
     pub(super) progress: &'a dyn Fn(u64, u64),
 }
 
@@ -55,6 +59,11 @@ pub(super) struct Examination {
     segment_bytes: Option<u64>,
     /// Whether the trail names another key than the one that judges it: then it is not the remembered trail.
     other_key: bool,
+    /// The roots of the complete subtrees of the sealed entries; `None` when some of them are missing.
+    pub(super) peaks: Option<Vec<Hash>>,
+    /// The signed heads at the ends of segments.
+    pub(super) boundaries: Vec<Head>,
+    pub(super) older_copy: Option<OlderCopy>,
     pub(super) hint: Option<Hint>,
     bytes: u64,
     seconds: f64,
@@ -80,7 +89,12 @@ impl Examination {
         self.findings.extend(not_files);
     }
 
-    pub(super) fn into_report(mut self, earlier: Vec<Finding>, warnings: Vec<String>) -> Report {
+    pub(super) fn into_report(
+        mut self,
+        earlier: Vec<Finding>,
+        memory: Remembered,
+        warnings: Vec<String>,
+    ) -> Report {
         let verdict = self.verdict();
         self.findings.sort_by_key(|finding| (!finding.verdict.accuses(), finding.index));
         let left_out = self.findings.len().saturating_sub(FINDINGS_MAX);
@@ -96,6 +110,9 @@ impl Examination {
             findings_left_out: left_out as u64,
             earlier,
             hint: self.hint,
+            memory,
+            older_copy: self.older_copy,
+            expect_newest: false,
             warnings,
             bytes: self.bytes,
             seconds: self.seconds,
@@ -231,7 +248,12 @@ impl Examiner<'_> {
             let remembered = self.memory.filter(same_key).map(|memory| memory.format);
             findings.extend(downgrade::find(format, remembered, &survey.pieces)?);
         }
-        let stops: BTreeSet<u64> = heads.all().chain(&remembered).map(|head| head.size).collect();
+        let expected_key =
+            |seen: &&KeyMemory| !examination.other_key && examination.key.as_ref() == Some(&seen.key);
+        let seen = self.seen.filter(expected_key);
+        let stops = heads.all().chain(&remembered).map(|head| head.size);
+        let stops: BTreeSet<u64> =
+            stops.chain(seen.iter().flat_map(|seen| seen.roots().into_keys())).collect();
         let stops: Vec<u64> = stops.into_iter().collect();
         let blobs = Blobs::new(Arc::clone(disk), self.layout.clone());
         let bytes = survey.pieces.iter().map(|piece| piece.bytes).sum();
@@ -242,6 +264,7 @@ impl Examiner<'_> {
         examination.bytes = bytes;
         examination.entries = scan.pieces.iter().map(|piece| piece.lines).sum();
         examination.root = root_at(sealed);
+        let comparison = seen.map(|seen| Comparison::new(seen, &root_at));
         examination.sealed_head = sealed_head;
         let agrees = |head: &&Head| root_at(head.size) == Some(head.root);
         let agreeing: BTreeSet<u64> =
@@ -253,6 +276,7 @@ impl Examiner<'_> {
             tiles: &tiles,
             heads: &heads,
             remembered: remembered.as_ref(),
+            comparison: comparison.as_ref(),
             sealed: examination.sealed_head.as_ref(),
             live_there: snapshot.live.is_some(),
             ahead: &snapshot.ahead,
@@ -275,8 +299,21 @@ impl Examiner<'_> {
             findings,
         };
         examination.hint = clues.hint()?;
+        if let Some(comparison) = &comparison
+            && !examination.verdict().accuses()
+        {
+            examination.older_copy = comparison.older_copy(examination.entries, sealed);
+        }
+        examination.peaks = scan.peaks;
+        examination.boundaries = heads.boundaries;
         Ok(())
     }
+}
+
+/// The key that a trail names, if it can be told.
+pub(super) fn own_key(machine: &Machine, layout: &Layout) -> Option<VerifierKey> {
+    let bytes = read_if_there(&*machine.disk, &layout.meta()).ok()??;
+    Meta::parse(&bytes).ok().map(|meta| meta.key)
 }
 
 /// Makes findings of the results of the scan.
@@ -287,6 +324,8 @@ struct Judge<'a> {
     tiles: &'a Tiles,
     heads: &'a Heads,
     remembered: Option<&'a Head>,
+    /// Compares with what is remembered of the key.
+    comparison: Option<&'a Comparison<'a>>,
     sealed: Option<&'a Head>,
     live_there: bool,
     ahead: &'a Ahead,
@@ -311,6 +350,9 @@ impl Judge<'_> {
             Some(self.locate(findings)?)
         };
         self.judge_memory(findings);
+        if let Some(fork) = self.comparison.and_then(|comparison| comparison.fork(findings)) {
+            findings.push(fork);
+        }
         self.judge_lines(findings);
         self.judge_blobs(located.as_ref(), findings);
         self.judge_tail(located.as_ref(), findings)?;

@@ -7,10 +7,10 @@ use graven_core::hash::Hash;
 use graven_core::note::{Note, VerifierKey};
 use graven_core::verdict::{Finding, Verdict};
 
+use super::memory::Memory;
 use super::snapshot::{Snapshot, read_if_there};
 use crate::files::layout::Layout;
 use crate::files::notes::closed_text;
-use crate::fsck::memory::Memory;
 use crate::seam::disk::Disk;
 
 /// A tree size and the root at that size.

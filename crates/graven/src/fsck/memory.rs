@@ -1,23 +1,29 @@
-//! The verifier's memory: for each trail the key and the newest accepted head, like the known hosts of SSH.
+//! The verifier's two memories: what it has seen at a path, and what it has seen of a key.
 //!
-//! One JSON file for each trail, named by the SHA-256 of the trail's canonical path. It reveals a rollback of
-//! everything at once and a changed key, which no single look at a trail can. To forget a trail, delete its file.
+//! Who can move files chooses where a trail lies, so a path alone is not enough: the memory of the path says whether
+//! this is still the trail with the known key, and no older than before; the memory of the key says whether its history
+//! is still the one that was seen, at whatever path. Each is one file, in one folder, which verifiers can share.
+
+mod by_key;
+mod by_path;
+mod folder;
+mod name;
 
 use std::env;
-use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use graven_core::hash::{Hash, sha256};
 use graven_core::note::VerifierKey;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::error::{Error, ErrorKind};
-use crate::files::durable;
+pub(super) use by_key::KeyMemory;
+pub(super) use by_path::Memory;
+
+use crate::error::Error;
 use crate::files::layout::Layout;
-use crate::files::meta::UNSIGNED_VERSION;
-use crate::seam::disk::Disk;
 use crate::seam::machine::Machine;
+use by_key::KeyFile;
+use by_path::PathFile;
+use folder::Folder;
 
 /// The folder for the memory in the user's state: `$XDG_STATE_HOME/graven`, else `$HOME/.local/state/graven`. `None`
 /// when neither variable holds an absolute path.
@@ -27,130 +33,103 @@ pub fn user_folder() -> Option<PathBuf> {
     base.map(|base| base.join("graven"))
 }
 
-/// What is remembered of one trail.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Memory {
-    /// The key. Its name is the origin.
-    pub(crate) key: VerifierKey,
-    pub(crate) size: u64,
-    pub(crate) root: Hash,
-    /// The newest version of the format that `graven.json` was of.
-    pub(crate) format: u64,
+/// Which memory of a trail a verifier had before it looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Remembered {
+    /// None: nothing is remembered of this trail.
+    None,
+    /// That of its path, and probably that of its key.
+    Path,
+    /// Only that of its key: the trail was seen at another path.
+    Key,
 }
 
-/// Where the memory of one trail is stored.
-#[derive(Debug)]
-pub(crate) struct State {
-    disk: Arc<dyn Disk>,
-    folder: PathBuf,
-    /// The canonical path of the trail; an error when it has none.
-    trail: io::Result<PathBuf>,
+/// What was remembered when a verification began.
+#[derive(Debug, Default)]
+pub(super) struct Recalled {
+    /// What was seen at the path.
+    pub(super) path: Option<Memory>,
+    /// The key whose memory was read.
+    pub(super) asked: Option<VerifierKey>,
+    /// What was seen of that key.
+    pub(super) key: Option<KeyMemory>,
 }
 
-/// The content of the file.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    version: u64,
-    /// The path of the trail, for a person who reads the file.
-    trail: String,
-    origin: String,
-    key: String,
-    size: u64,
-    root: Hash,
-    /// Absent as long as it is the first.
-    #[serde(default = "first_format", skip_serializing_if = "is_first_format")]
-    format: u64,
-}
-
-fn first_format() -> u64 {
-    UNSIGNED_VERSION
-}
-
-fn is_first_format(format: &u64) -> bool {
-    *format == UNSIGNED_VERSION
-}
-
-/// The only version of the file.
-const VERSION: u64 = 1;
-
-impl State {
-    /// The place of the memory of a trail in a folder.
-    pub(crate) fn new(machine: &Machine, folder: &Path, layout: &Layout) -> State {
-        let disk = Arc::clone(&machine.disk);
-        // A trail that is gone is remembered under the name that it had.
-        let trail = disk.canonicalize(layout.dir()).or_else(|error| match layout.dir().file_name() {
-            Some(name) if durable::is_absent(&error) => {
-                Ok(disk.canonicalize(durable::parent(layout.dir()))?.join(name))
-            }
-            _ => Err(error),
-        });
-        State { disk, folder: folder.to_owned(), trail }
-    }
-
-    /// Reads what is remembered; `None` when nothing is.
-    pub(crate) fn recall(&self) -> Result<Option<Memory>, Error> {
-        let path = self.path()?;
-        let bytes = match durable::read_file(&*self.disk, &path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(unusable(&path, "read", source)),
-        };
-        parse(&bytes).map(Some).ok_or_else(|| {
-            let message = format!(
-                "the verifier's memory {} is damaged: delete it to forget what it says of this trail",
-                path.display()
-            );
-            Error::new(ErrorKind::Data, message)
-        })
-    }
-
-    /// Replaces what is remembered.
-    pub(crate) fn remember(&self, memory: &Memory) -> Result<(), Error> {
-        let path = self.path()?;
-        let trail = self.trail.as_deref().map_or(String::new(), |trail| trail.display().to_string());
-        let file = File {
-            version: VERSION,
-            trail,
-            origin: memory.key.name().to_owned(),
-            key: memory.key.to_string(),
-            size: memory.size,
-            root: memory.root,
-            format: memory.format,
-        };
-        let mut bytes = serde_json::to_vec(&file).expect("strings and numbers always serialise");
-        bytes.push(b'\n');
-        durable::create_dir_all(&*self.disk, &self.folder)
-            .and_then(|()| durable::replace(&*self.disk, &path, &bytes))
-            .map_err(|source| unusable(&path, "write", source))
-    }
-
-    fn path(&self) -> Result<PathBuf, Error> {
-        match &self.trail {
-            Ok(trail) => {
-                let name = sha256(trail.as_os_str().as_encoded_bytes()).to_hex();
-                Ok(self.folder.join(format!("{}.json", &name[..32])))
-            }
-            Err(error) => {
-                let source = io::Error::new(error.kind(), error.to_string());
-                Err(unusable(&self.folder, "use", source))
-            }
+impl Recalled {
+    /// Which memory there was.
+    pub(super) fn which(&self) -> Remembered {
+        match (&self.path, &self.key) {
+            (Some(_), _) => Remembered::Path,
+            (None, Some(_)) => Remembered::Key,
+            (None, None) => Remembered::None,
         }
     }
 }
 
-fn unusable(path: &Path, what: &str, source: io::Error) -> Error {
-    let message = format!("cannot {what} the verifier's memory {}", path.display());
-    Error::with_source(ErrorKind::Unavailable, message, source)
+/// What came of remembering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The memory knows what was seen, and nothing newer was lost.
+    Remembered,
+    /// What was seen contradicts what another verifier has remembered meanwhile: look again.
+    Overtaken,
 }
 
-fn parse(bytes: &[u8]) -> Option<Memory> {
-    let file: File = serde_json::from_slice(bytes).ok()?;
-    let key = VerifierKey::parse(&file.key).ok()?;
-    (file.version == VERSION && key.name() == file.origin).then_some(Memory {
-        key,
-        size: file.size,
-        root: file.root,
-        format: file.format,
-    })
+/// The memories of one trail, in a folder.
+#[derive(Debug)]
+pub(super) struct Memories {
+    folder: Folder,
+    path: PathFile,
 }
+
+impl Memories {
+    /// The memories of a trail that the verifier knows by the path `named`, or else by the path of its live file.
+    pub(super) fn new(
+        machine: &Machine,
+        folder: &Path,
+        layout: &Layout,
+        named: Option<&Path>,
+    ) -> Result<Memories, Error> {
+        let path = PathFile::new(&*machine.disk, layout, named)?;
+        Ok(Memories { folder: Folder::new(machine, folder), path })
+    }
+
+    /// Reads what is remembered of the path, and of the key that is to judge: the given one, else the one remembered of
+    /// the path, else the one that the trail names.
+    ///
+    /// Call it before looking at the trail: what is remembered later may be newer than what was looked at.
+    pub(super) fn recall(
+        &self,
+        given: Option<&VerifierKey>,
+        own: impl FnOnce() -> Option<VerifierKey>,
+    ) -> Result<Recalled, Error> {
+        let path = self.path.recall(&self.folder)?;
+        let pinned = || path.as_ref().map(|path| path.key.clone());
+        let asked = given.cloned().or_else(pinned).or_else(own);
+        let key = asked.as_ref().map(|key| KeyFile::new(key).recall(&self.folder)).transpose()?.flatten();
+        Ok(Recalled { path, asked, key })
+    }
+
+    /// Remembers what was accepted. Under the lock of the folder it compares with what is remembered by now, so that an
+    /// older head never replaces a newer one, and nothing is replaced that this verification was not judged by.
+    pub(super) fn remember(
+        &self,
+        judged_by: &Recalled,
+        path: &Memory,
+        key: Option<&KeyMemory>,
+    ) -> Result<Outcome, Error> {
+        let _held = self.folder.lock()?;
+        if let Some(key) = key
+            && KeyFile::new(&key.key).remember(&self.folder, judged_by.key.as_ref(), key)?
+                == Outcome::Overtaken
+        {
+            return Ok(Outcome::Overtaken);
+        }
+        self.path.remember(&self.folder, judged_by.path.as_ref(), path)
+    }
+}
+
+#[cfg(test)]
+mod tests;

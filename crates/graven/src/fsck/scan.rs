@@ -45,6 +45,8 @@ pub(super) struct Scan {
     pub(super) pieces: Vec<PieceScan>,
     /// For each stop: the root over that number of entries; `None` when some of them are missing.
     pub(super) roots: Vec<Option<Hash>>,
+    /// The roots of the complete subtrees of the sealed entries; `None` when some of these are missing.
+    pub(super) peaks: Option<Vec<Hash>>,
     /// Where `tiles/` differs from the entries, level by level.
     pub(super) damage: Damage,
     /// The root of each complete group of 256 sealed entries, by group.
@@ -348,6 +350,7 @@ impl<'a> Assembly<'a> {
             scan: Scan {
                 pieces: vec![PieceScan::default(); plan.pieces.len()],
                 roots: plan.stops.iter().map(root_of_nothing).collect(),
+                peaks: (plan.sealed == 0).then(Vec::new),
                 ..Scan::default()
             },
         }
@@ -393,6 +396,9 @@ impl<'a> Assembly<'a> {
             && scan.roots[stop].is_none()
         {
             scan.roots[stop] = spine.root();
+            if spine.size() == plan.sealed {
+                scan.peaks = spine.peaks();
+            }
         }
         result
     }

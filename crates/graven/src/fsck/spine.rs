@@ -49,6 +49,11 @@ impl Spine {
         self.peaks.push((node, hash));
     }
 
+    /// The roots of the complete subtrees over all leaves from 0 on, the largest first; `None` after a gap.
+    pub(super) fn peaks(&self) -> Option<Vec<Hash>> {
+        self.whole.then(|| self.peaks.iter().map(|(_, hash)| *hash).collect())
+    }
+
     /// The root over all leaves from 0 on; `None` after a gap.
     pub(super) fn root(&self) -> Option<Hash> {
         if !self.whole {
@@ -119,6 +124,7 @@ mod tests {
                 subtrees(0, left, |node, hash| spine.push(node, hash, |_, _| ()));
                 subtrees(left.len() as u64, right, |node, hash| spine.push(node, hash, |_, _| ()));
                 assert_eq!(spine.root(), Some(tree.root()), "size {size} cut at {cut}");
+                assert_eq!(spine.peaks().as_deref(), Some(tree.peaks()), "size {size} cut at {cut}");
                 assert_eq!(spine.size(), size);
             }
         }

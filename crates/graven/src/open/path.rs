@@ -21,6 +21,7 @@ pub(super) fn canonical_layout(settings: &Settings, machine: &Machine) -> Result
     } else {
         Layout::find(disk, &settings.path)
     };
+    found.refuse_two(disk)?;
     let there = || durable::exists(disk, &found.meta()).map_err(|source| unusable(found.dir(), source));
     if !settings.create && !there()? {
         return Err(remains::absent(disk, &found, ErrorKind::Data));

@@ -311,7 +311,7 @@ impl Redaction {
     /// wrote them, and the trail has rules of its program.
     pub fn of_trail(path: impl AsRef<Path>) -> Result<Redaction, Error> {
         let machine = Machine::os();
-        let layout = Layout::find(&*machine.disk, path.as_ref());
+        let layout = Layout::find_one(&*machine.disk, path.as_ref())?;
         PersistedSettings::read(&*machine.disk, &layout)?
             .redaction()
             .map_err(|error| error.prefixed(&layout.dir().display().to_string()))

@@ -25,7 +25,7 @@ impl Redactor {
     /// `NotFound` when there is no trail; `Unavailable` when its key cannot be read; `Data` when that is damaged.
     pub fn of_trail(path: impl AsRef<Path>, redaction: Redaction) -> Result<Redactor, Error> {
         let machine = Machine::os();
-        let layout = Layout::find(&*machine.disk, path.as_ref());
+        let layout = Layout::find_one(&*machine.disk, path.as_ref())?;
         let key = layout.redaction_key();
         match read(&*machine.disk, &key)? {
             Some(secret) => Ok(Redactor::with_key(redaction, &secret)),

@@ -71,7 +71,7 @@ impl Kept {
 
     fn verdict(&self, copy: &Path) -> Verdict {
         let reader = Reader::open(copy.join(self.name)).unwrap();
-        let options = VerifyOptions { key: Some(self.key()), state: None };
+        let options = VerifyOptions { key: Some(self.key()), ..VerifyOptions::default() };
         verify(&Machine::os(), reader.layout(), &options, &|_, _| {}).unwrap().verdict
     }
 

@@ -198,7 +198,7 @@ fn an_upgraded_trail_that_is_unsigned_again_was_changed() {
 #[test]
 fn a_verifier_remembers_that_a_trail_was_signed() {
     let disk = new_trail();
-    let options = VerifyOptions { key: None, state: Some("/memory".into()) };
+    let options = VerifyOptions { state: Some("/memory".into()), ..VerifyOptions::default() };
     let verdict = || verify(&machine(&disk), &Layout::in_dir(DIR), &options, &|_, _| {}).unwrap().verdict;
     assert_eq!(verdict(), Verdict::Intact);
     downgrade(&disk);

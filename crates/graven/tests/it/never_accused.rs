@@ -39,7 +39,7 @@ fn verify(dir: &Path, state: &Path) -> Report {
 }
 
 fn verify_with(dir: &Path, state: &Path, progress: &dyn Fn(u64, u64)) -> Report {
-    let options = VerifyOptions { key: None, state: Some(state.to_owned()) };
+    let options = VerifyOptions { state: Some(state.to_owned()), ..VerifyOptions::default() };
     let report = fsck::verify(&Machine::os(), &Layout::in_dir(dir), &options, &progress).unwrap();
     assert_eq!((report.exit_code(), &report.warnings[..]), (0, &[][..]), "{:?}", report.findings);
     assert!(report.entries >= report.sealed);

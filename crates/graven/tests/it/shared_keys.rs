@@ -40,7 +40,7 @@ impl World {
     }
 
     fn verdict(&self, dir: &str, key: &VerifierKey) -> Verdict {
-        let options = VerifyOptions { key: Some(key.clone()), state: None };
+        let options = VerifyOptions { key: Some(key.clone()), ..VerifyOptions::default() };
         verify(&self.machine(), &Layout::in_dir(dir), &options, &|_, _| {}).unwrap().verdict
     }
 

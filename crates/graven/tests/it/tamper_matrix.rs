@@ -11,6 +11,7 @@ mod history;
 mod image;
 mod lines;
 mod lock;
+mod memory;
 mod opened_at_a_boundary;
 mod specimen;
 mod strays;

@@ -138,7 +138,8 @@ fn another_key_is_a_bad_signature() {
     let other = other.verifier_key().to_string();
 
     // The given key judges before all others.
-    let given = |key: &str| VerifyOptions { key: Some(VerifierKey::parse(key).unwrap()), state: None };
+    let given =
+        |key: &str| VerifyOptions { key: Some(VerifierKey::parse(key).unwrap()), ..VerifyOptions::default() };
     let report = verify_with(specimen.path(), &given(&other));
     assert_eq!((report.verdict, report.key_source), (Verdict::BadSignature, Some(KeySource::Given)));
     let report = verify_with(specimen.path(), &given(own));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use graven::VerifierKey;
-use graven::fsck::{KeySource, Report, VerifyOptions};
+use graven::fsck::{KeySource, Remembered, Report, VerifyOptions};
 use graven::{Category, Entry, Outcome, Settings, Trail};
 use graven_core::checkpoint::Checkpoint;
 use graven_core::hash::{Hash, leaf_hash};
@@ -36,7 +36,7 @@ impl Grown {
     fn verify(&self) -> Report {
         verify_with(
             self.trail.path(),
-            &VerifyOptions { key: None, state: Some(self.state.path().to_owned()) },
+            &VerifyOptions { state: Some(self.state.path().to_owned()), ..VerifyOptions::default() },
         )
     }
 
@@ -48,7 +48,7 @@ impl Grown {
     }
 }
 
-fn grow(dir: &Path, entries: u64) {
+pub(super) fn grow(dir: &Path, entries: u64) {
     let trail = Trail::open(Settings::new(dir).segment_bytes(40_000)).unwrap();
     let next = |n| Entry::new(Category::Api, format!("GET /{n}"), Outcome::Success);
     while trail.len() < entries {
@@ -65,7 +65,7 @@ fn an_older_copy_of_everything_shows_by_the_memory_alone() {
     grown.bring_back(|_| true);
     assert_eq!(verify(grown.trail.path()).verdict, Verdict::Intact, "without a memory nobody can tell");
     let report = grown.verify();
-    assert_eq!(report.key_source, Some(KeySource::Pinned));
+    assert_eq!((report.key_source, report.memory), (Some(KeySource::Pinned), Remembered::Path));
     assert_eq!(places(&report), [(Verdict::RolledBack, Some(700), Some(1_499), None, None)]);
     // An accusation leaves the memory as it was.
     assert_eq!(grown.verify().verdict, Verdict::RolledBack);
@@ -105,34 +105,15 @@ fn another_trail_in_the_same_place_is_another_key() {
     // A key that the caller gives is believed, and remembered.
     let key = verify(grown.trail.path()).key;
     let state = Some(grown.state.path().to_owned());
-    assert_eq!(verify_with(grown.trail.path(), &VerifyOptions { key, state }).verdict, Verdict::Intact);
+    assert_eq!(
+        verify_with(grown.trail.path(), &VerifyOptions { key, state, ..VerifyOptions::default() }).verdict,
+        Verdict::Intact
+    );
     assert_eq!(grown.verify().verdict, Verdict::Intact);
 }
 
-#[test]
-fn a_memory_that_cannot_be_used_is_a_warning() {
-    let specimen = Specimen::new(10, 1 << 20);
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("a file");
-    std::fs::write(&file, "").unwrap();
-    let report = verify_with(specimen.path(), &VerifyOptions { key: None, state: Some(file) });
-    assert_eq!(report.verdict, Verdict::Intact);
-    assert!(!report.warnings.is_empty());
-}
-
-#[test]
-fn a_memory_that_cannot_be_understood_is_kept_and_said() {
-    let grown = Grown::new();
-    let file = std::fs::read_dir(grown.state.path()).unwrap().next().unwrap().unwrap().path();
-    std::fs::write(&file, "not JSON").unwrap();
-    let report = grown.verify();
-    assert_eq!((report.verdict, report.key_source), (Verdict::Intact, Some(KeySource::SelfAsserted)));
-    assert_eq!(report.warnings.len(), 1);
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), "not JSON");
-}
-
 /// Rewrites everything below the signatures so that it agrees with itself again: `tiles/` from the lines.
-fn rehash(specimen: &Specimen) -> Vec<Hash> {
+pub(super) fn rehash(specimen: &Specimen) -> Vec<Hash> {
     let mut leaves = Vec::new();
     for name in specimen.names_in("segments/").into_iter().chain(["audit.jsonl".to_owned()]) {
         let bytes = std::fs::read(specimen.path().join(name)).unwrap();
@@ -150,7 +131,7 @@ fn rehash(specimen: &Specimen) -> Vec<Hash> {
     leaves
 }
 
-fn edit(specimen: &Specimen, index: usize) {
+pub(super) fn edit(specimen: &Specimen, index: usize) {
     let line = &specimen.lines()[index];
     let mut bytes = specimen.bytes(&line.file).to_vec();
     bytes[line.start + 9] ^= 1;
@@ -237,6 +218,7 @@ fn rewritten_with_the_stolen_key_is_forked_for_a_verifier_with_a_memory() {
 fn the_key_given_is_the_key_that_judges() {
     let specimen = Specimen::new(10, 1 << 20);
     let key: VerifierKey = verify(specimen.path()).key.unwrap();
-    let report = verify_with(specimen.path(), &VerifyOptions { key: Some(key.clone()), state: None });
+    let report =
+        verify_with(specimen.path(), &VerifyOptions { key: Some(key.clone()), ..VerifyOptions::default() });
     assert_eq!((report.verdict, report.key), (Verdict::Intact, Some(key)));
 }
