@@ -78,13 +78,17 @@ fn a_rotation_that_was_cut_short_is_finished() {
         let trail = Trail::open(settings(dir)).unwrap();
         record(&trail, 1_000);
         drop(trail);
-        // As the trail was right after the rotation: an empty live file, and the checkpoint of the boundary.
+        // As the trail was right after the rotation: an empty live file, the checkpoint of the boundary, and its hashes.
         let (first, count) = *segments(dir).last().unwrap();
         let size = first + count;
         std::fs::remove_file(dir.join("closed")).unwrap();
         std::fs::remove_file(dir.join("LOCK")).unwrap();
         std::fs::write(dir.join("audit.jsonl"), "").unwrap();
         std::fs::copy(dir.join(format!("checkpoints/{size}")), dir.join("checkpoint")).unwrap();
+        for (level, hashes) in [("0", size), ("1", size / 256)] {
+            let tile = dir.join("tiles").join(level);
+            std::fs::OpenOptions::new().write(true).open(tile).unwrap().set_len(hashes * 32).unwrap();
+        }
         undo(dir, first, size);
         let trail = Trail::open(settings(dir)).unwrap_or_else(|error| panic!("{what}: {error:?}"));
         record(&trail, 600);

@@ -164,10 +164,9 @@ impl Copy {
     }
 
     pub(crate) fn open(&self) -> Result<Trail, Error> {
-        let settings = match self.layout.live().starts_with(self.layout.dir()) {
-            true => Settings::new(self.layout.dir()),
-            false => Settings::live_file(self.layout.live()),
-        };
+        let in_dir = self.layout.live().starts_with(self.layout.dir());
+        let settings =
+            if in_dir { Settings::new(self.layout.dir()) } else { Settings::live_file(self.layout.live()) };
         Trail::open_on(settings, machine(&self.disk, 3))
     }
 }
