@@ -138,4 +138,4 @@ fn none_of_ten_thousand_random_changes_is_unseen_where_something_vouches() {
 }
 
 /// How often the verifier may read what is there: it looks at least twice before it accuses, and looks for the place.
-const WORK_MAX: u64 = 16;
+const WORK_MAX: u64 = 6;
