@@ -355,10 +355,10 @@ impl Judge<'_> {
         }
         self.judge_lines(findings);
         self.judge_blobs(located.as_ref(), findings);
-        self.judge_tail(located.as_ref(), findings)?;
+        let tail = self.judge_tail(located.as_ref(), findings)?;
         if let (true, Some(head), Some(bytes)) = (intact, self.sealed, self.segment_bytes) {
             let (pieces, scans) = (&self.survey.pieces, &self.scan.pieces);
-            findings.extend(rollback::judge_overruns(bytes, head.size, pieces, scans)?);
+            findings.extend(rollback::judge_overruns(bytes, head.size, pieces, scans, tail.as_ref())?);
         }
         if !intact && findings.len() == before && !findings.iter().any(|finding| finding.verdict.accuses()) {
             let message = "the entries do not lead to the signed root";
@@ -510,15 +510,15 @@ impl Judge<'_> {
     }
 
     /// Judges what follows the last sealed entry.
-    fn judge_tail(&self, located: Option<&Located>, findings: &mut Vec<Finding>) -> io::Result<()> {
+    fn judge_tail(&self, located: Option<&Located>, findings: &mut Vec<Finding>) -> io::Result<Option<Tail>> {
         let Some(head) = self.sealed else {
-            return Ok(());
+            return Ok(None);
         };
         if !self.survey.has_live {
             if located.is_none() {
                 self.judge_ahead(head, &Tail::nothing(self.survey.live_first), findings);
             }
-            return Ok(());
+            return Ok(None);
         }
         let live = self.survey.pieces.last().expect("the live file is one of the pieces");
         let lines = self.scan.pieces.last().expect("each piece was scanned").lines;
@@ -533,10 +533,10 @@ impl Judge<'_> {
                 }
             },
             Some(Located { sealed_end: Some(end), .. }) => (head.size, end.offset),
-            _ => return Ok(()),
+            _ => return Ok(None),
         };
         if findings.iter().any(|finding| finding.verdict == Verdict::Truncated) {
-            return Ok(());
+            return Ok(None);
         }
         let tail = Tail::read(live, first, start, !self.ahead.is_empty())?;
         match self.closed() {
@@ -547,7 +547,7 @@ impl Judge<'_> {
         if located.is_none() {
             self.judge_ahead(head, &tail, findings);
         }
-        Ok(())
+        Ok(Some(tail))
     }
 
     /// Compares the leaf hashes past the checkpoint with the entries, if it is the newest head.

@@ -36,20 +36,25 @@ pub(super) fn judge_hashes(ahead: &Ahead, tail: &Tail, closed: bool, live: &str)
     changed.into_iter().chain(gone).collect()
 }
 
-/// Finds files that go on past the place where they were due to end. All entries before `sealed` are as they were sealed.
+/// Finds files that go on past the place where they were due to end. All entries before `sealed` are as they were sealed;
+/// `tail` says where the entries of the live file end, because a torn write may hold whole lines too.
 pub(super) fn judge_overruns(
     segment_bytes: u64,
     sealed: u64,
     pieces: &[Piece],
     scans: &[PieceScan],
+    tail: Option<&Tail>,
 ) -> io::Result<Vec<Finding>> {
     let mut findings = Vec::new();
     // Where the judging begins: known once it is needed.
     let mut from = None;
     for (number, (piece, scan)) in pieces.iter().zip(scans).enumerate() {
         let file = piece.open()?;
-        let end = scan.torn.unwrap_or(piece.bytes);
-        let extent = Extent { file: &*file, first: piece.first, entries: scan.lines, end };
+        let (entries, end) = match tail.filter(|_| number + 1 == pieces.len()) {
+            Some(tail) => (tail.end_index() - piece.first, tail.good_end),
+            None => (scan.lines, scan.torn.unwrap_or(piece.bytes)),
+        };
+        let extent = Extent { file: &*file, first: piece.first, entries, end };
         if extent.overrun(segment_bytes, sealed, 0)?.is_none() {
             continue;
         }

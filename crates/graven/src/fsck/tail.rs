@@ -63,6 +63,11 @@ impl Tail {
         Ok(tail)
     }
 
+    /// The index after its last entry.
+    pub(super) fn end_index(&self) -> u64 {
+        self.first + self.entries
+    }
+
     /// Judges the tail of a closed trail: nothing may follow its last entry.
     pub(super) fn judge_closed(&self, live: &Piece) -> Option<Finding> {
         if self.start == self.end {
