@@ -80,14 +80,23 @@ impl Layout {
         let resolved = disk.canonicalize(&self.live).ok();
         let others =
             [Some(&self.live), resolved.as_ref()].into_iter().flatten().flat_map(|live| Layout::all_of(live));
-        let dir = |layout: &Layout| disk.metadata(&layout.dir).ok().map(|metadata| metadata.id);
         let is_trail = |other: &Layout| {
             // A trail whose `graven.json` was removed is still one.
             there(&other.meta()) || (there(&other.checkpoint()) && there(&other.segments()))
         };
-        let Some(other) = others.into_iter().find(|other| dir(other) != dir(self) && is_trail(other)) else {
-            return Ok(());
+        let id = |layout: &Layout| match disk.metadata(&layout.dir) {
+            Ok(metadata) => Ok(metadata.id),
+            Err(source) => Err(Error::cannot("look at", &layout.dir, source)),
         };
+        let mut two = None;
+        for other in others.filter(|other| other.dir != self.dir && is_trail(other)) {
+            // The same directory by another path is no other trail.
+            if id(&other)? != id(self)? {
+                two = Some(other);
+                break;
+            }
+        }
+        let Some(other) = two else { return Ok(()) };
         let message = format!(
             "{} is the live file of two trails, in {} and in {}: move away the one that does not belong there",
             self.live.display(),
