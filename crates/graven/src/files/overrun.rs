@@ -29,6 +29,10 @@ const OF_AN_OPENING: [&str; 6] = [
 /// has. What a repair found, a person has consented to.
 const NOT_JUDGED_BEFORE: [&str; 2] = [system_actions::UPGRADED, system_actions::REPAIRED];
 
+/// How many boundaries may be passed by entries that are not sealed. An opening passes at most one before it seals. It may
+/// be killed before that, and other processes may record up to the next boundary before the next opening is killed too.
+const PASSED_UNSEALED_MAX: u32 = 4;
+
 /// A file of the log, and what of it is judged.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Extent<'a> {
@@ -75,11 +79,11 @@ impl Extent<'_> {
             }
             true
         })?;
-        // Nothing vouches for an entry that is not sealed: an opening passes only one boundary before it seals.
+        // Nothing vouches for an entry that is not sealed.
         let mut unsealed = 0;
         for boundary in boundaries {
             unsealed += u32::from(boundary.index >= sealed);
-            if unsealed > 1 || !is_of(&self.line_at(boundary.offset)?, &OF_AN_OPENING) {
+            if unsealed > PASSED_UNSEALED_MAX || !is_of(&self.line_at(boundary.offset)?, &OF_AN_OPENING) {
                 return Ok(Some(boundary));
             }
         }
