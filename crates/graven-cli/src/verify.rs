@@ -261,8 +261,9 @@ fn memory(remembered: Remembered) -> &'static str {
 fn show_older_copy(ui: Ui, older: &OlderCopy) -> Result<(), Failure> {
     let said = ui.paint(Look::Notice, "older_copy");
     let (size, seen) = (count(older.size), count(older.seen));
+    ui.line("")?;
     ui.line(format_args!(
-        "\n  {said}  {size} sealed entries, and this verifier has seen {seen} of this trail elsewhere"
+        "  {said}  {size} sealed entries, and this verifier has seen {seen} of this trail elsewhere"
     ))?;
     ui.line(match older.not_compared {
         None => "  all of them agree with what was seen".to_owned(),

@@ -81,6 +81,7 @@ fn an_older_copy_is_a_fact_unless_the_newest_is_expected() {
     expected(&place.run(["verify", "old", "--expect-newest", "--json"]).code(1).json());
     let text = place.run(["verify", "old", "--expect-newest"]).code(1).text();
     assert!(text.contains("older_copy") && text.contains("could not be compared"), "{text}");
+    assert!(!text.contains("\\u{"), "a line end that the command prints itself is escaped: {text}");
     assert_eq!(files_of_the_memory(&place), remembered, "what is refused is not remembered");
     expected(&place.run(["verify", "old", "--json"]).ok().json());
     place.run(["verify", "old", "--expect-newest", "--no-state"]).code(2);
