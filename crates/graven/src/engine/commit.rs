@@ -48,9 +48,15 @@ impl Writer {
 
     /// Commits the next group, as soon as there is one; `false` once the queue has ended and the trail is closed.
     pub(crate) fn turn(&mut self) -> bool {
-        // The lock before the group: what gathers while another process is in its commit belongs to it too. An error
-        // comes again in the commit.
-        let committing = if self.engine.queue.wait() { self.lock().ok() } else { None };
+        // The lock before the group: what gathers while another process is in its commit belongs to it too.
+        let committing = match self.engine.queue.wait_for_lines().then(|| self.lock()).transpose() {
+            Ok(committing) => committing,
+            Err(error) => {
+                // It answers those who wait, too.
+                self.engine.poison(error);
+                None
+            }
+        };
         if let Some(group) = self.engine.queue.take() {
             self.commit(group, committing);
             self.engine.announce_losses();

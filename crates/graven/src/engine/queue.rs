@@ -240,9 +240,11 @@ impl Queue {
         }
     }
 
-    /// Waits until there is a group; `false` once the queue has ended and is empty. Called by the writer.
-    pub(crate) fn wait(&self) -> bool {
-        !self.next().next_is_empty()
+    /// Waits until there is a group, or the queue has ended. Returns whether there is one without large details, which
+    /// must be written before the commit lock is taken. Called by the writer.
+    pub(crate) fn wait_for_lines(&self) -> bool {
+        let state = self.next();
+        !state.next_is_empty() && state.full.front().unwrap_or(&state.open).blobs.is_empty()
     }
 
     /// The next group, as soon as there is one; `None` once the queue has ended and is empty. Called by the writer.
