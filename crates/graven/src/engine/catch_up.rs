@@ -27,12 +27,23 @@ use crate::files::tail::{Mode, Tail};
 use crate::seam::disk::Open;
 
 impl Writer {
-    /// Waits until it has the commit lock, knows every entry, and has room for as much more that is not sealed.
-    pub(super) fn enter(&mut self, entries: u64, bytes: u64) -> Result<Committing, Error> {
+    /// Waits until it has the commit lock, which may be held already, knows every entry, and has room for as much more
+    /// that is not sealed.
+    pub(super) fn enter(
+        &mut self,
+        mut held: Option<Committing>,
+        entries: u64,
+        bytes: u64,
+    ) -> Result<Committing, Error> {
         loop {
-            // The wait for the bound is without the lock: others go on.
-            self.engine.seal.wait_for_bound(entries, bytes)?;
-            let committing = self.lock()?;
+            let committing = match held.take().filter(|_| self.engine.seal.has_room(entries, bytes)) {
+                Some(committing) => committing,
+                None => {
+                    // The wait for the bound is without the lock: others go on.
+                    self.engine.seal.wait_for_bound(entries, bytes)?;
+                    self.lock()?
+                }
+            };
             let look = self.look()?;
             if look != Look::Rotated && self.died {
                 // LOCK does not say how much there must be: then the checkpoint does.
@@ -67,7 +78,7 @@ impl Writer {
     }
 
     /// Waits for the commit lock. Meanwhile callers whose deadline passes are told who holds it.
-    fn lock(&mut self) -> Result<Committing, Error> {
+    pub(super) fn lock(&mut self) -> Result<Committing, Error> {
         let engine = Arc::clone(&self.engine);
         let commit_lock = Arc::clone(&self.commit_lock);
         engine.set_waits_for_lock(true);

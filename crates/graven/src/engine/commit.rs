@@ -13,7 +13,7 @@ use crate::engine::publish::Publisher;
 use crate::engine::queue::Group;
 use crate::error::{Error, ErrorKind};
 use crate::files::blob;
-use crate::files::commit_lock::CommitLock;
+use crate::files::commit_lock::{CommitLock, Committing};
 use crate::files::durable;
 use crate::files::live::Live;
 
@@ -48,25 +48,35 @@ impl Writer {
 
     /// Commits the next group, as soon as there is one; `false` once the queue has ended and the trail is closed.
     pub(crate) fn turn(&mut self) -> bool {
+        // The lock before the group: what gathers while another process is in its commit belongs to it too.
+        let committing = match self.engine.queue.wait_for_lines().then(|| self.lock()).transpose() {
+            Ok(committing) => committing,
+            Err(error) => {
+                // It answers those who wait, too.
+                self.engine.poison(error);
+                None
+            }
+        };
         if let Some(group) = self.engine.queue.take() {
-            self.commit(group);
+            self.commit(group, committing);
             self.engine.announce_losses();
             if self.engine.queue.is_empty() {
                 self.engine.seal.set_idle();
             }
             return true;
         }
+        drop(committing);
         if self.engine.poisoned().is_none() {
             self.close();
         }
         false
     }
 
-    /// Writes one group, syncs it, and acknowledges it.
-    pub(crate) fn commit(&mut self, mut group: Group) {
+    /// Writes one group, syncs it, and acknowledges it. The commit lock may be held already.
+    fn commit(&mut self, mut group: Group, committing: Option<Committing>) {
         let mut touched = false;
         let known = self.size;
-        match self.write(&group, &mut touched) {
+        match self.write(&group, committing, &mut touched) {
             Ok(first) => {
                 if group.len() > 0 {
                     self.engine.count_group();
@@ -92,16 +102,23 @@ impl Writer {
 
     /// Makes a group durable, in pieces if a segment ends within it. Returns the index of its first entry. Sets
     /// `touched` once any line may be on the disk.
-    fn write(&mut self, group: &Group, touched: &mut bool) -> Result<u64, Error> {
+    fn write(
+        &mut self,
+        group: &Group,
+        mut committing: Option<Committing>,
+        touched: &mut bool,
+    ) -> Result<u64, Error> {
         let engine = Arc::clone(&self.engine);
         let (disk, layout) = (&*engine.machine.disk, &engine.layout);
         // A crash before here leaves nothing of the group.
         if !group.blobs.is_empty() {
+            // They may be large: others go on meanwhile.
+            drop(committing.take());
             engine.check_dir()?;
             blob::write_all(disk, layout, &group.blobs)?;
         }
         // A crash here leaves blobs that no line names: harmless, and used if the same detail comes again.
-        let committing = self.enter(group.len() as u64, group.lines.len() as u64)?;
+        let committing = self.enter(committing, group.len() as u64, group.lines.len() as u64)?;
         if group.len() == 0 {
             return Ok(self.size);
         }
@@ -153,7 +170,7 @@ impl Writer {
 
     fn write_closed(&mut self) -> Result<(), Error> {
         let engine = Arc::clone(&self.engine);
-        let _committing = self.enter(0, 0)?;
+        let _committing = self.enter(None, 0, 0)?;
         // Before this process is not present any more: a program of version 0.1 may be waiting to come in.
         self.publisher().publish()?;
         let last = self.held.is_last(&engine.layout)?;

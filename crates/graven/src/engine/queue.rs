@@ -240,24 +240,37 @@ impl Queue {
         }
     }
 
+    /// Waits until there is a group, or the queue has ended. Returns whether there is one without large details, which
+    /// must be written before the commit lock is taken. Called by the writer.
+    pub(crate) fn wait_for_lines(&self) -> bool {
+        let state = self.next();
+        !state.next_is_empty() && state.full.front().unwrap_or(&state.open).blobs.is_empty()
+    }
+
     /// The next group, as soon as there is one; `None` once the queue has ended and is empty. Called by the writer.
     pub(crate) fn take(&self) -> Option<Group> {
-        let mut state = self.state();
-        state.in_hand = None;
-        while state.next_is_empty() {
-            if state.ended.is_some() {
-                state.done = true;
-                return None;
-            }
-            state.writer_sleeps = true;
-            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
-            state.writer_sleeps = false;
+        let mut state = self.next();
+        if state.next_is_empty() {
+            state.done = true;
+            return None;
         }
         let group = state.take_group();
         let waiting = std::mem::take(&mut state.waiting);
         drop(state);
         waiting.into_iter().for_each(wake);
         Some(group)
+    }
+
+    /// Waits until there is a group, or the queue has ended.
+    fn next(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state();
+        state.in_hand = None;
+        while state.next_is_empty() && state.ended.is_none() {
+            state.writer_sleeps = true;
+            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.writer_sleeps = false;
+        }
+        state
     }
 
     /// Whether [`take`](Queue::take) would answer at once.
