@@ -17,14 +17,15 @@ const FILES: &[&str] = &[
     "engine/queue",
     "engine/ring",
     "engine/seal",
+    "engine/unsealed",
 ];
 
 /// The models, which are laid out beside each copy.
 const MODELS: &[&str] = &["acknowledging", "losing", "park", "queueing", "reading", "sealing"];
 
-/// Files that keep `std`'s `Arc`: an error holds any other error in it, a `Waker` is made of one, and the ring takes a
-/// buffer out of one.
-const WITH_STD: &[&str] = &["error", "park", "ring"];
+/// Files that keep `std`'s `Arc`: an error and a list of lines hold anything in it, a `Waker` is made of one, and the ring
+/// takes a buffer out of one.
+const WITH_STD: &[&str] = &["error", "park", "ring", "unsealed"];
 
 /// What differs in every copy: (file, from, to).
 const EVERYWHERE: &[(&str, &str, &str)] = &[
@@ -159,27 +160,22 @@ const BUGS: &[(&str, &str, &str, &str)] = &[
     (
         "more_than_the_checkpoint_covers",
         "seal",
-        "Some(state.take(count))",
-        "let all = state.hashes.len();\n        Some(state.take(all))",
+        "Ok(state.take(count))",
+        "let all = state.unsealed.len();\n        Ok(state.take(all))",
     ),
     ("skipped_but_expected", "seal", "state.next = state.next.max(size);", ""),
     (
         "what_was_read_meanwhile_is_forgotten",
         "seal",
-        "let left = usize::try_from(state.next.saturating_sub(size)).unwrap_or(usize::MAX);\n        let covered = state.hashes.len().saturating_sub(left);\n        state.take(covered);\n        state.next = state.next.max(size);",
-        "(state.hashes, state.bytes) = (Vec::new(), 0);\n        state.next = size;",
+        "let left = state.next.saturating_sub(size);\n        let covered = state.unsealed.len().saturating_sub(left);\n        state.take(covered);\n        state.next = state.next.max(size);",
+        "(state.unsealed, state.bytes) = (Unsealed::default(), 0);\n        state.next = size;",
     ),
-    (
-        "read_twice",
-        "seal",
-        "let new = &hashes[usize::try_from(known).expect(\"at most the length of a slice\")..];",
-        "let new = hashes;",
-    ),
+    ("read_twice", "seal", "push(&mut state.unsealed, known);", "push(&mut state.unsealed, 0);"),
     (
         "the_bound_forgets_what_is_taken",
         "seal",
-        "let unsealed_entries = self.hashes.len() as u64 + self.taken.0;",
-        "let unsealed_entries = self.hashes.len() as u64;",
+        "let unsealed_entries = self.unsealed.len() + self.taken.0;",
+        "let unsealed_entries = self.unsealed.len();",
     ),
 ];
 

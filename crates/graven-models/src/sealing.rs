@@ -10,6 +10,8 @@ use loom::thread::{self, JoinHandle};
 use crate::error::{Error, ErrorKind};
 use crate::park::model;
 use crate::seal::Seal;
+use crate::seam::disk::log;
+use crate::unsealed::{Lines, Part, Unsealed};
 
 /// A deadline, which in a model never comes.
 const FOREVER: Duration = Duration::from_secs(3600);
@@ -40,7 +42,7 @@ impl Trail {
     /// A trail of this number of entries, none of them sealed.
     fn new(entries: u64) -> Arc<Trail> {
         Arc::new(Trail {
-            seal: Seal::new(0, (0..entries).map(hash).collect(), 10 * entries),
+            seal: Seal::new(0, &(0..entries).map(hash).collect::<Vec<Hash>>(), 10 * entries),
             log: Mutex::new(entries),
             publishing: Mutex::new(()),
             checkpoint: Mutex::new(0),
@@ -65,9 +67,11 @@ impl Trail {
         let sealed = *self.checkpoint.lock().unwrap();
         if sealed > levels.len() as u64 {
             match self.seal.take_before(sealed) {
-                Some(hashes) => levels.extend(hashes),
-                None => {
-                    check(&[&levels[..], &self.seal.pending()].concat());
+                Ok(covered) => leaves(&covered, &mut levels),
+                Err(pending) => {
+                    let mut known = levels.clone();
+                    leaves(&pending, &mut known);
+                    check(&known);
                     *levels = (0..sealed).map(hash).collect();
                     self.seal.skip_to(sealed);
                 }
@@ -75,9 +79,9 @@ impl Trail {
             assert_eq!(levels.len() as u64, sealed, "as much as it covers");
             self.seal.set_sealed(sealed);
         }
-        let hashes = self.seal.take();
-        if !hashes.is_empty() {
-            levels.extend(hashes);
+        let unsealed = self.seal.take();
+        if unsealed.len() > 0 {
+            leaves(&unsealed, &mut levels);
             self.sign(levels.len() as u64);
             self.seal.set_sealed(levels.len() as u64);
         }
@@ -97,19 +101,20 @@ impl Trail {
         loop {
             self.seal.wait_for_bound(1, 10).expect("it does not end before");
             let mut log = self.log.lock().unwrap();
-            self.read(&mut size, *log);
+            self.pass_over(&mut size, *log);
             if self.seal.has_room(1, 10) {
                 *log += 1;
                 assert!(*log - *self.checkpoint.lock().unwrap() <= 1, "the bound is kept");
-                self.read(&mut size, *log);
-                return size;
+                self.seal.add(size, &[hash(size)], 10);
+                return size + 1;
             }
         }
     }
 
-    fn read(&self, size: &mut u64, end: u64) {
-        let new: Vec<Hash> = (*size..end).map(hash).collect();
-        self.seal.add(*size, &new, 10 * new.len() as u64);
+    /// Takes the entries of others for known. A line has ten bytes.
+    fn pass_over(&self, size: &mut u64, end: u64) {
+        let lines = Lines::all(log(), 10 * *size..10 * end, end - *size);
+        self.seal.add_lines(*size, &lines, 10 * (end - *size));
         *size = end;
     }
 
@@ -132,6 +137,19 @@ impl Trail {
             }
             *trail.log.lock().unwrap() += 1;
         })
+    }
+}
+
+/// The leaf hashes behind those that are there: what was written here is known, what was passed over is read.
+fn leaves(unsealed: &Unsealed, behind: &mut Vec<Hash>) {
+    for part in unsealed.parts() {
+        match part {
+            Part::Hashes(hashes) => behind.extend_from_slice(hashes),
+            Part::Lines(lines) => {
+                let begin = lines.bytes.start / 10;
+                behind.extend((begin + lines.meant.start..begin + lines.meant.end).map(hash));
+            }
+        }
     }
 }
 
@@ -190,7 +208,7 @@ pub(crate) fn a_rotation_seals_everything() {
         let another = Trail::run_another(&trail);
         let mut size = 1;
         let log = trail.log.lock().unwrap();
-        trail.read(&mut size, *log);
+        trail.pass_over(&mut size, *log);
         trail.publish();
         assert_eq!(trail.seal.sealed(), size, "nothing was synced past the boundary");
         drop(log);

@@ -9,6 +9,7 @@ pub(crate) struct LockLine {
     pub(crate) pid: u32,
     pub(crate) first: u64,
     pub(crate) bytes: u64,
+    pub(crate) size: u64,
 }
 
 impl LockLine {
@@ -24,13 +25,15 @@ impl LockLine {
         let pid = words.next()?.parse().ok()?;
         let first = words.next()?.parse().ok()?;
         let bytes = words.next()?.parse().ok()?;
-        (sum == checksum(line)).then_some(LockLine { writing, pid, first, bytes })
+        let size = words.next()?.parse().ok()?;
+        (sum == checksum(line)).then_some(LockLine { writing, pid, first, bytes, size })
     }
 
     /// The line.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let state = if self.writing { "writing" } else { "durable" };
-        let line = format!("{state} {:010} {:020} {:020}", self.pid, self.first, self.bytes);
+        let LockLine { pid, first, bytes, size, .. } = self;
+        let line = format!("{state} {pid:010} {first:020} {bytes:020} {size:020}");
         format!("{line} {}\n", checksum(&line)).into_bytes()
     }
 }

@@ -178,7 +178,8 @@ impl FaultyFile {
         let Some(line) = LockLine::parse(read).filter(|line| line.writing) else { return };
         let live = self.disk.shared.lock().layout.live().to_owned();
         if let Ok(there) = self.disk.inner.contents(live) {
-            let line = LockLine { writing: false, bytes: there.len() as u64, ..line };
+            let size = line.first + there.iter().filter(|&&byte| byte == b'\n').count() as u64;
+            let line = LockLine { writing: false, bytes: there.len() as u64, size, ..line };
             read.copy_from_slice(&line.to_bytes());
         }
     }

@@ -1,21 +1,22 @@
 //! How a writer enters a trail that other processes write too: it takes the commit lock, and reads what they have
 //! recorded since its own last commit.
 //!
-//! Much is read without the lock: what `LOCK` calls durable does not change any more. What is under a signed checkpoint
-//! of another process is not hashed again, because the publisher has checked that this checkpoint extends what this
-//! process knows.
+//! It is read without the lock: what `LOCK` calls durable does not change any more. Under the lock the writer only takes
+//! from `LOCK` how much there is, and reads it once the lock is released. It hashes nothing of it: see
+//! [`unsealed`](super::unsealed).
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use graven_core::entry::system_actions;
-use graven_core::hash::{Hash, leaf_hash};
 use graven_core::tile::TILE_WIDTH;
 
 use super::commit::Writer;
+use super::leaves::Read;
 use super::look::Look;
 use super::ready::Mended;
 use super::system_entries::system_line;
+use super::unsealed::Lines;
 use crate::error::Error;
 use crate::files::boundaries::boundaries;
 use crate::files::bounds::GROUP_BYTES_MAX;
@@ -39,7 +40,8 @@ impl Writer {
             let committing = match held.take().filter(|_| self.engine.seal.has_room(entries, bytes)) {
                 Some(committing) => committing,
                 None => {
-                    // The wait for the bound is without the lock: others go on.
+                    // Without the lock: others go on.
+                    self.read_passed()?;
                     self.engine.seal.wait_for_bound(entries, bytes)?;
                     self.lock()?
                 }
@@ -50,13 +52,13 @@ impl Writer {
                 self.publisher().follow()?;
             }
             match look {
-                Look::Durable(end) if end - self.live.bytes > GROUP_BYTES_MAX as u64 => {
+                Look::Durable { bytes, .. } if bytes - self.live.bytes > GROUP_BYTES_MAX as u64 => {
                     drop(committing);
-                    self.read_to(end)?;
+                    self.read_to(bytes)?;
                     continue;
                 }
-                Look::Durable(end) => {
-                    self.read_to(end)?;
+                Look::Durable { bytes, size } => {
+                    self.pass_over(bytes, size);
                     self.check_sealed(self.size)?;
                 }
                 Look::Unfinished(end) => {
@@ -95,22 +97,32 @@ impl Writer {
         }
     }
 
+    /// Takes the lines of others up to a durable length for known, without reading them.
+    fn pass_over(&mut self, bytes: u64, size: u64) {
+        if bytes == self.live.bytes {
+            return;
+        }
+        let lines = Lines::all(Arc::clone(&self.live.file), self.live.bytes..bytes, size - self.size);
+        self.engine.seal.add_lines(self.size, &lines, bytes - self.live.bytes);
+        (self.live.bytes, self.size) = (bytes, size);
+        self.passed = Some(lines);
+    }
+
+    /// Reads the lines that were passed over.
+    pub(super) fn read_passed(&mut self) -> Result<(), Error> {
+        if let Some(passed) = self.passed.take() {
+            let Read { lines, ends } = self.engine.read_passed(&passed)?;
+            self.engine.ring().push(lines, ends);
+        }
+        Ok(())
+    }
+
     /// Reads the lines of the live file up to a durable length, and takes them for known.
     fn read_to(&mut self, end: u64) -> Result<(), Error> {
         while self.live.bytes < end {
-            let wanted = (end - self.live.bytes).min(GROUP_BYTES_MAX as u64);
-            let mut lines = vec![0; usize::try_from(wanted).expect("at most 1 MiB")];
-            let read = durable::read_full_at(&*self.live.file, &mut lines, self.live.bytes)
-                .map_err(|source| Error::cannot("read", self.engine.layout.live(), source))?;
-            if read < lines.len() {
-                return Err(self.engine.lost_end(self.live.bytes + read as u64, end));
-            }
-            lines.truncate(memchr::memrchr(b'\n', &lines).map_or(0, |at| at + 1));
-            if lines.is_empty() {
-                let what = format!("no line ends after byte {} of its live file", self.live.bytes);
-                return Err(self.engine.contradicted(&what));
-            }
-            self.take(lines);
+            let piece = end.min(self.live.bytes + GROUP_BYTES_MAX as u64);
+            let read = self.engine.read_lines(&*self.live.file, self.live.bytes..piece)?;
+            self.take(read);
         }
         Ok(())
     }
@@ -126,24 +138,14 @@ impl Writer {
     }
 
     /// Takes durable lines for known, which follow what is known already.
-    fn take(&mut self, lines: Vec<u8>) {
-        let bytes = lines.len() as u64;
-        let ends: Vec<u32> = memchr::memchr_iter(b'\n', &lines)
-            .map(|at| u32::try_from(at + 1).expect("at most 1 MiB is read at a time"))
-            .collect();
-        let mut start = 0;
-        let hashes: Vec<Hash> = ends
-            .iter()
-            .map(|&end| {
-                let line = &lines[start..end as usize - 1];
-                start = end as usize;
-                leaf_hash(line)
-            })
-            .collect();
-        self.engine.seal.add(self.size, &hashes, bytes);
+    fn take(&mut self, read: Read) {
+        let (bytes, count) = (read.lines.len() as u64, read.ends.len() as u64);
+        let place = self.live.bytes..self.live.bytes + bytes;
+        let lines = Lines::all(Arc::clone(&self.live.file), place, count);
+        self.engine.seal.add_lines(self.size, &lines, bytes);
         self.live.bytes += bytes;
-        self.size += ends.len() as u64;
-        self.engine.ring().push(lines, ends);
+        self.size += count;
+        self.engine.ring().push(read.lines, read.ends);
         self.engine.set_durable(self.size);
     }
 
@@ -189,7 +191,8 @@ impl Writer {
         durable::write_all_at(&*self.live.file, &line, self.live.bytes)
             .and_then(|()| durable::retried(|| self.live.file.sync_data()))
             .map_err(|source| Error::cannot("write to", engine.layout.live(), source))?;
-        self.take(line);
+        let ends = vec![u32::try_from(line.len()).expect("a line is at most 64 KiB")];
+        self.take(Read { lines: line, ends });
         self.say(false)
     }
 

@@ -1,7 +1,7 @@
 //! Step 4 of 8: the commit, on one page. Next: [`rotation`](crate::engine::rotation) and [`durable`].
 //!
-//! One writer per process takes a group, enters the trail under the commit lock, writes the group, syncs it, and only
-//! then acknowledges it. Each comment says what is true after a crash at that point.
+//! One writer per process takes the commit lock and a group, enters the trail, writes the group, syncs it, and only then
+//! acknowledges it. Each comment says what is true after a crash at that point.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,6 +11,7 @@ use super::held::Held;
 use super::shared::Engine;
 use crate::engine::publish::Publisher;
 use crate::engine::queue::Group;
+use crate::engine::unsealed::Lines;
 use crate::error::{Error, ErrorKind};
 use crate::files::blob;
 use crate::files::commit_lock::{CommitLock, Committing};
@@ -29,6 +30,8 @@ pub(crate) struct Writer {
     pub(crate) publisher: Arc<Mutex<Publisher>>,
     /// Whether `LOCK` said, when it was last looked at, that a commit had begun and not ended.
     pub(super) died: bool,
+    /// Lines of other processes before those of this commit. They are read once the lock is released.
+    pub(super) passed: Option<Lines>,
 }
 
 impl Writer {
@@ -120,6 +123,8 @@ impl Writer {
         // A crash here leaves blobs that no line names: harmless, and used if the same detail comes again.
         let committing = self.enter(committing, group.len() as u64, group.lines.len() as u64)?;
         if group.len() == 0 {
+            drop(committing);
+            self.read_passed()?;
             return Ok(self.size);
         }
         blob::check_all(disk, layout, &group.blobs)?;
@@ -137,6 +142,8 @@ impl Writer {
         }
         self.say(false)?;
         drop(committing);
+        // Before anything is acknowledged: if there are not as many as `LOCK` said, the indexes here are wrong.
+        self.read_passed()?;
         Ok(first)
     }
 
@@ -181,7 +188,7 @@ impl Writer {
 
     /// Writes into `LOCK` how much is durable, and whether a commit is under way.
     pub(super) fn say(&self, writing: bool) -> Result<(), Error> {
-        self.held.say(&self.engine.layout, self.live.says(writing))
+        self.held.say(&self.engine.layout, self.live.says(writing, self.size))
     }
 
     pub(crate) fn publisher(&self) -> MutexGuard<'_, Publisher> {

@@ -13,8 +13,8 @@ use crate::seam::disk::Metadata;
 /// What the writer finds, when the trail is not lost to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Look {
-    /// The live file is the one that this process knows, and so much of it is durable.
-    Durable(u64),
+    /// The live file is the one that this process knows. `bytes` of it are durable, and make `size` entries of the trail.
+    Durable { bytes: u64, size: u64 },
     /// The same, but there is more: a commit died or failed, so nobody knows whether that is durable.
     Unfinished(u64),
     /// The file that this process knows has become a closed segment.
@@ -46,13 +46,24 @@ impl Writer {
         let line =
             self.held.line(&engine.machine, &engine.layout)?.filter(|line| line.first == self.live.first);
         // What this process knows is durable, whatever LOCK says.
-        let durable = line.map_or(0, |line| line.bytes).max(self.live.bytes);
+        let newer = line.filter(|line| line.bytes > self.live.bytes);
+        let (durable, size) = newer.map_or((self.live.bytes, self.size), |line| (line.bytes, line.size));
+        if newer.is_some() && size <= self.size {
+            let what = format!(
+                "`LOCK` says that the first {durable} bytes of its live file make {size} entries, and there are more"
+            );
+            return Err(engine.contradicted(&what));
+        }
         if seen.bytes < durable {
             return Err(self.engine.lost_end(seen.bytes, durable));
         }
         self.remove_closed()?;
         self.died = line.is_none_or(|line| line.writing);
-        Ok(if seen.bytes == durable { Look::Durable(durable) } else { Look::Unfinished(durable) })
+        Ok(if seen.bytes == durable {
+            Look::Durable { bytes: durable, size }
+        } else {
+            Look::Unfinished(durable)
+        })
     }
 
     /// Looks once more, after the sync and before anything is acknowledged: names that were changed meanwhile lead to

@@ -19,6 +19,7 @@ use graven_core::note::{Note, SigningKey};
 use graven_core::tree::Tree;
 
 use super::shared::Engine;
+use super::unsealed::Unsealed;
 use crate::error::{Error, ErrorKind};
 use crate::files::durable;
 use crate::files::levels::Levels;
@@ -114,10 +115,11 @@ impl Publisher {
     }
 
     fn publish_new(&mut self, _: &Publishing) -> Result<(), Error> {
-        let hashes = self.engine.seal.take();
-        if hashes.is_empty() {
+        let unsealed = self.engine.seal.take();
+        if unsealed.len() == 0 {
             return Ok(());
         }
+        let hashes = self.engine.computed_leaves(&unsealed)?;
         let size = self.levels.size();
         // A crash from here on leaves hashes past the checkpoint, which the next open writes again.
         self.levels
@@ -178,22 +180,27 @@ impl Publisher {
     fn extend_to(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
         let engine = Arc::clone(&self.engine);
         let differs = || engine.contradicted("another process has signed other entries than this one knows");
-        if let Some(hashes) = engine.seal.take_before(checkpoint.size) {
-            let followed = self.levels.follow(&hashes);
-            // The file of a level is missing or cannot be read: the files of the log have what it held.
-            if followed.is_err() {
-                self.levels = self.load(checkpoint)?;
+        let size = self.levels.size();
+        let stored_leaves = |unsealed: &Unsealed| engine.stored_leaves(unsealed, size, checkpoint.size);
+        let pending = match engine.seal.take_before(checkpoint.size) {
+            Ok(covered) => {
+                let followed = stored_leaves(&covered).and_then(|hashes| self.levels.follow(&hashes));
+                // The file of a level is missing or cannot be read: the files of the log have what it held.
+                if followed.is_err() {
+                    self.levels = self.load(checkpoint)?;
+                }
+                return if self.levels.root() == checkpoint.root { Ok(()) } else { Err(differs()) };
             }
-            return if self.levels.root() == checkpoint.root { Ok(()) } else { Err(differs()) };
-        }
-        // It covers more than this process has read.
+            // It covers more than this process has read.
+            Err(pending) => pending,
+        };
         let mut known = self.levels.tree();
-        known.extend(engine.seal.pending());
         let levels = self.load(checkpoint)?;
+        let unreadable = |source| Error::cannot("read the hashes in", &engine.layout.tiles(), source);
+        known.extend(stored_leaves(&pending).map_err(unreadable)?);
         let (disk, layout) = (Arc::clone(&engine.machine.disk), engine.layout.clone());
         let mut stored = Hashes::new(disk, layout, checkpoint.size);
-        let before = Tree::load(known.size(), |node| stored.node(node))
-            .map_err(|source| Error::cannot("read the hashes in", &engine.layout.tiles(), source))?;
+        let before = Tree::load(known.size(), |node| stored.node(node)).map_err(unreadable)?;
         if before.root() != known.root() {
             return Err(differs());
         }

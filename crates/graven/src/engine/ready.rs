@@ -74,6 +74,7 @@ impl Recovered {
             return Ok(());
         }
         let cannot = |source| Error::cannot("write to", layout.live(), source);
+        let writing = self.live.says(true, self.size());
         let mut lines = Vec::new();
         for entry in entries {
             lines.extend_from_slice(&entry.bytes);
@@ -85,14 +86,14 @@ impl Recovered {
                 .push(u32::try_from(self.newest_lines.len()).map_err(io::Error::other).map_err(cannot)?);
         }
         self.held
-            .say_first(self.live.says(true))
+            .say_first(writing)
             .and_then(|()| durable::write_all_at(&*self.live.file, &lines, self.live.bytes))
             .and_then(|()| durable::retried(|| self.live.file.sync_data()))
             .map_err(cannot)?;
         self.live.bytes += lines.len() as u64;
         self.unsealed_bytes += lines.len() as u64;
         self.held
-            .say_first(self.live.says(false))
+            .say_first(self.live.says(false, self.size()))
             .map_err(|source| Error::cannot("write", &layout.lock(), source))
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use graven_core::hash::Hash;
 
+use crate::engine::unsealed::{Lines, Unsealed};
 use crate::error::{Error, ErrorKind};
 use crate::files::bounds::{UNSEALED_BYTES_MAX, UNSEALED_ENTRIES_MAX};
 
@@ -23,11 +24,11 @@ pub(crate) struct Seal {
 
 #[derive(Debug)]
 struct State {
-    /// Leaf hashes that the publisher has not taken yet.
-    hashes: Vec<Hash>,
+    /// What the publisher has not taken yet.
+    unsealed: Unsealed,
     /// The index after the last of them.
     next: u64,
-    /// Bytes of the lines of these hashes.
+    /// Bytes of their lines.
     bytes: u64,
     /// Entries and bytes that the publisher took and has not sealed yet.
     taken: (u64, u64),
@@ -44,11 +45,13 @@ struct State {
 
 impl Seal {
     /// The state after recovery: `sealed` leaves are under the checkpoint, these are not.
-    pub(crate) fn new(sealed: u64, hashes: Vec<Hash>, bytes: u64) -> Seal {
+    pub(crate) fn new(sealed: u64, hashes: &[Hash], bytes: u64) -> Seal {
+        let mut unsealed = Unsealed::default();
+        unsealed.push_hashes(hashes);
         Seal {
             state: Mutex::new(State {
-                next: sealed + hashes.len() as u64,
-                hashes,
+                next: sealed + unsealed.len(),
+                unsealed,
                 bytes,
                 taken: (0, 0),
                 wanted: false,
@@ -88,18 +91,29 @@ impl Seal {
         self.state().has_room(entries, bytes)
     }
 
-    /// Adds entries from the index `first` on: written by this process, or read. Those that a checkpoint of another
-    /// process covers already need no hash.
+    /// Adds entries from the index `first` on, written by this process. Those that a checkpoint of another process
+    /// covers already are not needed.
     pub(crate) fn add(&self, first: u64, hashes: &[Hash], bytes: u64) {
+        self.add_new(first, hashes.len() as u64, bytes, |unsealed, known| {
+            unsealed.push_hashes(&hashes[usize::try_from(known).expect("at most the length of a slice")..]);
+        });
+    }
+
+    /// The same for entries that other processes have written.
+    pub(crate) fn add_lines(&self, first: u64, lines: &Lines, bytes: u64) {
+        self.add_new(first, lines.len(), bytes, |unsealed, known| unsealed.push_lines(lines.after(known)));
+    }
+
+    /// Adds `count` entries from the index `first` on. `push` is told how many of them are known.
+    fn add_new(&self, first: u64, count: u64, bytes: u64, push: impl FnOnce(&mut Unsealed, u64)) {
         let mut state = self.state();
-        let known = state.next.saturating_sub(first).min(hashes.len() as u64);
-        let new = &hashes[usize::try_from(known).expect("at most the length of a slice")..];
-        if new.is_empty() {
+        let known = state.next.saturating_sub(first).min(count);
+        if known == count {
             return;
         }
         assert_eq!(state.next, first + known, "no entry is left out");
-        state.next += new.len() as u64;
-        state.hashes.extend_from_slice(new);
+        state.next += count - known;
+        push(&mut state.unsealed, known);
         state.bytes += bytes;
         state.idle = false;
         let sleeps = state.publisher_sleeps;
@@ -165,7 +179,7 @@ impl Seal {
             state = self.rest(state, rest, |state| resting(state) && !state.idle);
             state.publisher_rests = false;
         }
-        while state.hashes.is_empty() && state.ended.is_none() {
+        while state.unsealed.len() == 0 && state.ended.is_none() {
             state.wanted = false;
             state.publisher_sleeps = true;
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -187,37 +201,34 @@ impl Seal {
     #[cfg(feature = "sim")]
     pub(crate) fn has_work(&self) -> bool {
         let state = self.state();
-        !state.hashes.is_empty() && state.ended.is_none()
+        state.unsealed.len() > 0 && state.ended.is_none()
     }
 
     /// Takes everything that is to be sealed.
-    pub(super) fn take(&self) -> Vec<Hash> {
+    pub(super) fn take(&self) -> Unsealed {
         let mut state = self.state();
         state.wanted = false;
-        let all = state.hashes.len();
+        let all = state.unsealed.len();
         state.take(all)
     }
 
-    /// Takes what a checkpoint of another process covers: all entries before `size`, or `None` if that is more than
-    /// this process knows of.
-    pub(super) fn take_before(&self, size: u64) -> Option<Vec<Hash>> {
+    /// Takes what a checkpoint of another process covers: all entries before `size`. If that is more than this process
+    /// knows of, takes nothing; the error is a copy of all that is known.
+    pub(super) fn take_before(&self, size: u64) -> Result<Unsealed, Unsealed> {
         let mut state = self.state();
-        let left = state.next.checked_sub(size)?;
-        let count = state.hashes.len().saturating_sub(usize::try_from(left).unwrap_or(usize::MAX));
-        Some(state.take(count))
-    }
-
-    /// A copy of everything that is to be sealed.
-    pub(super) fn pending(&self) -> Vec<Hash> {
-        self.state().hashes.clone()
+        let Some(left) = state.next.checked_sub(size) else {
+            return Err(state.unsealed.clone());
+        };
+        let count = state.unsealed.len().saturating_sub(left);
+        Ok(state.take(count))
     }
 
     /// Another process has sealed `size` entries, more than this process knew of. Meanwhile the writer may have read or
     /// written entries past them: those stay.
     pub(super) fn skip_to(&self, size: u64) {
         let mut state = self.state();
-        let left = usize::try_from(state.next.saturating_sub(size)).unwrap_or(usize::MAX);
-        let covered = state.hashes.len().saturating_sub(left);
+        let left = state.next.saturating_sub(size);
+        let covered = state.unsealed.len().saturating_sub(left);
         state.take(covered);
         state.next = state.next.max(size);
     }
@@ -237,20 +248,19 @@ impl Seal {
 }
 
 impl State {
-    /// The first `count` hashes. Their lines count as taken.
-    fn take(&mut self, count: usize) -> Vec<Hash> {
-        let rest = self.hashes.split_off(count);
-        let taken = std::mem::replace(&mut self.hashes, rest);
+    /// The first `count` entries. Their lines count as taken.
+    fn take(&mut self, count: u64) -> Unsealed {
+        let taken = self.unsealed.take_oldest(count);
         // Which line has how many bytes is not kept. While any is left, all bytes count: the bound is never exceeded.
-        let left = if self.hashes.is_empty() { 0 } else { self.bytes };
-        self.taken.0 += taken.len() as u64;
+        let left = if self.unsealed.len() == 0 { 0 } else { self.bytes };
+        self.taken.0 += taken.len();
         self.taken.1 += self.bytes - left;
         self.bytes = left;
         taken
     }
 
     fn has_room(&self, entries: u64, bytes: u64) -> bool {
-        let unsealed_entries = self.hashes.len() as u64 + self.taken.0;
+        let unsealed_entries = self.unsealed.len() + self.taken.0;
         let unsealed_bytes = self.bytes + self.taken.1;
         // With nothing unsealed, any group may be written: it is far below the bound.
         unsealed_entries == 0
@@ -266,8 +276,8 @@ mod tests {
     /// The lines may have any lengths: the long ones may be those that are left.
     #[test]
     fn the_bytes_that_another_process_leaves_unsealed_all_count() {
-        let seal = Seal::new(0, vec![Hash::EMPTY_TREE; 2], UNSEALED_BYTES_MAX - 10);
-        assert!(seal.take_before(1).is_some_and(|taken| taken.len() == 1));
+        let seal = Seal::new(0, &[Hash::EMPTY_TREE; 2], UNSEALED_BYTES_MAX - 10);
+        assert!(seal.take_before(1).is_ok_and(|taken| taken.len() == 1));
         seal.set_sealed(1);
         assert!(seal.has_room(1, 10) && !seal.has_room(1, 11));
         assert_eq!(seal.take().len(), 1);

@@ -70,7 +70,7 @@ impl Engine {
         ring.push(recovered.newest_lines, recovered.newest_ends);
         let engine = Arc::new(Engine {
             queue: Queue::new(settings.queue_bytes),
-            seal: Seal::new(recovered.levels.size(), recovered.unsealed, recovered.unsealed_bytes),
+            seal: Seal::new(recovered.levels.size(), &recovered.unsealed, recovered.unsealed_bytes),
             watchdog: Watchdog::new(settings.deadline, &terms),
             pulse: Pulse::new(terms.heartbeat, &*machine.clock),
             flood: terms.flood.map(Floodgate::new),
@@ -107,6 +107,7 @@ impl Engine {
             held: Arc::clone(&held),
             publisher: Arc::clone(&publisher),
             died: false,
+            passed: None,
         };
         Parts { engine, writer, publisher, held }
     }

@@ -24,9 +24,9 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    /// What `LOCK` says of it when this process writes.
-    pub(crate) fn says(&self, writing: bool) -> Known {
-        Known { writing, first: self.first, bytes: self.bytes }
+    /// What `LOCK` says of it when this process writes. `size` is how many entries are known.
+    pub(crate) fn says(&self, writing: bool, size: u64) -> Known {
+        Known { writing, first: self.first, bytes: self.bytes, size }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The one line of `LOCK`: who wrote last, and how much of the live file is durable.
+//! The one line of `LOCK`: who wrote last, how much of the live file is durable, and how many entries that makes.
 //!
 //! The line is written without a sync, and only after the sync of the lines that it counts. So the live file is never
 //! shorter than this line says, also after a crash, unless somebody shortened or replaced it. Its checksum tells a line
@@ -23,6 +23,9 @@ pub(crate) struct LockLine {
     pub(crate) first: u64,
     /// How many bytes of the live file are durable.
     pub(crate) bytes: u64,
+    /// How many entries the trail has up to there. So a process need not count the lines of another before it writes
+    /// its own.
+    pub(crate) size: u64,
 }
 
 /// The length of the line, with its newline.
@@ -42,7 +45,9 @@ const FIRST_AT: usize = PID_END + 1;
 const FIRST_END: usize = FIRST_AT + 20;
 const BYTES_AT: usize = FIRST_END + 1;
 const BYTES_END: usize = BYTES_AT + 20;
-const SUM_AT: usize = BYTES_END + 1;
+const SIZE_AT: usize = BYTES_END + 1;
+const SIZE_END: usize = SIZE_AT + 20;
+const SUM_AT: usize = SIZE_END + 1;
 const SUM_END: usize = SUM_AT + CHECKSUM_DIGITS;
 
 impl LockLine {
@@ -62,7 +67,8 @@ impl LockLine {
         let pid = digits(words.next()?, 10)?.try_into().ok()?;
         let first = digits(words.next()?, 20)?;
         let bytes = digits(words.next()?, 20)?;
-        words.next().is_none().then_some(LockLine { writing, pid, first, bytes })
+        let size = digits(words.next()?, 20)?;
+        words.next().is_none().then_some(LockLine { writing, pid, first, bytes, size })
     }
 
     /// The line. Its length is always the same, so one write replaces one line by another.
@@ -72,7 +78,8 @@ impl LockLine {
         put_digits(&mut line[PID_AT..PID_END], self.pid.into());
         put_digits(&mut line[FIRST_AT..FIRST_END], self.first);
         put_digits(&mut line[BYTES_AT..BYTES_END], self.bytes);
-        let sum = checksum(&line[..BYTES_END]);
+        put_digits(&mut line[SIZE_AT..SIZE_END], self.size);
+        let sum = checksum(&line[..SIZE_END]);
         line[SUM_AT..SUM_END].copy_from_slice(&sum);
         line[SUM_END] = b'\n';
         line
@@ -119,13 +126,17 @@ fn digits(text: &str, width: usize) -> Option<u64> {
 mod tests {
     use super::*;
 
-    const LINE: LockLine = LockLine { writing: false, pid: 7, first: 256, bytes: 4096 };
+    const LINE: LockLine = LockLine { writing: false, pid: 7, first: 256, bytes: 4096, size: 266 };
 
     #[test]
     fn a_line_is_printed_and_read_back() {
         let printed = LINE.to_bytes();
-        assert_eq!(&printed[..], b"durable 0000000007 00000000000000000256 00000000000000004096 19caaf21\n");
-        let widest = LockLine { writing: true, pid: u32::MAX, first: u64::MAX, bytes: u64::MAX };
+        assert_eq!(
+            &printed[..],
+            b"durable 0000000007 00000000000000000256 00000000000000004096 00000000000000000266 19caaf21\n"
+        );
+        let widest =
+            LockLine { writing: true, pid: u32::MAX, first: u64::MAX, bytes: u64::MAX, size: u64::MAX };
         for line in [LINE, widest] {
             assert_eq!(LockLine::parse(&line.to_bytes()), Some(line));
         }
@@ -138,15 +149,17 @@ mod tests {
             format!("{line} {}\n", std::str::from_utf8(&sum).unwrap())
         };
         for other in [
-            "durable 7 256 4096",
-            "durable  0000000007 00000000000000000256 00000000000000004096",
-            "durable 0000000007 00000000000000000256 00000000000000004096 1",
-            "Durable 0000000007 00000000000000000256 00000000000000004096",
-            "reading 0000000007 00000000000000000256 00000000000000004096",
-            "durable +000000007 00000000000000000256 00000000000000004096",
-            "durable 4294967296 00000000000000000256 00000000000000004096",
-            "durable 0000000007 18446744073709551616 00000000000000004096",
-            "durable 0000000007 00000000000000000256",
+            "durable 7 256 4096 266",
+            // As it was before it had the number of entries.
+            "durable 0000000007 00000000000000000256 00000000000000004096",
+            "durable  0000000007 00000000000000000256 00000000000000004096 00000000000000000266",
+            "durable 0000000007 00000000000000000256 00000000000000004096 00000000000000000266 1",
+            "Durable 0000000007 00000000000000000256 00000000000000004096 00000000000000000266",
+            "reading 0000000007 00000000000000000256 00000000000000004096 00000000000000000266",
+            "durable +000000007 00000000000000000256 00000000000000004096 00000000000000000266",
+            "durable 4294967296 00000000000000000256 00000000000000004096 00000000000000000266",
+            "durable 0000000007 18446744073709551616 00000000000000004096 00000000000000000266",
+            "durable 0000000007 00000000000000000256 00000000000000004096 18446744073709551616",
         ] {
             assert_eq!(LockLine::parse(with_sum(other).as_bytes()), None, "{other:?}");
         }
@@ -162,7 +175,7 @@ mod tests {
     /// A write that was cut short by a crash leaves the beginning of one line and the end of another.
     #[test]
     fn a_mixture_of_two_lines_is_no_line() {
-        let next = LockLine { writing: true, first: 512, bytes: 0, ..LINE };
+        let next = LockLine { writing: true, first: 512, bytes: 0, size: 512, ..LINE };
         let (old, new) = (LINE.to_bytes(), next.to_bytes());
         for cut in 1..old.len() {
             let mixed = [&new[..cut], &old[cut..]].concat();

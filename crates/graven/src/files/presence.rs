@@ -31,6 +31,8 @@ pub(crate) struct Known {
     pub(crate) first: u64,
     /// How many of its bytes are durable.
     pub(crate) bytes: u64,
+    /// How many entries the trail has up to there.
+    pub(crate) size: u64,
 }
 
 /// What a process finds that enters a trail.
@@ -94,8 +96,8 @@ impl Presence {
 
     /// Replaces what `LOCK` says. Nothing is synced: a crash may leave an older line, and every older line was true.
     pub(crate) fn say(&self, known: Known) -> io::Result<()> {
-        let Known { writing, first, bytes } = known;
-        let line = LockLine { writing, pid: self.pid, first, bytes };
+        let Known { writing, first, bytes, size } = known;
+        let line = LockLine { writing, pid: self.pid, first, bytes, size };
         durable::write_all_at(&*self.file, &line.to_bytes(), 0)
     }
 

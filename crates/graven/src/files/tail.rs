@@ -47,7 +47,7 @@ pub(crate) struct Tail {
     /// The leaf hashes of the good lines past the checkpoint.
     pub(crate) unsealed: Vec<Hash>,
     /// The index after the last good line.
-    next: u64,
+    pub(crate) next: u64,
     /// Where the segment ends, if the live file is still that segment and goes on past its end.
     pub(crate) segment_end: Option<u64>,
 }

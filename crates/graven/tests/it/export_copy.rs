@@ -152,7 +152,7 @@ fn what_lock_says_is_durable_is_copied_though_nothing_sealed_it() {
     trail.seal();
     trail.append(5);
     let bytes = fs::metadata(trail.path("audit.jsonl")).unwrap().len();
-    fs::write(trail.path("LOCK"), lock_line("durable", 77, 256, bytes)).unwrap();
+    fs::write(trail.path("LOCK"), lock_line("durable", 77, 256, bytes, 271)).unwrap();
     trail.append(3);
     let to = folder.path().join("copy");
     let report = copy(trail.dir(), &to, CopyOptions::default()).unwrap();

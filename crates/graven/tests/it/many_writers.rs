@@ -6,6 +6,7 @@
 mod another_disk;
 mod changed;
 mod closing;
+mod counted;
 mod died;
 mod fairness;
 mod interleaved;

@@ -52,6 +52,6 @@ impl Mending<'_> {
     }
 
     fn known(&self, tail: &Tail, writing: bool) -> Known {
-        Known { writing, first: self.segments.live_first_after, bytes: tail.good_end }
+        Known { writing, first: self.segments.live_first_after, bytes: tail.good_end, size: tail.next }
     }
 }

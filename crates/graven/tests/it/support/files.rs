@@ -16,8 +16,8 @@ pub(crate) fn lines(path: &Path) -> Vec<Vec<u8>> {
 }
 
 /// What a process writes into `LOCK`, after the description of the format.
-pub(crate) fn lock_line(state: &str, pid: u32, first: u64, bytes: u64) -> String {
-    let line = format!("{state} {pid:010} {first:020} {bytes:020}");
+pub(crate) fn lock_line(state: &str, pid: u32, first: u64, bytes: u64, size: u64) -> String {
+    let line = format!("{state} {pid:010} {first:020} {bytes:020} {size:020}");
     format!("{line} {}\n", &sha256(line.as_bytes()).to_hex()[..8])
 }
 

@@ -18,7 +18,7 @@ fn trail(dir: &std::path::Path) -> Handmade {
 }
 
 fn say(trail: &Handmade, state: &str, first: u64, bytes: u64) {
-    std::fs::write(trail.path("LOCK"), lock_line(state, 77, first, bytes)).unwrap();
+    std::fs::write(trail.path("LOCK"), lock_line(state, 77, first, bytes, 266)).unwrap();
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn a_missing_live_file_of_which_nothing_was_sealed_is_truncated() {
 fn an_older_line_and_anything_else_are_no_evidence() {
     let folder = tempfile::tempdir().unwrap();
     let trail = trail(folder.path());
-    let good = lock_line("durable", 77, 256, 999_999);
+    let good = lock_line("durable", 77, 256, 999_999, 266);
     let without_sum = format!("{}\n", &good[..good.len() - 10]);
     let other_length = good.replace("999999 ", "999998 ");
     for other in

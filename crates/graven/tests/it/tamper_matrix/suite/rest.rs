@@ -134,7 +134,7 @@ pub(super) const ROWS: &[Row] = &[
     (
         "LOCK: says that more was durable",
         Of::Sealed,
-        |h| h.put("LOCK", lock_line("durable", 7, 1_280, 1 << 30).as_bytes()),
+        |h| h.put("LOCK", lock_line("durable", 7, 1_280, 1 << 30, 9_999).as_bytes()),
         (Truncated, Some(1_500), LIVE),
     ),
     ("settings.json: not JSON", Of::Closed, |h| h.put("settings.json", b"{"), NOTHING),
