@@ -94,7 +94,11 @@ impl FieldSet {
 }
 
 /// Which of the known names is most like this one: the one that takes the fewest changes of a letter.
-pub(crate) fn nearest(name: &str, known: impl Iterator<Item = &'static str>) -> &'static str {
+///
+/// # Panics
+///
+/// When no name is known.
+pub fn nearest(name: &str, known: impl Iterator<Item = &'static str>) -> &'static str {
     // What is longer than this is like none of them; the time to compare stays bounded.
     let name: Vec<char> = name.chars().take(64).map(|letter| letter.to_ascii_lowercase()).collect();
     known.min_by_key(|known| distance(&name, known)).expect("some names are known")

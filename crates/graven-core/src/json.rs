@@ -9,6 +9,7 @@ use std::borrow::Cow;
 pub(crate) mod cursor;
 pub mod scan;
 pub(crate) mod string;
+pub mod tree;
 mod value;
 
 use cursor::Cursor;

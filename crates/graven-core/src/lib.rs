@@ -57,3 +57,5 @@ pub mod tlog_proof;
 pub mod trace_context;
 pub mod tree;
 pub mod verdict;
+
+pub use field::nearest;

@@ -1,4 +1,6 @@
-//! Texts of any length, cut to one that an entry can hold. A cut is never within a character.
+//! Texts of any length, cut to one that an entry can hold, and the characters of texts that nobody sees.
+//!
+//! A cut is never within a character.
 
 use std::fmt;
 
@@ -20,6 +22,15 @@ pub fn cut_in_json(text: &str, bytes_max: usize) -> &str {
         }
     }
     text
+}
+
+/// Whether a character can make a text look like another one: control characters, line and paragraph separators, and
+/// characters that change the direction of text, hide it or take no room.
+pub fn is_invisible(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Takes text that foreign code writes, which may be endless, up to a length. After that each write fails, so that

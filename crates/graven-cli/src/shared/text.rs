@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use graven_core::text::is_invisible;
 use serde::Serialize;
 
 /// A number with commas between the thousands: `1,234,567`.
@@ -72,7 +73,7 @@ pub(crate) fn safe_lines(text: &str) -> String {
 }
 
 fn push_safe(safe: &mut String, character: char) {
-    if is_unsafe(character) {
+    if is_invisible(character) {
         safe.push_str(&format!("\\u{{{:x}}}", u32::from(character)));
     } else {
         safe.push(character);
@@ -99,7 +100,7 @@ pub(crate) fn json(answer: &impl Serialize) -> Result<String, serde_json::Error>
 pub(crate) fn safe_json(json: &str) -> String {
     let mut safe = String::with_capacity(json.len() + 16);
     for character in json.chars() {
-        if is_unsafe(character) {
+        if is_invisible(character) {
             for unit in character.encode_utf16(&mut [0; 2]) {
                 safe.push_str(&format!("\\u{unit:04x}"));
             }
@@ -108,14 +109,6 @@ pub(crate) fn safe_json(json: &str) -> String {
         }
     }
     safe
-}
-
-/// Control characters, line and paragraph separators, and characters that change the direction of text or hide it.
-fn is_unsafe(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

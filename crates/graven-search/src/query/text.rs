@@ -1,0 +1,190 @@
+//! Free text: words and phrases, found at word borders, without case.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use memchr::memmem::Finder;
+
+/// A word or a phrase. It is found where a text has the same characters, whatever their case, and no word goes on at
+/// either end of it.
+#[derive(Debug, Clone)]
+pub struct Text {
+    /// What was asked for.
+    text: String,
+    /// The same, folded.
+    folded: String,
+    /// Whether a word may go on behind it.
+    is_beginning: bool,
+    finder: Finder<'static>,
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Text) -> bool {
+        self.text == other.text && self.is_beginning == other.is_beginning
+    }
+}
+
+impl Eq for Text {}
+
+impl Text {
+    /// A text that stands for itself; with `is_beginning`, its last word may be only the beginning of one.
+    pub(super) fn new(text: &str, is_beginning: bool) -> Text {
+        let folded = fold(text).into_owned();
+        let finder = Finder::new(&folded).into_owned();
+        Text { text: text.to_owned(), folded, is_beginning, finder }
+    }
+
+    /// What was asked for.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether its last word may be only the beginning of one.
+    pub fn is_beginning(&self) -> bool {
+        self.is_beginning
+    }
+
+    /// Whether a text has it.
+    pub fn is_in(&self, text: &str) -> bool {
+        self.find(&fold(text), 0).is_some()
+    }
+
+    /// Where a text has it, in bytes of that text.
+    pub(super) fn places(&self, text: &str) -> Vec<Range<usize>> {
+        let folded = fold(text);
+        let mut places = Vec::new();
+        let mut from = 0;
+        while let Some(found) = self.find(&folded, from) {
+            from = found.end;
+            places.push(found);
+        }
+        if let Cow::Owned(folded) = &folded {
+            // Folding keeps the number of characters, but not that of their bytes.
+            let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+            let before = |at: usize| folded[..at].chars().count();
+            places = places.into_iter().map(|at| starts[before(at.start)]..starts[before(at.end)]).collect();
+        }
+        places
+    }
+
+    /// Where a folded text has it for the first time, from a place on.
+    fn find(&self, folded: &str, mut from: usize) -> Option<Range<usize>> {
+        let starts_with_word = self.folded.starts_with(is_word);
+        let ends_with_word = self.folded.ends_with(is_word) && !self.is_beginning;
+        loop {
+            let start = from + self.finder.find(&folded.as_bytes()[from..])?;
+            let end = start + self.folded.len();
+            let in_word = starts_with_word && folded[..start].ends_with(is_word);
+            if !in_word && !(ends_with_word && folded[end..].starts_with(is_word)) {
+                return Some(start..end);
+            }
+            // What begins with a word cannot begin inside this one.
+            let rest = &folded[start..];
+            from = start
+                + match starts_with_word {
+                    true => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
+                    false => rest.chars().next().map_or(rest.len(), char::len_utf8),
+                };
+        }
+    }
+}
+
+/// Whether a character belongs to a word: letters and digits of any script.
+fn is_word(character: char) -> bool {
+    character.is_alphanumeric()
+}
+
+/// A text as it is compared: each character folded by itself (Unicode's simple case folding), nothing normalised.
+fn fold(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return match text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            true => Cow::Owned(text.to_ascii_lowercase()),
+            false => Cow::Borrowed(text),
+        };
+    }
+    Cow::Owned(text.chars().map(fold_char).collect())
+}
+
+fn fold_char(character: char) -> char {
+    if character.is_ascii() {
+        return character.to_ascii_lowercase();
+    }
+    let folded = unicode_case_mapping::case_folded(character);
+    folded.and_then(|code| char::from_u32(code.get())).unwrap_or(character)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn has(text: &str, wanted: &str) -> bool {
+        Text::new(wanted, false).is_in(text)
+    }
+
+    #[test]
+    fn a_word_is_found_at_its_borders_only() {
+        assert!(has("run rm now", "rm") && has("rm", "rm") && has("/bin/rm:", "rm") && has("a_rm_b", "rm"));
+        assert!(!has("firm", "rm") && !has("rms", "rm") && !has("rm2", "rm") && !has("ürm", "rm"));
+        // The second one is a word of its own.
+        assert!(has("firm rms rm", "rm"));
+        assert!(Text::new("rm", true).is_in("see rms"));
+        assert!(!Text::new("rm", true).is_in("firm"));
+    }
+
+    #[test]
+    fn a_phrase_is_literal_and_its_other_ends_have_no_borders() {
+        assert!(has("sudo rm -rf /", "rm -rf /") && has("xx-rf", "-rf") && !has("-rfx", "-rf"));
+        assert!(has("a*b", "a*b") && !has("axb", "a*b") && has("x->y", "->"));
+    }
+
+    #[test]
+    fn case_is_folded_character_by_character() {
+        assert!(has("ÉCOLE", "école") && has("Straße", "STRAßE") && has("ΣΊΣΥΦΟΣ", "σίσυφος"));
+        // Simple folding: ß is not ss, and nothing is normalised.
+        assert!(!has("Straße", "STRASSE") && !has("e\u{301}cole", "école"));
+        assert!(has("\u{212a}elvin", "kelvin"));
+        assert!(has("ſtop", "STOP"));
+    }
+
+    #[test]
+    fn places_are_those_of_the_text_itself() {
+        let text = "\u{212a}ey KEY İkey ẞ key";
+        let places: Vec<&str> =
+            Text::new("key", false).places(text).into_iter().map(|at| &text[at]).collect();
+        assert_eq!(places, ["\u{212a}ey", "KEY", "key"]);
+    }
+
+    /// The same in the plainest way: every place is tried.
+    fn oracle(text: &str, wanted: &str, is_beginning: bool) -> bool {
+        let letters = |text: &str| fold(text).chars().collect::<Vec<_>>();
+        let (text, wanted) = (letters(text), letters(wanted));
+        (0..=text.len()).any(|start| {
+            let end = start + wanted.len();
+            let word = |at: Option<&char>| at.is_some_and(|c| c.is_alphanumeric());
+            let cut = |left: Option<&char>, right: Option<&char>| word(left) && word(right);
+            let before = start.checked_sub(1).and_then(|at| text.get(at));
+            text.get(start..end) == Some(&wanted[..])
+                && !cut(before, wanted.first())
+                && (is_beginning || !cut(wanted.last(), text.get(end)))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_is_found_as_by_trying_every_place(
+            text in "[aAbÉéß \\-]{0,14}", wanted in "[aAbÉéß \\-]{1,4}", is_beginning in any::<bool>(),
+        ) {
+            let found = Text::new(&wanted, is_beginning).is_in(&text);
+            prop_assert_eq!(found, oracle(&text, &wanted, is_beginning), "{:?} in {:?}", wanted, text);
+        }
+
+        #[test]
+        fn folding_keeps_the_number_of_characters(text in "\\PC{0,20}") {
+            prop_assert_eq!(fold(&text).chars().count(), text.chars().count());
+            let folded = fold(&text);
+            prop_assert_eq!(fold(&folded), folded.clone());
+        }
+    }
+}
