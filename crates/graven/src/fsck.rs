@@ -11,6 +11,7 @@ mod examine;
 mod file_names;
 mod heads;
 mod hint;
+mod judging_key;
 mod line_ends;
 mod locate;
 mod lock;
@@ -23,12 +24,14 @@ mod rollback;
 mod scan;
 mod snapshot;
 mod spine;
+mod standing;
 mod survey;
 mod tail;
 mod tiles;
 
 pub use memory::{Remembered, user_folder};
 pub use older_copy::{OlderCopy, Uncompared};
+pub use standing::{Standing, standing};
 
 use std::path::{Path, PathBuf};
 

@@ -2,6 +2,8 @@
 //!
 //! Every proof is checked before it is returned, by the same code that others check it with.
 
+mod prover;
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 
@@ -13,6 +15,9 @@ use graven_core::tree::{Node, Tree};
 
 use crate::error::{Error, ErrorKind};
 use crate::reader::{Reader, Record};
+
+pub(crate) use prover::root_of_lines;
+pub use prover::{Prover, Seal, SealedHead};
 
 /// An entry and the proof that it is in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -129,7 +129,10 @@ impl Reader {
     }
 
     /// The number of entries that are durable as `LOCK` says; `None` when it says nothing of the live file.
-    pub(crate) fn durable_len(&self) -> Result<Option<u64>, Error> {
+    ///
+    /// # Errors
+    /// As [`len`](Reader::len).
+    pub fn durable_len(&self) -> Result<Option<u64>, Error> {
         // `LOCK` first: the live file only grows.
         let line = lock_line::read(&**self.disk(), self.layout())
             .map_err(|error| cannot("read", &self.layout().lock(), error))?;

@@ -13,6 +13,7 @@ use super::downgrade;
 use super::file_names::live_name;
 use super::heads::{self, Head, Heads};
 use super::hint::Clues;
+use super::judging_key::JudgingKey;
 use super::locate::{self, Located, Scene, tiles_damaged};
 use super::lock;
 use super::memory::{KeyMemory, Memory};
@@ -154,21 +155,13 @@ impl Examiner<'_> {
                 None
             }
         };
-        let pinned = self.memory.map(|memory| &memory.key);
-        let choice = [
-            (self.given, KeySource::Given),
-            (pinned, KeySource::Pinned),
-            (own.as_ref(), KeySource::SelfAsserted),
-        ];
-        let Some((Some(key), source)) = choice.into_iter().find(|(key, _)| key.is_some()) else {
+        let Some(chosen) = JudgingKey::choose(self.given, self.memory, own.as_ref()) else {
             return Ok(true);
         };
+        let JudgingKey { key, source } = chosen;
         if own.as_ref().is_some_and(|own| own != key) {
             examination.other_key = true;
-            let expected =
-                if source == KeySource::Given { "given" } else { "remembered from an earlier verification" };
-            let message = format!("the trail names another key than the one {expected}, {key}");
-            examination.findings.push(Finding::new(Verdict::BadSignature, message).file("graven.json"));
+            examination.findings.push(chosen.other_key());
         }
         examination.key = Some(key.clone());
         examination.key_source = Some(source);
