@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use graven::reader::{Reader, Record};
 use graven::{Entry, Error};
 use graven_core::json::tree::Tree;
+use graven_core::verdict::{Finding, Verdict};
 
 use crate::query::{EntryField, written};
 
@@ -67,6 +68,13 @@ impl<'a> Line<'a> {
     /// Why the blob could not be read, if that was tried.
     pub fn problem(&self) -> Option<&Error> {
         self.restored.get().and_then(|restored| restored.as_ref().err())
+    }
+
+    /// What to say of that.
+    pub(crate) fn finding(&self) -> Option<Finding> {
+        let problem = self.problem()?;
+        let message = format!("what is stored beside its line cannot be read: {}", problem.chain());
+        Some(Finding::new(Verdict::Missing, message).index(self.index))
     }
 
     fn restored(&self) -> Option<&Result<Entry, Error>> {
@@ -203,6 +211,11 @@ impl<'a> Line<'a> {
     pub(crate) fn has_at(&self, path: &[String]) -> bool {
         self.detail().is_some_and(|detail| has_at(detail, path))
     }
+}
+
+/// What to say of a line that cannot be decoded.
+pub(crate) fn unreadable(index: u64, error: &Error) -> Finding {
+    Finding::new(Verdict::Altered, format!("it is no entry: {}", error.chain())).index(index)
 }
 
 /// The scalar that a value is.

@@ -122,6 +122,13 @@ impl Query {
         Ok(Query { expression: parse::parse(text, moment)? })
     }
 
+    /// The query for all entries of a session.
+    pub(crate) fn of_session(id: &str) -> Query {
+        let values = vec![Value::Is(Pattern::literal(id), None)];
+        let field = Field::Entry(EntryField::SessionId);
+        Query { expression: Some(Expr::Term(Term::Field(field, values))) }
+    }
+
     pub(crate) fn expression(&self) -> Option<&Expr> {
         self.expression.as_ref()
     }

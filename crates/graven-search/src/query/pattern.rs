@@ -19,6 +19,11 @@ pub(super) enum Part {
 }
 
 impl Pattern {
+    /// A value that stands for itself.
+    pub(super) fn literal(text: &str) -> Pattern {
+        Pattern { pieces: vec![text.to_owned()] }
+    }
+
     pub(super) fn new(parts: &[Part]) -> Pattern {
         let mut pieces = vec![String::new()];
         for part in parts {

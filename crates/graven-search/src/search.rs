@@ -1,0 +1,362 @@
+//! Asks a trail: pages of proved hits, counts, and all that an answer has to say of itself.
+
+mod answer;
+pub(crate) mod ask;
+mod blocks;
+mod findings;
+mod histogram;
+mod sessions;
+mod tally;
+mod timeline;
+mod walk;
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use graven::fsck::{Standing, VerifyOptions, standing};
+use graven::reader::Reader;
+use graven::{Machine, VerifierKey};
+use graven_core::hash::Hash;
+use graven_core::verdict::Finding;
+
+pub use answer::{Answer, Coverage, Durable, FINDINGS_MAX, Hit, IndexUse, State, TimeRange};
+pub use ask::{Ask, LIMIT, LIMIT_MAX, Order};
+pub use histogram::{Histogram, Row};
+pub use sessions::Session;
+pub use tally::{Count, FacetValue, Rest};
+pub use timeline::{Timeline, TimelineEntry};
+
+use crate::cursor::{Cursor, CursorError};
+use crate::error::SearchError;
+use crate::follow::Following;
+use crate::query::{Field, Query};
+use histogram::Buckets;
+use sessions::Sessions;
+use tally::Facets;
+use walk::{Step, Walk, Way};
+
+/// How a trail is opened for searches.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct SearchOptions {
+    /// The key that must have signed the heads. Default: the key in the verifier's memory; if there is none, the key that
+    /// the trail itself names.
+    pub key: Option<VerifierKey>,
+    /// The folder of the verifier's memory. Default: `None`, no memory.
+    pub state: Option<PathBuf>,
+}
+
+/// A trail that is asked questions. It takes no lock and writes nothing.
+#[derive(Debug, Clone)]
+pub struct Search {
+    machine: Machine,
+    reader: Reader,
+    options: VerifyOptions,
+}
+
+/// The entries that an answer is about, and what it believes.
+struct Snapshot {
+    entries: u64,
+    durable: Durable,
+    /// The leaf hash of the last one.
+    last: Option<Hash>,
+    standing: Standing,
+}
+
+/// What was found out in a walk.
+struct Outcome {
+    findings: (Vec<Finding>, u64),
+    scanned: u64,
+    finished: bool,
+}
+
+impl Search {
+    /// Opens the trail at a path: the trail's directory, or its live file.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub fn open(path: impl AsRef<Path>, options: SearchOptions) -> Result<Search, SearchError> {
+        let reader = Reader::open(path.as_ref())?;
+        Ok(Search::on(Machine::os(), reader, path.as_ref(), options))
+    }
+
+    /// The same, on a given machine. `name` is the path by which the caller knows the trail.
+    pub fn on(machine: Machine, reader: Reader, name: &Path, options: SearchOptions) -> Search {
+        let SearchOptions { key, state } = options;
+        let options = VerifyOptions { key, state, name: Some(name.to_owned()), ..VerifyOptions::default() };
+        Search { machine, reader, options }
+    }
+
+    /// The trail.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// Answers a query.
+    ///
+    /// The snapshot is what is durable when the first page is asked for; later pages are of the same one. The answer says
+    /// what does not fit.
+    ///
+    /// # Errors
+    /// `Cursor` when the cursor belongs to another search, or the trail is another one now; `Trail` when it cannot be read.
+    pub fn query(&self, query: &Query, ask: &Ask) -> Result<Answer, SearchError> {
+        let started = self.machine.clock.elapsed();
+        let snapshot = self.snapshot(query, ask)?;
+        let whole = whole(query, snapshot.entries, ask.exhaustive);
+        let page = page(whole.clone(), ask);
+        let limit = ask.limit.clamp(1, LIMIT_MAX) as usize;
+        let range = if ask.wants_all() { whole.clone() } else { page.clone() };
+        let way = Way {
+            range,
+            order: ask.order,
+            exhaustive: ask.exhaustive,
+            until: ask.budget.map(|budget| started + budget),
+        };
+        let mut walk = self.walk(query, &snapshot, way);
+        let mut counts = Counts::new(ask);
+        let mut hits: Vec<Hit> = Vec::new();
+        // Where the next page begins, once this one is full.
+        let mut position = None;
+        let finished = loop {
+            if position.is_some() && !ask.wants_all() {
+                break false;
+            }
+            let found = match walk.next()? {
+                Step::Hit(found) => found,
+                Step::End => break true,
+                Step::OutOfTime => break false,
+            };
+            counts.add(&found.line);
+            let index = found.record.index;
+            if position.is_none() && page.contains(&index) {
+                hits.push(found.into_hit());
+                position = (hits.len() == limit).then(|| after(index, ask.order));
+            }
+        };
+        // The time was over before the page was full: go on where it stopped.
+        let stopped = walk.at.filter(|at| page.contains(at)).map(|at| after(at, ask.order));
+        let position = position.or_else(|| (!finished).then(|| stopped.unwrap_or(start(&page, ask.order))));
+        let next = position.filter(|position| !rest(&page, *position, ask.order).is_empty());
+        let next = next.map(|position| {
+            let origin = &self.reader.meta().origin;
+            let (entries, last) = (snapshot.entries, snapshot.last);
+            Cursor::new(origin, query, ask.order, entries, last, position, &ask.moment).to_string()
+        });
+        let outcome = Outcome { scanned: walk.scanned, findings: walk.findings.finish(), finished };
+        let took = self.machine.clock.elapsed() - started;
+        Ok(counts.answer(query, &snapshot, hits, next, outcome, took.as_secs_f64() * 1_000.0))
+    }
+
+    /// Hands over every hit, one by one, in little memory. The answer has no hits and no cursor. `f` can end it early.
+    ///
+    /// # Errors
+    /// As [`query`](Search::query), and what `f` returns.
+    pub fn each<E: From<SearchError>>(
+        &self,
+        query: &Query,
+        ask: &Ask,
+        f: &mut dyn FnMut(Hit) -> Result<bool, E>,
+    ) -> Result<Answer, E> {
+        let started = self.machine.clock.elapsed();
+        let snapshot = self.snapshot(query, ask)?;
+        let range = page(whole(query, snapshot.entries, ask.exhaustive), ask);
+        let until = ask.budget.map(|budget| started + budget);
+        let way = Way { range, order: ask.order, exhaustive: ask.exhaustive, until };
+        let mut walk = self.walk(query, &snapshot, way);
+        let mut counts = Counts::new(ask);
+        let finished = loop {
+            match walk.next().map_err(SearchError::from)? {
+                Step::Hit(found) => {
+                    counts.add(&found.line);
+                    if !f(found.into_hit())? {
+                        break false;
+                    }
+                }
+                Step::End => break true,
+                Step::OutOfTime => break false,
+            }
+        };
+        let outcome = Outcome { scanned: walk.scanned, findings: walk.findings.finish(), finished };
+        let took = self.machine.clock.elapsed() - started;
+        Ok(counts.answer(query, &snapshot, Vec::new(), None, outcome, took.as_secs_f64() * 1_000.0))
+    }
+
+    /// Counts the values of fields, over all hits.
+    ///
+    /// # Errors
+    /// As [`query`](Search::query).
+    pub fn facets(&self, query: &Query, fields: &[Field], ask: &Ask) -> Result<Answer, SearchError> {
+        self.query(query, &Ask { facets: fields.to_vec(), limit: 1, ..ask.clone() })
+    }
+
+    /// Counts all hits by time.
+    ///
+    /// # Errors
+    /// As [`query`](Search::query).
+    pub fn histogram(&self, query: &Query, ask: &Ask) -> Result<Answer, SearchError> {
+        self.query(query, &Ask { histogram: true, limit: 1, ..ask.clone() })
+    }
+
+    /// The timeline of one session.
+    ///
+    /// # Errors
+    /// As [`query`](Search::query).
+    pub fn session(&self, id: &str, ask: &Ask) -> Result<Timeline, SearchError> {
+        timeline::read(self, id, ask)
+    }
+
+    /// Follows the hits that are recorded from an index on.
+    pub fn follow(&self, query: Query, from: u64) -> Following {
+        Following::new(self.reader.clone(), query, from)
+    }
+
+    fn walk<'a>(&'a self, query: &'a Query, snapshot: &Snapshot, way: Way) -> Walk<'a> {
+        let standing = &snapshot.standing;
+        let clock = std::sync::Arc::clone(&self.machine.clock);
+        Walk::new(&self.reader, query, standing.head, standing.findings.clone(), clock, way)
+    }
+
+    /// What the answer is about: what is durable now, or the snapshot of the cursor.
+    fn snapshot(&self, query: &Query, ask: &Ask) -> Result<Snapshot, SearchError> {
+        // Before the head, so that it covers as many of them as possible.
+        let (durable_len, len) = (self.reader.durable_len()?, self.reader.len()?);
+        let standing = standing(&self.machine, &self.reader, &self.options)?;
+        let (now, durable) = match durable_len {
+            // A signed head covers only what is durable, and says it later.
+            Some(durable) => (durable.max(standing.head.map_or(0, |head| head.size.min(len))), Durable::Lock),
+            None => (len, Durable::Lines),
+        };
+        let Some(cursor) = &ask.cursor else {
+            let last = self.leaf_of_last(now)?;
+            // An entry that cannot be read is a finding of the walk, and there is no second page.
+            return Ok(Snapshot { entries: now, durable, last, standing });
+        };
+        cursor.check(&self.reader.meta().origin, query, ask.order)?;
+        let other = CursorError::OtherEntries { index: cursor.entries.saturating_sub(1) };
+        if cursor.entries > len || self.leaf_of_last(cursor.entries)? != cursor.last {
+            return Err(other.into());
+        }
+        Ok(Snapshot { entries: cursor.entries, durable, last: cursor.last, standing })
+    }
+
+    /// The leaf hash of the last of so many entries; `None` when there is none, or it cannot be read.
+    fn leaf_of_last(&self, entries: u64) -> Result<Option<Hash>, SearchError> {
+        let Some(index) = entries.checked_sub(1) else { return Ok(None) };
+        match self.reader.record(index) {
+            Ok(record) => Ok(record.map(|record| record.leaf_hash())),
+            Err(error) if error.kind() == graven::ErrorKind::Data => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The entries that a query can be about.
+fn whole(query: &Query, entries: u64, exhaustive: bool) -> Range<u64> {
+    let positions = if exhaustive { 0..u64::MAX } else { query.positions() };
+    positions.start.min(entries)..positions.end.min(entries)
+}
+
+/// What is left of a range at the cursor.
+fn page(whole: Range<u64>, ask: &Ask) -> Range<u64> {
+    let position = ask.cursor.as_ref().map_or_else(|| start(&whole, ask.order), |cursor| cursor.position);
+    rest(&whole, position, ask.order)
+}
+
+/// What is left of a range at a position.
+fn rest(range: &Range<u64>, position: u64, order: Order) -> Range<u64> {
+    match order {
+        Order::NewestFirst => range.start..position.min(range.end),
+        Order::OldestFirst => position.max(range.start)..range.end,
+    }
+}
+
+/// The position at which a range begins.
+fn start(range: &Range<u64>, order: Order) -> u64 {
+    match order {
+        Order::NewestFirst => range.end,
+        Order::OldestFirst => range.start,
+    }
+}
+
+/// The position behind an entry.
+fn after(index: u64, order: Order) -> u64 {
+    match order {
+        Order::NewestFirst => index,
+        Order::OldestFirst => index + 1,
+    }
+}
+
+/// What is counted of all hits.
+struct Counts {
+    count: Option<Count>,
+    facets: Option<Facets>,
+    buckets: Option<Buckets>,
+    sessions: Option<Sessions>,
+}
+
+impl Counts {
+    fn new(ask: &Ask) -> Counts {
+        Counts {
+            count: ask.count.then_some(Count { entries: 0, events: 0, exact: true }),
+            facets: (!ask.facets.is_empty()).then(|| Facets::new(&ask.facets)),
+            buckets: ask.histogram.then(Buckets::default),
+            sessions: ask.sessions.then(Sessions::default),
+        }
+    }
+
+    fn add(&mut self, line: &crate::Line<'_>) {
+        if let Some(count) = &mut self.count {
+            count.entries += 1;
+            count.events = count.events.saturating_add(line.events());
+        }
+        if let Some(facets) = &mut self.facets {
+            facets.add(line);
+        }
+        if let Some(buckets) = &mut self.buckets {
+            buckets.add(line);
+        }
+        if let Some(sessions) = &mut self.sessions {
+            sessions.add(line);
+        }
+    }
+
+    fn answer(
+        self,
+        query: &Query,
+        snapshot: &Snapshot,
+        hits: Vec<Hit>,
+        next: Option<String>,
+        outcome: Outcome,
+        took_ms: f64,
+    ) -> Answer {
+        let (facets, facets_rest) = self.facets.map(Facets::finish).unzip();
+        let (sessions, sessions_left_out) = self.sessions.map(Sessions::finish).unzip();
+        let (findings, findings_left_out) = outcome.findings;
+        let (since, until) = query.times();
+        let sealed = snapshot.standing.head.map_or(0, |head| head.size);
+        Answer {
+            hits,
+            next,
+            count: self.count.map(|count| Count { exact: outcome.finished, ..count }),
+            facets,
+            facets_rest: facets_rest.unwrap_or_default(),
+            histogram: self.buckets.map(Buckets::finish),
+            sessions,
+            sessions_left_out: sessions_left_out.unwrap_or(0),
+            findings,
+            findings_left_out,
+            coverage: Coverage {
+                entries: snapshot.entries,
+                durable: snapshot.durable,
+                key_source: snapshot.standing.key_source,
+                index: IndexUse::None,
+                indexed_to: 0,
+                scanned: outcome.scanned,
+                unsealed: snapshot.entries.saturating_sub(sealed),
+                complete: outcome.finished,
+            },
+            range: TimeRange { since, until },
+            took_ms,
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What is asked of a search beside the query.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cursor::Cursor;
+use crate::query::{Field, Moment};
+
+/// The most hits on one page.
+pub const LIMIT_MAX: u64 = 1_000;
+
+/// How many hits a page has when nobody says.
+pub const LIMIT: u64 = 50;
+
+/// In which order hits come. It is that of the log, and not that of their times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// The newest entry first.
+    #[default]
+    NewestFirst,
+    /// The oldest entry first.
+    OldestFirst,
+}
+
+/// What an answer shall have.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Ask {
+    /// What the query was read by; it goes into cursors.
+    pub moment: Moment,
+    /// The most hits on the page, up to [`LIMIT_MAX`]. Default: 50.
+    pub limit: u64,
+    /// The order. Default: the newest first.
+    pub order: Order,
+    /// Where to go on. Default: `None`, from the beginning.
+    pub cursor: Option<Cursor>,
+    /// Whether all hits are counted. Default: `false`.
+    pub count: bool,
+    /// The fields of which the values are counted. Default: none.
+    pub facets: Vec<Field>,
+    /// Whether hits are counted by time. Default: `false`.
+    pub histogram: bool,
+    /// Whether the sessions of the hits are listed. Default: `false`.
+    pub sessions: bool,
+    /// Whether every entry is read and proved, and not only the hits. Default: `false`.
+    pub exhaustive: bool,
+    /// How long it may take. Default: `None`, as long as it takes.
+    pub budget: Option<Duration>,
+}
+
+impl Ask {
+    /// A page of fifty hits, the newest first.
+    pub fn new(moment: Moment) -> Ask {
+        Ask {
+            moment,
+            limit: LIMIT,
+            order: Order::default(),
+            cursor: None,
+            count: false,
+            facets: Vec::new(),
+            histogram: false,
+            sessions: false,
+            exhaustive: false,
+            budget: None,
+        }
+    }
+
+    /// Whether all hits must be found, and not only those of the page.
+    pub(super) fn wants_all(&self) -> bool {
+        self.count || self.histogram || self.sessions || self.exhaustive || !self.facets.is_empty()
+    }
+}

@@ -1,0 +1,90 @@
+//! Reads the entries of a range in blocks, the newest or the oldest block first. What cannot be read is a finding.
+
+use std::ops::Range;
+
+use graven::reader::{Reader, Record};
+use graven::{Error, ErrorKind};
+use graven_core::verdict::{Finding, Verdict};
+
+use super::ask::Order;
+
+/// The entries of the first block; each is larger than the one before.
+const BLOCK_FIRST: u64 = 64;
+
+/// The most entries of a block: 64 MiB at the most, and mostly less than one.
+const BLOCK_MAX: u64 = 1_024;
+
+/// The blocks of a range.
+#[derive(Debug)]
+pub(super) struct Blocks<'a> {
+    reader: &'a Reader,
+    /// What is left.
+    left: Range<u64>,
+    order: Order,
+    size: u64,
+}
+
+impl<'a> Blocks<'a> {
+    pub(super) fn new(reader: &'a Reader, range: Range<u64>, order: Order) -> Blocks<'a> {
+        let left = range.start..range.end.max(range.start);
+        Blocks { reader, left, order, size: BLOCK_FIRST }
+    }
+
+    /// The entries of the next block, in the order that was asked for; `None` at the end.
+    pub(super) fn next(&mut self, findings: &mut dyn FnMut(Finding)) -> Result<Option<Vec<Record>>, Error> {
+        if self.left.is_empty() {
+            return Ok(None);
+        }
+        // Blocks begin at multiples of 64, also the first one of a page.
+        let block = match self.order {
+            Order::NewestFirst => {
+                let start = self.left.end.saturating_sub(self.size).next_multiple_of(BLOCK_FIRST);
+                let start = if start >= self.left.end { start.saturating_sub(BLOCK_FIRST) } else { start };
+                start.max(self.left.start)..self.left.end
+            }
+            Order::OldestFirst => {
+                let end = self.left.start.saturating_add(self.size);
+                self.left.start..(end - end % BLOCK_FIRST).clamp(self.left.start + 1, self.left.end)
+            }
+        };
+        match self.order {
+            Order::NewestFirst => self.left.end = block.start,
+            Order::OldestFirst => self.left.start = block.end,
+        }
+        self.size = (self.size * 2).min(BLOCK_MAX);
+        let mut records = Vec::new();
+        read(self.reader, block, &mut records, findings)?;
+        if self.order == Order::NewestFirst {
+            records.reverse();
+        }
+        Ok(Some(records))
+    }
+}
+
+/// Reads a range. Where that fails because of the data, each half is tried by itself.
+fn read(
+    reader: &Reader,
+    range: Range<u64>,
+    records: &mut Vec<Record>,
+    findings: &mut dyn FnMut(Finding),
+) -> Result<(), Error> {
+    let wanted = range.end - range.start;
+    let found: Result<Vec<Record>, Error> =
+        reader.entries(range.clone()).and_then(|entries| entries.collect());
+    let problem = match found {
+        Ok(found) if found.len() as u64 == wanted => {
+            records.extend(found);
+            return Ok(());
+        }
+        Ok(_) => "it is missing".to_owned(),
+        Err(error) if error.kind() == ErrorKind::Data => format!("it cannot be read: {}", error.chain()),
+        Err(error) => return Err(error),
+    };
+    if wanted == 1 {
+        findings(Finding::new(Verdict::Missing, problem).index(range.start));
+        return Ok(());
+    }
+    let middle = range.start + wanted / 2;
+    read(reader, range.start..middle, records, findings)?;
+    read(reader, middle..range.end, records, findings)
+}

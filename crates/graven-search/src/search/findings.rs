@@ -1,0 +1,44 @@
+//! Collects findings: neighbours that say the same are one, and there is an end to them.
+
+use graven_core::verdict::Finding;
+
+use super::answer::FINDINGS_MAX;
+
+/// Findings, in the order in which they were met.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    listed: Vec<Finding>,
+    left_out: u64,
+}
+
+impl Findings {
+    pub(super) fn of(listed: Vec<Finding>) -> Findings {
+        Findings { listed, left_out: 0 }
+    }
+
+    pub(super) fn add(&mut self, finding: Finding) {
+        if let Some(last) = self.listed.last_mut()
+            && last.verdict == finding.verdict
+            && last.message == finding.message
+            && let (Some(first), Some(index), None) = (last.index, finding.index, finding.last)
+        {
+            let end = last.last.unwrap_or(first);
+            if index == end.wrapping_add(1) {
+                last.last = Some(index);
+                return;
+            }
+            if index.wrapping_add(1) == first {
+                *last = Finding { last: Some(end), ..finding };
+                return;
+            }
+        }
+        match self.listed.len() < FINDINGS_MAX {
+            true => self.listed.push(finding),
+            false => self.left_out += 1,
+        }
+    }
+
+    pub(super) fn finish(self) -> (Vec<Finding>, u64) {
+        (self.listed, self.left_out)
+    }
+}

@@ -1,0 +1,127 @@
+//! Counts: all hits, and the values of fields. An entry with a `count` stands for that many events.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde::Serialize;
+
+use crate::line::{Line, Scalar};
+use crate::query::Field;
+
+/// How many values of a facet are listed.
+const VALUES_LISTED: usize = 100;
+
+/// How many values of a facet are counted one by one. Those that come later are counted together.
+const VALUES_MAX: usize = 100_000;
+
+/// How many bytes of a value count. Longer values with the same beginning are one.
+const VALUE_BYTES_MAX: usize = 1_024;
+
+/// How many hits there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Count {
+    /// Entries.
+    pub entries: u64,
+    /// Events: an entry can stand for many.
+    pub events: u64,
+    /// Whether all entries were looked at. Otherwise there are at least so many.
+    pub exact: bool,
+}
+
+/// One value of a facet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct FacetValue {
+    /// The value. A number is shown as it is written.
+    pub value: String,
+    /// Hits that have it.
+    pub entries: u64,
+    /// Their events.
+    pub events: u64,
+}
+
+/// What the values that are not listed have together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
+pub struct Rest {
+    /// How often hits have such a value.
+    pub entries: u64,
+    /// The events of these.
+    pub events: u64,
+}
+
+impl Rest {
+    fn add(&mut self, entries: u64, events: u64) {
+        self.entries += entries;
+        self.events = self.events.saturating_add(events);
+    }
+}
+
+/// Counts the values of some fields.
+#[derive(Debug)]
+pub(super) struct Facets {
+    fields: Vec<(Field, HashMap<String, (u64, u64)>, Rest)>,
+}
+
+impl Facets {
+    pub(super) fn new(fields: &[Field]) -> Facets {
+        let distinct: BTreeSet<&Field> = fields.iter().collect();
+        Facets {
+            fields: distinct
+                .into_iter()
+                .map(|field| (field.clone(), HashMap::new(), Rest::default()))
+                .collect(),
+        }
+    }
+
+    pub(super) fn add(&mut self, line: &Line<'_>) {
+        for (field, values, rest) in &mut self.fields {
+            for value in values_of(line, field) {
+                if values.len() >= VALUES_MAX && !values.contains_key(&value) {
+                    rest.add(1, line.events());
+                    continue;
+                }
+                let (entries, events) = values.entry(value).or_default();
+                *entries += 1;
+                *events = events.saturating_add(line.events());
+            }
+        }
+    }
+
+    /// The most frequent values, and what the others have.
+    pub(super) fn finish(self) -> (BTreeMap<String, Vec<FacetValue>>, BTreeMap<String, Rest>) {
+        let (mut listed, mut rests) = (BTreeMap::new(), BTreeMap::new());
+        for (field, values, mut rest) in self.fields {
+            let value = |(value, (entries, events))| FacetValue { value, entries, events };
+            let mut values: Vec<FacetValue> = values.into_iter().map(value).collect();
+            values.sort_unstable_by(|a, b| b.entries.cmp(&a.entries).then_with(|| a.value.cmp(&b.value)));
+            let others = values.split_off(values.len().min(VALUES_LISTED));
+            others.iter().for_each(|other| rest.add(other.entries, other.events));
+            if rest != Rest::default() {
+                rests.insert(field.to_string(), rest);
+            }
+            listed.insert(field.to_string(), values);
+        }
+        (listed, rests)
+    }
+}
+
+/// The different values of a field.
+pub(super) fn values_of(line: &Line<'_>, field: &Field) -> BTreeSet<String> {
+    let mut values = BTreeSet::new();
+    let mut collect = |scalar: Scalar<'_>| {
+        let text = match scalar {
+            Scalar::Text(text) | Scalar::Number(text) => text,
+            Scalar::Bool(true) => "true",
+            Scalar::Bool(false) => "false",
+            Scalar::Null => "null",
+        };
+        values.insert(graven_core::text::cut(text, VALUE_BYTES_MAX).to_owned());
+        false
+    };
+    match field {
+        Field::Entry(field) => line.any_of_field(*field, &mut collect),
+        Field::Detail(path) => line.any_at(path, &mut collect),
+    };
+    values
+}

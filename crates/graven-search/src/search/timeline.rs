@@ -1,0 +1,82 @@
+//! One session from its first entry to its last: what was to be done joined to how it went.
+
+use std::collections::HashMap;
+
+use graven::Phase;
+use graven_core::verdict::Finding;
+use serde::Serialize;
+
+use super::answer::{Answer, Coverage, Hit};
+use super::sessions::Session;
+use super::{Ask, Order, Search};
+use crate::error::SearchError;
+use crate::line::Line;
+use crate::query::Query;
+
+/// The most entries of one timeline.
+const ENTRIES_MAX: usize = 100_000;
+
+/// The timeline of a session.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Timeline {
+    /// The session as a whole.
+    pub session: Session,
+    /// Its entries, the oldest first.
+    pub timeline: Vec<TimelineEntry>,
+    /// Whether it has more entries than the timeline; then these are the oldest ones.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
+    /// What does not fit.
+    pub findings: Vec<Finding>,
+    /// What the answer covers.
+    pub coverage: Coverage,
+    /// How long it took.
+    pub took_ms: f64,
+}
+
+/// One entry of a timeline.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct TimelineEntry {
+    /// The entry.
+    #[serde(flatten)]
+    pub hit: Hit,
+    /// For the result of an act: the index of its intent in this session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intent: Option<u64>,
+    /// For an intent: the index of its result in this session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<u64>,
+}
+
+/// Reads the timeline of a session.
+pub(super) fn read(search: &Search, id: &str, ask: &Ask) -> Result<Timeline, SearchError> {
+    let query = Query::of_session(id);
+    let ask = Ask { order: Order::OldestFirst, cursor: None, ..ask.clone() };
+    let mut session = Session::new(id);
+    let mut timeline: Vec<TimelineEntry> = Vec::new();
+    let mut cut = false;
+    // The intents that have no result yet, by their id.
+    let mut open: HashMap<String, usize> = HashMap::new();
+    let answer = search.each::<SearchError>(&query, &ask, &mut |hit| {
+        if timeline.len() == ENTRIES_MAX {
+            cut = true;
+            return Ok(false);
+        }
+        session.add(&Line::of_entry(hit.index, hit.entry.clone()));
+        let mut moment = TimelineEntry { hit, intent: None, result: None };
+        let entry = &moment.hit.entry;
+        if let Some(at) = entry.intent_id.as_ref().and_then(|intent| open.remove(intent)) {
+            moment.intent = Some(timeline[at].hit.index);
+            timeline[at].result = Some(moment.hit.index);
+        }
+        if let (Some(Phase::Intent), Some(id)) = (entry.phase, &entry.id) {
+            open.insert(id.clone(), timeline.len());
+        }
+        timeline.push(moment);
+        Ok(true)
+    })?;
+    let Answer { findings, coverage, took_ms, .. } = answer;
+    Ok(Timeline { session, timeline, cut, findings, coverage, took_ms })
+}
