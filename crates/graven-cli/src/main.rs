@@ -17,6 +17,8 @@ mod prove;
 mod record;
 mod redact;
 mod repair;
+mod search;
+mod session;
 mod shared;
 mod show;
 mod soak;
@@ -71,6 +73,10 @@ enum Command {
     Tail(tail::Args),
     /// Show one entry
     Show(show::Args),
+    /// Search a trail, and prove each hit
+    Search(search::Args),
+    /// Show one session from its first entry to its last
+    Session(session::Args),
     /// List acts that began and have no result
     Pending(pending::Args),
     /// Write a proof that an entry is in the trail
@@ -151,6 +157,8 @@ fn run(command: &Command, ui: Ui) -> Ending {
         Command::Import(args) => import::run(args, ui),
         Command::Tail(args) => tail::run(args, ui),
         Command::Show(args) => show::run(args, ui),
+        Command::Search(args) => search::run(args, ui),
+        Command::Session(args) => session::run(args, ui),
         Command::Pending(args) => pending::run(args, ui),
         Command::Prove(args) => prove::run(args, ui),
         Command::Verify(args) => verify::run(args, ui),

@@ -1,5 +1,6 @@
 //! What two or more commands use: how an answer looks, how a command fails, which trail it is about.
 
+pub(crate) mod asking;
 pub(crate) mod describe;
 pub(crate) mod failure;
 pub(crate) mod fields;

@@ -1,11 +1,13 @@
-//! `graven tail`: prints the newest entries, and follows new ones.
+//! `graven tail`: prints the newest entries, or the newest hits of a query, and follows new ones.
 
 use std::thread;
 use std::time::Duration;
 
 use graven::ErrorKind;
-use graven::reader::{Reader, Record, SealedHashes};
+use graven::reader::{Follow, Reader, Record, SealedHashes};
+use graven_search::{Ask, Following, Query, Search, SearchError, SearchOptions, Zone};
 
+use crate::shared::asking;
 use crate::shared::describe;
 use crate::shared::failure::{self, Ending, Failure};
 use crate::shared::target::Target;
@@ -22,6 +24,9 @@ const PAGE_BYTES: usize = 64 << 10;
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
+    /// Show only the hits of this query, such as 'outcome:denied "rm -rf"'; write -- before one that begins with -
+    #[arg(value_name = "QUERY")]
+    query: Option<String>,
     /// Follow new entries, also over rotations, until interrupted
     #[arg(short, long)]
     follow: bool,
@@ -33,11 +38,22 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     let reader = args.target.read()?;
     let mut page = Page::new(ui, &reader);
-    let next = newest(&reader, args.lines, &mut page)?;
+    let Some(text) = &args.query else {
+        let next = newest(&reader, args.lines, &mut page)?;
+        if args.follow {
+            follow(Source::All(reader.follow(next)), next, &mut page)?;
+        }
+        return Ok(failure::OK);
+    };
+    let moment = asking::moment(Zone::default());
+    let query = asking::query(ui, text, &moment)?;
+    // Each entry is shown as it is stored: what it is judged by is asked for by `search`.
+    let search = Search::open(&args.target.path, SearchOptions::default())?;
+    let (next, exit) = newest_hits(&search, &query, Ask::new(moment), args.lines, &mut page)?;
     if args.follow {
-        follow(&reader, next, &mut page)?;
+        follow(Source::Hits(Box::new(search.follow(query, next))), next, &mut page)?;
     }
-    Ok(failure::OK)
+    Ok(exit)
 }
 
 /// Shows the newest entries.
@@ -56,13 +72,66 @@ fn newest(reader: &Reader, count: u64, page: &mut Page) -> Result<u64, Failure> 
     Ok(next)
 }
 
-fn follow(reader: &Reader, from: u64, page: &mut Page) -> Result<(), Failure> {
-    let mut follow = reader.follow(from);
+/// Shows the newest hits; the index after the entries that were looked at, and the exit code.
+fn newest_hits(
+    search: &Search,
+    query: &Query,
+    ask: Ask,
+    count: u64,
+    page: &mut Page,
+) -> Result<(u64, u8), Failure> {
+    let mut hits = Vec::new();
+    let answer = search.each::<SearchError>(query, &ask, &mut |hit| {
+        if (hits.len() as u64) < count {
+            hits.push(Record { index: hit.index, line: hit.line.into_bytes() });
+        }
+        Ok((hits.len() as u64) < count)
+    })?;
+    for record in hits.iter().rev() {
+        page.add(record)?;
+    }
+    page.write()?;
+    let exit = asking::findings(page.ui, &answer.findings, answer.findings_left_out);
+    Ok((answer.coverage.entries, exit))
+}
+
+/// Where new entries come from.
+enum Source {
+    All(Follow),
+    Hits(Box<Following>),
+}
+
+impl Source {
+    /// New entries, and whether there was anything new to look at.
+    fn poll(&mut self, ui: Ui) -> Result<(Vec<Record>, bool), graven::Error> {
+        match self {
+            Source::All(follow) => {
+                let records = follow.poll()?;
+                let is_new = !records.is_empty();
+                Ok((records, is_new))
+            }
+            Source::Hits(following) => {
+                let batch = following.poll()?;
+                batch.findings.iter().for_each(|finding| ui.warn(finding));
+                Ok((batch.hits, batch.looked_at > 0))
+            }
+        }
+    }
+
+    fn next_index(&self) -> u64 {
+        match self {
+            Source::All(follow) => follow.next_index(),
+            Source::Hits(following) => following.next_index(),
+        }
+    }
+}
+
+fn follow(mut source: Source, from: u64, page: &mut Page) -> Result<(), Failure> {
     loop {
-        let records = match follow.poll() {
-            Ok(records) => records,
+        let (records, is_new) = match source.poll(page.ui) {
+            Ok(new) => new,
             // A recovery has cut off entries that no checkpoint covers. The entries after that follow.
-            Err(error) if error.kind() == ErrorKind::Data && follow.next_index() < from.max(1) => {
+            Err(error) if error.kind() == ErrorKind::Data && source.next_index() < from.max(1) => {
                 page.ui.warn(error.chain());
                 continue;
             }
@@ -72,7 +141,7 @@ fn follow(reader: &Reader, from: u64, page: &mut Page) -> Result<(), Failure> {
             page.add(record)?;
         }
         page.write()?;
-        if records.is_empty() {
+        if !is_new {
             thread::sleep(LOOK_EVERY);
         }
     }

@@ -17,7 +17,7 @@ use graven::fsck::{Standing, VerifyOptions, standing};
 use graven::reader::Reader;
 use graven::{Machine, VerifierKey};
 use graven_core::hash::Hash;
-use graven_core::verdict::Finding;
+use graven_core::verdict::{Finding, Verdict};
 
 pub use answer::{Answer, Coverage, Durable, FINDINGS_MAX, Hit, IndexUse, State, TimeRange};
 pub use ask::{Ask, LIMIT, LIMIT_MAX, Order};
@@ -220,10 +220,15 @@ impl Search {
     fn snapshot(&self, query: &Query, ask: &Ask) -> Result<Snapshot, SearchError> {
         // Before the head, so that it covers as many of them as possible.
         let (durable_len, len) = (self.reader.durable_len()?, self.reader.len()?);
-        let standing = standing(&self.machine, &self.reader, &self.options)?;
+        let mut standing = standing(&self.machine, &self.reader, &self.options)?;
+        let sealed = standing.head.map_or(0, |head| head.size);
+        // The trail may have grown since it was measured.
+        if sealed > len {
+            standing.findings.extend(truncated(self.reader.len()?, sealed));
+        }
         let (now, durable) = match durable_len {
             // A signed head covers only what is durable, and says it later.
-            Some(durable) => (durable.max(standing.head.map_or(0, |head| head.size.min(len))), Durable::Lock),
+            Some(durable) => (durable.max(sealed.min(len)), Durable::Lock),
             None => (len, Durable::Lines),
         };
         let Some(cursor) = &ask.cursor else {
@@ -248,6 +253,12 @@ impl Search {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// The finding when fewer entries are stored than are sealed.
+fn truncated(entries: u64, sealed: u64) -> Option<Finding> {
+    let message = "the signed head covers more entries than are stored";
+    (entries < sealed).then(|| Finding::new(Verdict::Truncated, message).range(entries, sealed - 1))
 }
 
 /// The entries that a query can be about.

@@ -135,24 +135,30 @@ fn joined(parts: [(&str, &Option<String>); 4]) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 
-fn mark(ui: Ui, outcome: Outcome) -> String {
+/// What an outcome looks like.
+pub(crate) fn look(outcome: Outcome) -> Look {
     match outcome {
-        Outcome::Success => ui.paint(Look::Good, "✓"),
-        Outcome::Failure => ui.paint(Look::Bad, "✗"),
-        Outcome::Denied => ui.paint(Look::Notice, "⊘"),
-        Outcome::Pending => ui.paint(Look::Faint, "…"),
-    }
-}
-
-/// The mark of an outcome and its name.
-pub(crate) fn outcome(ui: Ui, outcome: Outcome) -> String {
-    let look = match outcome {
         Outcome::Success => Look::Good,
         Outcome::Failure => Look::Bad,
         Outcome::Denied => Look::Notice,
         Outcome::Pending => Look::Faint,
+    }
+}
+
+/// The mark of an outcome.
+pub(crate) fn mark(ui: Ui, outcome: Outcome) -> String {
+    let mark = match outcome {
+        Outcome::Success => "✓",
+        Outcome::Failure => "✗",
+        Outcome::Denied => "⊘",
+        Outcome::Pending => "…",
     };
-    format!("{} {}", mark(ui, outcome), ui.paint(look, outcome))
+    ui.paint(look(outcome), mark)
+}
+
+/// The mark of an outcome and its name.
+pub(crate) fn outcome(ui: Ui, outcome: Outcome) -> String {
+    format!("{} {}", mark(ui, outcome), ui.paint(look(outcome), outcome))
 }
 
 /// Indents compact JSON: one value on a line, two spaces a level. It works on the text, so numbers keep every digit.

@@ -53,6 +53,8 @@ pub(crate) enum Look {
     Strong,
     /// A name or an address.
     Name,
+    /// What was searched for.
+    Match,
 }
 
 impl Look {
@@ -64,6 +66,7 @@ impl Look {
             Look::Faint => Style::new().dimmed(),
             Look::Strong => Style::new().bold(),
             Look::Name => Style::new().cyan(),
+            Look::Match => Style::new().yellow().bold().underline(),
         }
     }
 }

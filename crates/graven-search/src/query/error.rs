@@ -62,7 +62,8 @@ impl QueryError {
         }
         before[skipped..].iter().for_each(|c| add(*c, ' ', &mut line, &mut mark));
         inside.iter().take(AROUND).for_each(|c| add(*c, '^', &mut line, &mut mark));
-        if inside.is_empty() {
+        // There may be nothing at the place, or only what takes no column.
+        if !mark.ends_with('^') {
             mark.push('^');
         }
         after.chars().take(AROUND).for_each(|c| add(c, ' ', &mut line, &mut mark));

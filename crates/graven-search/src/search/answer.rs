@@ -13,6 +13,8 @@ use serde_json::value::RawValue;
 use super::histogram::Histogram;
 use super::sessions::Session;
 use super::tally::{Count, FacetValue, Rest};
+use crate::line::Line;
+use crate::query::Query;
 
 /// The most findings in one answer; the rest are only counted.
 pub const FINDINGS_MAX: usize = 1_000;
@@ -56,7 +58,7 @@ pub struct Answer {
     pub took_ms: f64,
 }
 
-fn is_zero(number: &u64) -> bool {
+pub(super) fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
@@ -76,6 +78,20 @@ pub struct Hit {
     /// The entry as it was recorded, also what is stored in a blob.
     #[serde(skip)]
     pub entry: Entry,
+}
+
+impl Hit {
+    /// A string of the entry, or a key of its detail, that has a word or phrase of the query; `None` when none has one.
+    pub fn excerpt(&self, query: &Query) -> Option<String> {
+        let line = Line::of_entry(self.index, self.entry.clone());
+        let wanted = query.wanted_texts();
+        let mut excerpt = None;
+        line.any_text(&mut |text| {
+            excerpt = wanted.iter().any(|wanted| wanted.is_in(text)).then(|| text.to_owned());
+            excerpt.is_some()
+        });
+        excerpt
+    }
 }
 
 /// What is known of a hit.

@@ -68,23 +68,36 @@ fn read(
     records: &mut Vec<Record>,
     findings: &mut dyn FnMut(Finding),
 ) -> Result<(), Error> {
-    let wanted = range.end - range.start;
-    let found: Result<Vec<Record>, Error> =
-        reader.entries(range.clone()).and_then(|entries| entries.collect());
-    let problem = match found {
-        Ok(found) if found.len() as u64 == wanted => {
+    let problem = match attempt(reader, range.clone())? {
+        Ok(found) => {
             records.extend(found);
             return Ok(());
         }
-        Ok(_) => "it is missing".to_owned(),
-        Err(error) if error.kind() == ErrorKind::Data => format!("it cannot be read: {}", error.chain()),
-        Err(error) => return Err(error),
+        Err(problem) => problem,
     };
-    if wanted == 1 {
-        findings(Finding::new(Verdict::Missing, problem).index(range.start));
+    let last = range.end - 1;
+    let fails_alike =
+        |index| attempt(reader, index..index + 1).map(|read| read.as_ref().err() == Some(&problem));
+    // A segment that is gone: the same is wrong with its first and with its last entry.
+    if range.start == last || (fails_alike(range.start)? && fails_alike(last)?) {
+        findings(Finding::new(Verdict::Missing, problem).range(range.start, last));
         return Ok(());
     }
-    let middle = range.start + wanted / 2;
+    let middle = range.start + (range.end - range.start) / 2;
     read(reader, range.start..middle, records, findings)?;
     read(reader, middle..range.end, records, findings)
+}
+
+/// The entries of a range, or what is wrong with them.
+fn attempt(reader: &Reader, range: Range<u64>) -> Result<Result<Vec<Record>, String>, Error> {
+    let wanted = range.end - range.start;
+    let found: Result<Vec<Record>, Error> = reader.entries(range).and_then(|entries| entries.collect());
+    match found {
+        Ok(found) if found.len() as u64 == wanted => Ok(Ok(found)),
+        Ok(_) => Ok(Err("it is missing".to_owned())),
+        Err(error) if error.kind() == ErrorKind::Data => {
+            Ok(Err(format!("it cannot be read: {}", error.chain())))
+        }
+        Err(error) => Err(error),
+    }
 }

@@ -20,14 +20,14 @@ impl Findings {
         if let Some(last) = self.listed.last_mut()
             && last.verdict == finding.verdict
             && last.message == finding.message
-            && let (Some(first), Some(index), None) = (last.index, finding.index, finding.last)
+            && let (Some(first), Some(index)) = (last.index, finding.index)
         {
-            let end = last.last.unwrap_or(first);
+            let (end, new_end) = (last.last.unwrap_or(first), finding.last.unwrap_or(index));
             if index == end.wrapping_add(1) {
-                last.last = Some(index);
+                last.last = Some(new_end);
                 return;
             }
-            if index.wrapping_add(1) == first {
+            if new_end.wrapping_add(1) == first {
                 *last = Finding { last: Some(end), ..finding };
                 return;
             }

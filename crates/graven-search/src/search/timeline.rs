@@ -29,6 +29,9 @@ pub struct Timeline {
     pub cut: bool,
     /// What does not fit.
     pub findings: Vec<Finding>,
+    /// How many findings are not listed.
+    #[serde(skip_serializing_if = "super::answer::is_zero")]
+    pub findings_left_out: u64,
     /// What the answer covers.
     pub coverage: Coverage,
     /// How long it took.
@@ -77,6 +80,6 @@ pub(super) fn read(search: &Search, id: &str, ask: &Ask) -> Result<Timeline, Sea
         timeline.push(moment);
         Ok(true)
     })?;
-    let Answer { findings, coverage, took_ms, .. } = answer;
-    Ok(Timeline { session, timeline, cut, findings, coverage, took_ms })
+    let Answer { findings, findings_left_out, coverage, took_ms, .. } = answer;
+    Ok(Timeline { session, timeline, cut, findings, findings_left_out, coverage, took_ms })
 }

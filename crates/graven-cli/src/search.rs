@@ -1,0 +1,220 @@
+//! `graven search`: finds entries, proves each of them, and says what the answer covers.
+
+mod stream;
+mod table;
+mod tallies;
+
+use std::time::Duration;
+
+use clap::ArgAction;
+use graven_search::{Ask, Cursor, Field, LIMIT, LIMIT_MAX, Order, Query, Search, Zone};
+
+use crate::shared::asking::{self, Trust};
+use crate::shared::failure::{Ending, Failure};
+use crate::shared::target::Target;
+use crate::shared::text::{count, counted};
+use crate::shared::ui::{Look, Ui};
+use stream::Form;
+
+pub(crate) use tallies::describe as describe_session;
+
+/// The arguments of `graven search`. None has one letter, so that a query may begin with `-`.
+#[derive(Debug, clap::Args)]
+#[command(disable_help_flag = true, disable_version_flag = true, after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+    /// What to search for, such as 'outcome:denied since:24h "rm -rf" -agent:ci' [default: every entry]
+    #[arg(value_name = "QUERY", allow_hyphen_values = true)]
+    query: Option<String>,
+    /// Show at most this number of hits, up to 1,000 on a page [default: 50; all with --jsonl and --csv]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+    /// Go on where the page before ended
+    #[arg(long, value_name = "CURSOR")]
+    cursor: Option<String>,
+    /// Show the oldest hits first
+    #[arg(long)]
+    oldest: bool,
+    /// Count the values of these fields over all hits
+    #[arg(long, value_name = "FIELD,FIELD", value_delimiter = ',', value_parser = field)]
+    facets: Vec<Field>,
+    /// Count all hits by time
+    #[arg(long)]
+    histogram: bool,
+    /// List the sessions of all hits
+    #[arg(long)]
+    sessions: bool,
+    /// Count all hits
+    #[arg(long)]
+    count: bool,
+    /// Show how the query is read, and what is done
+    #[arg(long)]
+    explain: bool,
+    /// Begin days in this time zone, such as Europe/Berlin [default: UTC]
+    #[arg(long, value_name = "ZONE", value_parser = asking::zone)]
+    tz: Option<Zone>,
+    /// End after this time, such as 5s or 500ms, and say how far it came
+    #[arg(long, value_name = "TIME", value_parser = budget)]
+    budget: Option<Duration>,
+    /// Read, match and prove every entry, and not only the hits
+    #[arg(long)]
+    exhaustive: bool,
+    #[command(flatten)]
+    trust: Trust,
+    /// Print every hit as one line of JSON
+    #[arg(long, conflicts_with_all = ["csv", "json"])]
+    jsonl: bool,
+    /// Print every hit as one row of CSV
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
+}
+
+const AFTER_HELP: &str = "\
+The language of queries is in docs/SEARCH.md. Terms side by side must all match; OR beside them needs parentheses; - \
+before a term negates it. Quote the whole query for the shell.
+
+Each hit is proved by the signed head, or is not sealed yet. The answer says what it covers. A program may record to the \
+trail meanwhile: the answer is about the entries that were durable when it began.
+
+Exit codes: 0 an answer, also without hits, 1 something does not fit (it is shown, and is no hit), 2 no answer.";
+
+fn field(name: &str) -> Result<Field, String> {
+    Field::parse(name).map_err(|error| error.message().to_owned())
+}
+
+fn budget(text: &str) -> Result<Duration, String> {
+    let wrong = || "write a number and ms, s or m, such as 5s".to_owned();
+    let (number, milliseconds) = [("ms", 1), ("s", 1_000), ("m", 60_000)]
+        .iter()
+        .find_map(|(unit, milliseconds)| Some((text.strip_suffix(unit)?, *milliseconds)))
+        .ok_or_else(wrong)?;
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(wrong)
+}
+
+pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
+    let search = args.trust.open(&args.target)?;
+    let (query, ask) = args.question(ui)?;
+    let form = match (args.jsonl, args.csv) {
+        (true, _) => Some(Form::Jsonl),
+        (_, true) => Some(Form::Csv),
+        _ => None,
+    };
+    if let Some(form) = form {
+        return stream::run(ui, &search, &query, &ask, form, args.limit);
+    }
+    answer(args, ui, &search, &query, &ask)
+}
+
+impl Args {
+    /// The query, and what is asked beside it.
+    fn question(&self, ui: Ui) -> Result<(Query, Ask), Failure> {
+        let cursor: Option<Cursor> = self
+            .cursor
+            .as_deref()
+            .map(str::parse)
+            .transpose()
+            .map_err(|error: graven_search::CursorError| Failure::cannot(error))?;
+        // With the clock of the first page, so that `24h` means the same on the next one.
+        let moment = match &cursor {
+            Some(cursor) => cursor.moment(),
+            None => asking::moment(self.tz.unwrap_or_default()),
+        };
+        let text = match (&self.query, &cursor) {
+            (Some(query), _) => query,
+            (None, Some(cursor)) => cursor.query(),
+            (None, None) => "",
+        };
+        let query = asking::query(ui, text, &moment)?;
+        let mut ask = Ask::new(moment);
+        ask.limit = self.limit.unwrap_or(LIMIT);
+        if ask.limit > LIMIT_MAX && !self.jsonl && !self.csv {
+            let message = format!("a page has at most {} hits", count(LIMIT_MAX));
+            return Err(Failure::cannot(message)
+                .advise("go on with --cursor, or print all hits with --jsonl or --csv"));
+        }
+        ask.order = match &cursor {
+            Some(cursor) if !self.oldest => cursor.order(),
+            _ if self.oldest => Order::OldestFirst,
+            _ => Order::NewestFirst,
+        };
+        ask.cursor = cursor;
+        (ask.count, ask.histogram, ask.sessions) = (self.count, self.histogram, self.sessions);
+        ask.facets.clone_from(&self.facets);
+        (ask.exhaustive, ask.budget) = (self.exhaustive, self.budget);
+        Ok((query, ask))
+    }
+}
+
+/// One page, as a table or as JSON.
+fn answer(args: &Args, ui: Ui, search: &Search, query: &Query, ask: &Ask) -> Ending {
+    let answer = search.query(query, ask)?;
+    let exit = asking::findings(ui, &answer.findings, answer.findings_left_out);
+    if ui.json() {
+        let explained =
+            args.explain.then(|| Explained { query: query.to_string(), reading: query.reading() });
+        ui.object(&Shown { answer: &answer, explain: explained })?;
+        return Ok(exit);
+    }
+    if args.explain {
+        explain(ui, query, ask)?;
+    }
+    table::show(ui, query, &answer.hits)?;
+    tallies::show(ui, &answer)?;
+    let (since, until) = (answer.range.since, answer.range.until);
+    if since.is_some() || until.is_some() {
+        let time = |time: Option<chrono::DateTime<chrono::Utc>>| {
+            time.map_or_else(
+                || "…".to_owned(),
+                |time| time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true),
+            )
+        };
+        ui.line(ui.paint(Look::Faint, format_args!("times from {} to before {}", time(since), time(until))))?;
+    }
+    asking::coverage(ui, &answer.coverage)?;
+    if let Some(next) = &answer.next {
+        let hits = counted(answer.hits.len() as u64, "hit", "hits");
+        ui.line(format_args!("{hits} on this page; go on with --cursor {next}"))?;
+    } else if answer.hits.is_empty() {
+        ui.line("no hits")?;
+    }
+    Ok(exit)
+}
+
+/// The answer in JSON.
+#[derive(serde::Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    answer: &'a graven_search::Answer,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explain: Option<Explained>,
+}
+
+/// How the query was read.
+#[derive(serde::Serialize)]
+struct Explained {
+    query: String,
+    reading: Vec<String>,
+}
+
+fn explain(ui: Ui, query: &Query, ask: &Ask) -> Result<(), Failure> {
+    ui.fact("query", query)?;
+    ui.fact("read as", "")?;
+    for line in query.reading() {
+        ui.line(format_args!("    {line}"))?;
+    }
+    let order = match ask.order {
+        Order::NewestFirst => "from the newest to the oldest",
+        Order::OldestFirst => "from the oldest to the newest",
+    };
+    let until = match (ask.exhaustive, ask.count || ask.histogram || ask.sessions || !ask.facets.is_empty()) {
+        (true, _) => "every entry is proved",
+        (false, true) => "all hits are counted",
+        (false, false) => "until the page is full",
+    };
+    ui.fact("plan", format_args!("read and match each entry, {order}, without an index; {until}"))
+}

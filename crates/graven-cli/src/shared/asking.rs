@@ -1,0 +1,126 @@
+//! What the commands that search have in common: the query, the trust in a trail, and what an answer says of itself.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use graven::clock::{Clock, OsClock};
+use graven::fsck::{KeySource, user_folder};
+use graven::{Redaction, Redactor, VerifierKey};
+use graven_core::verdict::Finding;
+use graven_search::{Coverage, Durable, Moment, Query, Search, SearchError, SearchOptions, Zone};
+
+use crate::shared::failure::{self, Failure};
+use crate::shared::target::Target;
+use crate::shared::text::{count, counted};
+use crate::shared::ui::{Look, Ui};
+
+/// How many findings are shown to a person.
+const FINDINGS_SHOWN: usize = 20;
+
+/// The flags for the key and the memory by which hits are judged.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Trust {
+    /// Use this verifier key, as printed by `graven key` [default: the key seen before, or the trail's own]
+    #[arg(long, value_name = "VKEY", value_parser = verifier_key)]
+    key: Option<VerifierKey>,
+    /// Compare with the keys and heads remembered in this folder [default: the user's state folder]
+    #[arg(long, value_name = "DIR", conflicts_with = "no_state")]
+    state: Option<PathBuf>,
+    /// Ignore what was remembered
+    #[arg(long)]
+    no_state: bool,
+}
+
+fn verifier_key(text: &str) -> Result<VerifierKey, String> {
+    VerifierKey::parse(text.trim()).map_err(|error| error.to_string())
+}
+
+impl Trust {
+    /// Opens a trail for searches.
+    pub(crate) fn open(&self, target: &Target) -> Result<Search, Failure> {
+        target.must_exist()?;
+        let mut options = SearchOptions::default();
+        options.key.clone_from(&self.key);
+        options.state = match (&self.state, self.no_state) {
+            (_, true) => None,
+            (Some(folder), _) => Some(folder.clone()),
+            (None, false) => user_folder(),
+        };
+        Ok(Search::open(&target.path, options)?)
+    }
+}
+
+/// Now, in a time zone.
+pub(crate) fn moment(zone: Zone) -> Moment {
+    let now: DateTime<Utc> = OsClock::new().now();
+    Moment { now, zone }
+}
+
+/// Reads a time zone.
+pub(crate) fn zone(name: &str) -> Result<Zone, String> {
+    name.parse().map_err(|error: graven_search::ZoneError| error.to_string())
+}
+
+/// Reads a query. A mistake is pointed at.
+pub(crate) fn query(ui: Ui, text: &str, moment: &Moment) -> Result<Query, Failure> {
+    Query::parse(text, moment).map_err(|error| {
+        // A secret that somebody searches for is not repeated.
+        let redactor = Redactor::new(Redaction::default()).ok();
+        let harmless = redactor.is_some_and(|redactor| redactor.text(text) == text);
+        if harmless && !ui.json() {
+            error.pointed(text).iter().for_each(|line| ui.note(format_args!("  {line}")));
+        }
+        let failure = Failure::cannot(format_args!("the query, {error}"));
+        match error.advice() {
+            Some(advice) => failure.advise(advice),
+            None => failure,
+        }
+    })
+}
+
+impl From<SearchError> for Failure {
+    fn from(error: SearchError) -> Failure {
+        match error {
+            SearchError::Trail(error) => Failure::from(error),
+            other => Failure::cannot(other),
+        }
+    }
+}
+
+/// Shows findings; the exit code that they make.
+pub(crate) fn findings(ui: Ui, findings: &[Finding], left_out: u64) -> u8 {
+    if findings.is_empty() {
+        return failure::OK;
+    }
+    if !ui.json() {
+        findings.iter().take(FINDINGS_SHOWN).for_each(|finding| ui.warn(finding));
+        let more = findings.len().saturating_sub(FINDINGS_SHOWN) as u64 + left_out;
+        if more > 0 {
+            ui.warn(format_args!("{} more", counted(more, "finding", "findings")));
+        }
+        ui.warn("run `graven verify` to see all that is wrong with the trail");
+    }
+    failure::FOUND
+}
+
+/// Shows what an answer covers, on one line.
+pub(crate) fn coverage(ui: Ui, coverage: &Coverage) -> Result<(), Failure> {
+    let key = match coverage.key_source {
+        KeySource::Given => "the given key",
+        KeySource::Pinned => "the key seen before",
+        KeySource::SelfAsserted => "the trail's own key",
+    };
+    let durable = match coverage.durable {
+        Durable::Lock => "",
+        Durable::Lines => ", as far as lines are complete",
+    };
+    let mut line = format!(
+        "read {} of {}{durable}; judged by {key}",
+        count(coverage.scanned),
+        counted(coverage.entries, "entry", "entries")
+    );
+    if coverage.unsealed > 0 {
+        line.push_str(&format!("; {} not sealed yet", count(coverage.unsealed)));
+    }
+    ui.line(ui.paint(Look::Faint, line))
+}
