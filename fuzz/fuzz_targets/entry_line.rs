@@ -39,7 +39,9 @@ fuzz_target!(|line: &[u8]| {
     // Version 1 took years with a sign.
     let is_in_range = entry.timestamp.as_ref().is_some_and(graven_core::time::is_in_range);
     if entry.category != Category::Trail && !is_marker && is_in_range {
-        entry.check().expect("callers may record everything except markers, the trail's own entries and other years");
+        entry
+            .check()
+            .expect("callers may record everything except markers, the trail's own entries and other years");
         assert_eq!(Entry::from_input(line).as_ref(), Ok(&entry));
     }
 });

@@ -95,7 +95,11 @@ fn a_verifiers_memory(which: usize, bytes: &[u8]) {
     write(&disk, &file, bytes);
     if let Err(error) = look() {
         assert_eq!(error.kind(), ErrorKind::Data, "{error}");
-        assert_eq!(disk.contents(&file).unwrap(), bytes, "a memory that cannot be understood is not replaced");
+        assert_eq!(
+            disk.contents(&file).unwrap(),
+            bytes,
+            "a memory that cannot be understood is not replaced"
+        );
     }
 }
 

@@ -68,15 +68,24 @@ fuzz_target!(|data: &[u8]| {
             None => claim(&disk, content),
         }
     }
-    let there: u64 = disk.files().iter().map(|path| disk.contents(path).map_or(0, |bytes| bytes.len() as u64)).sum();
+    let there: u64 =
+        disk.files().iter().map(|path| disk.contents(path).map_or(0, |bytes| bytes.len() as u64)).sum();
     let before = disk.calls_made();
     let layout = Layout::in_dir(DIR);
     // A trail without a readable identity has no verdict, which is an answer as well.
     let report = verify(&machine(&disk), &layout, &VerifyOptions::default(), &|_, _| {});
     let calls = disk.calls().split_off(before);
-    let read: u64 = calls.iter().filter(|call| call.step.op == Op::Read).filter_map(|call| call.result.as_ref().ok()).sum();
+    let read: u64 = calls
+        .iter()
+        .filter(|call| call.step.op == Op::Read)
+        .filter_map(|call| call.result.as_ref().ok())
+        .sum();
     assert!(read <= READ_MAX.0 * there + READ_MAX.1, "{read} bytes read of {there}");
-    assert!(calls.len() as u64 <= CALLS_MAX.0 * there + CALLS_MAX.1, "{} calls for {there} bytes", calls.len());
+    assert!(
+        calls.len() as u64 <= CALLS_MAX.0 * there + CALLS_MAX.1,
+        "{} calls for {there} bytes",
+        calls.len()
+    );
     let report = report.expect("the disk is sound");
     assert!(report.findings.len() as u64 + report.findings_left_out <= 100 + there);
 });

@@ -80,11 +80,12 @@ fn newest_hits(
     count: u64,
     page: &mut Page,
 ) -> Result<(u64, u8), Failure> {
+    if count == 0 {
+        return Ok((search.reader().len()?, failure::OK));
+    }
     let mut hits = Vec::new();
     let answer = search.each::<SearchError>(query, &ask, &mut |hit| {
-        if (hits.len() as u64) < count {
-            hits.push(Record { index: hit.index, line: hit.line.into_bytes() });
-        }
+        hits.push(Record { index: hit.index, line: hit.line.into_bytes() });
         Ok((hits.len() as u64) < count)
     })?;
     for record in hits.iter().rev() {

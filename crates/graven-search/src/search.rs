@@ -244,7 +244,7 @@ impl Search {
         Ok(Snapshot { entries: cursor.entries, durable, last: cursor.last, standing })
     }
 
-    /// The leaf hash of the last of so many entries; `None` when there is none, or it cannot be read.
+    /// The leaf hash of the last of this number of entries; `None` when there is none, or it cannot be read.
     fn leaf_of_last(&self, entries: u64) -> Result<Option<Hash>, SearchError> {
         let Some(index) = entries.checked_sub(1) else { return Ok(None) };
         match self.reader.record(index) {

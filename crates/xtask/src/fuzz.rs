@@ -40,6 +40,7 @@ const TARGETS: &[(&str, Option<&str>)] = &[
     ("settings", Some("note")),
     ("redact", Some("redact")),
     ("verify", Some("note")),
+    ("query", Some("query")),
     ("engine", None),
 ];
 

@@ -54,7 +54,7 @@ pub(super) fn show(ui: Ui, answer: &Answer) -> Result<(), Failure> {
     }
     let counts = answer.facets.is_some() || answer.histogram.is_some() || answer.sessions.is_some();
     if counts && !answer.coverage.complete {
-        ui.line("the time was over: there are at least so many")?;
+        ui.line("the time was over: there can be more")?;
     }
     Ok(())
 }

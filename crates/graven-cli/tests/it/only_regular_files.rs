@@ -89,7 +89,7 @@ fn files(trail: &Path) -> Vec<String> {
 }
 
 /// The commands, each with its arguments behind the trail, and whether it writes to the trail.
-const COMMANDS: [(&str, &[&str]); 13] = [
+const COMMANDS: [(&str, &[&str]); 14] = [
     ("verify", &["--no-state"]),
     ("prove", &["--index", "3"]),
     ("show", &["--index", "599"]),
@@ -97,6 +97,7 @@ const COMMANDS: [(&str, &[&str]); 13] = [
     ("tail", &["-n", "700"]),
     ("stats", &[]),
     ("pending", &[]),
+    ("search", &["nobody", "--no-state"]),
     ("key", &[]),
     ("repair", &["--yes"]),
     ("export tiles", &["out"]),
@@ -114,6 +115,7 @@ fn needs(command: &str, file: &str) -> bool {
         "show" | "tail" | "key" => group == "graven.json",
         "stats" => matches!(group, "graven.json" | "checkpoint"),
         "pending" => matches!(group, "graven.json" | "segments" | "audit.jsonl"),
+        "search" => !matches!(group, "settings.json" | "keys" | "tiles"),
         "export tiles" | "export copy" => {
             matches!(group, "graven.json" | "checkpoint" | "segments" | "audit.jsonl")
         }

@@ -64,3 +64,29 @@ fn it_ends_when_its_reader_has_gone() {
     let done = crate::run::Done::of(tail.output());
     assert_eq!((done.code, done.stderr.as_str()), (Some(141), ""));
 }
+
+#[test]
+fn hits_follow_over_rotations() {
+    let place = Place::with_entries(10);
+    let query = "action:\"action *\" -action:*7";
+    let newest = place.run(["tail", "trail", query, "-n", "3", "--json"]).ok().json_lines();
+    let actions: Vec<&str> = newest.iter().map(|line| line["action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["action 6", "action 8", "action 9"]);
+    let mut tail = Running::start(&mut place.command(["tail", "trail", query, "-n", "1", "-f", "--json"]));
+    let mut shown = BufReader::new(tail.stdout.take().unwrap()).lines();
+    let mut next = || {
+        let line: serde_json::Value = serde_json::from_str(&shown.next().unwrap().unwrap()).unwrap();
+        line["action"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(next(), "action 9");
+    place.feed(["record", "trail", "--stdin"], lines(1_500)).ok();
+    assert!(std::fs::read_dir(place.path("trail/segments")).unwrap().count() >= 3);
+    for number in (0..1_500).filter(|number| number % 10 != 7) {
+        assert_eq!(next(), format!("action {number}"));
+    }
+    tail.kill().unwrap();
+    tail.wait().unwrap();
+    // A query that begins with `-` comes after `--`.
+    assert_eq!(place.run(["tail", "trail", "-n", "2", "--", "-has:session"]).ok().text().lines().count(), 2);
+    place.run(["tail", "trail", "outcom:x"]).code(2);
+}

@@ -24,7 +24,7 @@ pub struct Count {
     pub entries: u64,
     /// Events: an entry can stand for many.
     pub events: u64,
-    /// Whether all entries were looked at. Otherwise there are at least so many.
+    /// Whether all entries were looked at. Otherwise there can be more.
     pub exact: bool,
 }
 

@@ -13,4 +13,5 @@ mod pages_stay_while_entries_come;
 mod printed_queries_read_the_same;
 mod sessions_are_told;
 mod support;
+mod the_page_on_searching;
 mod what_does_not_fit_is_found;
