@@ -13,6 +13,12 @@ use crate::shared::ui::{Look, Ui};
 /// How many values of a facet and how many sessions are shown.
 const SHOWN: usize = 20;
 
+/// The most bars of a histogram.
+const BARS_MAX: usize = 32;
+
+/// The outcomes, in the order in which they stand in a bar.
+const OUTCOMES: [Outcome; 4] = [Outcome::Success, Outcome::Failure, Outcome::Denied, Outcome::Pending];
+
 /// The most columns that a bar has.
 const BAR_MAX: usize = 60;
 
@@ -67,36 +73,38 @@ fn events(entries: u64, events: u64) -> String {
     }
 }
 
-/// One bar a row, in the colours of the outcomes.
+/// One bar a row, in the colours of the outcomes. Neighbours are joined until all fit a screen.
 fn bars(ui: Ui, histogram: &Histogram) -> Result<(), Failure> {
-    let most = histogram.rows.iter().map(Row::entries).max().unwrap_or(0).max(1);
+    let joined = histogram.rows.len().div_ceil(BARS_MAX).max(1);
+    let rows: Vec<[u64; 4]> = histogram.rows.chunks(joined).map(outcomes).collect();
+    let entries = |row: &[u64; 4]| row.iter().sum::<u64>();
+    let most = rows.iter().map(entries).max().unwrap_or(0).max(1);
     let room = width().saturating_sub(21 + 14).clamp(8, BAR_MAX) as u64;
-    for (number, row) in (0..).zip(&histogram.rows) {
-        let mut line = format!("{}  ", ui.paint(Look::Faint, begin(histogram, number)));
-        let parts = [
-            (row.success, Outcome::Success),
-            (row.failure, Outcome::Failure),
-            (row.denied, Outcome::Denied),
-            (row.pending, Outcome::Pending),
-        ];
-        for (entries, outcome) in parts {
+    for (number, row) in (0..).zip(&rows) {
+        let mut line = format!("{}  ", ui.paint(Look::Faint, begin(histogram, number * joined as i64)));
+        for (entries, outcome) in row.iter().zip(OUTCOMES) {
             // What is there is seen: at least one block.
-            let blocks = (entries * room / most).max(u64::from(entries > 0));
+            let blocks = (entries * room / most).max(u64::from(*entries > 0));
             line.push_str(&ui.paint(look(outcome), "█".repeat(blocks as usize)));
         }
-        if row.entries() > 0 {
-            line.push_str(&format!(" {}", count(row.entries())));
+        if entries(row) > 0 {
+            line.push_str(&format!(" {}", count(entries(row))));
         }
         ui.line(line.trim_end())?;
     }
     Ok(())
 }
 
+/// The entries of some rows, by outcome.
+fn outcomes(rows: &[Row]) -> [u64; 4] {
+    let sum = |of: fn(&Row) -> u64| rows.iter().map(of).sum();
+    [sum(|row| row.success), sum(|row| row.failure), sum(|row| row.denied), sum(|row| row.pending)]
+}
+
 /// When a row begins.
 fn begin(histogram: &Histogram, number: i64) -> String {
     let begin = |from: DateTime<Utc>| from + TimeDelta::seconds(number * histogram.bucket_s);
-    let form = if histogram.bucket_s >= 86_400 { "%Y-%m-%d         " } else { "%Y-%m-%d %H:%M:%S" };
-    histogram.from.map(|from| begin(from).format(form).to_string()).unwrap_or_default()
+    histogram.from.map(|from| begin(from).format("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default()
 }
 
 /// A session on one line.

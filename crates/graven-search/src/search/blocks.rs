@@ -39,7 +39,6 @@ impl<'a> Blocks<'a> {
         let block = match self.order {
             Order::NewestFirst => {
                 let start = self.left.end.saturating_sub(self.size).next_multiple_of(BLOCK_FIRST);
-                let start = if start >= self.left.end { start.saturating_sub(BLOCK_FIRST) } else { start };
                 start.max(self.left.start)..self.left.end
             }
             Order::OldestFirst => {
