@@ -8,8 +8,8 @@ use graven_core::base64;
 use graven_core::hash::{Hash, sha256};
 use serde::{Deserialize, Serialize};
 
+use crate::order::Order;
 use crate::query::{Moment, Query};
-use crate::search::ask::Order;
 
 /// How many bytes of the check sum stand before the rest.
 const SUM_BYTES: usize = 8;

@@ -33,6 +33,7 @@ mod error;
 mod follow;
 mod line;
 mod matches;
+mod order;
 mod query;
 mod search;
 
@@ -41,11 +42,12 @@ pub use error::SearchError;
 pub use follow::{Batch, Following};
 pub use line::Line;
 pub use matches::matches;
+pub use order::Order;
 pub use query::{
     DEPTH_MAX, Decimal, EntryField, Field, Moment, Net, Pattern, QUERY_BYTES_MAX, Query, QueryError,
     TERMS_MAX, TEXT_BYTES_MAX, Text, Zone, ZoneError,
 };
 pub use search::{
     Answer, Ask, Count, Coverage, Durable, FINDINGS_MAX, FacetValue, Histogram, Hit, IndexUse, LIMIT,
-    LIMIT_MAX, Order, Rest, Row, Search, SearchOptions, Session, State, TimeRange, Timeline, TimelineEntry,
+    LIMIT_MAX, Rest, Row, Search, SearchOptions, Session, State, TimeRange, Timeline, TimelineEntry,
 };

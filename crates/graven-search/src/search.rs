@@ -1,7 +1,7 @@
 //! Asks a trail: pages of proved hits, counts, and all that an answer has to say of itself.
 
 mod answer;
-pub(crate) mod ask;
+mod ask;
 mod blocks;
 mod findings;
 mod histogram;
@@ -20,7 +20,7 @@ use graven_core::hash::Hash;
 use graven_core::verdict::{Finding, Verdict};
 
 pub use answer::{Answer, Coverage, Durable, FINDINGS_MAX, Hit, IndexUse, State, TimeRange};
-pub use ask::{Ask, LIMIT, LIMIT_MAX, Order};
+pub use ask::{Ask, LIMIT, LIMIT_MAX};
 pub use histogram::{Histogram, Row};
 pub use sessions::Session;
 pub use tally::{Count, FacetValue, Rest};
@@ -29,6 +29,7 @@ pub use timeline::{Timeline, TimelineEntry};
 use crate::cursor::{Cursor, CursorError};
 use crate::error::SearchError;
 use crate::follow::Following;
+use crate::order::Order;
 use crate::query::{Field, Query};
 use histogram::Buckets;
 use sessions::Sessions;

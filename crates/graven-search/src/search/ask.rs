@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::cursor::Cursor;
+use crate::order::Order;
 use crate::query::{Field, Moment};
 
 /// The most hits on one page.
@@ -12,17 +11,6 @@ pub const LIMIT_MAX: u64 = 1_000;
 
 /// How many hits a page has when nobody says.
 pub const LIMIT: u64 = 50;
-
-/// In which order hits come. It is that of the log, and not that of their times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Order {
-    /// The newest entry first.
-    #[default]
-    NewestFirst,
-    /// The oldest entry first.
-    OldestFirst,
-}
 
 /// What an answer shall have.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,7 +6,7 @@ use graven::reader::{Reader, Record};
 use graven::{Error, ErrorKind};
 use graven_core::verdict::{Finding, Verdict};
 
-use super::ask::Order;
+use crate::order::Order;
 
 /// The entries of the first block; each is larger than the one before.
 const BLOCK_FIRST: u64 = 64;

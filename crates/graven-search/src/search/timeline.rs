@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use super::answer::{Answer, Coverage, Hit};
 use super::sessions::Session;
-use super::{Ask, Order, Search};
+use super::{Ask, Search};
 use crate::error::SearchError;
 use crate::line::Line;
+use crate::order::Order;
 use crate::query::Query;
 
 /// The most entries of one timeline.

@@ -11,11 +11,11 @@ use graven::reader::{Reader, Record};
 use graven_core::verdict::Finding;
 
 use super::answer::{Hit, State};
-use super::ask::Order;
 use super::blocks::Blocks;
 use super::findings::Findings;
 use crate::line::{Line, unreadable};
 use crate::matches::matches;
+use crate::order::Order;
 use crate::query::Query;
 
 /// How many entries are looked at between two looks at the clock.
