@@ -74,8 +74,9 @@ impl Text {
         loop {
             let start = from + self.finder.find(&folded.as_bytes()[from..])?;
             let end = start + self.folded.len();
-            let in_word = starts_with_word && folded[..start].ends_with(is_word);
-            if !in_word && !(ends_with_word && folded[end..].starts_with(is_word)) {
+            let goes_on_before = starts_with_word && folded[..start].ends_with(is_word);
+            let goes_on_behind = ends_with_word && folded[end..].starts_with(is_word);
+            if !goes_on_before && !goes_on_behind {
                 return Some(start..end);
             }
             // What begins with a word cannot begin inside this one.

@@ -60,22 +60,27 @@ impl Rest {
 /// Counts the values of some fields.
 #[derive(Debug)]
 pub(super) struct Facets {
-    fields: Vec<(Field, HashMap<String, (u64, u64)>, Rest)>,
+    facets: Vec<Facet>,
+}
+
+/// The values of one field: how many entries and events have each.
+#[derive(Debug)]
+struct Facet {
+    field: Field,
+    values: HashMap<String, (u64, u64)>,
+    rest: Rest,
 }
 
 impl Facets {
     pub(super) fn new(fields: &[Field]) -> Facets {
         let distinct: BTreeSet<&Field> = fields.iter().collect();
-        Facets {
-            fields: distinct
-                .into_iter()
-                .map(|field| (field.clone(), HashMap::new(), Rest::default()))
-                .collect(),
-        }
+        let facet =
+            |field: &Field| Facet { field: field.clone(), values: HashMap::new(), rest: Rest::default() };
+        Facets { facets: distinct.into_iter().map(facet).collect() }
     }
 
     pub(super) fn add(&mut self, line: &Line<'_>) {
-        for (field, values, rest) in &mut self.fields {
+        for Facet { field, values, rest } in &mut self.facets {
             for value in values_of(line, field) {
                 if values.len() >= VALUES_MAX && !values.contains_key(&value) {
                     rest.add(1, line.events());
@@ -91,7 +96,7 @@ impl Facets {
     /// The most frequent values, and what the others have.
     pub(super) fn finish(self) -> (BTreeMap<String, Vec<FacetValue>>, BTreeMap<String, Rest>) {
         let (mut listed, mut rests) = (BTreeMap::new(), BTreeMap::new());
-        for (field, values, mut rest) in self.fields {
+        for Facet { field, values, mut rest } in self.facets {
             let value = |(value, (entries, events))| FacetValue { value, entries, events };
             let mut values: Vec<FacetValue> = values.into_iter().map(value).collect();
             values.sort_unstable_by(|a, b| b.entries.cmp(&a.entries).then_with(|| a.value.cmp(&b.value)));
