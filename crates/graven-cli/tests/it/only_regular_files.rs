@@ -115,7 +115,8 @@ fn needs(command: &str, file: &str) -> bool {
         "show" | "tail" | "key" => group == "graven.json",
         "stats" => matches!(group, "graven.json" | "checkpoint"),
         "pending" => matches!(group, "graven.json" | "segments" | "audit.jsonl"),
-        "search" => !matches!(group, "settings.json" | "keys" | "tiles"),
+        // A closed segment's checkpoint is read, and not needed.
+        "search" => !matches!(group, "settings.json" | "keys" | "tiles" | "checkpoints"),
         "export tiles" | "export copy" => {
             matches!(group, "graven.json" | "checkpoint" | "segments" | "audit.jsonl")
         }
@@ -205,6 +206,7 @@ fn is_told(command: &str, file: &str, kind: Kind, code: Option<i32>, said: &str)
         Kind::Sparse if matches!(folder, "LOCK" | "tiles") => code.is_some_and(|code| code <= 1),
         // Its content is wrong.
         Kind::Sparse if command == "verify" => code == Some(1) && is_named,
+        Kind::Sparse if command == "search" => matches!(code, Some(1 | 2)) && is_named,
         // Hashes can be made again from the log.
         _ if folder == "tiles" && command != "verify" => code == Some(0) || is_named && kind.is_said(said),
         _ if command == "verify" => code == Some(1) && is_named && kind.is_said(said),
