@@ -156,7 +156,7 @@ impl Plain {
             }
             Plain::ExitIs(value) => exit.iter().any(|stored| match stored {
                 Value::String(text) => text == value,
-                other => other.to_string() == *value,
+                other => scalars(other).iter().any(|text| text == value),
             }),
             Plain::Has(name) => {
                 let stored = match name.strip_prefix("detail.") {
