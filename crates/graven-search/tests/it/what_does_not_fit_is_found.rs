@@ -187,3 +187,16 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
         }
     }
 }
+
+#[test]
+fn texts_that_were_cut_to_fit_are_searched_as_a_whole() {
+    let reason = format!("{} lastword", "x ".repeat(40_000));
+    let mut entry = Entry::new(Category::Api, "long", Outcome::Denied).cut_to_fit();
+    entry.reason = Some(reason.clone());
+    let place = Place::with(vec![entry]);
+    for text in ["lastword", "reason:*lastword", "-reason:*cut*"] {
+        let answer = ask(&place, &format!("action:long {text}"));
+        assert_eq!((answer.hits.len(), answer.findings.len()), (1, 0), "{text}");
+        assert_eq!(answer.hits[0].entry.reason.as_ref(), Some(&reason));
+    }
+}
