@@ -1,0 +1,176 @@
+//! The entries in the trail's ring, as the contract's entries: so that a question decodes no line a second time.
+//!
+//! The trail's ring holds lines, and it alone says which entries are in memory. An entry that the log has recorded itself
+//! is moved here when it is durable. All others (of other logs on the trail, of other processes, of earlier runs) are read
+//! from their lines by the first question that finds them there.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use graven_core::entry::Entry;
+
+use super::AuditCategory;
+use super::entry::AuditEntry;
+use crate::engine::ring::Ring;
+use crate::engine::shared::Engine;
+use crate::trail::Trail;
+
+/// An entry as a question finds it.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub(super) entry: Arc<AuditEntry>,
+    /// The entry as its line has it, when its detail is kept beside the log. Until that is fetched, the detail is its
+    /// marker, and texts may be cut.
+    pub(super) stored: Option<Arc<Entry>>,
+}
+
+/// The entries of one trail.
+#[derive(Debug, Default)]
+pub(super) struct Memory(Mutex<Held>);
+
+/// A slot for each line of the ring, as the ring was when this was last looked at.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    /// Whose ring it is. A trail that is opened again has a new engine, and perhaps other entries at the same indexes.
+    engine: Weak<Engine>,
+    /// The index of the oldest slot.
+    first: u64,
+    slots: VecDeque<Slot>,
+    /// How many slots hold an entry.
+    entries: usize,
+    /// How many slots are unread.
+    unread: usize,
+}
+
+#[derive(Debug)]
+enum Slot {
+    /// Only its line is known.
+    Unread,
+    /// The contract has no word for it.
+    Wordless,
+    /// The category is here so that a question by category needs nothing else.
+    Entry(AuditCategory, Found),
+}
+
+impl Memory {
+    /// Keeps an entry that this log has just recorded, if the ring still has it. The entry must be as its line has it.
+    pub(super) fn keep(&self, trail: &Trail, index: u64, entry: AuditEntry) {
+        let slot = Slot::Entry(entry.category, Found { entry: Arc::new(entry), stored: None });
+        let mut held = self.held();
+        let Some(left) = held.follow(trail) else { return };
+        let unused = held.fill(index, slot);
+        drop(held);
+        // Freed without the lock.
+        drop((left, unused));
+    }
+
+    /// What the ring of a trail holds now; `None` in a forked child. Lines that are not known yet are read by `read`,
+    /// without the lock.
+    pub(super) fn of(
+        &self,
+        trail: &Trail,
+        read: impl Fn(&[u8]) -> Option<Found>,
+    ) -> Option<MutexGuard<'_, Held>> {
+        let mut held = self.held();
+        let left = held.follow(trail)?;
+        if left.is_empty() && held.unread == 0 {
+            return Some(held);
+        }
+        let unread = held.unread();
+        drop(held);
+        drop(left);
+        let slots = read_lines(trail, &unread, read);
+        let mut held = self.held();
+        let _known_meanwhile: Vec<_> =
+            slots.into_iter().filter_map(|(index, slot)| held.fill(index, slot)).collect();
+        Some(held)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        // Nothing under this lock panics half-way but an allocation, which aborts.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads the lines with these indexes, which rise, as far as the ring still has them.
+fn read_lines(trail: &Trail, unread: &[u64], read: impl Fn(&[u8]) -> Option<Found>) -> Vec<(u64, Slot)> {
+    let Some(&oldest) = unread.first() else { return Vec::new() };
+    let ring = trail.in_ring(|ring| (ring.indexes().end, ring.snapshot_from(oldest)));
+    let (end, snapshot) = ring.unwrap_or_default();
+    let mut unread = unread.iter().rev().copied().peekable();
+    let lines = (0..end).rev().zip(snapshot.lines());
+    lines
+        .filter(|(index, _)| unread.next_if(|wanted| wanted == index).is_some())
+        .map(|(index, line)| {
+            let found = read(line);
+            (index, found.map_or(Slot::Wordless, |found| Slot::Entry(found.entry.category, found)))
+        })
+        .collect()
+}
+
+impl Held {
+    /// How many entries there are.
+    pub(super) fn len(&self) -> usize {
+        self.entries
+    }
+
+    /// The entries of a category, or all, newest first.
+    pub(super) fn newest(&self, category: Option<AuditCategory>) -> impl Iterator<Item = &Found> {
+        self.slots.iter().rev().filter_map(move |slot| match slot {
+            Slot::Entry(of, found) if category.is_none_or(|category| category == *of) => Some(found),
+            _ => None,
+        })
+    }
+
+    /// Has a slot for each line of the ring, and no other. Returns what has left; `None` in a forked child.
+    fn follow(&mut self, trail: &Trail) -> Option<VecDeque<Slot>> {
+        let ring = trail.in_ring(Ring::indexes)?;
+        let engine = &trail.0.engine;
+        let is_same = std::ptr::eq(self.engine.as_ptr(), Arc::as_ptr(engine));
+        let mut left = VecDeque::new();
+        if !is_same || self.end() < ring.start || ring.end < self.end() {
+            left = std::mem::take(self).slots;
+            self.engine = Arc::downgrade(engine);
+            self.first = ring.start;
+        }
+        let gone =
+            usize::try_from(ring.start.saturating_sub(self.first)).expect("no more than there are slots");
+        if gone > 0 {
+            left.extend(self.slots.drain(..gone).inspect(|slot| match slot {
+                Slot::Unread => self.unread -= 1,
+                Slot::Wordless => {}
+                Slot::Entry(..) => self.entries -= 1,
+            }));
+            self.first = ring.start;
+        }
+        let more = usize::try_from(ring.end - self.end()).expect("no more than the ring has lines");
+        self.slots.extend(std::iter::repeat_with(|| Slot::Unread).take(more));
+        self.unread += more;
+        Some(left)
+    }
+
+    /// Fills an unread slot. Returns what it is to hold, if that is known already or there is no such slot.
+    fn fill(&mut self, index: u64, with: Slot) -> Option<Slot> {
+        let place = index.checked_sub(self.first).and_then(|place| usize::try_from(place).ok());
+        match place.and_then(|place| self.slots.get_mut(place)) {
+            Some(slot @ Slot::Unread) => {
+                self.unread -= 1;
+                self.entries += usize::from(matches!(with, Slot::Entry(..)));
+                *slot = with;
+                None
+            }
+            _ => Some(with),
+        }
+    }
+
+    /// The indexes of the unread slots, which rise.
+    fn unread(&self) -> Vec<u64> {
+        let slots = (self.first..).zip(&self.slots);
+        slots.filter(|(_, slot)| matches!(slot, Slot::Unread)).map(|(index, _)| index).collect()
+    }
+
+    /// The index behind the newest slot.
+    pub(super) fn end(&self) -> u64 {
+        self.first + self.slots.len() as u64
+    }
+}
