@@ -20,7 +20,7 @@ pub(super) fn lend(entry: &mut AuditEntry, actor: Option<&Actor>) -> Entry {
     let (category, outcome) = (category(entry.category), outcome(entry.outcome));
     let mut native = Entry::new(category, take(&mut entry.action), outcome).cut_to_fit();
     if let Some(detail) = &entry.detail {
-        native = native.detail(detail);
+        native = native.detail_value(detail);
     }
     native.id = Some(take(&mut entry.id));
     native.timestamp = Some(entry.timestamp);
@@ -69,7 +69,7 @@ pub(super) fn late(redacted: &Redacted) -> Entry {
     let entry = &*redacted.entry;
     let mut native = Entry::clone(&redacted.rest);
     if let Some(detail) = &entry.detail {
-        native = native.detail(detail);
+        native = native.detail_value(detail);
     }
     native.id = Some(entry.id.clone());
     native.action.clone_from(&entry.action);
