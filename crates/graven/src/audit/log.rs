@@ -64,7 +64,8 @@ impl<E: Shape> Log<E> {
     ///
     /// Never fails: a file that cannot be opened is tried again when an entry comes. The entries are in the file at
     /// exactly this path; all other files are in `<path>.d/`. When several logs share a trail, the first one sets how
-    /// many entries the trail keeps in memory. In no case are that more than 64 MiB of entries.
+    /// many entries the trail keeps in memory. In no case are that more than 64 MiB of lines; to answer fast, the log also
+    /// keeps them as entries, which take a few times the room of their lines.
     pub fn new(max_entries: usize, sink_path: Option<PathBuf>) -> Log<E> {
         Log::on(max_entries, sink_path, Machine::os())
     }

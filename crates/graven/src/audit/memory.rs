@@ -5,6 +5,7 @@
 //! from their lines by the first question that finds them there.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use graven_core::entry::Entry;
@@ -56,8 +57,10 @@ impl Memory {
     /// Keeps an entry that this log has just recorded, if the ring still has it. The entry must be as its line has it.
     pub(super) fn keep(&self, trail: &Trail, index: u64, entry: AuditEntry) {
         let slot = Slot::Entry(entry.category, Found { entry: Arc::new(entry), stored: None });
+        // Not asked whether this is a forked child, which takes a system call: it would hardly have a receipt.
+        let ring = trail.0.engine.ring().indexes();
         let mut held = self.held();
-        let Some(left) = held.follow(trail) else { return };
+        let left = held.follow(trail, ring);
         let unused = held.fill(index, slot);
         drop(held);
         // Freed without the lock.
@@ -71,8 +74,9 @@ impl Memory {
         trail: &Trail,
         read: impl Fn(&[u8]) -> Option<Found>,
     ) -> Option<MutexGuard<'_, Held>> {
+        let ring = trail.in_ring(Ring::indexes)?;
         let mut held = self.held();
-        let left = held.follow(trail)?;
+        let left = held.follow(trail, ring);
         if left.is_empty() && held.unread == 0 {
             return Some(held);
         }
@@ -122,13 +126,12 @@ impl Held {
         })
     }
 
-    /// Has a slot for each line of the ring, and no other. Returns what has left; `None` in a forked child.
-    fn follow(&mut self, trail: &Trail) -> Option<VecDeque<Slot>> {
-        let ring = trail.in_ring(Ring::indexes)?;
+    /// Gets a slot for each of these lines of the ring, and loses those before them. What has left comes back.
+    fn follow(&mut self, trail: &Trail, ring: Range<u64>) -> VecDeque<Slot> {
         let engine = &trail.0.engine;
         let is_same = std::ptr::eq(self.engine.as_ptr(), Arc::as_ptr(engine));
         let mut left = VecDeque::new();
-        if !is_same || self.end() < ring.start || ring.end < self.end() {
+        if !is_same || self.end() < ring.start {
             left = std::mem::take(self).slots;
             self.engine = Arc::downgrade(engine);
             self.first = ring.start;
@@ -143,10 +146,12 @@ impl Held {
             }));
             self.first = ring.start;
         }
-        let more = usize::try_from(ring.end - self.end()).expect("no more than the ring has lines");
+        // Another thread may have seen more of the ring already.
+        let more =
+            usize::try_from(ring.end.saturating_sub(self.end())).expect("no more than the ring has lines");
         self.slots.extend(std::iter::repeat_with(|| Slot::Unread).take(more));
         self.unread += more;
-        Some(left)
+        left
     }
 
     /// Fills an unread slot. Returns what it is to hold, if that is known already or there is no such slot.
@@ -172,5 +177,93 @@ impl Held {
     /// The index behind the newest slot.
     pub(super) fn end(&self) -> u64 {
         self.first + self.slots.len() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use graven_core::entry::{Category, Outcome};
+
+    use super::super::AuditOutcome;
+    use super::*;
+    use crate::settings::Settings;
+
+    fn native(n: u64) -> Entry {
+        Entry::new(Category::Auth, n.to_string(), Outcome::Success)
+    }
+
+    fn own(n: u64) -> AuditEntry {
+        let native = native(n).id(n.to_string()).timestamp("2026-01-31T23:59:59Z".parse().unwrap());
+        AuditEntry { outcome: AuditOutcome::Denied, ..AuditEntry::from_entry(&native).unwrap() }
+    }
+
+    fn actions(held: &Held) -> Vec<&str> {
+        held.newest(None).map(|found| found.entry.action.as_str()).collect()
+    }
+
+    #[test]
+    fn a_line_is_read_once_and_what_the_log_has_recorded_never() {
+        let folder = tempfile::tempdir().unwrap();
+        let trail = Trail::open(Settings::new(folder.path()).ring_entries(4)).unwrap();
+        let (memory, lines_read) = (Memory::default(), Cell::new(0));
+        let read = |line: &[u8]| {
+            lines_read.set(lines_read.get() + 1);
+            let entry = Arc::new(AuditEntry::from_entry(&Entry::from_line(line).ok()?)?);
+            Some(Found { entry, stored: None })
+        };
+        let ask = |expected: &[&str], lines: u32| {
+            let held = memory.of(&trail, read).unwrap();
+            assert_eq!(
+                (actions(&held), held.len(), lines_read.take()),
+                (expected.to_vec(), expected.len(), lines)
+            );
+        };
+        ask(&[], 0);
+        for n in 0..3 {
+            trail.record_blocking(native(n)).unwrap();
+        }
+        ask(&["2", "1", "0"], 3);
+        ask(&["2", "1", "0"], 0);
+        // Between the writing and the question, entries of both kinds.
+        for n in 3..5 {
+            let index = trail.record_blocking(native(n)).unwrap().index;
+            memory.keep(&trail, index, own(n));
+        }
+        trail.record_blocking(native(5)).unwrap();
+        ask(&["5", "4", "3", "2"], 1);
+        // One that is known keeps what was known first, and one that has left does not come back.
+        memory.keep(&trail, 5, own(50));
+        memory.keep(&trail, 0, own(0));
+        ask(&["5", "4", "3", "2"], 0);
+        // All that was known has left.
+        trail.record_batch_blocking((6..12).map(native).collect()).unwrap();
+        trail.record_blocking(Entry::new(Category::custom("own").unwrap(), "12", Outcome::Success)).unwrap();
+        ask(&["11", "10", "9"], 4);
+        ask(&["11", "10", "9"], 0);
+        // Another engine may have other entries at the same places.
+        trail.close_blocking().unwrap();
+        drop(trail);
+        let again = Trail::open(Settings::new(folder.path()).ring_entries(4)).unwrap();
+        assert_eq!(actions(&memory.of(&again, read).unwrap()), ["11", "10", "9"]);
+        assert_eq!(lines_read.take(), 4);
+    }
+
+    #[test]
+    fn a_question_by_category_gives_that_category() {
+        let folder = tempfile::tempdir().unwrap();
+        let trail = Trail::open(Settings::new(folder.path())).unwrap();
+        let memory = Memory::default();
+        for n in 0..4 {
+            let index = trail.record_blocking(native(n)).unwrap().index;
+            let category = if n % 2 == 0 { AuditCategory::K8s } else { AuditCategory::Auth };
+            memory.keep(&trail, index, AuditEntry { category, ..own(n) });
+        }
+        let held = memory.of(&trail, |_| None).unwrap();
+        let of =
+            |category| held.newest(Some(category)).map(|found| found.entry.id.as_str()).collect::<Vec<_>>();
+        assert_eq!((of(AuditCategory::K8s), of(AuditCategory::Auth)), (vec!["2", "0"], vec!["3", "1"]));
+        assert!(of(AuditCategory::Swarm).is_empty());
     }
 }

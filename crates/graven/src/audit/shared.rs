@@ -184,7 +184,6 @@ struct InHand<'a> {
 
 /// An entry that a trail was given.
 struct Queued {
-    trail: Trail,
     /// How many entries the trail had before.
     from: u64,
     recording: Recording,
@@ -232,7 +231,7 @@ impl InHand<'_> {
                 begun.as_ref().is_ok_and(|(_, begun)| begun.detail_changed),
             );
             let (recording, begun) = begun?;
-            self.queued = Some(Queued { trail: trail.clone(), from, recording, begun });
+            self.queued = Some(Queued { from, recording, begun });
             Poll::Pending
         })
         .await
@@ -256,8 +255,8 @@ impl InHand<'_> {
 
     /// What tells whether the log holds the entry that was queued last.
     fn doubt(&self) -> Option<Doubt> {
-        let Queued { trail, from, begun, .. } = self.queued.as_ref()?;
-        Some(Doubt { hash: begun.leaf_hash, from: *from, engine: Arc::downgrade(&trail.0.engine) })
+        let Queued { from, recording, begun } = self.queued.as_ref()?;
+        Some(Doubt { hash: begun.leaf_hash, from: *from, engine: Arc::downgrade(recording.engine()) })
     }
 }
 

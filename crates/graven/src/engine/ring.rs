@@ -215,6 +215,28 @@ mod tests {
     }
 
     #[test]
+    fn lines_are_found_by_their_index_in_the_log() {
+        let mut ring = Ring::new(4, 1_000);
+        assert_eq!(ring.indexes(), 0..0);
+        for (lengths, held) in [(&[2, 3][..], 0..2), (&[4], 0..3), (&[5, 6, 7], 2..6)] {
+            let (lines, ends) = group(lengths);
+            ring.push(lines, ends);
+            assert_eq!(ring.indexes(), held, "{lengths:?}");
+        }
+        for index in 0..8 {
+            let snapshot = ring.snapshot_from(index);
+            let found: Vec<usize> = snapshot.lines().map(|line| line.len() + 1).collect();
+            let wanted: Vec<usize> = (2..6).rev().filter(|n| *n >= index).map(|n| n as usize + 2).collect();
+            assert!(found.starts_with(&wanted), "{index}: {found:?}");
+        }
+        assert_eq!(ring.snapshot_from(6).lines().count(), 0);
+        assert_eq!(ring.snapshot_from(3).lines().count(), 3, "the older group is left out");
+        let (lines, ends) = group(&[9, 8]);
+        ring.restart(lines, ends, 40);
+        assert_eq!((ring.indexes(), lengths(&ring)), (38..40, vec![8, 9]));
+    }
+
+    #[test]
     fn ten_thousand_entries_of_sixty_kilobytes_take_no_more_than_their_bound() {
         const BYTES_MAX: usize = 64 << 20;
         let mut ring = Ring::new(10_000, BYTES_MAX);

@@ -16,6 +16,7 @@ use serde::{Serialize, Serializer};
 use crate::engine::completion::{Completion, Slot};
 use crate::engine::flood;
 use crate::engine::queue::{Line, Refused};
+use crate::engine::shared::Engine;
 use crate::engine::system_entries::complete;
 use crate::error::{Error, ErrorKind};
 use crate::record::event::{self, Event};
@@ -129,6 +130,11 @@ impl Recording {
             recording.push(line, blob, ticket, context)
         })?;
         Ok((recording, begun.expect("the line was made")))
+    }
+
+    /// The engine that may write it.
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.handle.engine
     }
 
     /// The id of the entry, if it is queued and nobody has its answer yet.
