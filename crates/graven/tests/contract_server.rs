@@ -5,7 +5,7 @@
 #[path = "it/support/patience.rs"]
 #[allow(dead_code, reason = "this test uses a part of it")]
 mod patience;
-#[path = "contract/server.rs"]
+#[path = "contract_server/server.rs"]
 mod server;
 
 use graven::audit;

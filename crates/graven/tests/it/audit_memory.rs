@@ -1,4 +1,4 @@
-//! What an audit log answers from memory is what its file says, whoever recorded it and in whatever way.
+//! What an audit log answers from memory is what its file says, for entries of every origin and form.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use graven::audit::correlated::{AuditCategory, AuditEntry, AuditLog, AuditOutcome};
