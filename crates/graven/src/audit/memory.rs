@@ -57,10 +57,11 @@ impl Memory {
     /// Keeps an entry that this log has just recorded, if the ring still has it. The entry must be as its line has it.
     pub(super) fn keep(&self, trail: &Trail, index: u64, entry: AuditEntry) {
         let slot = Slot::Entry(entry.category, Found { entry: Arc::new(entry), stored: None });
-        // Not asked whether this is a forked child, which takes a system call: it would hardly have a receipt.
-        let ring = trail.0.engine.ring().indexes();
         let mut held = self.held();
-        let left = held.follow(trail, ring);
+        // The first of a group looks at the ring; for the others there is a slot already. Not asked whether this is a
+        // forked child, which takes a system call: it would hardly have a receipt.
+        let has_slot = held.is_of(trail) && index < held.end();
+        let left = (!has_slot).then(|| held.follow(trail, trail.0.engine.ring().indexes()));
         let unused = held.fill(index, slot);
         drop(held);
         // Freed without the lock.
@@ -126,14 +127,17 @@ impl Held {
         })
     }
 
+    /// Whether this is about the trail's ring.
+    fn is_of(&self, trail: &Trail) -> bool {
+        std::ptr::eq(self.engine.as_ptr(), Arc::as_ptr(&trail.0.engine))
+    }
+
     /// Gets a slot for each of these lines of the ring, and loses those before them. What has left comes back.
     fn follow(&mut self, trail: &Trail, ring: Range<u64>) -> VecDeque<Slot> {
-        let engine = &trail.0.engine;
-        let is_same = std::ptr::eq(self.engine.as_ptr(), Arc::as_ptr(engine));
         let mut left = VecDeque::new();
-        if !is_same || self.end() < ring.start {
+        if !self.is_of(trail) || self.end() < ring.start {
             left = std::mem::take(self).slots;
-            self.engine = Arc::downgrade(engine);
+            self.engine = Arc::downgrade(&trail.0.engine);
             self.first = ring.start;
         }
         let gone =
