@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use serde_json::Value;
 
 pub use actor::{Agent, Source};
 pub use approval::{Approval, Approver, Decision};
@@ -147,6 +148,12 @@ impl Entry {
     #[must_use]
     pub fn detail(self, detail: impl Serialize) -> Entry {
         self.checked_detail(Detail::from_serialize(&detail))
+    }
+
+    /// Sets the detail, as [`detail`](Entry::detail) does, with less work.
+    #[must_use]
+    pub fn detail_value(self, detail: &Value) -> Entry {
+        self.checked_detail(Detail::from_value(detail))
     }
 
     /// Sets the detail from JSON text, whose numbers stay digit for digit.

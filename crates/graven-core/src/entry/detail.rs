@@ -7,11 +7,12 @@
 use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::EntryError;
 use crate::hash::Hash;
-use crate::json::{self, Compact, JsonError};
+use crate::json::{self, Compact, DEPTH_MAX, JsonError};
 
 /// The most characters that are shown of a caller's own error.
 const ERROR_SHOWN: usize = 200;
@@ -78,6 +79,21 @@ impl Detail {
         Ok(Detail { text, kind })
     }
 
+    /// Turns a value into JSON text. This is [`from_serialize`](Detail::from_serialize) without a second look at the text:
+    /// what a value prints is compact and has each key once.
+    ///
+    /// # Errors
+    ///
+    /// [`EntryError::Detail`], when the value nests too deep.
+    pub fn from_value(value: &Value) -> Result<Detail, EntryError> {
+        if !nests_at_most(value, DEPTH_MAX) {
+            return Detail::from_serialize(value);
+        }
+        let text = serde_json::to_string(value).map_err(|error| EntryError::Serialize(shown(&error)))?;
+        let names_blob = value.as_object().is_some_and(|members| members.contains_key("$blob"));
+        Ok(Detail { text, kind: Kind::own(names_blob) })
+    }
+
     pub(crate) fn from_compact(compact: Compact<'_>) -> Detail {
         Detail { kind: Kind::own(compact.names_blob), text: compact.text.into_owned() }
     }
@@ -108,6 +124,16 @@ impl Detail {
     /// Whether it must not stand in a line as it is.
     pub(crate) fn is_lookalike(&self) -> bool {
         self.kind == Kind::Lookalike
+    }
+}
+
+/// Whether arrays and objects nest no deeper than this. It looks no deeper itself.
+fn nests_at_most(value: &Value, levels: usize) -> bool {
+    let each = |value| levels > 0 && nests_at_most(value, levels - 1);
+    match value {
+        Value::Array(values) => levels > 0 && values.iter().all(each),
+        Value::Object(members) => levels > 0 && members.values().all(each),
+        _ => true,
     }
 }
 
@@ -188,6 +214,26 @@ mod tests {
         assert!(matches!(Detail::from_serialize(&keys), Err(EntryError::Serialize(_))));
         let doubled = RawValue::from_string(r#"{"a":1,"a":2}"#.into()).unwrap();
         assert!(matches!(Detail::from_serialize(&doubled), Err(EntryError::Detail(_))));
+    }
+
+    #[test]
+    fn a_value_becomes_the_detail_that_its_text_does() {
+        let mut deep = serde_json::json!(1);
+        for depth in 0..=DEPTH_MAX + 1 {
+            let (read, parsed) = (Detail::from_value(&deep), Detail::parse(&deep.to_string()));
+            assert_eq!((read.is_ok(), read.ok()), (depth <= DEPTH_MAX, parsed.ok()), "{depth}");
+            deep = if depth % 2 == 0 { serde_json::json!([deep]) } else { serde_json::json!({ "a": deep }) };
+        }
+        for value in [
+            serde_json::json!({"b": [1.5e300, -0.0, u64::MAX], "a": "\u{2028}\"\\\u{7f}\u{1}/é"}),
+            serde_json::json!({"$blob": {"sha256": "00"}}),
+            serde_json::json!({"inner": {"$blob": 1}}),
+            serde_json::json!([{"$blob": 1}]),
+        ] {
+            let read = Detail::from_value(&value).unwrap();
+            assert_eq!(read, Detail::parse(&value.to_string()).unwrap());
+            assert_eq!(read, Detail::from_serialize(&value).unwrap());
+        }
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use graven_core::entry::Entry;
 use graven_core::hash::Hash;
 
+use super::entry::AuditEntry;
 use super::unwritten::{Doubt, Redacted};
-use super::{AuditCategory, AuditEntry, native};
+use super::{AuditCategory, native};
 use crate::error::Error;
 use crate::files::layout::Layout;
 use crate::reader::Reader;
@@ -43,6 +44,8 @@ pub(super) struct List {
 #[derive(Debug)]
 pub(super) struct Unrecorded {
     number: u64,
+    /// That of the entry, here so that a query by category needs nothing else of it.
+    pub(super) category: AuditCategory,
     pub(super) redacted: Redacted,
     bytes: usize,
     /// Whether it is to be written once that is possible.
@@ -84,7 +87,7 @@ impl Kept {
     /// Adds an entry that is in no trail, or perhaps in one. `due` says whether it is to be written late. Returns those
     /// that had to leave for it and are due.
     pub(super) fn add(&self, redacted: Redacted, due: bool, doubt: Option<Doubt>) -> Vec<Forgotten> {
-        let text = serde_json::to_vec(&redacted.entry).expect("an entry is plain data").len();
+        let text = serde_json::to_vec(&*redacted.entry).expect("an entry is plain data").len();
         let mut list = self.list();
         let number = list.next_number();
         let doubt = doubt.map(|doubt| Marked { doubt, mark: Some(number) });
@@ -93,7 +96,14 @@ impl Kept {
         }
         let bytes = text + BYTES_EACH;
         list.bytes += bytes;
-        list.entries.push_back(Unrecorded { number, redacted, bytes, due, doubt });
+        list.entries.push_back(Unrecorded {
+            number,
+            category: redacted.entry.category,
+            redacted,
+            bytes,
+            due,
+            doubt,
+        });
         let mut forgotten = Vec::new();
         // Callers that are told may try again and again: their entries do not displace those that are due.
         if let Some(oldest) = list.oldest_beyond(due, self.entries_max) {
@@ -292,7 +302,7 @@ impl List {
 }
 
 impl Unrecorded {
-    pub(super) fn entry(&self) -> &AuditEntry {
+    pub(super) fn entry(&self) -> &Arc<AuditEntry> {
         &self.redacted.entry
     }
 
@@ -303,6 +313,6 @@ impl Unrecorded {
 
     fn forget(&mut self) -> Forgotten {
         let doubt = self.doubt.take().map(|marked| marked.doubt);
-        Forgotten { category: self.redacted.entry.category, doubt }
+        Forgotten { category: self.category, doubt }
     }
 }

@@ -7,6 +7,7 @@ mod actors;
 mod acts;
 mod audit_durability;
 mod audit_late;
+mod audit_memory;
 mod audit_processes;
 mod bounded_work;
 mod contract;
