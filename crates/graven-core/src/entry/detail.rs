@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use super::EntryError;
 use crate::hash::Hash;
+use crate::json::string::write_string;
 use crate::json::{self, Compact, JsonError};
 
 /// The most characters that are shown of a caller's own error.
@@ -67,8 +68,15 @@ impl Detail {
     ///
     /// [`EntryError::Serialize`], when the value cannot be written as JSON; [`EntryError::Detail`], when that JSON cannot be kept.
     pub fn from_serialize(value: &(impl Serialize + ?Sized)) -> Result<Detail, EntryError> {
-        let text = serde_json::to_string(value).map_err(|error| EntryError::Serialize(shown(&error)))?;
-        let Compact { text: compact, names_blob } = json::compact(&text)?;
+        Detail::of_written(written(value)?).map_err(|(error, _text)| error)
+    }
+
+    /// Checks the JSON text that a value was written as. With the error comes the text.
+    pub(crate) fn of_written(text: String) -> Result<Detail, (EntryError, String)> {
+        let Compact { text: compact, names_blob } = match json::compact(&text) {
+            Ok(compact) => compact,
+            Err(error) => return Err((error.into(), text)),
+        };
         let kind = Kind::own(names_blob);
         // Nearly always it is compact as it is.
         let text = match compact {
@@ -76,6 +84,13 @@ impl Detail {
             Cow::Owned(compact) => compact,
         };
         Ok(Detail { text, kind })
+    }
+
+    /// A text as a JSON string. It may stand in any line that it fits.
+    pub(crate) fn of_text(text: &str) -> Detail {
+        let mut json = Vec::new();
+        write_string(text, &mut json);
+        Detail { text: String::from_utf8(json).expect("strings are UTF-8"), kind: Kind::Plain }
     }
 
     pub(crate) fn from_compact(compact: Compact<'_>) -> Detail {
@@ -109,6 +124,11 @@ impl Detail {
     pub(crate) fn is_lookalike(&self) -> bool {
         self.kind == Kind::Lookalike
     }
+}
+
+/// Writes a value as JSON text.
+pub(crate) fn written(value: &(impl Serialize + ?Sized)) -> Result<String, EntryError> {
+    serde_json::to_string(value).map_err(|error| EntryError::Serialize(shown(&error)))
 }
 
 /// The error of a caller's own code, in one line of bounded length.
