@@ -9,6 +9,7 @@ mod category;
 pub(crate) mod cut;
 mod detail;
 mod outcome;
+mod serialize;
 pub mod system_actions;
 
 use std::time::Duration;

@@ -23,6 +23,7 @@ mod native;
 mod ring;
 mod shared;
 mod sink;
+mod stream;
 mod unwritten;
 
 use std::env;
@@ -133,7 +134,8 @@ impl AuditLog {
     /// `sink_path`, if there is one.
     ///
     /// Never fails: a file that cannot be opened is tried again when an entry comes. The entries are in the file at
-    /// exactly this path; all other files are in `<path>.d/`. When several logs share a trail, the first one sets how
+    /// exactly this path; all other files are in `<path>.d/`. The paths `-` and `/dev/stdout` mean standard output, and
+    /// `/dev/stderr` means standard error: there each entry is a line that nothing verifies, which an event says once. When several logs share a trail, the first one sets how
     /// many entries the trail keeps in memory. In no case are that more than 64 MiB of entries.
     pub fn new(max_entries: usize, sink_path: Option<PathBuf>) -> AuditLog {
         AuditLog::on(max_entries, sink_path, Machine::os())
@@ -161,6 +163,9 @@ impl AuditLog {
     /// Records an entry. Returns once the entry is durable, or known not to be; then it is kept and written later. So it
     /// is if the future is dropped after its first poll.
     ///
+    /// No entry is refused for what it says. One that is too long is cut ([`Entry::cut_to_fit`](crate::Entry::cut_to_fit)), an empty id is
+    /// replaced by a new one, and a detail that nests more than 126 deep is kept as the text of its JSON.
+    ///
     /// Fields the entry does not set are taken from the current [`Actor`](crate::Actor): the principal, and in the file
     /// also the other fields of the actor. The actor is read when this is called, not when the future is polled.
     pub fn record(&self, entry: AuditEntry) -> impl Future<Output = ()> {
@@ -173,7 +178,7 @@ impl AuditLog {
     /// Records an entry like [`record`](AuditLog::record), and returns its receipt or the error.
     ///
     /// # Errors
-    /// As [`Trail::record`]; also `Unavailable` when the log has no file, or the file cannot be opened now. After an
+    /// As [`Trail::record`]; also `Unavailable` when the log has no file or writes to a stream, or the file cannot be opened now. After an
     /// error the entry is still in memory, and is not written later.
     pub fn try_record(&self, entry: AuditEntry) -> impl Future<Output = Result<Receipt, Error>> {
         let correlation = Correlation::now();
@@ -230,12 +235,12 @@ impl AuditLog {
     }
 
     /// The number of entries since the log was made that were not recorded in the file when they came, or perhaps not.
-    /// Those of [`record`](AuditLog::record) and [`log`](AuditLog::log) may have been written since. 0 without a file.
+    /// Those of [`record`](AuditLog::record) and [`log`](AuditLog::log) may have been written since. 0 without a file, and on a stream.
     pub fn failures(&self) -> u64 {
         self.0.sink.as_ref().map_or(0, |sink| sink.failures())
     }
 
-    /// The trail behind the log; `None` without a file, and while the file has failed or cannot be opened.
+    /// The trail behind the log; `None` without a file or on a stream, and while the file has failed or cannot be opened.
     ///
     /// After the program closes this trail, the log records nothing in the file any more.
     pub fn trail(&self) -> Option<Trail> {
@@ -255,7 +260,7 @@ impl fmt::Debug for AuditLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuditLog")
             .field("max_entries", &self.0.kept.entries_max())
-            .field("path", &self.0.sink.as_ref().map(|sink| sink.path()))
+            .field("path", &self.0.path())
             .field("failures", &self.failures())
             .finish_non_exhaustive()
     }

@@ -68,8 +68,6 @@ pub(super) fn redact(redactor: &Redactor, mut given: AuditEntry, correlation: &C
         (Some(detail), Some(redacted)) if before.as_ref() != Some(&redacted) => {
             *detail = value(redacted.as_str());
         }
-        // One that no trail would take cannot be looked through either.
-        (Some(detail), None) => *detail = Value::String(redactor.whole(&detail.to_string())),
         _ => {}
     }
     Redacted { entry: given, rest: Box::new(native), valid }

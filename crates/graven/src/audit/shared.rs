@@ -1,7 +1,7 @@
 //! What the clones of an audit log share, and how an entry is recorded.
 
 use std::future::{Future, poll_fn};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use super::kept::Kept;
 use super::native::{self, Correlation};
 use super::ring::Found;
 use super::sink::Sink;
+use super::stream::Stream;
 use super::unwritten::{Doubt, Redacted, Told, Unwritten, say};
 use super::{AuditCategory, AuditEntry, AuditOutcome};
 use crate::error::{Error, ErrorKind};
@@ -30,17 +31,21 @@ pub(super) struct Shared {
     redactor: Redactor,
     /// The entries that are in no trail.
     pub(super) kept: Arc<Kept>,
-    /// The file; `None` for a log in memory only.
+    /// The file; `None` for a log in memory only, or on a stream.
     pub(super) sink: Option<Arc<Sink>>,
+    /// In the place of the file.
+    pub(super) stream: Option<Stream>,
 }
 
 impl Shared {
     /// Opens the file, if a path is given.
     pub(super) fn new(max_entries: usize, path: Option<PathBuf>, machine: Machine) -> Shared {
         let kept = Arc::new(Kept::new(max_entries));
+        let stream = path.as_deref().and_then(Stream::of);
+        let path = path.filter(|_| stream.is_none());
         let sink = path.map(|path| Sink::open(path, machine.clone(), Arc::clone(&kept)));
         let redactor = Redactor::always(&*machine.clock);
-        Shared { machine, redactor, kept, sink }
+        Shared { machine, redactor, kept, sink, stream }
     }
 
     pub(super) fn entry_now(
@@ -65,14 +70,11 @@ impl Shared {
         told: Told,
     ) -> Result<Receipt, Error> {
         correlation.fill(&mut entry);
+        if entry.id.is_empty() {
+            entry.id = id_at(entry.timestamp, &*self.machine.clock);
+        }
         let Some(sink) = &self.sink else {
-            let redacted = native::redact(&self.redactor, entry, &correlation);
-            let error =
-                Error::new(ErrorKind::Unavailable, "this audit log has no file: the entry is in memory only");
-            let error = error.for_entry(&redacted.entry.id);
-            say(&redacted.entry);
-            self.kept.add(redacted, false, None);
-            return Err(error);
+            return Err(self.record_without_file(native::redact(&self.redactor, entry, &correlation)).await);
         };
         let (failures_before, mark) = (sink.failures(), self.kept.mark());
         let in_hand = InHand { shared: self, sink, told, entry: Some((entry, correlation)), queued: None };
@@ -86,6 +88,22 @@ impl Shared {
             }
             Err(unwritten) => Err(sink.missed(unwritten, told)),
         }
+    }
+
+    /// Records an entry in memory, and on the stream if there is one. Returns the error for a caller who asks for a receipt.
+    async fn record_without_file(&self, redacted: Redacted) -> Error {
+        let stream = self.stream.as_ref();
+        let line = stream.map(|stream| (stream, Stream::line(&redacted)));
+        let no_file = || "this audit log has no file: the entry is in memory only".to_owned();
+        let error = Error::new(ErrorKind::Unavailable, stream.map_or_else(no_file, Stream::reason));
+        let error = error.for_entry(&redacted.entry.id);
+        say(&redacted.entry);
+        self.kept.add(redacted, false, None);
+        // At the end: the caller may give up while the line is being written.
+        if let Some((stream, line)) = line {
+            stream.write(line).await;
+        }
+        error
     }
 
     /// Takes the secrets out of an entry; with the same marks as in the trail, if there ever was one.
@@ -142,6 +160,12 @@ impl Shared {
             }
         }
         found.into_iter().map(|found| found.entry).collect()
+    }
+
+    /// Where the lines go.
+    pub(super) fn path(&self) -> Option<&Path> {
+        let sink = self.sink.as_ref().map(|sink| sink.path());
+        sink.or_else(|| self.stream.as_ref().map(Stream::path))
     }
 
     /// The trail whose entries are shown, poisoned or not.
