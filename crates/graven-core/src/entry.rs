@@ -20,11 +20,12 @@ use serde::Serialize;
 pub use actor::{Agent, Source};
 pub use approval::{Approval, Approver, Decision};
 pub use category::Category;
-pub use cut::{CUT_MARK, stored_id};
+pub use cut::stored_id;
 pub use detail::{Blob, BlobRef, Detail};
 pub use outcome::{Outcome, Phase};
 
 use crate::json::JsonError;
+pub use crate::text::CUT_MARK;
 use crate::tile::ENTRY_BYTES_MAX;
 use crate::time;
 

@@ -6,11 +6,12 @@
 pub mod glance;
 
 use crate::entry::cut::{self, blob_of};
-use crate::entry::{Agent, Approval, Blob, CUT_MARK, Detail, Entry, EntryError, Source};
+use crate::entry::{Agent, Approval, Blob, Detail, Entry, EntryError, Source};
 use crate::field::Field;
 use crate::input::{InputError, each_member, read_object, require};
 use crate::json::cursor::Cursor;
 use crate::json::string::write_string;
+use crate::text::CUT_MARK;
 use crate::tile::ENTRY_BYTES_MAX;
 use crate::time::{read_stored, write_time};
 

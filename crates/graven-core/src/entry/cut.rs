@@ -21,12 +21,9 @@ use crate::hash::{Hash, sha256};
 use crate::json::JsonError;
 use crate::json::cursor::Cursor;
 use crate::json::string::{escaped_bytes, write_string};
-use crate::text::{cut as cut_at, cut_in_json};
+use crate::text::{CUT_MARK, cut as cut_at, cut_in_json};
 use crate::tile::ENTRY_BYTES_MAX;
 use crate::time;
-
-/// What a text ends with that was cut.
-pub const CUT_MARK: &str = "…[cut]";
 
 /// How the blob of a cut entry begins.
 const BEGINNING: &str = r#"{"cut":{"#;
