@@ -322,12 +322,9 @@ fn read(blob: &str, entry: &mut Entry) -> Option<Whole> {
     for (place, (name, text)) in members(blob)?.into_iter().enumerate() {
         let is_first = place == usize::from(whole.id.is_some());
         if name == ID && place == 0 {
-            id.as_deref().filter(|id| text.len() > ID_BYTES_MAX && stored_id(&text) == **id)?;
-            whole.id = Some(text.into_owned());
+            whole.id = Some(whole_of(id.as_deref()?, text)?);
         } else if name == TIMESTAMP && is_first && whole.timestamp.is_none() {
-            let said = time::read_stored(&text).ok().filter(|said| time_text(*said) == text)?;
-            timestamp.filter(|kept| !time::is_in_range(&said) && time::nearest(said) == *kept)?;
-            whole.timestamp = Some(said);
+            whole.timestamp = Some(whole_time(timestamp?, &text)?);
         } else if name == DETAIL {
             let in_place =
                 whole.detail.is_none() && whole.texts.iter().all(|(name, _)| is_before_detail(name));
@@ -339,14 +336,33 @@ fn read(blob: &str, entry: &mut Entry) -> Option<Whole> {
         } else {
             // Forward only: another order, a doubled name and a name that the line does not have are not found.
             let (name, cut) = known.find(|(known, _)| *known == name)?;
-            let kept = cut.strip_suffix(CUT_MARK)?;
-            if !text.starts_with(kept) || (whole.detail.is_some() && is_before_detail(name)) {
+            if whole.detail.is_some() && is_before_detail(name) {
                 return None;
             }
-            whole.texts.push((name, text.into_owned()));
+            whole.texts.push((name, whole_of(cut, text)?));
         }
     }
     Some(whole)
+}
+
+/// The whole of a text: the one in the blob goes on where the one in the line was cut. When the blob was too small for it, the
+/// one in the line may be the longer one.
+fn whole_of(in_line: &str, in_blob: Cow<'_, str>) -> Option<String> {
+    let kept = in_line.strip_suffix(CUT_MARK)?;
+    if in_blob.starts_with(kept) {
+        return Some(in_blob.into_owned());
+    }
+    let is_shorter = kept.starts_with(in_blob.strip_suffix(CUT_MARK)?);
+    is_shorter.then(|| in_line.to_owned())
+}
+
+/// The time of which the one in the line is the nearest. When the blob was too small for it, only that one is known.
+fn whole_time(in_line: DateTime<Utc>, in_blob: &str) -> Option<DateTime<Utc>> {
+    if in_blob.ends_with(CUT_MARK) {
+        return Some(in_line);
+    }
+    let whole = time::read_stored(in_blob).ok().filter(|whole| time_text(*whole) == in_blob)?;
+    (!time::is_in_range(&whole) && time::nearest(whole) == in_line).then_some(whole)
 }
 
 /// The detail that the blob of a cut entry tells. One that was itself too large for a blob has no end any more: it is the
