@@ -37,7 +37,7 @@ pub fn entry(json: &[u8]) -> Result<Entry, IntakeError> {
 }
 
 /// Reads an entry that a client sends, as [`entry`] does. A client may not set `received_at` and `recorded_by`: see
-/// [`Entry::from_client`]. What is too long is no error: the trail [cuts](Entry::cut_to_fit) it.
+/// [`Entry::from_client`]. What is too long for a line is no error: the trail [cuts](Entry::cut_to_fit) it.
 ///
 /// # Errors
 ///
@@ -47,6 +47,11 @@ pub fn client_entry(json: &[u8]) -> Result<Entry, IntakeError> {
     entry.check()?;
     if entry.id.as_deref() == Some("") {
         return Err(EntryError::Id { bytes: 0 }.into());
+    }
+    // Its end would be lost, and here is someone to tell.
+    let bytes = entry.detail.as_ref().map_or(0, |detail| detail.as_str().len() as u64);
+    if bytes > BLOB_BYTES_MAX {
+        return Err(EntryError::DetailTooLarge { bytes, bytes_max: BLOB_BYTES_MAX }.into());
     }
     Ok(entry)
 }
