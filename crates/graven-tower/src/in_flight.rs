@@ -12,19 +12,13 @@ use serde_json::{Map, Value};
 use crate::ending;
 use crate::ids;
 use crate::plan::Plan;
-use crate::request::RequestAudit;
+use crate::request::{RequestAudit, Said};
 use crate::route::Params;
-use crate::text::{NAME_BYTES_MAX, PATH_BYTES_MAX, Wholes};
+use crate::text::{NAME_BYTES_MAX, Shortened, USER_AGENT_BYTES_MAX};
 use crate::trace_context;
 
 /// The reason of a request whose handler, or whose answer's body, panicked.
 const PANICKED: &str = "panicked";
-
-/// The most bytes of the method in an action; a client can send any method.
-const METHOD_BYTES_MAX: usize = 32;
-
-/// The most bytes of a `user_agent`.
-const USER_AGENT_BYTES_MAX: usize = 256;
 
 /// A request that is being served. Dropped before its end it is recorded as abandoned, or as panicked.
 pub(crate) struct InFlight {
@@ -32,8 +26,6 @@ pub(crate) struct InFlight {
     plan: Arc<Plan>,
     started: Duration,
     method: Method,
-    /// The method as the action has it.
-    method_name: String,
     path: String,
     route: Option<String>,
     /// Which of the plan's rules holds.
@@ -75,21 +67,17 @@ impl InFlight {
     pub(crate) fn new(plan: &Arc<Plan>, parts: &mut Parts) -> InFlight {
         let started = plan.clock.elapsed();
         let request_id = ids::request_id(&parts.headers, &*plan.clock);
-        let mut wholes = Wholes::new();
-        let actor = actor(plan, parts, &request_id, &mut wholes);
-        let mut fit = |name, text, bytes_max| plan.fitted(name, text, bytes_max, &mut wholes);
-        let route = plan.route_of(parts).map(|route| fit("route", route.into(), NAME_BYTES_MAX));
-        let method_name = fit("method", parts.method.as_str().into(), METHOD_BYTES_MAX);
-        let path = fit("path", path(parts).into(), PATH_BYTES_MAX);
+        let said = said(plan, parts, &request_id);
+        let route = plan.route_of(parts);
+        let path = path(parts).to_owned();
         let fits = |route| plan.rules.iter().position(|rule| rule.fits(&parts.method, route));
         let rule = route.as_deref().and_then(fits);
-        let audit = RequestAudit::new(plan.trail.clone(), request_id, actor, wholes);
+        let audit = RequestAudit::new(plan.trail.clone(), request_id, said);
         let request = InFlight {
             audit: audit.clone(),
             plan: Arc::clone(plan),
             started,
             method: parts.method.clone(),
-            method_name,
             path,
             route,
             rule,
@@ -116,11 +104,10 @@ impl InFlight {
         let action = self.action(self.route.as_deref());
         let mut entry = Entry::intent(self.category(), action).id(id).cut_to_fit();
         entry.resource = Some(self.resource(None, &mut detail));
-        detail.extend(self.audit.said().wholes.clone());
         if !detail.is_empty() {
             entry = entry.detail(detail);
         }
-        self.audit.actor().fill(&mut entry);
+        self.audit.said().fill(&mut entry);
         entry
     }
 
@@ -174,11 +161,7 @@ impl InFlight {
         let error = error.to_string();
         // What inner code gave as the reason stays.
         let said = self.audit.said().reason.clone();
-        let reason = match said {
-            Some(reason) => reason,
-            None => self.audit.fitted("reason", &error),
-        };
-        self.record(&End::Error(&reason));
+        self.record(&End::Error(said.as_ref().unwrap_or(&error)));
     }
 
     fn record(&mut self, end: &End<'_>) {
@@ -195,12 +178,11 @@ impl InFlight {
         let route = said.route.as_deref().or(self.route.as_deref());
         let mut entry = Entry::new(self.category(), self.action(route), self.outcome(end)).cut_to_fit();
         entry.resource = Some(self.resource(said.resource.take(), &mut detail));
-        detail.append(&mut said.wholes);
         entry.reason = said.reason.take().or_else(|| self.reason(end));
         if let Some(intent_id) = &self.intent_id {
             entry = entry.phase(Phase::Result).intent_id(intent_id);
         }
-        said.actor.fill(&mut entry);
+        said.fill(&mut entry);
         let took = self.plan.clock.elapsed().saturating_sub(self.started);
         with_detail(entry.duration(took), self.answer.as_ref(), end, detail)
     }
@@ -211,17 +193,17 @@ impl InFlight {
     }
 
     fn action(&self, route: Option<&str>) -> String {
-        format!("{} {}", self.method_name, route.unwrap_or("(unmatched)"))
+        format!("{} {}", self.method, route.unwrap_or("(unmatched)"))
     }
 
     /// What was touched; the path goes to the detail when that is something else.
     fn resource(&self, said: Option<String>, detail: &mut Map<String, Value>) -> String {
-        let mut by_rule = || {
+        let by_rule = || {
             let template = self.plan.rules[self.rule?].resource.as_ref()?;
             let params = Params::of(self.route.as_deref()?, &self.path).unwrap_or_default();
-            Some(self.plan.fitted("resource", params.fill(template).into(), PATH_BYTES_MAX, detail))
+            Some(params.fill(template))
         };
-        match said.or_else(&mut by_rule) {
+        match said.or_else(by_rule) {
             Some(resource) => {
                 detail.insert("path".to_owned(), self.path.as_str().into());
                 resource
@@ -303,12 +285,16 @@ fn path(parts: &Parts) -> &str {
     }
 }
 
-/// Who asks, as far as the head says it.
-fn actor(plan: &Plan, parts: &Parts, request_id: &str, wholes: &mut Wholes) -> Actor {
+/// What the head of a request says of who asks.
+fn said(plan: &Plan, parts: &Parts, request_id: &str) -> Said {
     let headers = &parts.headers;
+    let redactor = || plan.trail.now().redactor();
+    let mut said = Said::default();
     let mut actor = Actor::current().unwrap_or_default().request_id(request_id);
     if let Some(principal) = plan.principal_of(parts) {
-        actor = actor.principal(plan.fitted("principal", principal.into(), NAME_BYTES_MAX, wholes));
+        let (short, shortened) = Shortened::of(principal, NAME_BYTES_MAX, redactor);
+        actor = actor.principal(short);
+        said.principal = shortened;
     }
     if let Some(context) = trace_context::of(headers) {
         actor = actor.trace_id(context.trace_id).span_id(context.span_id);
@@ -319,12 +305,15 @@ fn actor(plan: &Plan, parts: &Parts, request_id: &str, wholes: &mut Wholes) -> A
     });
     let user_agent = headers.get(header::USER_AGENT).map(|agent| {
         // What is no UTF-8 becomes `�`.
-        let agent = String::from_utf8_lossy(agent.as_bytes());
-        plan.fitted("user_agent", agent, USER_AGENT_BYTES_MAX, wholes)
+        let agent = String::from_utf8_lossy(agent.as_bytes()).into_owned();
+        let (short, shortened) = Shortened::of(agent, USER_AGENT_BYTES_MAX, redactor);
+        said.user_agent = shortened;
+        short
     });
-    if client.is_none() && user_agent.is_none() && plan.service.is_none() {
-        return actor;
+    if client.is_some() || user_agent.is_some() || plan.service.is_some() {
+        let ip = client.map(|client| client.to_string());
+        actor = actor.source(Source { ip, user_agent, service: plan.service.clone(), host: None });
     }
-    let ip = client.map(|client| client.to_string());
-    actor.source(Source { ip, user_agent, service: plan.service.clone(), host: None })
+    said.actor = actor;
+    said
 }

@@ -1,6 +1,5 @@
 //! What a layer was told to record, and how it finds that out from a request's head.
 
-use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -11,7 +10,6 @@ use http::request::Parts;
 use crate::client::{Peer, TrustedProxies};
 use crate::route;
 use crate::rule::Rule;
-use crate::text::{Wholes, fitted};
 
 /// Something that is found out from the head of a request.
 type Extractor<T> = Arc<dyn Fn(&Parts) -> Option<T> + Send + Sync>;
@@ -50,17 +48,6 @@ impl Plan {
             principal: None,
             peer: None,
         }
-    }
-
-    /// The text for a field, and its whole for the detail if it is too long.
-    pub(crate) fn fitted(
-        &self,
-        name: &str,
-        text: Cow<'_, str>,
-        bytes_max: usize,
-        wholes: &mut Wholes,
-    ) -> String {
-        fitted(name, text, bytes_max, wholes, || self.trail.now().redactor())
     }
 
     pub(crate) fn route_of(&self, parts: &Parts) -> Option<String> {

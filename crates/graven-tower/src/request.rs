@@ -4,11 +4,11 @@ use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use graven::{Actor, LastingTrail, Scoped, Trail};
+use graven::{Actor, Entry, LastingTrail, Scoped, Trail};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::text::{NAME_BYTES_MAX, Wholes, bounded, fitted};
+use crate::text::{NAME_BYTES_MAX, Shortened, bounded};
 
 /// The most bytes of JSON in one value of a detail.
 const VALUE_BYTES_MAX: usize = 16 << 10;
@@ -53,8 +53,22 @@ pub(crate) struct Said {
     pub(crate) resource: Option<String>,
     pub(crate) reason: Option<String>,
     pub(crate) detail: Map<String, Value>,
-    /// What was cut, for the detail.
-    pub(crate) wholes: Wholes,
+    /// What was cut for the actor.
+    pub(crate) principal: Option<Shortened>,
+    pub(crate) user_agent: Option<Shortened>,
+}
+
+impl Said {
+    /// Fills the request's own entry: as the actor fills any entry, but with whole texts.
+    pub(crate) fn fill(&self, entry: &mut Entry) {
+        self.actor.fill(entry);
+        if let Some(principal) = &self.principal {
+            principal.restore(&mut entry.principal);
+        }
+        if let (Some(user_agent), Some(source)) = (&self.user_agent, &mut entry.source) {
+            user_agent.restore(&mut source.user_agent);
+        }
+    }
 }
 
 impl fmt::Debug for RequestAudit {
@@ -64,9 +78,8 @@ impl fmt::Debug for RequestAudit {
 }
 
 impl RequestAudit {
-    pub(crate) fn new(trail: LastingTrail, request_id: String, actor: Actor, wholes: Wholes) -> RequestAudit {
-        let said = Mutex::new(Said { actor, wholes, ..Said::default() });
-        RequestAudit(Arc::new(Inner { trail, request_id, said }))
+    pub(crate) fn new(trail: LastingTrail, request_id: String, said: Said) -> RequestAudit {
+        RequestAudit(Arc::new(Inner { trail, request_id, said: Mutex::new(said) }))
     }
 
     /// The one of a request, if it came through an [`AuditLayer`](crate::AuditLayer).
@@ -92,10 +105,12 @@ impl RequestAudit {
     }
 
     /// Sets who asks, in the request's own entry only. To change it for what runs inside, see
-    /// [`identify`](RequestAudit::identify).
+    /// [`identify`](RequestAudit::identify): there it has at most 512 bytes.
     pub fn set_principal(&self, principal: impl AsRef<str>) {
-        let principal = self.fitted("principal", principal.as_ref());
-        self.update(|actor| actor.principal(principal));
+        let principal = principal.as_ref().to_owned();
+        let (short, shortened) = Shortened::of(principal, NAME_BYTES_MAX, || self.trail().redactor());
+        self.said().principal = shortened;
+        self.update(|actor| actor.principal(short));
     }
 
     /// Changes the actor in the request's own entry, such as its session or for whom it acts.
@@ -132,30 +147,22 @@ impl RequestAudit {
 
     /// Sets why it ended as it did, above all why it was denied.
     pub fn set_reason(&self, reason: impl AsRef<str>) {
-        let reason = self.fitted("reason", reason.as_ref());
-        self.said().reason = Some(reason);
+        self.said().reason = Some(reason.as_ref().to_owned());
     }
 
     /// Sets which route it is, for a router that the layer does not know. It is too late for rules and for the intent.
     pub fn set_route(&self, template: impl AsRef<str>) {
-        let route = self.fitted("route", template.as_ref());
-        self.said().route = Some(route);
+        self.said().route = Some(template.as_ref().to_owned());
     }
 
     /// Sets what was touched. The path itself is then in the detail, as `path`.
     pub fn set_resource(&self, resource: impl AsRef<str>) {
-        let resource = self.fitted("resource", resource.as_ref());
-        self.said().resource = Some(resource);
+        self.said().resource = Some(resource.as_ref().to_owned());
     }
 
     /// Adds to the detail without its limits, for the layers themselves.
     pub(crate) fn found(&self, name: &str, value: Value) {
         self.said().detail.insert(name.to_owned(), value);
-    }
-
-    /// The text for a field, and its whole for the detail if it is too long.
-    pub(crate) fn fitted(&self, name: &str, text: &str) -> String {
-        fitted(name, text, NAME_BYTES_MAX, &mut self.said().wholes, || self.trail().redactor())
     }
 
     pub(crate) fn lasting(&self) -> &LastingTrail {

@@ -28,7 +28,8 @@ impl Counters {
         self.0.renamed.load(Ordering::Relaxed)
     }
 
-    /// Fields that were too long for their place. The detail has them whole, up to 1 MiB for all fields of an event.
+    /// Fields that were cut because all fields of an event had more than 1 MiB together. What is only too long for the line
+    /// does not count: the trail cuts it and keeps it whole in a blob.
     pub fn cut(&self) -> u64 {
         self.0.cut.load(Ordering::Relaxed)
     }

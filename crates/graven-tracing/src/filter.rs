@@ -26,10 +26,12 @@ impl<S: Subscriber> Filter<S> for AuditOnly {
     }
 }
 
-/// Whether an event or span is marked. The engine's own events never are, whatever their fields.
+/// Whether an event or span is marked. The engine's own events never are: each entry that it records has one with the
+/// target `audit`.
 pub(crate) fn is_marked(metadata: &Metadata<'_>) -> bool {
     let target = metadata.target();
-    if target == "graven" || target.starts_with("graven::") {
+    let is_ours = |path: &str| path == "graven" || path.starts_with("graven::");
+    if is_ours(target) || metadata.module_path().is_some_and(is_ours) {
         return false;
     }
     target == "audit" || target.starts_with("audit::") || metadata.fields().field(MARKER).is_some()

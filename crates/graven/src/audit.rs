@@ -33,6 +33,7 @@ mod ring;
 mod shape;
 mod shared;
 mod sink;
+mod stream;
 mod unwritten;
 
 use chrono::{DateTime, Utc};

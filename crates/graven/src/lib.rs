@@ -86,6 +86,11 @@ mod readme {}
 #[doc = include_str!("../../../docs/REDACTION.md")]
 mod redaction_page {}
 
+/// The examples of the page for programs of the module that Graven began from, so that they compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/FROM_CODETETHER.md")]
+mod from_codetether {}
+
 /// The examples of the guide, so that they compile.
 #[cfg(all(doctest, feature = "macros"))]
 #[doc = include_str!("../../../docs/AUDIT_YOUR_SERVER.md")]

@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use super::EntryError;
 use crate::hash::Hash;
+use crate::json::string::write_string;
 use crate::json::{self, Compact, DEPTH_MAX, JsonError};
 
 /// The most characters that are shown of a caller's own error.
@@ -68,8 +69,15 @@ impl Detail {
     ///
     /// [`EntryError::Serialize`], when the value cannot be written as JSON; [`EntryError::Detail`], when that JSON cannot be kept.
     pub fn from_serialize(value: &(impl Serialize + ?Sized)) -> Result<Detail, EntryError> {
-        let text = serde_json::to_string(value).map_err(|error| EntryError::Serialize(shown(&error)))?;
-        let Compact { text: compact, names_blob } = json::compact(&text)?;
+        Detail::of_written(written(value)?).map_err(|(error, _text)| error)
+    }
+
+    /// Checks the JSON text that a value was written as. With the error comes the text.
+    pub(crate) fn of_written(text: String) -> Result<Detail, (EntryError, String)> {
+        let Compact { text: compact, names_blob } = match json::compact(&text) {
+            Ok(compact) => compact,
+            Err(error) => return Err((error.into(), text)),
+        };
         let kind = Kind::own(names_blob);
         // Nearly always it is compact as it is.
         let text = match compact {
@@ -80,18 +88,21 @@ impl Detail {
     }
 
     /// Turns a value into JSON text. This is [`from_serialize`](Detail::from_serialize) without a second look at the text:
-    /// what a value prints is compact and has each key once.
-    ///
-    /// # Errors
-    ///
-    /// [`EntryError::Detail`], when the value nests too deep.
-    pub fn from_value(value: &Value) -> Result<Detail, EntryError> {
+    /// what a value prints is compact and has each key once. With the error, of a value that nests too deep, comes the text.
+    pub(crate) fn of_value(value: &Value) -> Result<Detail, (EntryError, String)> {
+        let text = written(value).map_err(|error| (error, String::new()))?;
         if !nests_at_most(value, DEPTH_MAX) {
-            return Detail::from_serialize(value);
+            return Detail::of_written(text);
         }
-        let text = serde_json::to_string(value).map_err(|error| EntryError::Serialize(shown(&error)))?;
         let names_blob = value.as_object().is_some_and(|members| members.contains_key("$blob"));
         Ok(Detail { text, kind: Kind::own(names_blob) })
+    }
+
+    /// A text as a JSON string. It may stand in any line that it fits.
+    pub(crate) fn of_text(text: &str) -> Detail {
+        let mut json = Vec::new();
+        write_string(text, &mut json);
+        Detail { text: String::from_utf8(json).expect("strings are UTF-8"), kind: Kind::Plain }
     }
 
     pub(crate) fn from_compact(compact: Compact<'_>) -> Detail {
@@ -135,6 +146,11 @@ fn nests_at_most(value: &Value, levels: usize) -> bool {
         Value::Object(members) => levels > 0 && members.values().all(each),
         _ => true,
     }
+}
+
+/// Writes a value as JSON text.
+pub(crate) fn written(value: &(impl Serialize + ?Sized)) -> Result<String, EntryError> {
+    serde_json::to_string(value).map_err(|error| EntryError::Serialize(shown(&error)))
 }
 
 /// The error of a caller's own code, in one line of bounded length.
@@ -220,7 +236,7 @@ mod tests {
     fn a_value_becomes_the_detail_that_its_text_does() {
         let mut deep = serde_json::json!(1);
         for depth in 0..=DEPTH_MAX + 1 {
-            let (read, parsed) = (Detail::from_value(&deep), Detail::parse(&deep.to_string()));
+            let (read, parsed) = (Detail::of_value(&deep), Detail::parse(&deep.to_string()));
             assert_eq!((read.is_ok(), read.ok()), (depth <= DEPTH_MAX, parsed.ok()), "{depth}");
             deep = if depth % 2 == 0 { serde_json::json!([deep]) } else { serde_json::json!({ "a": deep }) };
         }
@@ -230,7 +246,7 @@ mod tests {
             serde_json::json!({"inner": {"$blob": 1}}),
             serde_json::json!([{"$blob": 1}]),
         ] {
-            let read = Detail::from_value(&value).unwrap();
+            let read = Detail::of_value(&value).unwrap();
             assert_eq!(read, Detail::parse(&value.to_string()).unwrap());
             assert_eq!(read, Detail::from_serialize(&value).unwrap());
         }

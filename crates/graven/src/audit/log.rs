@@ -63,9 +63,12 @@ impl<E: Shape> Log<E> {
     /// `sink_path`, if there is one.
     ///
     /// Never fails: a file that cannot be opened is tried again when an entry comes. The entries are in the file at
-    /// exactly this path; all other files are in `<path>.d/`. When several logs share a trail, the first one sets how
-    /// many entries the trail keeps in memory. In no case are that more than 64 MiB of lines; to answer fast, the log also
-    /// keeps them as entries, which take a few times the room of their lines.
+    /// exactly this path; all other files are in `<path>.d/`. The paths `-` and `/dev/stdout` mean standard output, and
+    /// `/dev/stderr` means standard error: there each entry is a line that nothing verifies, which an event says once.
+    ///
+    /// When several logs share a trail, the first one sets how many entries the trail keeps in memory. In no case are that
+    /// more than 64 MiB of lines; to answer fast, the log also keeps them as entries, which take a few times the room of
+    /// their lines.
     pub fn new(max_entries: usize, sink_path: Option<PathBuf>) -> Log<E> {
         Log::on(max_entries, sink_path, Machine::os())
     }
@@ -92,6 +95,9 @@ impl<E: Shape> Log<E> {
     /// Records an entry. Returns once the entry is durable, or known not to be; then it is kept and written later. So it
     /// is if the future is dropped after its first poll.
     ///
+    /// No entry is refused for what it says. One that is too long is cut ([`Entry::cut_to_fit`](crate::Entry::cut_to_fit)),
+    /// an empty id is replaced by a new one, and a detail that nests more than 126 deep is kept as the text of its JSON.
+    ///
     /// Fields the entry does not set are taken from the current [`Actor`](crate::Actor): the principal, and in the file
     /// also the other fields of the actor. The actor is read when this is called, not when the future is polled.
     pub fn record(&self, entry: E) -> impl Future<Output = ()> {
@@ -104,8 +110,8 @@ impl<E: Shape> Log<E> {
     /// Records an entry like [`record`](Log::record), and returns its receipt or the error.
     ///
     /// # Errors
-    /// As [`Trail::record`]; also `Unavailable` when the log has no file, or the file cannot be opened now. After an
-    /// error the entry is still in memory, and is not written later.
+    /// As [`Trail::record`]; also `Unavailable` when the log has no file or writes to a stream, or the file cannot be
+    /// opened now. After an error the entry is still in memory, and is not written later.
     pub fn try_record(&self, entry: E) -> impl Future<Output = Result<Receipt, Error>> {
         let (entry, actor) = (entry.into_whole(), Actor::current());
         async move { self.shared.record(entry, actor, Told::Yes).await }
@@ -171,12 +177,13 @@ impl<E: Shape> Log<E> {
     }
 
     /// The number of entries since the log was made that were not recorded in the file when they came, or perhaps not.
-    /// Those of [`record`](Log::record) and [`log`](Log::log) may have been written since. 0 without a file.
+    /// Those of [`record`](Log::record) and [`log`](Log::log) may have been written since. 0 without a file, and on a
+    /// stream.
     pub fn failures(&self) -> u64 {
         self.shared.failures()
     }
 
-    /// The trail behind the log; `None` without a file, and while the file has failed or cannot be opened.
+    /// The trail behind the log; `None` without a file or on a stream, and while the file has failed or cannot be opened.
     ///
     /// After the program closes this trail, the log records nothing in the file any more.
     pub fn trail(&self) -> Option<Trail> {
@@ -202,7 +209,7 @@ impl<E> fmt::Debug for Log<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuditLog")
             .field("max_entries", &self.shared.kept.entries_max())
-            .field("path", &self.shared.sink.as_ref().map(|sink| sink.path()))
+            .field("path", &self.shared.path())
             .field("failures", &self.shared.failures())
             .finish_non_exhaustive()
     }

@@ -3,7 +3,7 @@
 use std::mem::take;
 use std::sync::Arc;
 
-use graven_core::entry::{Category, Entry, Outcome};
+use graven_core::entry::{Category, Detail, Entry, Outcome};
 use serde_json::Value;
 
 use super::entry::AuditEntry;
@@ -37,7 +37,7 @@ pub(super) fn lend(entry: &mut AuditEntry, actor: Option<&Actor>) -> Entry {
 }
 
 /// Returns the texts that were lent, without the secrets that were redacted meanwhile. The detail is returned only if
-/// that has changed it.
+/// that has changed it, or it nests too deep for JSON that can be read again and became a text.
 pub(super) fn give_back(native: &mut Entry, entry: &mut AuditEntry, detail_changed: bool) {
     entry.id = native.id.take().unwrap_or_default();
     entry.action = take(&mut native.action);
@@ -46,22 +46,20 @@ pub(super) fn give_back(native: &mut Entry, entry: &mut AuditEntry, detail_chang
     entry.okr_run_id = native.okr_run_id.take();
     entry.relay_id = native.relay_id.take();
     entry.session_id = native.session_id.take();
-    if let (true, Some(detail)) = (detail_changed, &native.detail) {
-        entry.detail = Some(value(detail.as_str()));
+    let Some(detail) = native.detail.as_ref().map(Detail::as_str) else { return };
+    let became_text = detail.starts_with('"') && !matches!(entry.detail, Some(Value::String(_)));
+    if detail_changed || became_text {
+        entry.detail = Some(value(detail));
     }
 }
 
 /// Takes the secrets out of an entry that no trail has taken. What has none stays as it is.
 pub(super) fn redact(redactor: &Redactor, mut given: AuditEntry, actor: Option<&Actor>) -> Redacted {
     let mut native = lend(&mut given, actor);
-    let valid = native.check().is_ok();
     let detail_changed = redactor.entry(&mut native);
     give_back(&mut native, &mut given, detail_changed);
-    if native.detail.take().is_none() {
-        // One that no trail would take cannot be looked through either.
-        given.detail = given.detail.map(|detail| Value::String(redactor.whole(&detail.to_string())));
-    }
-    Redacted { entry: Arc::new(given), rest: Box::new(native), valid }
+    native.detail = None;
+    Redacted { entry: Arc::new(given), rest: Box::new(native) }
 }
 
 /// The trail's entry that says the same as one without its secrets.

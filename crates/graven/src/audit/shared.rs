@@ -1,7 +1,7 @@
 //! What the clones of an audit log share, and how an entry is recorded.
 
 use std::future::{Future, poll_fn};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -13,6 +13,7 @@ use super::entry::AuditEntry;
 use super::kept::Kept;
 use super::memory::{Found, Memory};
 use super::sink::Sink;
+use super::stream::Stream;
 use super::unwritten::{Doubt, Redacted, Told, Unwritten, say};
 use super::{native, ring};
 use crate::actor::Actor;
@@ -35,17 +36,21 @@ pub(super) struct Shared {
     pub(super) kept: Arc<Kept>,
     /// The entries that are in the trail.
     memory: Memory,
-    /// The file; `None` for a log in memory only.
+    /// The file; `None` for a log in memory only, or on a stream.
     pub(super) sink: Option<Arc<Sink>>,
+    /// In the place of the file.
+    pub(super) stream: Option<Stream>,
 }
 
 impl Shared {
     /// Opens the file, if a path is given.
     pub(super) fn new(max_entries: usize, path: Option<PathBuf>, machine: Machine) -> Shared {
         let kept = Arc::new(Kept::new(max_entries));
+        let stream = path.as_deref().and_then(Stream::of);
+        let path = path.filter(|_| stream.is_none());
         let sink = path.map(|path| Sink::open(path, machine.clone(), Arc::clone(&kept)));
         let redactor = Redactor::always(&*machine.clock);
-        Shared { machine, redactor, kept, memory: Memory::default(), sink }
+        Shared { machine, redactor, kept, memory: Memory::default(), sink, stream }
     }
 
     /// The time, and an id for what happens now.
@@ -65,14 +70,13 @@ impl Shared {
         if let (None, Some(actor)) = (&entry.principal, &actor) {
             entry.principal.clone_from(&actor.fields().principal);
         }
+        if entry.id.is_empty() {
+            entry.id = id_at(entry.timestamp, &*self.machine.clock);
+        }
         let Some(sink) = &self.sink else {
-            let redacted = native::redact(&self.redactor, entry, actor.as_ref());
-            let error =
-                Error::new(ErrorKind::Unavailable, "this audit log has no file: the entry is in memory only");
-            let error = error.for_entry(&redacted.entry.id);
-            say(&redacted.entry);
-            self.kept.add(redacted, false, None);
-            return Err(error);
+            return Err(self
+                .record_without_file(native::redact(&self.redactor, entry, actor.as_ref()))
+                .await);
         };
         let (failures_before, mark) = (sink.failures(), self.kept.mark());
         let in_hand = InHand { shared: self, sink, told, entry: Some((entry, actor)), queued: None };
@@ -81,11 +85,24 @@ impl Shared {
                 sink.recorded(failures_before, mark, trail).await;
                 Ok(receipt)
             }
-            Err(unwritten) if unwritten.error.kind() == ErrorKind::Invalid => {
-                Err(sink.refused(unwritten, told))
-            }
             Err(unwritten) => Err(sink.missed(unwritten, told)),
         }
+    }
+
+    /// Records an entry in memory, and on the stream if there is one. Returns the error for a caller who asks for a receipt.
+    async fn record_without_file(&self, redacted: Redacted) -> Error {
+        let stream = self.stream.as_ref();
+        let line = stream.map(|stream| (stream, Stream::line(&redacted)));
+        let no_file = || "this audit log has no file: the entry is in memory only".to_owned();
+        let error = Error::new(ErrorKind::Unavailable, stream.map_or_else(no_file, Stream::reason));
+        let error = error.for_entry(&redacted.entry.id);
+        say(&redacted.entry);
+        self.kept.add(redacted, false, None);
+        // At the end: the caller may give up while the line is being written.
+        if let Some((stream, line)) = line {
+            stream.write(line).await;
+        }
+        error
     }
 
     /// Takes the secrets out of an entry; with the same marks as in the trail, if there ever was one.
@@ -156,6 +173,12 @@ impl Shared {
             }
         }
         found.into_iter().map(|found| found.entry).collect()
+    }
+
+    /// Where the lines go.
+    pub(super) fn path(&self) -> Option<&Path> {
+        let sink = self.sink.as_ref().map(|sink| sink.path());
+        sink.or_else(|| self.stream.as_ref().map(Stream::path))
     }
 
     /// The trail whose entries are shown, poisoned or not.

@@ -24,8 +24,6 @@ pub(super) struct Redacted {
     pub(super) entry: Arc<AuditEntry>,
     /// The fields that the contract's entry does not have.
     pub(super) rest: Box<Entry>,
-    /// Whether a trail can take it, as far as that is known without one.
-    pub(super) valid: bool,
 }
 
 /// An entry that was not recorded, or perhaps not.

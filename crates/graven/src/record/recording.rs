@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use graven_core::entry::{Blob, Category, Entry};
+use graven_core::entry::{Blob, Category, Entry, stored_id};
 use graven_core::hash::{Hash, leaf_hash};
 use serde::{Serialize, Serializer};
 
@@ -29,7 +29,8 @@ use crate::settings::WhenFull;
 pub struct Receipt {
     /// Its position in the log, from 0.
     pub index: u64,
-    /// Its id: the one that the caller set, or the one that was made.
+    /// Its id: the one that the caller set, or the one that was made. One that is too long, of an entry that is
+    /// [cut to fit](Entry::cut_to_fit), is as it was cut.
     pub id: String,
     /// The leaf hash of its stored line (RFC 6962 §2.1); base64 when serialised.
     #[serde(serialize_with = "base64")]
@@ -264,13 +265,14 @@ pub(crate) fn make(
     let blob = entry.append_line(engine.settings.blob_bytes_max, line).map_err(refusal)?;
     let policies = &engine.terms.when_full_by_category;
     let policy = *policies.get(&entry.category).unwrap_or(&engine.terms.when_full);
+    let id = entry.id.take().expect("completed above");
     let ticket = Ticket {
         leaf_hash: leaf_hash(&line[start..]),
         detail_changed,
         event: Event::of(entry),
         policy,
         until: Duration::ZERO,
-        id: entry.id.take().expect("completed above"),
+        id: stored_id(&id).into_owned(),
         category: entry.category.clone(),
     };
     Ok((ticket, blob))
