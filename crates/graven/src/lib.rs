@@ -91,6 +91,6 @@ mod readme {}
 mod redaction_page {}
 
 /// The examples of the guide, so that they compile.
-#[cfg(all(doctest, feature = "macros"))]
+#[cfg(all(doctest, feature = "macros", feature = "testing"))]
 #[doc = include_str!("../../../docs/AUDIT_YOUR_SERVER.md")]
 mod audit_your_server {}

@@ -9,5 +9,6 @@ mod fail_closed;
 mod grpc;
 mod hyper_servers;
 mod rules;
+mod strangers;
 mod support;
 mod who_asks;
