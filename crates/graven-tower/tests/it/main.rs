@@ -7,6 +7,8 @@ mod deadline;
 mod every_request_is_recorded;
 mod fail_closed;
 mod grpc;
+mod guide;
+mod hints;
 mod hyper_servers;
 mod rules;
 mod strangers;

@@ -45,24 +45,25 @@ fn app(place: &Place) -> Router {
         .layer(layer)
 }
 
-/// Sends requests, then ends the server: its last connection has the last clone of the layer.
-async fn after(place: &Place, requests: &[(&str, &str)]) -> Vec<Value> {
+/// Sends requests, then ends the server, and waits for this many entries with counts.
+async fn after(place: &Place, requests: &[(&str, &str)], counts: usize) -> Vec<Value> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let app = app(place);
-    let address = runtime.spawn(serve(app)).await.unwrap();
+    let address = runtime.spawn(serve(app(place))).await.unwrap();
     for (line, headers) in requests {
         ask(address, line, headers).await;
     }
+    // Its last task drops the last clone of the layer, on a thread that nobody waits for.
     runtime.shutdown_background();
-    // The server's tasks are dropped on a thread of its runtime.
-    let last_counts = || place.entries().iter().any(|entry| entry["detail"].get("statuses").is_some());
-    for _ in 0..1_000 {
-        if last_counts() {
-            break;
-        }
+    let all_there = |entries: &[Value]| {
+        entries.iter().filter(|entry| entry["detail"].get("statuses").is_some()).count() == counts
+    };
+    let mut entries = place.entries();
+    // Until the test's deadline.
+    while !all_there(&entries) {
         tokio::time::sleep(Duration::from_millis(5)).await;
+        entries = place.entries();
     }
-    place.entries()
+    entries
 }
 
 const ALICE: &str = "Authorization: alice\r\n";
@@ -74,7 +75,7 @@ async fn what_strangers_fail_at_is_one_entry_and_a_number() {
     requests.extend(vec![("GET /healthz", ""); 3]);
     requests.extend(vec![("GET /work", ""); 5]);
     requests.extend([("GET /a", ""), ("PUT /b", ""), ("GET /c", "")]);
-    let entries = after(&place, &requests).await;
+    let entries = after(&place, &requests, 2).await;
 
     let of = |action: &str| entries.iter().filter(|entry| entry["action"] == action).collect::<Vec<_>>();
     assert_eq!(of("GET /public").len(), 3, "what succeeds is recorded");
@@ -98,7 +99,7 @@ async fn who_is_known_is_recorded_each_time_with_an_intent() {
     let place = Place::new();
     let mut requests = vec![("GET /fails", ALICE); 5];
     requests.extend([("GET /fails", ""); 2]);
-    let entries = after(&place, &requests).await;
+    let entries = after(&place, &requests, 1).await;
     let of_alice: Vec<_> = entries.iter().filter(|entry| entry["principal"] == "alice").collect();
     assert_eq!(of_alice.len(), 10);
     for pair in of_alice.chunks(2) {
