@@ -83,7 +83,7 @@ fn number(entry: &Value) -> u64 {
 fn of_status(entry: &Value, status: &str) -> u64 {
     match entry["detail"].get("statuses") {
         Some(statuses) => statuses.get(status).map_or(0, |count| count.as_u64().unwrap()),
-        None => u64::from(entry["detail"]["status"].to_string() == status),
+        None => u64::from(entry["detail"]["status"].as_u64() == status.parse().ok()),
     }
 }
 
