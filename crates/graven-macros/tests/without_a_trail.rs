@@ -1,7 +1,5 @@
 //! A program that forgot its trail is told so on standard error, once. A process of its own: there it is the first time.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::process::Command;
 
 use graven::{Error, audited};
