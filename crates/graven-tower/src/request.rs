@@ -4,14 +4,19 @@ use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use graven::{Actor, Entry, LastingTrail, Scoped, Trail};
+use graven::clock::new_id;
+use graven::{Actor, Entry, Error, LastingTrail, Scoped, Trail};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::head::Head;
 use crate::text::{NAME_BYTES_MAX, Shortened, bounded};
 
 /// The most bytes of JSON in one value of a detail.
 const VALUE_BYTES_MAX: usize = 16 << 10;
+
+/// The most entries about the same request.
+const ALSO_MAX: usize = 8;
 
 /// The most values in a detail.
 const VALUES_MAX: usize = 32;
@@ -40,7 +45,7 @@ const VALUES_MAX: usize = 32;
 pub struct RequestAudit(Arc<Inner>);
 
 struct Inner {
-    trail: LastingTrail,
+    head: Head,
     request_id: String,
     said: Mutex<Said>,
 }
@@ -56,6 +61,10 @@ pub(crate) struct Said {
     /// What was cut for the actor.
     pub(crate) principal: Option<Shortened>,
     pub(crate) user_agent: Option<Shortened>,
+    /// The id of the entry before it, once that may be recorded.
+    pub(crate) intent_id: Option<String>,
+    /// Entries to emit just before the request's own.
+    pub(crate) also: Vec<Entry>,
 }
 
 impl Said {
@@ -78,8 +87,8 @@ impl fmt::Debug for RequestAudit {
 }
 
 impl RequestAudit {
-    pub(crate) fn new(trail: LastingTrail, request_id: String, said: Said) -> RequestAudit {
-        RequestAudit(Arc::new(Inner { trail, request_id, said: Mutex::new(said) }))
+    pub(crate) fn new(head: Head, request_id: String, said: Said) -> RequestAudit {
+        RequestAudit(Arc::new(Inner { head, request_id, said: Mutex::new(said) }))
     }
 
     /// The one of a request, if it came through an [`AuditLayer`](crate::AuditLayer).
@@ -94,7 +103,33 @@ impl RequestAudit {
 
     /// The trail that the request is recorded in, for further entries.
     pub fn trail(&self) -> Trail {
-        self.0.trail.now()
+        self.lasting().now()
+    }
+
+    /// Records the intent of the request now, with who asks as it is known by now. For middleware that authenticates: a
+    /// request that it refuses has no intent, which any stranger could make the trail write. The request's own entry is
+    /// then the result. Does nothing if there is an intent already, or if a rule skips the request.
+    ///
+    /// # Errors
+    /// As [`LastingTrail::record`]: nothing may be done then.
+    pub fn begin(&self) -> impl Future<Output = Result<(), Error>> + Send + 'static {
+        let audit = self.clone();
+        async move {
+            if audit.head().is_skipped() || audit.said().intent_id.is_some() {
+                return Ok(());
+            }
+            let recorded = audit.lasting().record(audit.intent()).await;
+            recorded.map(drop).inspect_err(|error| audit.intent_refused(error))
+        }
+    }
+
+    /// Adds an entry about the same request, such as the refusal of a token. It is emitted just before the request's own,
+    /// and left out when the layer [only counts](crate::AuditLayer::count_strangers) the request. At most 8 for a request.
+    pub fn also(&self, entry: Entry) {
+        let mut said = self.said();
+        if said.also.len() < ALSO_MAX {
+            said.also.push(entry);
+        }
     }
 
     /// Sets who asks, and runs what comes next as this principal: the request's entry, and all entries that the future
@@ -165,8 +200,30 @@ impl RequestAudit {
         self.said().detail.insert(name.to_owned(), value);
     }
 
+    /// The id for the intent, and its entry. From here on the entry after it names it.
+    fn intent(&self) -> Entry {
+        let id = new_id(&*self.head().plan.clock);
+        let mut said = self.said();
+        said.intent_id = Some(id.clone());
+        let mut entry = self.head().intent(id);
+        said.fill(&mut entry);
+        entry
+    }
+
+    /// The entry before was refused; whether it may be recorded all the same.
+    fn intent_refused(&self, error: &Error) {
+        if !error.may_be_recorded() {
+            self.said().intent_id = None;
+        }
+        self.set_reason(format!("the intent could not be recorded: {}", error.chain()));
+    }
+
+    pub(crate) fn head(&self) -> &Head {
+        &self.0.head
+    }
+
     pub(crate) fn lasting(&self) -> &LastingTrail {
-        &self.0.trail
+        &self.head().plan.trail
     }
 
     pub(crate) fn said(&self) -> MutexGuard<'_, Said> {

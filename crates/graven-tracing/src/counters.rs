@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counts what a layer did not keep as it was said, since it was made. Clones share their counts: take one from
-/// [`AuditLayer::counters`](crate::AuditLayer::counters) before the layer goes into its subscriber.
+/// [`TrailLayer::counters`](crate::TrailLayer::counters) before the layer goes into its subscriber.
 #[derive(Debug, Clone, Default)]
 pub struct Counters(Arc<Counts>);
 

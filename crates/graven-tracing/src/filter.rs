@@ -9,7 +9,7 @@ pub(crate) const MARKER: &str = "audit";
 
 /// A filter that lets through what is marked for the audit, and nothing else.
 ///
-/// Give it to the layer: `AuditLayer::new(trail).with_filter(AuditOnly)`. The layer checks the marks as well, but with
+/// Give it to the layer: `TrailLayer::new(trail).with_filter(AuditOnly)`. The layer checks the marks as well, but with
 /// the filter the program's other events cost nothing unless another layer wants them. A layer's own filter does not
 /// affect other layers: what `RUST_LOG` keeps from the terminal is still recorded. An `EnvFilter` on the whole registry
 /// is different: what it refuses, no layer sees.
