@@ -486,7 +486,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::needless_borrow, reason = "as the expansion has it, which does not know the type")]
     fn the_verdict_is_that_of_the_type_that_knows_most() {
         struct Mute;
         let mute: Result<(), Mute> = Err(Mute);

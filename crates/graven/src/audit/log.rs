@@ -98,7 +98,7 @@ impl<E: Shape> Log<E> {
     /// No entry is refused for what it says. One that is too long is cut ([`Entry::cut_to_fit`](crate::Entry::cut_to_fit)),
     /// an empty id is replaced by a new one, and a detail that nests more than 126 deep is kept as the text of its JSON.
     ///
-    /// Fields the entry does not set are taken from the current [`Actor`](crate::Actor): the principal, and in the file
+    /// Fields the entry does not set are taken from the current [`Actor`]: the principal, and in the file
     /// also the other fields of the actor. The actor is read when this is called, not when the future is polled.
     pub fn record(&self, entry: E) -> impl Future<Output = ()> {
         let (entry, actor) = (entry.into_whole(), Actor::current());
