@@ -18,7 +18,8 @@ struct Echo;
 
 impl<S: Subscriber> Layer<S> for Echo {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        if event.metadata().target().starts_with("graven::") {
+        // By the module: its target is that of the program's own events.
+        if event.metadata().module_path().is_some_and(|path| path.starts_with("graven::")) {
             info!(target: "audit", "echo");
         }
     }
