@@ -164,6 +164,9 @@ impl InFlight {
         let head = self.audit.head();
         let said = &mut *self.audit.said();
         let mut detail = std::mem::take(&mut said.detail);
+        if said.left_out > 0 {
+            detail.insert("left_out".to_owned(), said.left_out.into());
+        }
         let route = said.route.as_deref().or(head.route.as_deref());
         let mut entry = Entry::new(head.category(), head.action(route), self.outcome(end)).cut_to_fit();
         entry.resource = Some(head.resource(said.resource.take(), &mut detail));

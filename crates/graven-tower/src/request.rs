@@ -12,9 +12,6 @@ use serde_json::{Map, Value};
 use crate::head::Head;
 use crate::text::{NAME_BYTES_MAX, Shortened, bounded};
 
-/// The most bytes of JSON in one value of a detail.
-const VALUE_BYTES_MAX: usize = 16 << 10;
-
 /// The most entries about the same request.
 const ALSO_MAX: usize = 8;
 
@@ -58,6 +55,8 @@ pub(crate) struct Said {
     pub(crate) resource: Option<String>,
     pub(crate) reason: Option<String>,
     pub(crate) detail: Map<String, Value>,
+    /// How many more values there were for the detail.
+    pub(crate) left_out: u64,
     /// What was cut for the actor.
     pub(crate) principal: Option<Shortened>,
     pub(crate) user_agent: Option<Shortened>,
@@ -164,19 +163,17 @@ impl RequestAudit {
         self.said().actor.clone()
     }
 
-    /// Adds to the detail of the entry: at most 32 values of at most 16 KiB of JSON each, the first ones to come. A value
-    /// that is larger, or cannot be written as JSON, is replaced by a text that says so.
+    /// Adds to the detail of the entry: at most 32 values, the first ones to come. If there are more, `left_out` in the
+    /// detail says how many. A value has no limit of its own: a detail that does not fit the line is whole in a blob. One
+    /// that cannot be written as JSON is replaced by a text that says so.
     pub fn detail(&self, name: impl Into<String>, value: impl Serialize) {
-        let value = match serde_json::to_value(value) {
-            Ok(value) => match value.to_string().len() {
-                ..=VALUE_BYTES_MAX => value,
-                bytes => format!("left out: {bytes} bytes, and at most {VALUE_BYTES_MAX} are kept").into(),
-            },
-            Err(error) => bounded(format!("left out: {error}"), NAME_BYTES_MAX).into(),
-        };
+        let value = serde_json::to_value(value)
+            .unwrap_or_else(|error| bounded(format!("left out: {error}"), NAME_BYTES_MAX).into());
         let mut said = self.said();
         if said.detail.len() < VALUES_MAX {
             said.detail.insert(bounded(name.into(), NAME_BYTES_MAX), value);
+        } else {
+            said.left_out += 1;
         }
     }
 
