@@ -22,6 +22,7 @@
 //! ```
 
 pub mod correlated;
+mod counted;
 mod entry;
 mod kept;
 mod late;

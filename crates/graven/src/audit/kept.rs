@@ -28,6 +28,8 @@ const BATCH_BYTES: usize = 1 << 20;
 pub(super) struct Kept {
     entries_max: usize,
     list: Mutex<List>,
+    /// Whether there may be an entry.
+    any: AtomicBool,
     /// Whether there may be an entry that is to be written or settled.
     unsettled: AtomicBool,
 }
@@ -77,7 +79,8 @@ pub(super) struct Late {
 impl Kept {
     /// Nothing yet, and at most `entries_max` entries.
     pub(super) fn new(entries_max: usize) -> Kept {
-        Kept { entries_max, list: Mutex::default(), unsettled: AtomicBool::new(false) }
+        let (list, any, unsettled) = <(Mutex<List>, AtomicBool, AtomicBool)>::default();
+        Kept { entries_max, list, any, unsettled }
     }
 
     pub(super) fn entries_max(&self) -> usize {
@@ -91,6 +94,7 @@ impl Kept {
         let mut list = self.list();
         let number = list.next_number();
         let doubt = doubt.map(|doubt| Marked { doubt, mark: Some(number) });
+        self.any.store(true, Ordering::SeqCst);
         if due || doubt.is_some() {
             self.unsettled.store(true, Ordering::SeqCst);
         }
@@ -113,6 +117,10 @@ impl Kept {
             forgotten.extend(list.forget(0));
         }
         forgotten
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        !self.any.load(Ordering::SeqCst)
     }
 
     /// Whether any entry is to be written late or settled.
@@ -266,6 +274,7 @@ impl Kept {
     fn look_again(&self, list: &List) {
         let unsettled = list.entries.iter().any(|kept| kept.due || kept.doubt.is_some());
         self.unsettled.store(unsettled, Ordering::SeqCst);
+        self.any.store(!list.entries.is_empty(), Ordering::SeqCst);
     }
 }
 

@@ -9,6 +9,7 @@ use std::task::Poll;
 use chrono::{DateTime, Utc};
 
 use super::AuditCategory;
+use super::counted::Counted;
 use super::entry::AuditEntry;
 use super::kept::Kept;
 use super::memory::{Found, Memory};
@@ -36,6 +37,7 @@ pub(super) struct Shared {
     pub(super) kept: Arc<Kept>,
     /// The entries that are in the trail.
     memory: Memory,
+    counted: Counted,
     /// The file; `None` for a log in memory only, or on a stream.
     pub(super) sink: Option<Arc<Sink>>,
     /// In the place of the file.
@@ -50,7 +52,8 @@ impl Shared {
         let path = path.filter(|_| stream.is_none());
         let sink = path.map(|path| Sink::open(path, machine.clone(), Arc::clone(&kept)));
         let redactor = Redactor::always(&*machine.clock);
-        Shared { machine, redactor, kept, memory: Memory::default(), sink, stream }
+        let (memory, counted) = (Memory::default(), Counted::default());
+        Shared { machine, redactor, kept, memory, counted, sink, stream }
     }
 
     /// The time, and an id for what happens now.
@@ -124,8 +127,16 @@ impl Shared {
 
     /// How many entries [`newest`](Shared::newest) can find.
     pub(super) fn count(&self) -> usize {
+        if let Some(entries) = self.counted.get().filter(|_| self.kept.is_empty()) {
+            return entries;
+        }
         let trail = self.seen_trail();
-        ring::count(&self.kept, trail.as_ref().map(|trail| (&self.memory, trail)))
+        let (size, none_kept) = (trail.as_ref().map_or(0, Trail::len), self.kept.is_empty());
+        let entries = ring::count(&self.kept, trail.as_ref().map(|trail| (&self.memory, trail)));
+        if let Some(trail) = trail.filter(|_| none_kept && self.kept.is_empty()) {
+            self.counted.set(&trail, size, entries);
+        }
+        entries
     }
 
     /// How many entries the file did not take when they came, or perhaps not.

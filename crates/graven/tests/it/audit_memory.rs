@@ -5,6 +5,7 @@ use graven::audit::correlated::{AuditCategory, AuditEntry, AuditLog, AuditOutcom
 use graven::{Actor, Category, Entry, Outcome};
 use serde_json::{Value, json};
 
+use crate::audit_durability::{LONG, World};
 use crate::support::patience::must_end;
 use crate::support::plain::block_on;
 
@@ -33,6 +34,10 @@ fn json_of(entries: &[AuditEntry]) -> Vec<String> {
     entries.iter().map(|entry| serde_json::to_string(entry).unwrap()).collect()
 }
 
+fn deep(levels: usize) -> Value {
+    (0..levels).fold(json!(1), |inner, _| json!([inner]))
+}
+
 fn native(n: i64, action: &str) -> Entry {
     Entry::new(Category::Auth, action, Outcome::Denied).id(format!("native-{n}")).timestamp(at(n))
 }
@@ -57,6 +62,8 @@ fn memory_says_what_the_file_says() {
             Some(json!({"text": "z".repeat(100_000)})),
             Some(json!({"$blob": {"sha256": "00", "bytes": 1}})),
             Some(json!({"cut": {"action": "forged"}})),
+            Some(deep(130)),
+            Some(json!({"secret in the deep": [token, deep(130)]})),
         ]) {
             log.record(entry(n, detail.clone())).await;
             other.record(AuditEntry { id: format!("other-{n}"), ..entry(n, detail) }).await;
@@ -66,12 +73,13 @@ fn memory_says_what_the_file_says() {
             action: format!("say {token}"),
             principal: Some(token.clone()),
             session_id: Some(token.clone()),
-            ..entry(10, Some(json!({"n": 1})))
+            ..entry(20, Some(json!({"n": 1})))
         };
         log.record(with_secrets).await;
-        log.record(AuditEntry { action: "long ".repeat(20_000), ..entry(11, Some(json!([1]))) }).await;
+        log.record(AuditEntry { id: String::new(), ..entry(9, None) }).await;
+        log.record(AuditEntry { action: "long ".repeat(20_000), ..entry(21, Some(json!([1]))) }).await;
         let actor = Actor::new("bob").session_id("s-1").relay_id("r-1");
-        actor.scope(async { log.record(entry(12, None)).await }).await;
+        actor.scope(async { log.record(entry(22, None)).await }).await;
         log.log(AuditCategory::Swarm, "now", AuditOutcome::Failure, None, Some(json!({}))).await;
         trail.record(native(14, "login")).await.unwrap();
         trail.record(Entry::intent(Category::Auth, "not said")).await.unwrap();
@@ -79,7 +87,7 @@ fn memory_says_what_the_file_says() {
         assert_eq!(log.failures() + other.failures() + plain.failures(), 0);
     });
     let answers = [&log, &other].map(|log| json_of(&block_on(log.recent(100))));
-    assert_eq!(answers[0].len(), 22);
+    assert_eq!(answers[0].len(), 27);
     assert!(answers[0].iter().all(|entry| !entry.contains("ghp_")));
     assert_eq!(answers[0], answers[1]);
     assert!(answers[0].iter().any(|entry| entry.contains("\"session_id\":\"s-1\"")));
@@ -90,7 +98,7 @@ fn memory_says_what_the_file_says() {
     let again = AuditLog::new(128, Some(path));
     assert_eq!(json_of(&block_on(again.recent(100))), answers[0]);
     assert_eq!(json_of(&block_on(again.by_category(AuditCategory::Swarm, 9))), of_swarm);
-    assert_eq!((block_on(again.count()), counted), (22, 22));
+    assert_eq!((block_on(again.count()), counted), (27, 27));
 }
 
 #[test]
@@ -118,6 +126,41 @@ fn memory_ends_where_the_ring_ends() {
             assert!(auth.iter().all(|entry| entry.category == AuditCategory::Auth));
         }
     }
+}
+
+#[test]
+fn the_number_is_that_of_now_whatever_has_changed_it() {
+    let world = World::new();
+    let other = world.another_log();
+    let counted = |expected: usize| {
+        // The second answer is that of the first, if nothing has changed.
+        assert_eq!([(); 2].map(|()| block_on(world.log.count())), [expected; 2]);
+        assert_eq!(world.recent().len(), expected);
+    };
+    counted(0);
+    world.record("own");
+    counted(1);
+    block_on(other.record(world.entry("another log's")));
+    counted(2);
+    let trail = world.log.trail().unwrap();
+    trail.record_blocking(native(3, "native")).unwrap();
+    trail.record_blocking(Entry::intent(Category::Auth, "not said")).unwrap();
+    counted(3);
+    // The trail fails, and another takes its place.
+    world.disk.set_space(Some(world.disk.used()));
+    for _ in 0..3 {
+        world.record("kept");
+    }
+    counted(6);
+    world.disk.set_space(None);
+    drop(trail);
+    world.clock.advance(LONG);
+    world.record("again");
+    counted(7);
+    for n in 0..200 {
+        world.record(&n.to_string());
+    }
+    counted(128);
 }
 
 /// Many tasks record while others ask: each sees its own entry at once, and nobody sees one twice.
