@@ -16,6 +16,9 @@ use crate::engine::ring::Ring;
 use crate::engine::shared::Engine;
 use crate::trail::Trail;
 
+/// How many entries that have left are freed with each that comes: more than one, so that they become fewer.
+const LEAVING_EACH: usize = 2;
+
 /// An entry as a question finds it.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
@@ -37,6 +40,8 @@ pub(super) struct Held {
     /// The index of the oldest slot.
     first: u64,
     slots: VecDeque<Slot>,
+    /// What has left and is not freed yet.
+    leaving: VecDeque<Slot>,
     /// How many slots hold an entry.
     entries: usize,
     /// How many slots are unread.
@@ -61,11 +66,16 @@ impl Memory {
         // The first of a group looks at the ring; for the others there is a slot already. Not asked whether this is a
         // forked child, which takes a system call: it would hardly have a receipt.
         let has_slot = held.is_of(trail) && index < held.end();
-        let left = (!has_slot).then(|| held.follow(trail, trail.0.engine.ring().indexes()));
+        if !has_slot {
+            let left = held.follow(trail, trail.0.engine.ring().indexes());
+            held.leaving.extend(left.into_iter().filter(|slot| matches!(slot, Slot::Entry(..))));
+        }
         let unused = held.fill(index, slot);
+        // A few at a time: an allocator is quick with what it has just got back, and slow with a whole group at once.
+        let leaving: [_; LEAVING_EACH] = std::array::from_fn(|_| held.leaving.pop_front());
         drop(held);
         // Freed without the lock.
-        drop((left, unused));
+        drop((leaving, unused));
     }
 
     /// What the ring of a trail holds now; `None` in a forked child. Lines that are not known yet are read by `read`,

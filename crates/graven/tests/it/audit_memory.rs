@@ -161,6 +161,13 @@ fn the_number_is_that_of_now_whatever_has_changed_it() {
         world.record(&n.to_string());
     }
     counted(128);
+    // Closed by the program: the trail stays as it is, and what comes now is in memory only.
+    let (closed, trail) = (World::new(), |world: &World| world.log.trail().unwrap());
+    closed.record("own");
+    trail(&closed).close_blocking().unwrap();
+    assert_eq!(block_on(closed.log.count()), 1);
+    closed.record("kept");
+    assert_eq!(block_on(closed.log.count()), 2);
 }
 
 /// Many tasks record while others ask: each sees its own entry at once, and nobody sees one twice.
