@@ -149,24 +149,30 @@ impl Entry {
     /// Sets the detail: any value that can be written as JSON. If it cannot be, [`check`](Entry::check) refuses the entry,
     /// unless it is [cut to fit](Entry::cut_to_fit).
     #[must_use]
-    pub fn detail(self, detail: impl Serialize) -> Entry {
+    pub fn detail(mut self, detail: impl Serialize) -> Entry {
         let written = detail::written(&detail).map_err(|error| (error, String::new()));
-        self.checked_detail(written.and_then(Detail::of_written))
+        self.set_detail(written.and_then(Detail::of_written));
+        self
     }
 
     /// Sets the detail, as [`detail`](Entry::detail) does, with less work.
     #[must_use]
-    pub fn detail_value(self, detail: &Value) -> Entry {
-        self.checked_detail(Detail::of_value(detail))
+    #[inline]
+    pub fn detail_value(mut self, detail: &Value) -> Entry {
+        self.set_detail(Detail::of_value(detail));
+        self
     }
 
     /// Sets the detail from JSON text, whose numbers stay digit for digit.
     #[must_use]
-    pub fn detail_json(self, json: &str) -> Entry {
-        self.checked_detail(Detail::parse(json).map_err(|error| (error.into(), json.to_owned())))
+    #[inline]
+    pub fn detail_json(mut self, json: &str) -> Entry {
+        self.set_detail(Detail::parse(json).map_err(|error| (error.into(), json.to_owned())));
+        self
     }
 
-    fn checked_detail(mut self, detail: Result<Detail, (EntryError, String)>) -> Entry {
+    /// Sets the detail in place: an entry is large, and each step of a chain may copy it.
+    fn set_detail(&mut self, detail: Result<Detail, (EntryError, String)>) {
         (self.detail, self.refused) = match detail {
             Ok(detail) => (Some(detail), None),
             Err((error, text)) => {
@@ -178,7 +184,6 @@ impl Entry {
                 }
             }
         };
-        self
     }
 
     /// Sets how long it took, in whole milliseconds.

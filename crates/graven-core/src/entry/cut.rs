@@ -67,6 +67,7 @@ impl Entry {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
+    #[inline]
     pub fn cut_to_fit(mut self) -> Entry {
         self.cut_to_fit = true;
         if let Some(refused) = self.refused.take() {

@@ -67,8 +67,8 @@ impl<E: Shape> Log<E> {
     /// `/dev/stderr` means standard error: there each entry is a line that nothing verifies, which an event says once.
     ///
     /// When several logs share a trail, the first one sets how many entries the trail keeps in memory. In no case are that
-    /// more than 64 MiB of lines; to answer fast, the log also keeps them as entries, which take a few times the room of
-    /// their lines.
+    /// more than 64 MiB of lines. While a program asks for entries now and then, the log also keeps them decoded, which takes
+    /// a few times the room of their lines.
     pub fn new(max_entries: usize, sink_path: Option<PathBuf>) -> Log<E> {
         Log::on(max_entries, sink_path, Machine::os())
     }
@@ -101,7 +101,7 @@ impl<E: Shape> Log<E> {
     /// Fields the entry does not set are taken from the current [`Actor`]: the principal, and in the file
     /// also the other fields of the actor. The actor is read when this is called, not when the future is polled.
     pub fn record(&self, entry: E) -> impl Future<Output = ()> {
-        let (entry, actor) = (entry.into_whole(), Actor::current());
+        let (entry, actor) = (Box::new(entry.into_whole()), Actor::current());
         async move {
             let _counted = self.shared.record(entry, actor, Told::No).await;
         }
@@ -113,7 +113,7 @@ impl<E: Shape> Log<E> {
     /// As [`Trail::record`]; also `Unavailable` when the log has no file or writes to a stream, or the file cannot be
     /// opened now. After an error the entry is still in memory, and is not written later.
     pub fn try_record(&self, entry: E) -> impl Future<Output = Result<Receipt, Error>> {
-        let (entry, actor) = (entry.into_whole(), Actor::current());
+        let (entry, actor) = (Box::new(entry.into_whole()), Actor::current());
         async move { self.shared.record(entry, actor, Told::Yes).await }
     }
 
@@ -146,10 +146,10 @@ impl<E: Shape> Log<E> {
         let actor = Actor::current();
         let (id, action, timestamp, duration_ms) = (String::new(), action.into(), DateTime::UNIX_EPOCH, None);
         #[rustfmt::skip]
-        let mut entry = AuditEntry {
+        let mut entry = Box::new(AuditEntry {
             id, timestamp, category, action, principal, outcome, detail, duration_ms,
             okr_id, okr_run_id, relay_id, session_id,
-        };
+        });
         async move {
             (entry.timestamp, entry.id) = self.shared.time_and_id();
             let _counted = self.shared.record(entry, actor, Told::No).await;

@@ -1,11 +1,13 @@
 //! The entries in the trail's ring, as the contract's entries: so that a question decodes no line a second time.
 //!
-//! The trail's ring holds lines, and it alone says which entries are in memory. An entry that the log has recorded itself
-//! is moved here when it is durable. All others (of other logs on the trail, of other processes, of earlier runs) are read
-//! from their lines by the first question that finds them there.
+//! The trail's ring holds lines, and it alone says which entries are in memory. While somebody asks, an entry that the log
+//! records itself is moved here when it is durable. When nobody has asked since the ring last turned over, it is freed
+//! instead: to hold thousands of entries costs a recorder more than half of its rate, because each is cold when it leaves.
+//! What is not here is read from its line by the first question that wants it.
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use graven_core::entry::Entry;
@@ -30,7 +32,11 @@ pub(super) struct Found {
 
 /// The entries of one trail.
 #[derive(Debug, Default)]
-pub(super) struct Memory(Mutex<Held>);
+pub(super) struct Memory {
+    held: Mutex<Held>,
+    /// The index from which on nobody is expected to ask for an entry.
+    wanted_until: AtomicU64,
+}
 
 /// A slot for each line of the ring, as the ring was when this was last looked at.
 #[derive(Debug, Default)]
@@ -42,7 +48,7 @@ pub(super) struct Held {
     slots: VecDeque<Slot>,
     /// What has left and is not freed yet.
     leaving: VecDeque<Slot>,
-    /// How many slots hold an entry.
+    /// How many slots the contract has words for.
     entries: usize,
     /// How many slots are unread.
     unread: usize,
@@ -50,18 +56,40 @@ pub(super) struct Held {
 
 #[derive(Debug)]
 enum Slot {
-    /// Only its line is known.
+    /// Nothing is known of its line.
     Unread,
     /// The contract has no word for it.
     Wordless,
+    /// It is of this category, and nobody has wanted more.
+    Line(AuditCategory),
     /// The category is here so that a question by category needs nothing else.
     Entry(AuditCategory, Found),
 }
 
+/// How the lines of the ring are read.
+#[derive(Clone, Copy)]
+pub(super) struct Reading {
+    /// The category, if the contract has words for the entry.
+    pub(super) category: fn(&[u8]) -> Option<AuditCategory>,
+    /// The whole entry.
+    pub(super) whole: fn(&[u8]) -> Option<Found>,
+}
+
+impl Slot {
+    /// Whether the contract has words for it.
+    fn has_words(&self) -> bool {
+        matches!(self, Slot::Line(_) | Slot::Entry(..))
+    }
+}
+
 impl Memory {
-    /// Keeps an entry that this log has just recorded, if the ring still has it. The entry must be as its line has it.
-    pub(super) fn keep(&self, trail: &Trail, index: u64, entry: AuditEntry) {
-        let slot = Slot::Entry(entry.category, Found { entry: Arc::new(entry), stored: None });
+    /// Keeps an entry that this log has just recorded, if somebody may ask for it and the ring still has it. The entry
+    /// must be as its line has it.
+    pub(super) fn keep(&self, trail: &Trail, index: u64, entry: Box<AuditEntry>) {
+        if index >= self.wanted_until.load(Ordering::Relaxed) {
+            return;
+        }
+        let slot = Slot::Entry(entry.category, Found { entry: Arc::from(entry), stored: None });
         let mut held = self.held();
         // The first of a group looks at the ring; for the others there is a slot already. Not asked whether this is a
         // forked child, which takes a system call: it would hardly have a receipt.
@@ -78,48 +106,77 @@ impl Memory {
         drop((leaving, unused));
     }
 
-    /// What the ring of a trail holds now; `None` in a forked child. Lines that are not known yet are read by `read`,
-    /// without the lock.
-    pub(super) fn of(
+    /// The ring of a trail as it is now, with at least the newest `limit` entries of a category, or of all, decoded;
+    /// `None` in a forked child. Lines are read without the lock.
+    pub(super) fn newest(
         &self,
         trail: &Trail,
-        read: impl Fn(&[u8]) -> Option<Found>,
+        category: Option<AuditCategory>,
+        limit: usize,
+        read: Reading,
     ) -> Option<MutexGuard<'_, Held>> {
+        let held = self.glanced(trail, read)?;
+        let expected = held.end().saturating_add(trail.0.engine.settings.ring_entries as u64);
+        self.wanted_until.store(expected, Ordering::Relaxed);
+        let wanted = held.undecoded(category, limit);
+        Some(self.fill(held, trail, &wanted, |line| match (read.whole)(line) {
+            Some(found) => Slot::Entry(found.entry.category, found),
+            None => Slot::Wordless,
+        }))
+    }
+
+    /// The ring of a trail as it is now, with the category of each entry; `None` in a forked child.
+    pub(super) fn glanced(&self, trail: &Trail, read: Reading) -> Option<MutexGuard<'_, Held>> {
         let ring = trail.in_ring(Ring::indexes)?;
         let mut held = self.held();
         let left = held.follow(trail, ring);
-        if left.is_empty() && held.unread == 0 {
+        let unread = if held.unread == 0 { Vec::new() } else { held.unread() };
+        let glance = |line: &[u8]| (read.category)(line).map_or(Slot::Wordless, Slot::Line);
+        let held = self.fill(held, trail, &unread, glance);
+        // Also what has left is freed without the lock, unless nothing has.
+        if left.is_empty() {
             return Some(held);
         }
-        let unread = held.unread();
         drop(held);
         drop(left);
-        let slots = read_lines(trail, &unread, read);
+        Some(self.held())
+    }
+
+    /// Fills the slots with these indexes, which rise, from their lines.
+    fn fill<'a>(
+        &'a self,
+        held: MutexGuard<'a, Held>,
+        trail: &Trail,
+        indexes: &[u64],
+        read: impl Fn(&[u8]) -> Slot,
+    ) -> MutexGuard<'a, Held> {
+        if indexes.is_empty() {
+            return held;
+        }
+        drop(held);
+        let slots = read_lines(trail, indexes, read);
         let mut held = self.held();
         let _known_meanwhile: Vec<_> =
             slots.into_iter().filter_map(|(index, slot)| held.fill(index, slot)).collect();
-        Some(held)
+        held
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
         // Nothing under this lock panics half-way but an allocation, which aborts.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Reads the lines with these indexes, which rise, as far as the ring still has them.
-fn read_lines(trail: &Trail, unread: &[u64], read: impl Fn(&[u8]) -> Option<Found>) -> Vec<(u64, Slot)> {
-    let Some(&oldest) = unread.first() else { return Vec::new() };
+fn read_lines(trail: &Trail, wanted: &[u64], read: impl Fn(&[u8]) -> Slot) -> Vec<(u64, Slot)> {
+    let Some(&oldest) = wanted.first() else { return Vec::new() };
     let ring = trail.in_ring(|ring| (ring.indexes().end, ring.snapshot_from(oldest)));
     let (end, snapshot) = ring.unwrap_or_default();
-    let mut unread = unread.iter().rev().copied().peekable();
+    let mut wanted = wanted.iter().rev().copied().peekable();
     let lines = (0..end).rev().zip(snapshot.lines());
     lines
-        .filter(|(index, _)| unread.next_if(|wanted| wanted == index).is_some())
-        .map(|(index, line)| {
-            let found = read(line);
-            (index, found.map_or(Slot::Wordless, |found| Slot::Entry(found.entry.category, found)))
-        })
+        .filter(|(index, _)| wanted.next_if(|wanted| wanted == index).is_some())
+        .map(|(index, line)| (index, read(line)))
         .collect()
 }
 
@@ -129,8 +186,8 @@ impl Held {
         self.entries
     }
 
-    /// The entries of a category, or all, newest first.
-    pub(super) fn newest(&self, category: Option<AuditCategory>) -> impl Iterator<Item = &Found> {
+    /// The decoded entries of a category, or all, newest first.
+    pub(super) fn decoded(&self, category: Option<AuditCategory>) -> impl Iterator<Item = &Found> {
         self.slots.iter().rev().filter_map(move |slot| match slot {
             Slot::Entry(of, found) if category.is_none_or(|category| category == *of) => Some(found),
             _ => None,
@@ -156,7 +213,7 @@ impl Held {
             left.extend(self.slots.drain(..gone).inspect(|slot| match slot {
                 Slot::Unread => self.unread -= 1,
                 Slot::Wordless => {}
-                Slot::Entry(..) => self.entries -= 1,
+                Slot::Line(_) | Slot::Entry(..) => self.entries -= 1,
             }));
             self.first = ring.start;
         }
@@ -168,13 +225,18 @@ impl Held {
         left
     }
 
-    /// Fills an unread slot. Returns what it is to hold, if that is known already or there is no such slot.
+    /// Fills a slot with more than is known. Returns what it is to hold, if there is no such slot or it has that.
     fn fill(&mut self, index: u64, with: Slot) -> Option<Slot> {
         let place = index.checked_sub(self.first).and_then(|place| usize::try_from(place).ok());
         match place.and_then(|place| self.slots.get_mut(place)) {
             Some(slot @ Slot::Unread) => {
                 self.unread -= 1;
-                self.entries += usize::from(matches!(with, Slot::Entry(..)));
+                self.entries += usize::from(with.has_words());
+                *slot = with;
+                None
+            }
+            Some(slot @ Slot::Line(_)) if !matches!(with, Slot::Line(_)) => {
+                self.entries -= usize::from(!with.has_words());
                 *slot = with;
                 None
             }
@@ -188,6 +250,20 @@ impl Held {
         slots.filter(|(_, slot)| matches!(slot, Slot::Unread)).map(|(index, _)| index).collect()
     }
 
+    /// The indexes, which rise, of those among the newest `limit` entries of a category, or of all, that are not decoded.
+    fn undecoded(&self, category: Option<AuditCategory>, limit: usize) -> Vec<u64> {
+        let newest_first = (self.first..self.end()).rev().zip(self.slots.iter().rev());
+        let is_wanted = |slot: &Slot| match slot {
+            Slot::Line(of) | Slot::Entry(of, _) => category.is_none_or(|category| category == *of),
+            Slot::Unread | Slot::Wordless => false,
+        };
+        let newest = newest_first.filter(|(_, slot)| is_wanted(slot)).take(limit);
+        let lines = newest.filter(|(_, slot)| matches!(slot, Slot::Line(_))).map(|(index, _)| index);
+        let mut indexes: Vec<u64> = lines.collect();
+        indexes.reverse();
+        indexes
+    }
+
     /// The index behind the newest slot.
     pub(super) fn end(&self) -> u64 {
         self.first + self.slots.len() as u64
@@ -199,8 +275,10 @@ mod tests {
     use std::cell::Cell;
 
     use graven_core::entry::{Category, Outcome};
+    use graven_core::line::glance::Glance;
 
     use super::super::AuditOutcome;
+    use super::super::native::audit_category;
     use super::*;
     use crate::settings::Settings;
 
@@ -214,70 +292,93 @@ mod tests {
     }
 
     fn actions(held: &Held) -> Vec<&str> {
-        held.newest(None).map(|found| found.entry.action.as_str()).collect()
+        held.decoded(None).map(|found| found.entry.action.as_str()).collect()
     }
 
-    #[test]
-    fn a_line_is_read_once_and_what_the_log_has_recorded_never() {
-        let folder = tempfile::tempdir().unwrap();
-        let trail = Trail::open(Settings::new(folder.path()).ring_entries(4)).unwrap();
-        let (memory, lines_read) = (Memory::default(), Cell::new(0));
-        let read = |line: &[u8]| {
-            lines_read.set(lines_read.get() + 1);
+    thread_local! {
+        /// How many lines were glanced at, and how many decoded.
+        static READ: Cell<(u32, u32)> = const { Cell::new((0, 0)) };
+    }
+
+    const READING: Reading = Reading {
+        category: |line| {
+            READ.set((READ.get().0 + 1, READ.get().1));
+            audit_category(Glance::at(line)?.category())
+        },
+        whole: |line| {
+            READ.set((READ.get().0, READ.get().1 + 1));
             let entry = Arc::new(AuditEntry::from_entry(&Entry::from_line(line).ok()?)?);
             Some(Found { entry, stored: None })
+        },
+    };
+
+    #[test]
+    fn a_line_is_decoded_once_and_only_if_somebody_wants_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let trail = Trail::open(Settings::new(folder.path()).ring_entries(4)).unwrap();
+        let memory = Memory::default();
+        // What is newest, how many there are, how many lines were glanced at and how many decoded for that.
+        let ask = |limit: usize, expected: &[&str], count: usize, read: (u32, u32)| {
+            let held = memory.newest(&trail, None, limit, READING).unwrap();
+            let newest: Vec<&str> = actions(&held).into_iter().take(limit).collect();
+            assert_eq!((newest, held.len(), READ.take()), (expected.to_vec(), count, read));
         };
-        let ask = |expected: &[&str], lines: u32| {
-            let held = memory.of(&trail, read).unwrap();
-            assert_eq!(
-                (actions(&held), held.len(), lines_read.take()),
-                (expected.to_vec(), expected.len(), lines)
-            );
-        };
-        ask(&[], 0);
+        // Nobody has asked yet: nothing is kept.
         for n in 0..3 {
-            trail.record_blocking(native(n)).unwrap();
+            let index = trail.record_blocking(native(n)).unwrap().index;
+            memory.keep(&trail, index, Box::new(own(n)));
         }
-        ask(&["2", "1", "0"], 3);
-        ask(&["2", "1", "0"], 0);
-        // Between the writing and the question, entries of both kinds.
+        assert_eq!(memory.glanced(&trail, READING).unwrap().len(), 3);
+        assert_eq!(READ.take(), (3, 0), "a count decodes nothing");
+        ask(2, &["2", "1"], 3, (0, 2));
+        ask(4, &["2", "1", "0"], 3, (0, 1));
+        ask(4, &["2", "1", "0"], 3, (0, 0));
+        // Now what the log records is kept. Another's entry is read.
         for n in 3..5 {
             let index = trail.record_blocking(native(n)).unwrap().index;
-            memory.keep(&trail, index, own(n));
+            memory.keep(&trail, index, Box::new(own(n)));
         }
         trail.record_blocking(native(5)).unwrap();
-        ask(&["5", "4", "3", "2"], 1);
+        ask(4, &["5", "4", "3", "2"], 4, (1, 1));
         // One that is known keeps what was known first, and one that has left does not come back.
-        memory.keep(&trail, 5, own(50));
-        memory.keep(&trail, 0, own(0));
-        ask(&["5", "4", "3", "2"], 0);
-        // All that was known has left.
-        trail.record_batch_blocking((6..12).map(native).collect()).unwrap();
+        memory.keep(&trail, 5, Box::new(own(50)));
+        memory.keep(&trail, 0, Box::new(own(0)));
+        ask(4, &["5", "4", "3", "2"], 4, (0, 0));
+        // The ring turns over, and nobody asks meanwhile: 10 and 11, which come after that, are not kept.
+        for n in 6..12 {
+            let index = trail.record_blocking(native(n)).unwrap().index;
+            memory.keep(&trail, index, Box::new(own(n)));
+        }
         trail.record_blocking(Entry::new(Category::custom("own").unwrap(), "12", Outcome::Success)).unwrap();
-        ask(&["11", "10", "9"], 4);
-        ask(&["11", "10", "9"], 0);
+        ask(4, &["11", "10", "9"], 3, (3, 2));
+        ask(4, &["11", "10", "9"], 3, (0, 0));
         // Another engine may have other entries at the same places.
         trail.close_blocking().unwrap();
         drop(trail);
         let again = Trail::open(Settings::new(folder.path()).ring_entries(4)).unwrap();
-        assert_eq!(actions(&memory.of(&again, read).unwrap()), ["11", "10", "9"]);
-        assert_eq!(lines_read.take(), 4);
+        assert_eq!(actions(&memory.newest(&again, None, 4, READING).unwrap()), ["11", "10", "9"]);
+        assert_eq!(READ.take(), (4, 3));
     }
 
     #[test]
-    fn a_question_by_category_gives_that_category() {
+    fn a_question_by_category_gives_that_category_and_decodes_no_other() {
         let folder = tempfile::tempdir().unwrap();
         let trail = Trail::open(Settings::new(folder.path())).unwrap();
         let memory = Memory::default();
         for n in 0..4 {
-            let index = trail.record_blocking(native(n)).unwrap().index;
-            let category = if n % 2 == 0 { AuditCategory::K8s } else { AuditCategory::Auth };
-            memory.keep(&trail, index, AuditEntry { category, ..own(n) });
+            let category = if n % 2 == 0 { Category::K8s } else { Category::Auth };
+            let entry = Entry::new(category, n.to_string(), Outcome::Success);
+            trail.record_blocking(entry).unwrap();
         }
-        let held = memory.of(&trail, |_| None).unwrap();
-        let of =
-            |category| held.newest(Some(category)).map(|found| found.entry.id.as_str()).collect::<Vec<_>>();
-        assert_eq!((of(AuditCategory::K8s), of(AuditCategory::Auth)), (vec!["2", "0"], vec!["3", "1"]));
-        assert!(of(AuditCategory::Swarm).is_empty());
+        let of = |category| {
+            let held = memory.newest(&trail, Some(category), 10, READING).unwrap();
+            let found: Vec<String> =
+                held.decoded(Some(category)).map(|found| found.entry.action.clone()).collect();
+            (found, READ.take())
+        };
+        let texts = |texts: [&str; 2]| texts.map(str::to_owned).to_vec();
+        assert_eq!(of(AuditCategory::K8s), (texts(["2", "0"]), (4, 2)));
+        assert_eq!(of(AuditCategory::Auth), (texts(["3", "1"]), (0, 2)));
+        assert_eq!(of(AuditCategory::Swarm), (Vec::new(), (0, 0)));
     }
 }

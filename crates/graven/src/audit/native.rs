@@ -54,12 +54,12 @@ pub(super) fn give_back(native: &mut Entry, entry: &mut AuditEntry, detail_chang
 }
 
 /// Takes the secrets out of an entry that no trail has taken. What has none stays as it is.
-pub(super) fn redact(redactor: &Redactor, mut given: AuditEntry, actor: Option<&Actor>) -> Redacted {
+pub(super) fn redact(redactor: &Redactor, mut given: Box<AuditEntry>, actor: Option<&Actor>) -> Redacted {
     let mut native = lend(&mut given, actor);
     let detail_changed = redactor.entry(&mut native);
     give_back(&mut native, &mut given, detail_changed);
     native.detail = None;
-    Redacted { entry: Arc::new(given), rest: Box::new(native) }
+    Redacted { entry: Arc::from(given), rest: Box::new(native) }
 }
 
 /// The trail's entry that says the same as one without its secrets.

@@ -12,7 +12,7 @@ use graven_core::line::glance::Glance;
 use super::AuditCategory;
 use super::entry::AuditEntry;
 use super::kept::{Kept, List, Unrecorded};
-use super::memory::{Found, Held, Memory};
+use super::memory::{Found, Held, Memory, Reading};
 use super::native::{audit_category, audit_outcome};
 use crate::trail::Trail;
 
@@ -23,8 +23,9 @@ pub(super) fn newest(
     category: Option<AuditCategory>,
     limit: usize,
 ) -> Vec<Found> {
-    let held = recorded.and_then(|(memory, trail)| memory.of(trail, read));
-    let mut stored = held.iter().flat_map(|held| held.newest(category)).peekable();
+    let limit = limit.min(kept.entries_max());
+    let held = recorded.and_then(|(memory, trail)| memory.newest(trail, category, limit, READING));
+    let mut stored = held.iter().flat_map(|held| held.decoded(category)).peekable();
     let list = kept.list();
     let in_trail = in_trail(kept, &list, recorded, held.as_deref());
     let kept_of_category = list.entries.iter().rev().filter(|kept| {
@@ -36,12 +37,12 @@ pub(super) fn newest(
         (Some(_), _) => kept_of_category.next().map(found),
         (None, _) => stored.next().cloned(),
     });
-    younger_first.take(limit.min(kept.entries_max())).collect()
+    younger_first.take(limit).collect()
 }
 
 /// How many entries [`newest`] can find.
 pub(super) fn count(kept: &Kept, recorded: Option<(&Memory, &Trail)>) -> usize {
-    let held = recorded.and_then(|(memory, trail)| memory.of(trail, read));
+    let held = recorded.and_then(|(memory, trail)| memory.glanced(trail, READING));
     let list = kept.list();
     let in_trail = in_trail(kept, &list, recorded, held.as_deref());
     let in_both = match in_trail.is_empty() {
@@ -72,11 +73,17 @@ fn in_trail(
     lines.filter(|(index, _)| *index < held.end()).map(|(_, line)| leaf_hash(line)).collect()
 }
 
-/// What a stored line says, if the contract has words for it.
-fn read(line: &[u8]) -> Option<Found> {
+const READING: Reading = Reading { category: category_of, whole: read };
+
+/// The category of a stored line, if the contract has words for it.
+fn category_of(line: &[u8]) -> Option<AuditCategory> {
     let seen = Glance::at(line)?;
     audit_outcome(seen.outcome()?)?;
-    audit_category(seen.category())?;
+    audit_category(seen.category())
+}
+
+/// What a stored line says, if the contract has words for it.
+fn read(line: &[u8]) -> Option<Found> {
     let native = Entry::from_line(line).ok()?;
     let entry = Arc::new(AuditEntry::from_entry(&native)?);
     let in_blob = native.detail.as_ref().is_some_and(|detail| detail.blob().is_some());

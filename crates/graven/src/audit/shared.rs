@@ -64,9 +64,11 @@ impl Shared {
 
     /// Records an entry: in the file, then as an event, then in memory. The trail does all three; for entries that it
     /// does not take, the last two are done here.
+    ///
+    /// The entry is on the heap: it goes through several futures, and each would copy it.
     pub(super) async fn record(
         &self,
-        mut entry: AuditEntry,
+        mut entry: Box<AuditEntry>,
         actor: Option<Actor>,
         told: Told,
     ) -> Result<Receipt, Error> {
@@ -82,7 +84,7 @@ impl Shared {
                 .await);
         };
         let (failures_before, mark) = (sink.failures(), self.kept.mark());
-        let in_hand = InHand { shared: self, sink, told, entry: Some((entry, actor)), queued: None };
+        let mut in_hand = InHand { shared: self, sink, told, entry: Some((entry, actor)), queued: None };
         match in_hand.write().await {
             Ok((receipt, trail)) => {
                 sink.recorded(failures_before, mark, trail).await;
@@ -109,7 +111,7 @@ impl Shared {
     }
 
     /// Takes the secrets out of an entry; with the same marks as in the trail, if there ever was one.
-    fn redact(&self, entry: AuditEntry, actor: Option<&Actor>) -> Redacted {
+    fn redact(&self, entry: Box<AuditEntry>, actor: Option<&Actor>) -> Redacted {
         let redactor = self.seen_trail().map_or_else(|| self.redactor.clone(), |trail| trail.redactor());
         native::redact(&redactor, entry, actor)
     }
@@ -212,7 +214,7 @@ struct InHand<'a> {
     sink: &'a Arc<Sink>,
     told: Told,
     /// Taken at the end of the way.
-    entry: Option<(AuditEntry, Option<Actor>)>,
+    entry: Option<(Box<AuditEntry>, Option<Actor>)>,
     queued: Option<Queued>,
 }
 
@@ -227,7 +229,7 @@ struct Queued {
 impl InHand<'_> {
     /// Records the entry in the trail, behind those that wait. Tries once more when the trail failed on other entries
     /// before it wrote this one.
-    async fn write(mut self) -> Result<(Receipt, Trail), Unwritten> {
+    async fn write(&mut self) -> Result<(Receipt, Trail), Unwritten> {
         let mut attempts = Attempts::default();
         loop {
             let trail = match self.sink.trail().await {
