@@ -12,6 +12,7 @@ mod answers_are_json_when_asked;
 mod commands_take_what_the_trail_has;
 mod completions_and_man;
 mod demo_names_every_tampering;
+mod exec_leaves_no_act_without_an_entry;
 mod exec_passes_everything_through;
 mod export_copy;
 mod export_tiles;
