@@ -192,8 +192,8 @@ fn a_private_key_over_entries_is_taken_out_of_each() {
     let counts = (&summary["lines"], &summary["entries"], &summary["keys_over_lines"]);
     assert_eq!(counts, (&59.into(), &59.into(), &2.into()));
     let entries = place.entries();
-    for number in 0..30 {
-        let (entry, message) = (&entries[number], entries[number]["detail"]["msg"].as_str().unwrap());
+    for (number, entry) in entries[..30].iter().enumerate() {
+        let message = entry["detail"]["msg"].as_str().unwrap();
         assert_eq!((&entry["id"], &entry["detail"]["level"]), (&number.to_string().into(), &"info".into()));
         assert_eq!(message.starts_with("[redacted:pem-private-key:"), (1..29).contains(&number), "{message}");
     }

@@ -51,7 +51,7 @@ fn rfc3339(text: &str) -> Option<Time> {
     let time = parse(text).ok()?;
     let (_, fraction) = text.split_once('.').unwrap_or_default();
     let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
-    let (is_rounded, up) = lost(fraction[..digits].as_bytes().get(FRACTION_DIGITS..).unwrap_or_default());
+    let (is_rounded, up) = lost(fraction.as_bytes()[..digits].get(FRACTION_DIGITS..).unwrap_or_default());
     Some(Time { time: if up { next(time) } else { time }, is_epoch: false, is_rounded })
 }
 
