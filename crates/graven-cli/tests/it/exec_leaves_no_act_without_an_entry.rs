@@ -181,13 +181,11 @@ fn output_that_may_not_grow_is_told_in_the_result() {
 #[test]
 fn the_command_starts_with_default_signals() {
     let place = Place::with_trail();
-    // The numbers of XFSZ, CHLD and PIPE: whatever this process and its parent do with them, the command gets the default.
-    let script = format!(
-        "trap '' XFSZ CHLD PIPE; exec {} exec trail -- sh -c 'grep ^Sig /proc/self/status; exit 5'",
-        env!("CARGO_BIN_EXE_graven")
-    );
-    let mut command = Command::new("sh");
-    command.args(["-c", &script]).current_dir(place.path("")).stdin(Stdio::null()).stdout(Stdio::piped());
+    // Whatever this process and its parent do with these, the command gets the default. (`trap` cannot ignore SIGCHLD.)
+    let mut command = Command::new("env");
+    command.args(["--ignore-signal=XFSZ,CHLD,PIPE", env!("CARGO_BIN_EXE_graven"), "exec", "trail", "--"]);
+    command.args(["sh", "-c", "grep ^Sig /proc/self/status; exit 5"]);
+    command.current_dir(place.path("")).stdin(Stdio::null()).stdout(Stdio::piped());
     let done = Running::start(&mut command).output();
     // Without SIGCHLD a process never learns how its child ended.
     assert_eq!(done.status.code(), Some(5));
@@ -196,6 +194,7 @@ fn the_command_starts_with_default_signals() {
         let line = said.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         u64::from_str_radix(line.trim(), 16).unwrap()
     };
+    // The numbers of XFSZ, CHLD and PIPE.
     let these = [25, 17, 13].iter().fold(0_u64, |these, signal| these | 1 << (signal - 1));
     assert_eq!((mask("SigBlk:"), mask("SigIgn:") & these), (0, 0), "{said}");
 }

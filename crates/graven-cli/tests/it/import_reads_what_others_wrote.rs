@@ -238,8 +238,8 @@ fn a_detail_may_fill_a_blob_and_what_is_larger_becomes_text() {
 #[test]
 fn a_line_that_never_ends_is_cut_beside_its_secrets() {
     let place = Place::with_trail();
-    // Every place is near a secret, and marks are longer than secrets.
-    let file = format!("password={SECRET} ").repeat(900_000);
+    // Every place is near a secret, a blank stands within each, and marks are longer than secrets.
+    let file = format!("password: {SECRET} ").repeat(900_000);
     assert!(file.len() > 17 << 20);
     let summary = import(&place, &file);
     assert_eq!(summary["lines"], 1);
@@ -248,14 +248,26 @@ fn a_line_that_never_ends_is_cut_beside_its_secrets() {
     // Not even a part of it is left at a cut.
     let texts: String =
         texts(&place).iter().map(|detail| detail["text"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(texts.matches("password=[redacted:password:").count(), 900_000);
+    assert_eq!(texts.matches("password: [redacted:password:").count(), 900_000);
     assert_eq!(texts.matches(']').count(), 900_000);
     // The same as an entry: with marks it does not fit into a blob, and is kept as text.
     let place = Place::with_trail();
-    let line = at("1767182399").replace('}', &format!(",\"detail\":\"{}\"}}", &file[..16 << 20]));
+    let line = at("1767182399").replace('}', &format!(",\"detail\":\"{}\"}}", &file[..15 << 20]));
     let summary = import(&place, &line);
     assert!(summary["unreadable"].as_u64().unwrap() > 15, "{summary}");
     assert!(!everything(&place).contains(SECRET));
+}
+
+#[test]
+fn a_long_line_is_not_cut_within_a_private_key() {
+    let body = key();
+    for before in [(1 << 20) - 3_500, (1 << 20) - 2_500, (1 << 20) - 1_000] {
+        let place = Place::with_trail();
+        let filler = "x ".repeat(before / 2);
+        let summary = import(&place, format!("{filler}{}{filler}\n", armored(&body).join("\\n")));
+        assert!(summary["lines"] == 1 && summary["entries"].as_u64() >= Some(2), "{summary}");
+        assert_eq!(readable(&place, &body), 0, "{before}");
+    }
 }
 
 #[test]
