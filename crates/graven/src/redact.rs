@@ -17,17 +17,24 @@
 //!
 //! `docs/REDACTION.md` lists what is found and what is not.
 
+mod argv;
 mod assign;
 mod card;
 mod command;
 mod entry;
+mod extent;
+mod fact;
 mod gram;
 mod inner;
 mod json;
+mod lines;
 mod mark;
 mod names;
+mod pair;
+mod pem;
 mod program_rule;
 mod redactor;
+mod reference;
 pub(crate) mod remembered;
 mod rules;
 mod scan;
@@ -36,8 +43,10 @@ mod shapes;
 mod text;
 mod tokens;
 mod value;
+mod words;
 
 pub use inner::Finding;
+pub use lines::Lines;
 pub use redactor::Redactor;
 pub use settings::Redaction;
 

@@ -1,7 +1,9 @@
-//! Finds secrets after a flag of one letter in a command line: `curl -u`, `mysql -p`, `sshpass -p`, `docker login -p`.
+//! Finds secrets that a command line tells by its program: after a flag as in `curl -u`, `mysql -p`, `docker login -p`,
+//! or after a name as in `npm config set`.
 //!
-//! Other programs use the same flags for other things, so a known program must stand before the flag.
+//! Other programs use the same flags and words for other things, so a known program must stand before them.
 
+use super::extent::{self, Quote};
 use super::rules::COMMAND;
 use super::text::Scan;
 use super::value;
@@ -17,73 +19,104 @@ pub(super) enum Form {
     UserAndSecret,
     /// `-p secret`, only with the subcommand `login`.
     OfLogin,
+    /// `--value secret`, only where a secret is stored: `gh secret set`.
+    Stored,
 }
 
-/// The programs, their flag, and the form of its secret.
-const PROGRAMS: &[(&[&str], u8, Form)] = &[
-    (&["curl", "wget"], b'u', Form::UserAndSecret),
-    (&["http", "https", "httpie", "xh"], b'a', Form::UserAndSecret),
-    (&["sshpass", "mongo", "mongosh", "mongodump", "mongorestore"], b'p', Form::Either),
+/// The programs, their flags, and the form of their secret.
+#[rustfmt::skip]
+const PROGRAMS: &[(&[&str], &[&str], Form)] = &[
+    (&["curl"], &["-u", "--user", "-U", "--proxy-user"], Form::UserAndSecret),
+    (&["wget"], &["-u"], Form::UserAndSecret),
+    (&["http", "https", "httpie", "xh"], &["-a", "--auth"], Form::UserAndSecret),
+    (&["sshpass", "mongo", "mongosh", "mongodump", "mongorestore"], &["-p"], Form::Either),
     (
         &["mysql", "mysqldump", "mysqladmin", "mysqlimport", "mariadb", "mariadb-dump", "7z", "7za"],
-        b'p',
+        &["-p"],
         Form::Attached,
     ),
-    (&["redis-cli"], b'a', Form::Either),
-    (&["docker", "podman", "nerdctl", "buildah", "skopeo", "helm", "oras", "crane"], b'p', Form::OfLogin),
-    (&["ldapsearch", "ldapmodify", "ldapadd", "ldapdelete", "ldappasswd", "ldapwhoami"], b'w', Form::Either),
-    (&["zip", "unzip", "sqlcmd", "bcp"], b'P', Form::Either),
+    (&["redis-cli"], &["-a"], Form::Either),
+    (&["docker", "podman", "nerdctl", "buildah", "skopeo", "helm", "oras", "crane"], &["-p"], Form::OfLogin),
+    (&["ldapsearch", "ldapmodify", "ldapadd", "ldapdelete", "ldappasswd", "ldapwhoami"], &["-w"], Form::Either),
+    (&["zip", "unzip", "sqlcmd", "bcp"], &["-P"], Form::Either),
+    (&["gh", "glab", "az", "aws", "doppler", "wrangler"], &["-b", "--body", "--value"], Form::Stored),
 ];
 
-/// The bytes before a flag in which the program must stand.
-const BEFORE_SEEN: usize = 192;
+/// Programs that keep named values, and the words after which the name of one follows.
+#[rustfmt::skip]
+const SETTERS: &[(&[&str], &[&str])] = &[
+    (&["git"], &["config"]),
+    (
+        &["npm", "pnpm", "yarn", "pip", "pip3", "poetry", "pulumi", "gcloud", "composer", "bundle", "conda", "redis-cli",
+          "heroku", "netlify", "firebase", "wp", "occ", "gh", "glab", "cargo", "rclone", "uv", "pdm", "bun", "snap"],
+        &["config", "set"],
+    ),
+    (&["aws", "az"], &["configure", "config", "set"]),
+    (&["fly", "flyctl", "doppler", "supabase", "railway", "vercel", "wrangler", "vault", "bao", "kubectl", "oc", "dotnet", "helm"],
+     &["set", "put", "add", "create", "patch", "write"]),
+    (&["dvc"], &["modify"]),
+    (&["setx", "setenv"], &["setx", "setenv"]),
+    (&["set"], &["-x", "-gx", "-Ux", "-xg", "-xU"]),
+];
 
 /// The secret after the flag at this place in a text.
 pub(super) fn find(scan: &mut Scan<'_>, at: usize) -> Option<(usize, usize, &'static str)> {
     let bytes = scan.bytes();
-    let from = at.saturating_sub(BEFORE_SEEN);
-    let is_break = |byte: &u8| matches!(byte, b'\n' | b';' | b'|' | b'&' | b'(' | b'`');
-    let from = bytes[from..at].iter().rposition(is_break).map_or(from, |place| from + place + 1);
-    scan.work(at - from);
-    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/');
-    let mut line = Line::default();
-    for word in bytes[from..at].split(|byte| !is_word(byte)) {
-        line.push(std::str::from_utf8(word).unwrap_or_default());
+    // The second byte of each gram is in the flag.
+    let inside = at + 1;
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+    let start = inside - bytes[..inside].iter().rev().take(FLAG_MAX).take_while(|byte| is_part(byte)).count();
+    let opens = start.checked_sub(1).map(|before| bytes[before]);
+    if bytes.get(start) != Some(&b'-')
+        || !opens.is_none_or(|byte| byte <= b' ' || matches!(byte, b'"' | b'\'' | b',' | b'['))
+    {
+        return None;
     }
-    let form = line.form_of(bytes[at + 2])?;
-    let behind = at + 3;
-    let start = match bytes.get(behind)? {
-        b' ' => behind + bytes[behind..].iter().take(8).take_while(|byte| **byte == b' ').count(),
-        b'"' if bytes[at] == b'"' => {
-            let rest = &bytes[behind + 1..];
-            let between = rest.iter().take(4).take_while(|byte| matches!(byte, b',' | b' ')).count();
-            if between == 0 || rest.get(between) != Some(&b'"') {
-                return None;
-            }
-            behind + 1 + between
-        }
-        _ => behind,
-    };
+    scan.line_before(start);
+    let argv = opens == Some(b'"');
+    let end = start + bytes[start..].iter().take(FLAG_MAX).take_while(|byte| is_part(byte)).count();
+    let (form, behind) = scan.line.flag(&scan.text[start..end])?;
+    let behind = start + behind;
+    let start = argument(bytes, behind, end, argv)?;
     if form == Form::Attached && start > behind {
         return None;
     }
-    let quote = bytes.get(start).copied().filter(|byte| matches!(byte, b'"' | b'\''));
-    let start = start + usize::from(quote.is_some());
-    let is_end = |byte: &u8| match quote {
-        Some(quote) => *byte == quote || *byte == b'\n',
-        None => *byte <= b' ' || matches!(byte, b'"' | b'\'' | b'`' | b';' | b'|'),
+    let quote = Quote::at(bytes, start).filter(|_| start > behind || bytes[start] != b'"' || !argv);
+    let (start, end) = match quote {
+        Some(quote) => (quote.open, quote.close(bytes)),
+        None => (start, extent::bare(bytes, start, false)),
     };
-    let end = bytes[start..].iter().position(is_end).map_or(bytes.len(), |length| start + length);
     scan.work(end - start);
     let (skipped, length) = form.secret(&scan.text[start..end])?;
     Some((start + skipped, start + skipped + length, COMMAND))
+}
+
+/// The most bytes of a flag.
+const FLAG_MAX: usize = 24;
+
+/// Where the argument of a flag begins, which ends at `behind`, or with all that is attached at `end`.
+fn argument(bytes: &[u8], behind: usize, end: usize, argv: bool) -> Option<usize> {
+    match bytes.get(behind)? {
+        b' ' => Some(behind + bytes[behind..].iter().take(8).take_while(|byte| **byte == b' ').count()),
+        b'=' => Some(behind + 1),
+        b'"' if argv && behind == end => {
+            let rest = &bytes[behind + 1..];
+            let between = rest.iter().take(4).take_while(|byte| matches!(byte, b',' | b' ')).count();
+            (between > 0 && rest.get(between) == Some(&b'"')).then_some(behind + 1 + between)
+        }
+        _ => Some(behind),
+    }
 }
 
 /// What is known of a command line, word by word.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Line {
     programs: Vec<usize>,
+    setters: Vec<usize>,
+    sets: bool,
     login: bool,
+    /// Whether a subcommand is about secrets: `gh secret set`.
+    secret: bool,
 }
 
 impl Line {
@@ -91,19 +124,91 @@ impl Line {
     pub(super) fn push(&mut self, word: &str) {
         let name = word.rsplit('/').next().unwrap_or(word);
         self.login |= word == "login";
-        let known = |(names, ..): &(&[&str], u8, Form)| names.contains(&name);
+        self.secret |= matches!(word, "secret" | "secrets" | "kv" | "put-parameter" | "variable");
+        let known = |(names, ..): &(&[&str], &[&str], Form)| names.contains(&name);
         if let Some(program) = PROGRAMS.iter().position(known) {
             // Each once, at its last place: a line may name programs without end, and each flag asks all of them.
             self.programs.retain(|before| *before != program);
             self.programs.push(program);
         }
+        if let Some(setter) = SETTERS.iter().position(|(names, _)| names.contains(&name))
+            && !self.setters.contains(&setter)
+        {
+            self.setters.push(setter);
+        }
+        // `heroku config:set` is one word.
+        let parts = || word.split(':');
+        self.sets |= self.setters.iter().any(|setter| parts().any(|part| SETTERS[*setter].1.contains(&part)));
     }
 
-    /// The form of the secret after the flag with this letter; `None` when the flag takes none.
-    pub(super) fn form_of(&self, letter: u8) -> Option<Form> {
+    /// Whether a name and its value may follow as two words.
+    pub(super) fn sets(&self) -> bool {
+        self.sets
+    }
+
+    /// Whether the value of this name may be the next word. `secret` is a word of the command itself.
+    pub(super) fn sets_name(&self, name: &str) -> bool {
+        self.sets && !matches!(name, "secret" | "secrets")
+    }
+
+    /// Whether secrets are stored, so that any name may stand before one.
+    pub(super) fn stores(&self) -> bool {
+        self.secret && self.sets
+    }
+
+    /// The form of the secret after a flag, and the length of the flag without what is attached to it; `None` when the
+    /// flag takes none.
+    pub(super) fn flag(&self, word: &str) -> Option<(Form, usize)> {
+        if word.starts_with("--") {
+            let name = word.split('=').next().unwrap_or(word);
+            return Some((self.form_of(name)?, name.len()));
+        }
+        if let Some(form) = word.get(..2).and_then(|flag| self.form_of(flag)) {
+            return Some((form, 2));
+        }
+        // `curl -sSu user:secret`
+        let letters = word.bytes().skip(1).take_while(u8::is_ascii_alphabetic).count();
+        let last = word
+            .get(letters..=letters)
+            .filter(|_| letters > 1 && letters < 8 && letters + 1 == word.len())?;
+        let form = self.form_of(&format!("-{last}")).filter(|form| *form == Form::UserAndSecret)?;
+        Some((form, word.len()))
+    }
+
+    fn form_of(&self, flag: &str) -> Option<Form> {
         let forms = self.programs.iter().rev().map(|place| PROGRAMS[*place]);
-        let (.., form) = forms.into_iter().find(|(_, flag, _)| *flag == letter)?;
-        (form != Form::OfLogin || self.login).then_some(form)
+        let (.., form) = forms.into_iter().find(|(_, flags, _)| flags.contains(&flag))?;
+        match form {
+            Form::OfLogin => self.login.then_some(form),
+            Form::Stored => self.secret.then_some(form),
+            _ => Some(form),
+        }
+    }
+}
+
+impl Scan<'_> {
+    /// Reads the words of the command line before a place.
+    pub(super) fn line_before(&mut self, at: usize) {
+        let bytes = self.bytes();
+        if at <= self.line_until {
+            return;
+        }
+        let is_break = |byte: &u8| matches!(byte, b'\n' | b';' | b'|' | b'&' | b'(' | b'`');
+        let unread = &bytes[self.line_until..at];
+        self.work += unread.len();
+        let from = match unread.iter().rposition(is_break) {
+            Some(place) => {
+                self.line = Line::default();
+                self.line_until + place + 1
+            }
+            None => self.line_until,
+        };
+        let is_word =
+            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b':');
+        for word in bytes[from..at].split(|byte| !is_word(byte)).filter(|word| word.len() <= 64) {
+            self.line.push(std::str::from_utf8(word).unwrap_or_default());
+        }
+        self.line_until = at;
     }
 }
 
@@ -112,7 +217,7 @@ impl Form {
     pub(super) fn secret(self, argument: &str) -> Option<(usize, usize)> {
         let skipped = match self {
             Form::UserAndSecret => argument.find(':')? + 1,
-            Form::Either | Form::Attached | Form::OfLogin => 0,
+            Form::Either | Form::Attached | Form::OfLogin | Form::Stored => 0,
         };
         let secret = &argument[skipped..];
         let right = !secret.is_empty() && !secret.starts_with('-') && !value::is_variable(secret);
@@ -133,8 +238,43 @@ mod tests {
             }
         }
         assert!(line.programs.len() <= PROGRAMS.len(), "{}", line.programs.len());
-        let (names, flag, _) = PROGRAMS[0];
+        assert!(line.setters.len() <= SETTERS.len(), "{}", line.setters.len());
+        let (names, flags, _) = PROGRAMS[0];
         line.push(names[0]);
-        assert!(line.form_of(flag).is_some(), "the last one counts");
+        assert!(line.flag(flags[0]).is_some(), "the last one counts");
+    }
+
+    #[test]
+    fn a_flag_ends_where_its_argument_begins() {
+        let mut line = Line::default();
+        line.push("/usr/bin/curl");
+        for (flag, length) in [("-u", 2), ("-ubob:pw", 2), ("--user", 6), ("--user=bob:pw", 6), ("-sSu", 4)] {
+            assert_eq!(line.flag(flag), Some((Form::UserAndSecret, length)), "{flag}");
+        }
+        for flag in ["-s", "--url", "-sS", "-", "--"] {
+            assert_eq!(line.flag(flag), None, "{flag}");
+        }
+    }
+
+    #[test]
+    fn a_name_follows_the_word_that_sets_it() {
+        let sets = |words: &str| {
+            let mut line = Line::default();
+            words.split(' ').for_each(|word| line.push(word));
+            line.sets()
+        };
+        for words in [
+            "npm config set",
+            "heroku config:set",
+            "git config --global",
+            "aws configure set",
+            "setx",
+            "set -gx",
+        ] {
+            assert!(sets(words), "{words}");
+        }
+        for words in ["npm install", "set", "config set", "please set the", "git push"] {
+            assert!(!sets(words), "{words}");
+        }
     }
 }

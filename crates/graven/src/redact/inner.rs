@@ -1,7 +1,9 @@
 //! What a redactor holds: its rules and its key, and how one text goes through them.
 
+use graven_core::entry::Detail;
 use serde::Serialize;
 
+use super::json::{Walk, Walked};
 use super::mark::Key;
 use super::rules::WHOLE;
 use super::text::Rules;
@@ -9,6 +11,9 @@ use super::text::Rules;
 /// The most passes that take secrets out of a text: a secret may hide the one beside it. The second pass nearly always
 /// finds nothing. A text that is still not clean after the last pass is replaced as a whole.
 const LOOKS_MAX: usize = 4;
+
+/// How deep JSON is read that is a string in JSON. Each level doubles the backslashes, so real texts have few.
+const JSON_IN_JSON_MAX: usize = 4;
 
 #[derive(Debug)]
 pub(super) struct Inner {
@@ -44,8 +49,26 @@ impl Finding {
 impl Inner {
     /// Redacts a text: the new text if it had secrets, the secrets, and the bytes that were looked at.
     pub(super) fn text(&self, text: &str, field: &str) -> (Option<String>, Vec<Finding>, usize) {
+        self.text_within(text, field, 0)
+    }
+
+    /// Redacts a text that is a string in JSON, which is in `depth` strings itself.
+    pub(super) fn text_within(
+        &self,
+        text: &str,
+        field: &str,
+        depth: usize,
+    ) -> (Option<String>, Vec<Finding>, usize) {
         if self.rules.is_clean(text) {
             return (None, Vec::new(), text.len());
+        }
+        // A text that is JSON is read as JSON, so that names count there as in any other.
+        if depth < JSON_IN_JSON_MAX
+            && text.trim_start().starts_with(['{', '['])
+            && Detail::parse(text).is_ok()
+        {
+            let Walked { text, findings, work } = Walk::within(self, text, field, true, depth);
+            return (text, findings, work);
         }
         let mut findings = Vec::new();
         let mut changed: Option<String> = None;
