@@ -27,7 +27,6 @@ mod fact;
 mod gram;
 mod inner;
 mod json;
-mod lines;
 mod mark;
 mod names;
 mod pair;
@@ -46,7 +45,6 @@ mod value;
 mod words;
 
 pub use inner::Finding;
-pub use lines::Lines;
 pub use redactor::Redactor;
 pub use settings::Redaction;
 

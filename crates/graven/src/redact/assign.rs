@@ -65,7 +65,8 @@ pub(super) fn find(scan: &mut Scan<'_>, at: usize) -> Found {
         None => pair::find(scan, start, end),
     };
     let (start, end) = found.filter(|(start, end)| is_secret(scan, &name, *start, *end))?;
-    scan.work(end - start);
+    // More of it is not judged.
+    scan.work((end - start).min(value::SEEN));
     Some((start, end, name.named.rule))
 }
 

@@ -60,6 +60,7 @@ pub(super) fn end(scan: &mut Scan<'_>, at: usize) -> Found {
     }
     let (mark, end) = armor(bytes, at, b"END")?;
     let floor = scan.keys_from.max(mark.saturating_sub(KEY_BYTES_MAX));
+    scan.keys_from = end;
     let mut start = None;
     let mut at = mark;
     let mut gap = 0;
@@ -145,7 +146,7 @@ fn lines_end(bytes: &[u8], body: usize, stop: usize) -> Option<usize> {
     end
 }
 
-/// Keeps track of a private key whose lines are separate texts: the strings of a list, or the lines of a file.
+/// Keeps track of a private key of which each line is a text of its own: a string of JSON.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct OpenKey(bool);
 
