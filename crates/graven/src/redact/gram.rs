@@ -4,8 +4,9 @@
 //! says of any three bytes whether they may be such a gram. Card numbers have no fixed bytes: for them, eight bytes
 //! that are digits and at most two separators count as a gram. The rules look at every place where the filter stops.
 //!
-//! On ordinary log lines this filter takes 1.2 ns a byte, and `aho-corasick` 1.1 takes 1.7 ns with its DFA for the grams
-//! alone (its packed searcher, which would be faster, refuses 194 patterns).
+//! On ordinary log lines this filter takes 1.7 ns a byte, and so does `aho-corasick` 1.1 with its DFA for the grams alone
+//! (its NFA takes 3.9 ns, and its packed searcher refuses 222 patterns). This one stays: it also counts digits, for
+//! which the other needs a second pass, and its tables are made by the compiler.
 
 use super::card::is_separator;
 use super::tokens::{TOKENS, Token};

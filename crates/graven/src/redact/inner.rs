@@ -32,8 +32,8 @@ pub struct Finding {
     /// The path of the field, its names joined by dots; empty for a text without a field.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub field: String,
-    /// Start and length of the secret in the text, in bytes; absent when a whole value was replaced, or when an earlier
-    /// replacement moved it.
+    /// Start and length of the secret in the text, in bytes; absent when a whole value was replaced, when an earlier
+    /// replacement moved it, or when the text is JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<(usize, usize)>,
     /// The mark in its place.
@@ -67,7 +67,9 @@ impl Inner {
             && text.trim_start().starts_with(['{', '['])
             && Detail::parse(text).is_ok()
         {
-            let Walked { text, findings, work } = Walk::within(self, text, field, true, depth);
+            let Walked { text, mut findings, work } = Walk::within(self, text, field, true, depth);
+            // Their places are in a string of this JSON.
+            findings.iter_mut().for_each(|finding| finding.place = None);
             return (text, findings, work);
         }
         let mut findings = Vec::new();

@@ -112,13 +112,13 @@ fn holds_key(text: &[u8]) -> bool {
     (plain && letters >= LINE_MIN) || text.split(|byte| !is_in(*byte, B64)).any(is_line)
 }
 
-/// Whether a piece of base64 is long enough for a line of a key, and no word.
+/// Whether a piece of base64 is long enough for a line of a key, and no word and no path.
 fn is_line(piece: &[u8]) -> bool {
-    let has = |is: fn(&u8) -> bool| piece.iter().take(LINE_MIN * 2).any(is);
+    let has = |is: fn(&u8) -> bool| piece.iter().take(4 * LINE_MIN).any(is);
     piece.len() >= LINE_MIN
-        && has(u8::is_ascii_alphabetic)
-        && (has(u8::is_ascii_digit) || has(|byte| matches!(byte, b'+' | b'/')))
-        || piece.len() > 3 * LINE_MIN
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_lowercase)
+        && (piece.len() > 3 * LINE_MIN || has(|byte| byte.is_ascii_digit() || *byte == b'+'))
 }
 
 /// Where the lines of a cut key end, which begin here.
