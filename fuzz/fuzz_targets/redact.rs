@@ -18,7 +18,7 @@ const SECRET: &str = concat!("gh", "p_0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R");
 const FACTS: &[&str] = &[
     "read arn:aws:secretsmanager:us-east-1:123456789012:secret:payments-api-key-9kQzTf",
     r#""authorization.k8s.io/decision":"allow""#,
-    "PWD=/home/alice/payments",
+    "PWD=/srv/alice/payments",
     "docker login -u AWS --password-stdin registry.example.org",
     "http://[::1]:5173/@vite",
     "id 1288834974657000000",

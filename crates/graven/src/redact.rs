@@ -8,10 +8,10 @@
 //! |---|---|
 //! | `settings.rs`, `program_rule.rs` | the settings of a program, and its own rules |
 //! | `remembered.rs` | these settings as a trail remembers them, and as its entries name them |
-//! | `redactor.rs`, `inner.rs`, `entry.rs`, `json.rs`, `argv.rs` | how texts, entries, JSON and arguments go through the rules |
+//! | `redactor.rs`, `inner.rs`, `passes.rs`, `entry.rs`, `json.rs`, `argv.rs` | how texts, entries, JSON and arguments go through the rules |
 //! | `gram.rs`, `text.rs`, `scan.rs` | the filter that ordinary text passes fast, and the scan of the rest |
 //! | `rules.rs` | the names of the rules |
-//! | `tokens.rs`, `shapes.rs`, `pem.rs`, `card.rs`, `command.rs` | secrets that are known by their form |
+//! | `tokens.rs`, `shapes.rs`, `pem.rs`, `card.rs`, `command.rs`, `command_line.rs` | secrets that are known by their form |
 //! | `names.rs`, `words.rs` | names of secrets |
 //! | `assign.rs`, `pair.rs`, `extent.rs` | the values of these names in a text, and where a value ends |
 //! | `value.rs`, `fact.rs`, `reference.rs` | what looks like a secret, and what is only about one |
@@ -23,6 +23,7 @@ mod argv;
 mod assign;
 mod card;
 mod command;
+mod command_line;
 mod entry;
 mod extent;
 mod fact;
@@ -32,6 +33,7 @@ mod json;
 mod mark;
 mod names;
 mod pair;
+mod passes;
 mod pem;
 mod program_rule;
 mod redactor;

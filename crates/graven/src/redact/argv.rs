@@ -2,8 +2,8 @@
 
 use graven_core::json::scan::string_end;
 
-use super::command::{Form, Line};
-use super::json::{Walk, is_one_name, quoted, said};
+use super::command_line::{Form, Line};
+use super::json::{Walk, is_one_name, said};
 use super::mark;
 use super::names::{Kind, Named};
 use super::rules::COMMAND;
@@ -102,12 +102,11 @@ impl Walk<'_> {
     /// Takes the secret out of the argument of a flag, which begins behind `open` bytes.
     fn argument(&mut self, form: Form, start: usize, end: usize, text: &str, open: usize) -> bool {
         let Some((skipped, _)) = form.secret(&text[open..]) else { return false };
-        let (open, secret) = text.split_at(open + skipped);
-        if mark::is_known(&self.redactor.rules, secret) || self.redactor.rules.is_exempt(COMMAND) {
+        let kept = open + skipped;
+        if mark::is_known(&self.redactor.rules, &text[kept..]) || self.redactor.rules.is_exempt(COMMAND) {
             return false;
         }
-        let mark = self.found(COMMAND, secret);
-        self.edit(start, end, quoted(&format!("{open}{mark}")));
+        self.take_out(COMMAND, start, end, kept);
         true
     }
 }

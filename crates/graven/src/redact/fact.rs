@@ -81,7 +81,7 @@ fn is_reference(text: &str) -> bool {
         .strip_prefix("https://")
         .or_else(|| text.strip_prefix("http://"))
         .is_some_and(|rest| !rest.contains(['@', '?', '=']) && rest.split('/').all(is_plain));
-    google || address || is_variable(text) || REFERENCES.iter().any(|start| starts(start))
+    google || address || is_variable(text) || REFERENCES.iter().any(starts)
 }
 
 /// Whether a template or a shell puts the secret here: `$NAME`, `${NAME}`, `{{ name }}`, `%NAME%`.

@@ -18,13 +18,23 @@ use super::{card, fact, mark, pair, shapes, value};
 /// detail. No exempt field has so long a path.
 const PATH_BYTES_MAX: usize = 1_024;
 
-/// A piece of the text that is written anew.
+/// A value that is written anew.
 #[derive(Debug)]
 struct Edit {
     start: usize,
     end: usize,
-    /// JSON.
-    with: String,
+    with: With,
+}
+
+#[derive(Debug)]
+enum With {
+    Text(String),
+    /// A mark, made at the end: a value around this one may go as a whole. Of a string the first `kept` bytes stay.
+    Mark {
+        rule: &'static str,
+        kept: usize,
+        path: String,
+    },
 }
 
 /// A JSON text on its way through the rules.
@@ -86,20 +96,39 @@ impl<'a> Walk<'a> {
     }
 
     fn rewritten(&mut self) -> String {
-        self.edits.sort_by_key(|edit| (edit.start, usize::MAX - edit.end));
-        let mut text = String::with_capacity(self.text.len() + 32 * self.edits.len());
+        let mut edits = std::mem::take(&mut self.edits);
+        // Of two edits of the same value the later one takes out all of it.
+        edits.reverse();
+        edits.sort_by_key(|edit| (edit.start, usize::MAX - edit.end));
+        let mut text = String::with_capacity(self.text.len() + 32 * edits.len());
         let mut at = 0;
-        for edit in &self.edits {
+        for Edit { start, end, with } in edits {
             // It is a part of a value that goes as a whole.
-            if edit.start < at {
+            if start < at {
                 continue;
             }
-            text.push_str(&self.text[at..edit.start]);
-            text.push_str(&edit.with);
-            at = edit.end;
+            text.push_str(&self.text[at..start]);
+            match with {
+                With::Text(changed) => text.push_str(&quoted(&changed)),
+                With::Mark { rule, kept, path } => text.push_str(&self.marked(rule, kept, &path, start, end)),
+            }
+            at = end;
         }
         text.push_str(&self.text[at..]);
         text
+    }
+
+    /// A value with a mark in it, as JSON. The secret is noted.
+    fn marked(&mut self, rule: &str, kept: usize, path: &str, start: usize, end: usize) -> String {
+        let raw = &self.text[start..end];
+        let value = if raw.starts_with('"') { said(raw) } else { Cow::Borrowed(raw) };
+        self.work += value.len();
+        let (open, secret) = value.split_at(kept);
+        let mark = self.redactor.key.mark(rule, secret);
+        if self.named_path {
+            self.findings.push(Finding::new(rule, path, None, &mark));
+        }
+        quoted(&format!("{open}{mark}"))
     }
 
     pub(super) fn bytes(&self) -> &'a [u8] {
@@ -128,7 +157,7 @@ impl<'a> Walk<'a> {
                 let number = &self.bytes()[start..end];
                 let digits = number.len() >= 13 && number.iter().all(u8::is_ascii_digit);
                 if digits && card::is_card(number) && !self.redactor.rules.is_exempt(CARD) {
-                    self.edit_whole(CARD, start, end, &self.text[start..end]);
+                    self.take_out(CARD, start, end, 0);
                 }
             }
         }
@@ -178,10 +207,11 @@ impl<'a> Walk<'a> {
         }
         self.take(b'}');
         let after = self.at;
-        if let (Some(named), Some((start, _, path))) = (named, value_at) {
+        if let (Some(named), Some((start, end, path))) = (named, value_at)
+            && !only_refers(&self.text[start..end])
+        {
             let outside = std::mem::replace(&mut self.path, path);
-            self.at = start;
-            self.named_value(named, "");
+            self.look_at_secret(named, "", start, end);
             self.path = outside;
         }
         for start in stored.of_secret() {
@@ -193,6 +223,10 @@ impl<'a> Walk<'a> {
 
     /// Passes the value under the name of a secret, and takes it out.
     fn named_value(&mut self, named: Named, name: &str) {
+        let is_container = matches!(self.bytes()[self.at], b'{' | b'[');
+        if is_container && !named.kind.takes_numbers() {
+            return self.value();
+        }
         let (start, end) = self.pass(value_end);
         if only_refers(&self.text[start..end]) {
             self.at = start;
@@ -255,7 +289,7 @@ impl<'a> Walk<'a> {
         let text = said(&self.text[start..end]);
         self.work += text.len();
         if self.key.holds(&text) && !self.redactor.rules.is_exempt(PEM) {
-            self.edit_whole(PEM, start, end, &text);
+            self.take_out(PEM, start, end, 0);
         } else {
             self.look_at_string(start, end);
         }
@@ -271,14 +305,13 @@ impl<'a> Walk<'a> {
         self.work += work;
         self.findings.extend(findings);
         if let Some(changed) = changed {
-            self.edit(start, end, quoted(&changed));
+            self.edits.push(Edit { start, end, with: With::Text(changed) });
         }
     }
 
     /// Takes out a whole value, which stands under the name of a secret.
     pub(super) fn look_at_secret(&mut self, named: Named, name: &str, start: usize, end: usize) {
         let raw = &self.text[start..end];
-        self.work += raw.len();
         let is_nothing = matches!(raw, "null" | "true" | "false" | "\"\"");
         let is_empty = raw.len() > 1
             && raw[1..raw.len() - 1].trim().is_empty()
@@ -287,44 +320,40 @@ impl<'a> Walk<'a> {
             return;
         }
         if !raw.starts_with('"') {
-            // Of a word with two meanings only a text is a secret.
-            if !matches!(named.kind, Kind::Weak | Kind::Basic) {
-                self.edit_whole(named.rule, start, end, raw);
+            if named.kind.takes_numbers() {
+                self.take_out(named.rule, start, end, 0);
             }
             return;
         }
+        self.work += raw.len();
         let text = said(raw);
         let skipped = if named.kind == Kind::Authorization { value::behind_scheme(&text) } else { 0 };
-        let (scheme, secret) = text.split_at(skipped);
+        let secret = &text[skipped..];
         if mark::is_known(&self.redactor.rules, secret) || secret.trim().is_empty() {
             return;
         }
-        let is_directory = name.to_ascii_lowercase().ends_with("pwd") && fact::is_directory(secret);
-        let is_other = named.kind == Kind::Basic && !shapes::is_basic(secret);
-        if is_directory || is_other || fact::is_fact(secret, named.kind) {
+        if named.kind == Kind::Basic && !shapes::is_basic(secret) {
             self.look_at_string(start, end);
             return;
         }
-        let mark = self.found(named.rule, secret);
-        self.edit(start, end, quoted(&format!("{scheme}{mark}")));
-    }
-
-    fn edit_whole(&mut self, rule: &'static str, start: usize, end: usize, secret: &str) {
-        let mark = self.found(rule, secret);
-        self.edit(start, end, quoted(&mark));
-    }
-
-    /// The mark of a secret, which is noted.
-    pub(super) fn found(&mut self, rule: &'static str, secret: &str) -> String {
-        let mark = self.redactor.key.mark(rule, secret);
-        if self.named_path {
-            self.findings.push(Finding::new(rule, &self.path, None, &mark));
+        let is_directory = name.to_ascii_lowercase().ends_with("pwd") && fact::is_directory(secret);
+        if (is_directory || fact::is_fact(secret, named.kind)) && !self.holds_secret(secret) {
+            return;
         }
-        mark
+        self.take_out(named.rule, start, end, skipped);
     }
 
-    pub(super) fn edit(&mut self, start: usize, end: usize, with: String) {
-        self.edits.push(Edit { start, end, with });
+    /// Whether the rules for texts find a secret in a string.
+    fn holds_secret(&mut self, text: &str) -> bool {
+        let (changed, _, work) = self.redactor.text_within(text, "", self.depth + 1);
+        self.work += work;
+        changed.is_some()
+    }
+
+    /// Puts a mark in the place of a value; the first `kept` bytes of a string stay.
+    pub(super) fn take_out(&mut self, rule: &'static str, start: usize, end: usize, kept: usize) {
+        let path = if self.named_path { self.path.clone() } else { String::new() };
+        self.edits.push(Edit { start, end, with: With::Mark { rule, kept, path } });
     }
 }
 
@@ -383,7 +412,7 @@ pub(super) fn said(string: &str) -> Cow<'_, str> {
     }
 }
 
-pub(super) fn quoted(text: &str) -> String {
+fn quoted(text: &str) -> String {
     serde_json::to_string(text).expect("a string is always JSON")
 }
 

@@ -35,6 +35,13 @@ pub(super) enum Kind {
     Query,
 }
 
+impl Kind {
+    /// Whether a number or an object is such a secret, and not only a string.
+    pub(super) fn takes_numbers(self) -> bool {
+        !matches!(self, Kind::Weak | Kind::Basic)
+    }
+}
+
 impl Named {
     const fn new(rule: &'static str, kind: Kind) -> Named {
         Named { rule, kind }

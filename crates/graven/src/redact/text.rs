@@ -1,8 +1,7 @@
 //! A scan of a text, and the rules that it goes through.
 
-use super::command::Line;
+use super::command_line::Line;
 use super::program_rule::ProgramRule;
-use super::tokens::Runs;
 
 /// What to look for.
 #[derive(Debug, Default)]
@@ -47,7 +46,8 @@ pub(super) struct Scan<'a> {
     /// The command line before [`line_until`](Scan::line_until).
     pub(super) line: Line,
     pub(super) line_until: usize,
-    pub(super) runs: Runs,
+    /// The runs of bytes of an alphabet that were read last: the alphabet, from where, and where it ends.
+    pub(super) runs: Vec<(u8, usize, usize)>,
     /// The bytes that were looked at. A byte counts once for each rule that reads it.
     pub(super) work: usize,
 }
@@ -72,7 +72,7 @@ impl<'a> Scan<'a> {
             keys_from: 0,
             line: Line::default(),
             line_until: 0,
-            runs: Runs::default(),
+            runs: Vec::new(),
             work: 0,
         }
     }

@@ -60,16 +60,12 @@ pub(super) fn run(bytes: &[u8], alphabet: Alphabet) -> usize {
     bytes.iter().take_while(|byte| is_in(**byte, alphabet)).count()
 }
 
-/// The runs of bytes that were read last, one for each alphabet. Tokens in a long run all end where it ends, so it is read
-/// once.
-#[derive(Debug, Default)]
-pub(super) struct Runs(Vec<(Alphabet, usize, usize)>);
-
 impl Scan<'_> {
-    /// Where the bytes in an alphabet end that begin at a place.
+    /// Where the bytes in an alphabet end that begin at a place. Tokens in a long run all end where it ends, so it is read
+    /// once.
     pub(super) fn run_end(&mut self, at: usize, alphabet: Alphabet) -> usize {
-        let known = self.runs.0.iter().position(|(of, ..)| *of == alphabet);
-        if let Some((_, start, end)) = known.map(|place| self.runs.0[place])
+        let known = self.runs.iter().position(|(of, ..)| *of == alphabet);
+        if let Some((_, start, end)) = known.map(|place| self.runs[place])
             && (start..end).contains(&at)
         {
             return end;
@@ -78,8 +74,8 @@ impl Scan<'_> {
         self.work(length);
         let read = (alphabet, at, at + length);
         match known {
-            Some(place) => self.runs.0[place] = read,
-            None => self.runs.0.push(read),
+            Some(place) => self.runs[place] = read,
+            None => self.runs.push(read),
         }
         at + length
     }

@@ -182,6 +182,12 @@ fn work_grows_with_the_text_and_no_faster() {
         }
         assert_is_linear("one string", &format!(r#"["token={}"]"#, "a".repeat(bytes)));
         assert_is_linear("JSON in JSON", &nested(bytes));
+        for open in [r#"{"name":"token","value":"#, r#"{"auth":"#, r#"{"secret":{"name":"#] {
+            let depth = 120 / open.matches('{').count();
+            let close = "}".repeat(open.matches('{').count());
+            let inside = format!("\"{}\"", "x".repeat(bytes));
+            assert_is_linear(open, &format!("{}{inside}{}", open.repeat(depth), close.repeat(depth)));
+        }
     }
     assert_is_linear("nested arrays", &("[".repeat(100) + &"]".repeat(100)));
 }
