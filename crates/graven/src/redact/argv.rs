@@ -101,7 +101,10 @@ impl Walk<'_> {
 
     /// Takes the secret out of the argument of a flag, which begins behind `open` bytes.
     fn argument(&mut self, form: Form, start: usize, end: usize, text: &str, open: usize) -> bool {
-        let Some((skipped, _)) = form.secret(&text[open..]) else { return false };
+        let (argument, rules) = (&text[open..], &self.redactor.rules);
+        let Some((skipped, _)) = form.secret(argument, |at| mark::known_at(rules, argument, at)) else {
+            return false;
+        };
         let kept = open + skipped;
         if mark::is_known(&self.redactor.rules, &text[kept..]) || self.redactor.rules.is_exempt(COMMAND) {
             return false;

@@ -3,6 +3,7 @@
 
 use super::command_line::{Form, Line};
 use super::extent::{self, Quote};
+use super::mark;
 use super::rules::COMMAND;
 use super::text::Scan;
 
@@ -34,7 +35,8 @@ pub(super) fn find(scan: &mut Scan<'_>, at: usize) -> Option<(usize, usize, &'st
         None => (start, extent::bare(bytes, start, false)),
     };
     scan.work(end - start);
-    let (skipped, length) = form.secret(&scan.text[start..end])?;
+    let argument = &scan.text[start..end];
+    let (skipped, length) = form.secret(argument, |at| mark::known_at(scan.rules, argument, at))?;
     Some((start + skipped, start + skipped + length, COMMAND))
 }
 

@@ -134,10 +134,26 @@ impl Line {
 }
 
 impl Form {
-    /// Start and length of the secret in a flag's argument; `None` when there is none.
-    pub(super) fn secret(self, argument: &str) -> Option<(usize, usize)> {
+    /// Start and length of the secret in a flag's argument; `None` when there is none. `mark` says where a mark ends that
+    /// begins at a place.
+    pub(super) fn secret(
+        self,
+        argument: &str,
+        mark: impl Fn(usize) -> Option<usize>,
+    ) -> Option<(usize, usize)> {
         let skipped = match self {
-            Form::UserAndSecret => argument.find(':')? + 1,
+            Form::UserAndSecret => {
+                let mut at = 0;
+                // The user may be a mark, which holds colons.
+                loop {
+                    at += argument[at..].find([':', '['])?;
+                    match mark(at) {
+                        Some(end) => at = end,
+                        None if argument.as_bytes()[at] == b':' => break at + 1,
+                        None => at += 1,
+                    }
+                }
+            }
             Form::Either | Form::Attached | Form::OfLogin | Form::Stored => 0,
         };
         let secret = &argument[skipped..];

@@ -128,7 +128,10 @@ impl<'a> Walk<'a> {
         if self.named_path {
             self.findings.push(Finding::new(rule, path, None, &mark));
         }
-        quoted(&format!("{open}{mark}"))
+        let (changed, findings, work) = self.redactor.text_within(open, path, self.depth + 1);
+        self.work += work;
+        self.findings.extend(findings);
+        quoted(&format!("{}{mark}", changed.as_deref().unwrap_or(open)))
     }
 
     pub(super) fn bytes(&self) -> &'a [u8] {
@@ -181,13 +184,15 @@ impl<'a> Walk<'a> {
         loop {
             let (start, end) = self.pass(string_end);
             let key = said(&self.text[start..end]);
-            self.look_at_string(start, end);
+            let changed = self.look_at_string(start, end);
             self.take(b':');
             let outside = self.enter(&key);
             let from = self.at;
+            // What a mark says, or will say, names no value.
+            let says_little = changed || mark::overlaps_known(&self.redactor.rules, &key, 0, key.len());
             if self.redactor.is_exempt_field(&self.path) {
                 self.pass(value_end);
-            } else if let Some(secret) = self.name_of_secret(&key) {
+            } else if let Some(secret) = self.name_of_secret(&key).filter(|_| !says_little) {
                 self.named_value(secret, &key);
             } else {
                 self.value();
@@ -295,18 +300,18 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Applies the rules for texts to a string.
-    pub(super) fn look_at_string(&mut self, start: usize, end: usize) {
+    /// Applies the rules for texts to a string; whether it changes.
+    fn look_at_string(&mut self, start: usize, end: usize) -> bool {
         let text = said(&self.text[start..end]);
         if self.redactor.rules.is_clean(&text) {
-            return;
+            return false;
         }
         let (changed, findings, work) = self.redactor.text_within(&text, &self.path, self.depth + 1);
         self.work += work;
         self.findings.extend(findings);
-        if let Some(changed) = changed {
-            self.edits.push(Edit { start, end, with: With::Text(changed) });
-        }
+        let Some(changed) = changed else { return false };
+        self.edits.push(Edit { start, end, with: With::Text(changed) });
+        true
     }
 
     /// Takes out a whole value, which stands under the name of a secret.
