@@ -94,6 +94,18 @@ async fn what_strangers_fail_at_is_one_entry_and_a_number() {
     );
 }
 
+/// Each client in the window has an action in memory.
+#[tokio::test]
+async fn what_is_kept_of_a_stranger_is_short() {
+    let place = Place::new();
+    let line = format!("{} /work", "M".repeat(8_000));
+    let entries = after(&place, &[(&*line, ""); 3], 1).await;
+    let counted = entries.iter().find(|entry| entry.get("count").is_some()).unwrap();
+    let action = counted["action"].as_str().unwrap();
+    assert_eq!((&counted["count"], action.len() < 600), (&json!(2), true), "{action}");
+    assert!(action.starts_with("MMMM") && action.ends_with("…[cut]"), "{action}");
+}
+
 #[tokio::test]
 async fn who_is_known_is_recorded_each_time_with_an_intent() {
     let place = Place::new();
