@@ -18,6 +18,9 @@ use crate::engine::ring::Ring;
 use crate::engine::shared::Engine;
 use crate::trail::Trail;
 
+/// How many categories the contract has.
+const CATEGORIES: usize = AuditCategory::Config as usize + 1;
+
 /// How many entries that have left are freed with each that comes: more than one, so that they become fewer.
 const LEAVING_EACH: usize = 2;
 
@@ -48,8 +51,8 @@ pub(super) struct Held {
     slots: VecDeque<Slot>,
     /// What has left and is not freed yet.
     leaving: VecDeque<Slot>,
-    /// How many slots the contract has words for.
-    entries: usize,
+    /// How many slots the contract has words for, by category: a question looks no further than for all of them.
+    entries: [usize; CATEGORIES],
     /// How many slots are unread.
     unread: usize,
 }
@@ -76,9 +79,12 @@ pub(super) struct Reading {
 }
 
 impl Slot {
-    /// Whether the contract has words for it.
-    fn has_words(&self) -> bool {
-        matches!(self, Slot::Line(_) | Slot::Entry(..))
+    /// Its category, if the contract has words for it.
+    fn category(&self) -> Option<AuditCategory> {
+        match self {
+            Slot::Line(category) | Slot::Entry(category, _) => Some(*category),
+            Slot::Unread | Slot::Wordless => None,
+        }
     }
 }
 
@@ -183,15 +189,25 @@ fn read_lines(trail: &Trail, wanted: &[u64], read: impl Fn(&[u8]) -> Slot) -> Ve
 impl Held {
     /// How many entries there are.
     pub(super) fn len(&self) -> usize {
-        self.entries
+        self.entries.iter().sum()
     }
 
     /// The decoded entries of a category, or all, newest first.
     pub(super) fn decoded(&self, category: Option<AuditCategory>) -> impl Iterator<Item = &Found> {
-        self.slots.iter().rev().filter_map(move |slot| match slot {
-            Slot::Entry(of, found) if category.is_none_or(|category| category == *of) => Some(found),
+        self.newest(category).filter_map(|(_, slot)| match slot {
+            Slot::Entry(_, found) => Some(found),
             _ => None,
         })
+    }
+
+    /// The slots of a category, or of all, that the contract has words for, newest first, with their indexes.
+    fn newest(&self, category: Option<AuditCategory>) -> impl Iterator<Item = (u64, &Slot)> {
+        let count = category.map_or_else(|| self.len(), |category| self.entries[category as usize]);
+        let newest_first = (self.first..self.end()).rev().zip(self.slots.iter().rev());
+        let is_wanted = move |slot: &Slot| {
+            slot.category().is_some_and(|of| category.is_none_or(|category| category == of))
+        };
+        newest_first.filter(move |(_, slot)| is_wanted(slot)).take(count)
     }
 
     /// Whether this is about the trail's ring.
@@ -213,7 +229,7 @@ impl Held {
             left.extend(self.slots.drain(..gone).inspect(|slot| match slot {
                 Slot::Unread => self.unread -= 1,
                 Slot::Wordless => {}
-                Slot::Line(_) | Slot::Entry(..) => self.entries -= 1,
+                Slot::Line(of) | Slot::Entry(of, _) => self.entries[*of as usize] -= 1,
             }));
             self.first = ring.start;
         }
@@ -231,12 +247,16 @@ impl Held {
         match place.and_then(|place| self.slots.get_mut(place)) {
             Some(slot @ Slot::Unread) => {
                 self.unread -= 1;
-                self.entries += usize::from(with.has_words());
+                if let Some(category) = with.category() {
+                    self.entries[category as usize] += 1;
+                }
                 *slot = with;
                 None
             }
             Some(slot @ Slot::Line(_)) if !matches!(with, Slot::Line(_)) => {
-                self.entries -= usize::from(!with.has_words());
+                if let (Some(category), None) = (slot.category(), with.category()) {
+                    self.entries[category as usize] -= 1;
+                }
                 *slot = with;
                 None
             }
@@ -252,12 +272,7 @@ impl Held {
 
     /// The indexes, which rise, of those among the newest `limit` entries of a category, or of all, that are not decoded.
     fn undecoded(&self, category: Option<AuditCategory>, limit: usize) -> Vec<u64> {
-        let newest_first = (self.first..self.end()).rev().zip(self.slots.iter().rev());
-        let is_wanted = |slot: &Slot| match slot {
-            Slot::Line(of) | Slot::Entry(of, _) => category.is_none_or(|category| category == *of),
-            Slot::Unread | Slot::Wordless => false,
-        };
-        let newest = newest_first.filter(|(_, slot)| is_wanted(slot)).take(limit);
+        let newest = self.newest(category).take(limit);
         let lines = newest.filter(|(_, slot)| matches!(slot, Slot::Line(_))).map(|(index, _)| index);
         let mut indexes: Vec<u64> = lines.collect();
         indexes.reverse();

@@ -93,7 +93,7 @@ impl Walk<'_> {
             let is_flag = looks_like_flag(text) && text.len() < 64 && !(line.sets() && text == "--secret");
             return if is_flag { self.name_of_secret(text).map(Next::Secret) } else { None };
         }
-        // `//registry.npmjs.org/:_authToken`
+        // `//npm.example.org/:_authToken`
         let name = text.rsplit(':').next().unwrap_or(text);
         let is_name = line.sets_name(name) && is_one_name(name.rsplit('/').next().unwrap_or(name));
         if is_name { self.name_of_secret(name).map(Next::Setting) } else { None }
