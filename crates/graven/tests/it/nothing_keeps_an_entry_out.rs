@@ -182,7 +182,8 @@ fn through_the_trail() {
     for way in ["record", "batch", "emit", "act"] {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("trail");
-        let trail = Trail::open(Settings::new(&dir)).unwrap();
+        // Room for all of them: what is emitted when the queue is full is dropped, and the disk may be slow.
+        let trail = Trail::open(Settings::new(&dir).queue_bytes(64 << 20)).unwrap();
         for said in hostile() {
             let entry = native(&said);
             actor(&said).enter(|| match way {
