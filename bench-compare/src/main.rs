@@ -1,5 +1,6 @@
 //! Measures Graven and its peers in turn, in one run on one machine. See the README.
 
+mod asking;
 mod entry;
 mod files;
 mod options;
@@ -55,7 +56,11 @@ fn run(options: &Options) -> Result<(), Failure> {
             measure(options, folder.path(), peer, &mut rows[at]);
         }
     }
-    let report = Report::new(options, &peers, rows, not_run);
+    let asked = match options.only.as_deref().is_none_or(|only| only.eq_ignore_ascii_case("asking")) {
+        true => asking::measure(folder.path())?,
+        false => Vec::new(),
+    };
+    let report = Report::new(options, &peers, rows, not_run, asked);
     print!("{}", report.table());
     std::fs::write(&options.json, report.json()?)?;
     println!("\nThe same as JSON, with what durable means for each: {}", options.json.display());

@@ -10,7 +10,8 @@ Measure durable entries per second of Graven and of its peers.
   --seconds N    Measure each peer for this number of seconds. Default: 5
   --slices N     Divide the seconds into this number of turns, and show their median. Default: 5
   --json FILE    Write the results as JSON to this file. Default: compare.json
-  --only WORDS   Measure only peers with these words in their name or way of calling. Default: all";
+  --only WORDS   Measure only peers with these words in their name or way of calling, or with `asking` only how long
+                 questions to the newest entries take. Default: all";
 
 pub(crate) struct Options {
     pub(crate) dir: PathBuf,

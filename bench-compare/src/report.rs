@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
+use crate::asking::{self, Question};
 use crate::files;
 use crate::options::Options;
 use crate::peer::{Failure, Peer, Sample};
@@ -32,6 +33,8 @@ pub(crate) struct Report {
     slices: u32,
     peers: Vec<Line>,
     not_run: Vec<String>,
+    /// What it takes to ask for the newest entries.
+    asked: Vec<Question>,
 }
 
 #[derive(Serialize)]
@@ -58,14 +61,20 @@ struct Line {
 }
 
 impl Report {
-    pub(crate) fn new(options: &Options, peers: &[Peer], rows: Vec<Row>, not_run: Vec<String>) -> Report {
+    pub(crate) fn new(
+        options: &Options,
+        peers: &[Peer],
+        rows: Vec<Row>,
+        not_run: Vec<String>,
+        asked: Vec<Question>,
+    ) -> Report {
         let machine = Machine {
             processor: files::processor(),
             cores: std::thread::available_parallelism().map_or(0, usize::from),
             os: std::env::consts::OS,
         };
         let peers = peers.iter().zip(rows).map(|(peer, row)| line(peer, row)).collect();
-        Report { machine, seconds_a_peer: options.seconds, slices: options.slices, peers, not_run }
+        Report { machine, seconds_a_peer: options.seconds, slices: options.slices, peers, not_run, asked }
     }
 
     pub(crate) fn json(&self) -> Result<String, Failure> {
@@ -98,6 +107,9 @@ impl Report {
         }
         for line in self.peers.iter().filter(|line| !line.failures.is_empty()) {
             let _ = writeln!(table, "\nFAILED: {}, {}: {}", line.peer, line.way, line.failures.join("; "));
+        }
+        if !self.asked.is_empty() {
+            table += &asking::table(&self.asked);
         }
         for reason in &self.not_run {
             let _ = writeln!(table, "\nNOT RUN: {reason}");

@@ -22,12 +22,12 @@ fuzz_target!(|data: &[u8]| {
         }
     };
     serde_json::from_slice::<&RawValue>(json).expect("what is accepted is JSON for serde_json too");
-    if entry.check().is_err() {
-        return;
-    }
     entry.id.get_or_insert_with(|| "made".into());
     entry.timestamp.get_or_insert(DateTime::UNIX_EPOCH);
     cut_and_restored(&entry);
+    if entry.check().is_err() {
+        return;
+    }
     // There is something before it, as in a group of lines.
     let mut line = b"before".to_vec();
     let blob = match entry.append_line(BLOB_BYTES_MAX, &mut line) {
@@ -47,12 +47,22 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// An entry that may be cut comes back whole, unless its texts are too large for a blob.
+/// An entry that may be cut is never too long, and comes back whole, unless its texts are too large for a blob.
 fn cut_and_restored(entry: &Entry) {
-    let mut line = Vec::new();
-    if let Ok(Some(blob)) = entry.clone().cut_to_fit().append_line(BLOB_BYTES_MAX, &mut line) {
+    let may_be_cut = entry.clone().cut_to_fit();
+    if may_be_cut.check().is_err() || entry.id.as_deref() == Some("") {
+        return;
+    }
+    for bytes_max in [0, BLOB_BYTES_MAX, u64::MAX] {
+        let mut line = Vec::new();
+        let blob = may_be_cut.append_line(bytes_max, &mut line).expect("nothing is too long");
         let read = Entry::from_line(&line).expect("a cut line can be read");
-        assert_eq!(read.restored(&blob.text).as_ref(), Ok(entry), "cut, restored");
+        let Some(blob) = blob else { continue };
+        assert!(blob.text.len() as u64 <= bytes_max, "the blob is as small as it must be");
+        let restored = read.restored(&blob.text).expect("the blob is a detail, or what was cut");
+        if bytes_max == u64::MAX {
+            assert_eq!(&restored, entry, "cut, restored");
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use chrono::DateTime;
 use graven::{Entry, Redaction, Redactor};
 use graven_core::intake::BLOB_BYTES_MAX;
 use graven_core::lines::{self, LineChunks, Lines};
-use graven_core::salvage::{self, LINE_BYTES_MAX, Piece, Reading};
+use graven_core::salvage::{self, Decoded, Encoding, Piece, Reading};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -33,20 +33,37 @@ fuzz_target!(|data: &[u8]| {
             Lines::Piece { last: false } => {}
             Lines::Piece { last: true } => rejoined.push(b'\n'),
         }
-        let mut entries = 0;
-        for entry in reading.chunk(&buffer, lines) {
-            stored(entry);
-            entries += 1;
-        }
-        // Each piece of a line that is too long is one text.
-        if matches!(lines, Lines::Piece { .. }) && buffer.len() <= LINE_BYTES_MAX {
-            assert_eq!(entries, u64::from(!buffer.is_empty()));
-        }
+        reading.chunk(&buffer, lines).into_iter().for_each(|entry| drop(stored(entry)));
     }
+    reading.finish().into_iter().for_each(|entry| drop(stored(entry)));
+    decode(file);
     // A last line without a newline may now have one.
     let whole = rejoined == file || rejoined.strip_suffix(b"\n") == Some(file);
     assert!(whole, "every byte is in a chunk");
 });
+
+/// UTF-16 becomes the same text, whatever one read returns, and other files stay as they are.
+fn decode(file: &[u8]) {
+    let read = |bytes: usize| {
+        let mut decoded = Decoded::new(Slow(file, bytes)).expect("memory can be read");
+        let mut text = Vec::new();
+        decoded.read_to_end(&mut text).expect("memory can be read");
+        (decoded.encoding(), text)
+    };
+    let (encoding, text) = read(file.len().max(1));
+    assert_eq!(read(1), (encoding, text.clone()));
+    let big = match encoding {
+        Encoding::Utf16Be => true,
+        Encoding::Utf16Le => false,
+        _ => return assert_eq!(text, file),
+    };
+    // What is text becomes the same units again.
+    if let (Ok(text), 0) = (String::from_utf8(text), file.len() % 2) {
+        let units =
+            text.encode_utf16().flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() });
+        assert!(file.ends_with(&units.collect::<Vec<u8>>()));
+    }
+}
 
 /// A file that returns a few bytes for each read.
 struct Slow<'a>(&'a [u8], usize);
@@ -100,8 +117,8 @@ fn nothing_is_dropped(line: &[u8]) {
 /// Checks that a member of an object is in the entry.
 fn is_kept(key: &str, value: Value, line: &Value, detail: &Value) {
     let value = match (key, value) {
-        // An optional member that is null is absent. A time is kept as the moment that it is.
-        (_, Value::Null) | ("timestamp" | "received_at", Value::String(_)) => return,
+        // An optional member that is null is absent. A time is kept as the moment that it is, rounded.
+        (_, Value::Null) | ("timestamp" | "received_at", Value::String(_) | Value::Number(_)) => return,
         ("on_behalf_of", Value::Array(nobody)) if nobody.is_empty() => return,
         ("source" | "agent" | "approval", Value::Object(mut members)) if line.get(key).is_some() => {
             members.retain(|_, value| !value.is_null());

@@ -1,6 +1,7 @@
-//! Redaction: in any text a planted secret is removed, JSON stays JSON, and the work is linear in the size of the text.
+//! Redaction: in any text a planted secret is removed and a planted fact is kept, JSON stays JSON, and the work is linear in
+//! the size of the text.
 //!
-//! The first byte says where the secret is put; the other bytes are the text.
+//! The first byte says where the secret is put, and which fact is kept; the other bytes are the text.
 
 #![no_main]
 
@@ -13,8 +14,20 @@ use libfuzzer_sys::fuzz_target;
 /// In two parts, so that this file has no secret in it.
 const SECRET: &str = concat!("gh", "p_0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R");
 
-/// How many bytes may be examined: for each byte of a text, and for any text.
-const WORK_MAX: (usize, usize) = (600, 64 << 10);
+/// What an audit must keep, though it is about secrets or looks like one.
+const FACTS: &[&str] = &[
+    "read arn:aws:secretsmanager:us-east-1:123456789012:secret:payments-api-key-9kQzTf",
+    r#""authorization.k8s.io/decision":"allow""#,
+    "PWD=/srv/alice/payments",
+    "docker login -u AWS --password-stdin registry.example.org",
+    "http://[::1]:5173/@vite",
+    "id 1288834974657000000",
+    "secret/db-password created",
+    "token_count=1234567890123",
+];
+
+/// How many bytes may be looked at: for each byte of a text, and for any text.
+const WORK_MAX: (usize, usize) = (64, 4 << 10);
 
 static REDACTOR: LazyLock<Redactor> =
     LazyLock::new(|| Redactor::new(Redaction::default()).expect("there is randomness"));
@@ -24,6 +37,7 @@ fuzz_target!(|data: &[u8]| {
     let text = String::from_utf8_lossy(text);
     any(&text);
     planted(&text, usize::from(*place));
+    kept(&text, FACTS[usize::from(*place) % FACTS.len()]);
 });
 
 /// Checks what is true for every text.
@@ -65,4 +79,15 @@ fn planted(text: &str, place: usize) {
     for argument in REDACTOR.argv(&[left.to_owned(), whole, right.to_owned()]) {
         gone(&argument, "an argument");
     }
+}
+
+/// Checks that a fact before a text is kept: in a text, in a member and in an argument of its own.
+fn kept(text: &str, fact: &str) {
+    let whole = format!("{fact}\n\n{text}");
+    let goes_whole = |text: &str| REDACTOR.explain_text(text).iter().any(|finding| finding.rule == "whole");
+    assert!(goes_whole(&whole) || REDACTOR.text(&whole).starts_with(fact), "a text: {whole:?}");
+    let json = serde_json::json!({ "fact": fact, "other": text }).to_string();
+    let fact_in_json = serde_json::to_string(fact).expect("a string is always JSON");
+    assert!(REDACTOR.json(&json).expect("it is JSON").contains(&fact_in_json), "JSON: {json}");
+    assert_eq!(REDACTOR.argv(&[fact.to_owned(), text.to_owned()])[0], fact, "an argument");
 }

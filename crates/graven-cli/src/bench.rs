@@ -5,6 +5,7 @@
 //! shown and not judged. The exit code does not depend on the goals: a busy machine is no failure.
 
 mod disk;
+mod drop_in;
 mod entries;
 mod latency;
 mod limits;
@@ -70,6 +71,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     limits::measure(&bench, &mut report)?;
     throughput::measure(&bench, &mut report)?;
     latency::measure(&bench, &mut report)?;
+    drop_in::measure(&bench, &mut report)?;
     processes::measure(&bench, &mut report)?;
     redaction::measure(&bench, &mut report)?;
     recorder::measure(&bench, args.entries, &mut report)?;

@@ -139,7 +139,12 @@ impl Demo {
             self.ui.note(format_args!("graven: {why}"));
         }
         let outcome = describe::outcome(self.ui, ran.outcome);
-        self.say(format_args!("  recorded as entry {}: {outcome}, exit code {}", ran.receipt.index, ran.exit))
+        self.say(format_args!(
+            "  recorded as entries {} and {}: {outcome}, exit code {}",
+            ran.intent.index,
+            ran.receipt()?.index,
+            ran.exit
+        ))
     }
 
     /// Copies the trail as it is now, for the rollback at the end.

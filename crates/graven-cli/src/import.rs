@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use graven::Trail;
+use graven::{Entry, Trail};
 use graven_core::intake::BLOB_BYTES_MAX;
 use graven_core::lines::LineChunks;
-use graven_core::salvage::{Found, LINE_BYTES_MAX, Reading};
+use graven_core::salvage::{Decoded, Encoding, Found, LINE_BYTES_MAX, Reading};
 use serde::Serialize;
 
 use crate::shared::failure::{self, Ending, Failure};
@@ -23,6 +23,11 @@ use crate::shared::ui::{Look, Ui};
 /// How long to wait for a slow disk.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
+/// The longest chunk whose entries are recorded together: more than one read, less than a text that is cut.
+const TOGETHER_BYTES_MAX: usize = 512 << 10;
+/// An entry has at most this many bytes beside its detail.
+const LINE_BYTES: usize = 64 << 10;
+
 /// The arguments of `graven import`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
@@ -35,12 +40,17 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "\
-Entries keep their ids and times. Several objects on one line become separate entries. Fields that Graven does not \
-know move into `detail`. Anything else is kept as text, in an entry of the category `imported`.";
+Entries keep their ids and times. A time may be RFC 3339, or a number since 1970: of seconds, milliseconds, \
+microseconds or nanoseconds, for the years 1973 to 5138. A fraction of a second with more than nine digits is rounded, \
+and counted. Several objects on one line become separate entries. Fields that Graven does not know move into `detail`.
+
+Anything else is kept as text, in an entry with the category `imported` and the action `import:text`. A private key over \
+several lines is taken out as one secret. UTF-16 is read with and without a byte order mark.";
 
 /// What was found in the file, and what was recorded.
 #[derive(Debug, Default, Serialize)]
 struct Summary {
+    encoding: &'static str,
     #[serde(flatten)]
     found: Found,
     /// Recorded entries, including those that keep a text.
@@ -95,6 +105,9 @@ fn import(args: &Args, ui: Ui, trail: &Trail, file: Box<dyn Read + Send>) -> Res
     let mut reading = Reading::of(args.file.display().to_string(), |text| redactor.text(text));
     let progress = Progress::new(ui, "importing", Unit::Bytes, files::bytes(&args.file));
     let misspelled = Misspelled::new(ui);
+    let unreadable = |error| Failure::file("read", &args.file, &error);
+    let file = Decoded::new(file).map_err(unreadable)?;
+    let encoding = file.encoding();
     let mut chunks = LineChunks::new(file, LINE_BYTES_MAX);
     let mut buffer = Vec::new();
     let (mut read, total) = (0, files::bytes(&args.file));
@@ -104,19 +117,20 @@ fn import(args: &Args, ui: Ui, trail: &Trail, file: Box<dyn Read + Send>) -> Res
             Ok(Some(lines)) => lines,
             Ok(None) => break,
             Err(error) => {
-                unread = Some(Failure::file("read", &args.file, &error));
+                unread = Some(unreadable(error));
                 break;
             }
         };
         let entries = reading.chunk(&buffer, lines);
         entries.iter().for_each(|entry| misspelled.look_at(entry));
-        submitter.submit(entries, buffer.len(), ());
+        submit(&submitter, entries, buffer.len());
         read += buffer.len() as u64;
         progress.set(read, total);
         if done.lock().unwrap_or_else(PoisonError::into_inner).error.is_some() {
             break;
         }
     }
+    submit(&submitter, reading.finish(), 0);
     submitter.finish();
     progress.finish();
     let done = std::mem::take(&mut *done.lock().unwrap_or_else(PoisonError::into_inner));
@@ -130,7 +144,18 @@ fn import(args: &Args, ui: Ui, trail: &Trail, file: Box<dyn Read + Send>) -> Res
         return Err(failure.advise(format_args!("{so_far} recorded")));
     }
     let Done { entries, first_index, last_index, .. } = done;
-    Ok(Summary { found: reading.found, entries, first_index, last_index })
+    Ok(Summary { encoding: name(encoding), found: reading.found, entries, first_index, last_index })
+}
+
+/// Submits the entries of a chunk: together, unless a long line is among them, which can make more than a queue holds.
+fn submit(submitter: &Submitter<()>, entries: Vec<Entry>, bytes: usize) {
+    if bytes <= TOGETHER_BYTES_MAX {
+        return submitter.submit(entries, bytes, ());
+    }
+    for entry in entries {
+        let bytes = LINE_BYTES + entry.detail.as_ref().map_or(0, |detail| detail.as_str().len());
+        submitter.submit(vec![entry], bytes, ());
+    }
 }
 
 impl Summary {
@@ -145,15 +170,32 @@ impl Summary {
         if let (Some(first), Some(last)) = (self.first_index, self.last_index) {
             ui.fact("indexes", format_args!("{} to {}", count(first), count(last)))?;
         }
+        if self.encoding != name(Encoding::Utf8) {
+            ui.fact("encoding", self.encoding)?;
+        }
         let notes = [
             (self.found.empty_lines, "empty lines"),
             (self.found.merged_lines, "lines had several entries, which are now separate"),
             (self.found.with_moved_fields, "entries had unknown fields, which are now in their detail"),
+            (self.found.epoch_times, "times were numbers since 1970"),
+            (
+                self.found.rounded_times,
+                "times had more than nine digits of a second's fraction; they are rounded",
+            ),
             (self.found.unreadable, "texts are not entries; they are kept as text, category `imported`"),
+            (self.found.keys_over_lines, "private keys had several lines; each was taken out as one secret"),
         ];
         for (number, what) in notes.into_iter().filter(|(number, _)| *number > 0) {
             ui.line(format_args!("  {} {what}", ui.paint(Look::Notice, count(number))))?;
         }
         Ok(())
+    }
+}
+
+fn name(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::Utf16Le => "utf-16le",
+        Encoding::Utf16Be => "utf-16be",
+        _ => "utf-8",
     }
 }

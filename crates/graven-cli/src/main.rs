@@ -28,9 +28,11 @@ mod verify;
 
 use std::panic;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::error::ContextValue;
 use clap::{Parser, Subcommand};
+use signal_hook::consts::SIGXFSZ;
 
 use crate::shared::failure::{CANNOT, Ending, OK};
 use crate::shared::text::safe;
@@ -104,6 +106,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    outlive_file_limits();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(error),
@@ -123,6 +126,14 @@ fn main() -> ExitCode {
         ui.fail(&failure);
         failure.exit
     }))
+}
+
+/// A file that may not grow (`ulimit -f`) is a failed write, which is told as any other, and not the end of this process.
+///
+/// The signal is handled, not ignored, because a command that `exec` runs would inherit an ignored one.
+fn outlive_file_limits() {
+    // If it cannot be handled, the signal ends this process at such a write, as it would without this.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
 }
 
 /// Prints the help, or what is wrong with the arguments, which the message repeats.

@@ -33,7 +33,8 @@ pub(crate) struct Args {
 
 const AFTER_HELP: &str = "\
 With --stdin, each line needs category, action and outcome; a missing id or timestamp is added. The answer to a line \
-that is not an entry is {\"line\":…,\"error\":…}; the other lines are recorded, and the exit code is 1. A line \
+that is not an entry is {\"line\":…,\"error\":…}; the other lines are recorded, and the exit code is 1. Texts that \
+are too long for their entry are cut, and a blob has all of them. A line \
 may not have received_at or recorded_by: only a server that takes entries from clients sets these.";
 
 /// The flags for one entry.
@@ -146,7 +147,8 @@ impl One {
         entry
             .check()
             .map_err(|error| Failure::cannot(format_args!("this entry cannot be recorded: {error}")))?;
-        Ok(entry)
+        // A text that a script passes on is often somebody else's.
+        Ok(entry.cut_to_fit())
     }
 }
 

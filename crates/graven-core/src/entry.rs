@@ -9,21 +9,24 @@ mod category;
 pub(crate) mod cut;
 mod detail;
 mod outcome;
+mod serialize;
 pub mod system_actions;
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use serde_json::Value;
 
 pub use actor::{Agent, Source};
 pub use approval::{Approval, Approver, Decision};
 pub use category::Category;
-pub use cut::CUT_MARK;
+pub use cut::stored_id;
 pub use detail::{Blob, BlobRef, Detail};
 pub use outcome::{Outcome, Phase};
 
 use crate::json::JsonError;
+pub use crate::text::CUT_MARK;
 use crate::tile::ENTRY_BYTES_MAX;
 use crate::time;
 
@@ -91,7 +94,7 @@ pub struct Entry {
     /// What was decided about the action. Boxed, as `source` is.
     pub approval: Option<Box<Approval>>,
     /// What is wrong with the detail that was given last; [`check`](Entry::check) reports it.
-    refused: Option<Box<EntryError>>,
+    refused: Option<Box<Refused>>,
     /// Whether its texts are cut when they do not fit the line.
     cut_to_fit: bool,
 }
@@ -143,24 +146,44 @@ impl Entry {
         self
     }
 
-    /// Sets the detail: any value that can be written as JSON. If it cannot be, [`check`](Entry::check) refuses the entry.
+    /// Sets the detail: any value that can be written as JSON. If it cannot be, [`check`](Entry::check) refuses the entry,
+    /// unless it is [cut to fit](Entry::cut_to_fit).
     #[must_use]
-    pub fn detail(self, detail: impl Serialize) -> Entry {
-        self.checked_detail(Detail::from_serialize(&detail))
+    pub fn detail(mut self, detail: impl Serialize) -> Entry {
+        let written = detail::written(&detail).map_err(|error| (error, String::new()));
+        self.set_detail(written.and_then(Detail::of_written));
+        self
+    }
+
+    /// Sets the detail, as [`detail`](Entry::detail) does, with less work.
+    #[must_use]
+    #[inline]
+    pub fn detail_value(mut self, detail: &Value) -> Entry {
+        self.set_detail(Detail::of_value(detail));
+        self
     }
 
     /// Sets the detail from JSON text, whose numbers stay digit for digit.
     #[must_use]
-    pub fn detail_json(self, json: &str) -> Entry {
-        self.checked_detail(Detail::parse(json).map_err(EntryError::from))
+    #[inline]
+    pub fn detail_json(mut self, json: &str) -> Entry {
+        self.set_detail(Detail::parse(json).map_err(|error| (error.into(), json.to_owned())));
+        self
     }
 
-    fn checked_detail(mut self, detail: Result<Detail, EntryError>) -> Entry {
+    /// Sets the detail in place: an entry is large, and each step of a chain may copy it.
+    fn set_detail(&mut self, detail: Result<Detail, (EntryError, String)>) {
         (self.detail, self.refused) = match detail {
             Ok(detail) => (Some(detail), None),
-            Err(error) => (None, Some(Box::new(error))),
+            Err((error, text)) => {
+                let refused = Refused { error, text };
+                if self.cut_to_fit {
+                    (Some(refused.as_text()), None)
+                } else {
+                    (None, Some(Box::new(refused)))
+                }
+            }
         };
-        self
     }
 
     /// Sets how long it took, in whole milliseconds.
@@ -250,27 +273,50 @@ impl Entry {
             return Err(EntryError::Marker);
         }
         // Only here: lines of version 1 can have other years.
-        check_year("timestamp", self.timestamp)?;
+        if !self.cut_to_fit {
+            check_year("timestamp", self.timestamp)?;
+        }
         self.check_line()
     }
 
     /// Whether it may stand in a log at all.
     pub(crate) fn check_line(&self) -> Result<(), EntryError> {
-        if let Some(error) = &self.refused {
-            return Err(EntryError::clone(error));
+        if let Some(refused) = &self.refused {
+            return Err(refused.error.clone());
         }
         self.category.check()?;
         let id_bytes = self.id.as_ref().map(String::len);
-        if let Some(bytes) = id_bytes.filter(|bytes| !(1..=ID_BYTES_MAX).contains(bytes)) {
+        // What is too long or too many is cut, and for an empty id a new one is made.
+        let is_id = |bytes: &usize| self.cut_to_fit || (1..=ID_BYTES_MAX).contains(bytes);
+        if let Some(bytes) = id_bytes.filter(|bytes| !is_id(bytes)) {
             return Err(EntryError::Id { bytes });
         }
         if self.outcome == Outcome::Pending && self.phase != Some(Phase::Intent) {
             return Err(EntryError::Pending);
         }
-        if self.on_behalf_of.len() > ON_BEHALF_OF_MAX {
+        if self.on_behalf_of.len() > ON_BEHALF_OF_MAX && !self.cut_to_fit {
             return Err(EntryError::OnBehalfOf { count: self.on_behalf_of.len() });
         }
         check_year("received_at", self.received_at)
+    }
+}
+
+/// A detail that cannot be kept as JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Refused {
+    error: EntryError,
+    /// As it was given; empty when it cannot be written at all.
+    text: String,
+}
+
+impl Refused {
+    /// The detail of an entry that is recorded all the same: the text, or why there is none.
+    fn as_text(&self) -> Detail {
+        if self.text.is_empty() {
+            Detail::of_text(&self.error.to_string())
+        } else {
+            Detail::of_text(&self.text)
+        }
     }
 }
 
@@ -382,17 +428,6 @@ pub enum EntryError {
         /// How many it has.
         bytes: u64,
         /// How many it may have.
-        bytes_max: u64,
-    },
-    /// The texts that do not fit the line are together larger than a blob may be.
-    #[error(
-        "the texts that do not fit the line have {bytes} bytes together with the detail, and at most {bytes_max} may be \
-         stored apart from the line"
-    )]
-    TextsTooLarge {
-        /// How many they have.
-        bytes: u64,
-        /// How many they may have.
         bytes_max: u64,
     },
     /// The detail is a marker that was read from a line; the blob itself is elsewhere.

@@ -28,24 +28,30 @@ pub enum IntakeError {
 ///
 /// [`IntakeError`] says in one sentence why a trail would refuse it.
 pub fn entry(json: &[u8]) -> Result<Entry, IntakeError> {
-    stored(Entry::from_input(json)?, json.len())
+    let entry = Entry::from_input(json)?;
+    entry.check()?;
+    if json.len() > ALWAYS_FITS_BYTES {
+        check_length(&entry)?;
+    }
+    Ok(entry)
 }
 
 /// Reads an entry that a client sends, as [`entry`] does. A client may not set `received_at` and `recorded_by`: see
-/// [`Entry::from_client`].
+/// [`Entry::from_client`]. What is too long for a line is no error: the trail [cuts](Entry::cut_to_fit) it.
 ///
 /// # Errors
 ///
 /// [`IntakeError`] says in one sentence why it is refused.
 pub fn client_entry(json: &[u8]) -> Result<Entry, IntakeError> {
-    stored(Entry::from_client(json)?, json.len())
-}
-
-/// Checks that a trail would store it. `bytes` is the length of its JSON.
-fn stored(entry: Entry, bytes: usize) -> Result<Entry, IntakeError> {
+    let entry = Entry::from_client(json)?.cut_to_fit();
     entry.check()?;
-    if bytes > ALWAYS_FITS_BYTES {
-        check_length(&entry)?;
+    if entry.id.as_deref() == Some("") {
+        return Err(EntryError::Id { bytes: 0 }.into());
+    }
+    // Its end would be lost, and here is someone to tell.
+    let bytes = entry.detail.as_ref().map_or(0, |detail| detail.as_str().len() as u64);
+    if bytes > BLOB_BYTES_MAX {
+        return Err(EntryError::DetailTooLarge { bytes, bytes_max: BLOB_BYTES_MAX }.into());
     }
     Ok(entry)
 }
@@ -78,6 +84,23 @@ mod tests {
         assert!(with(60_000, 100_000).is_ok());
         assert!(with(66_000, 10).is_err());
         assert!(with(10, BLOB_BYTES_MAX as usize).is_err());
+    }
+
+    #[test]
+    fn nothing_that_a_client_sends_is_too_long() {
+        let action = "a".repeat(70_000);
+        let json = format!(r#"{{"id":"{action}","category":"api","action":"{action}","outcome":"success"}}"#);
+        assert!(entry(json.as_bytes()).is_err());
+        let sent = client_entry(json.as_bytes()).unwrap();
+        let mut line = Vec::new();
+        let sent = sent.timestamp(chrono::DateTime::UNIX_EPOCH);
+        assert!(sent.append_line(BLOB_BYTES_MAX, &mut line).unwrap().is_some());
+        for malformed in [
+            r#"{"category":"trail","action":"a","outcome":"success"}"#,
+            r#"{"id":"","category":"api","action":"a","outcome":"success"}"#,
+        ] {
+            assert!(client_entry(malformed.as_bytes()).is_err(), "{malformed}");
+        }
     }
 
     #[test]

@@ -6,12 +6,12 @@
 pub mod glance;
 
 use crate::entry::cut::{self, blob_of};
-use crate::entry::{Agent, Approval, Blob, BlobRef, Detail, Entry, EntryError, Source};
+use crate::entry::{Agent, Approval, Blob, Detail, Entry, EntryError, Source};
 use crate::field::Field;
-use crate::hash::Hash;
 use crate::input::{InputError, each_member, read_object, require};
 use crate::json::cursor::Cursor;
 use crate::json::string::write_string;
+use crate::text::CUT_MARK;
 use crate::tile::ENTRY_BYTES_MAX;
 use crate::time::{read_stored, write_time};
 
@@ -64,8 +64,8 @@ impl Entry {
     /// Appends the entry's line, without a newline.
     ///
     /// A detail that does not fit the line, or that would pass for a marker, comes back as a blob of at most
-    /// `blob_bytes_max` bytes; the line then has the marker. So do texts that do not fit, if the entry is
-    /// [`cut_to_fit`](Entry::cut_to_fit).
+    /// `blob_bytes_max` bytes; the line then has the marker. So does all that does not fit, if the entry is
+    /// [`cut_to_fit`](Entry::cut_to_fit): then no length is an error, and what does not fit the blob either is lost.
     ///
     /// # Errors
     ///
@@ -73,9 +73,12 @@ impl Entry {
     /// Then nothing was appended.
     pub fn append_line(&self, blob_bytes_max: u64, out: &mut Vec<u8>) -> Result<Option<Blob>, EntryError> {
         self.check_line()?;
+        if self.is_cut_to_fit() && cut::is_over(self) {
+            return self.append_cut(blob_bytes_max, out);
+        }
         let start = out.len();
         if let Some(detail) = self.detail.as_ref().filter(|detail| needs_blob(detail)) {
-            return self.append_with_blob(detail, blob_bytes_max, out).map(Some);
+            return self.append_with_blob(detail, blob_bytes_max, out);
         }
         self.write(self.detail.as_ref().map(Detail::as_str), out)?;
         let bytes = out.len() - start;
@@ -84,10 +87,8 @@ impl Entry {
         }
         out.truncate(start);
         match &self.detail {
-            Some(detail) if detail.blob().is_none() => {
-                self.append_with_blob(detail, blob_bytes_max, out).map(Some)
-            }
-            None if self.is_cut_to_fit() => self.append_cut(blob_bytes_max, out).map(Some),
+            Some(detail) if detail.blob().is_none() => self.append_with_blob(detail, blob_bytes_max, out),
+            None if self.is_cut_to_fit() => self.append_cut(blob_bytes_max, out),
             _ => Err(EntryError::LineTooLong { bytes }),
         }
     }
@@ -98,15 +99,17 @@ impl Entry {
         detail: &Detail,
         bytes_max: u64,
         out: &mut Vec<u8>,
-    ) -> Result<Blob, EntryError> {
+    ) -> Result<Option<Blob>, EntryError> {
         let start = out.len();
-        let fits = |bytes: usize| match bytes as u64 {
-            bytes if bytes > bytes_max => Err(EntryError::DetailTooLarge { bytes, bytes_max }),
-            _ => Ok(()),
-        };
-        fits(detail.as_str().len())?;
+        // One that begins like the blob of a cut entry becomes longer.
         let blob = blob_of(detail);
-        fits(blob.text.len())?;
+        let bytes = blob.text.len() as u64;
+        if bytes > bytes_max {
+            if self.is_cut_to_fit() {
+                return self.append_cut(bytes_max, out);
+            }
+            return Err(EntryError::DetailTooLarge { bytes, bytes_max });
+        }
         let marker = blob.reference().marker();
         self.write(Some(&marker), out)?;
         let bytes = out.len() - start;
@@ -117,29 +120,26 @@ impl Entry {
             }
             return Err(EntryError::LineTooLong { bytes });
         }
-        Ok(blob)
+        Ok(Some(blob))
     }
 
     /// Appends a line with cut texts; the blob has the whole ones and the detail.
-    fn append_cut(&self, bytes_max: u64, out: &mut Vec<u8>) -> Result<Blob, EntryError> {
+    fn append_cut(&self, bytes_max: u64, out: &mut Vec<u8>) -> Result<Option<Blob>, EntryError> {
         let start = out.len();
-        let longest_marker = BlobRef { sha256: Hash::from_bytes([0; 32]), bytes: u64::MAX }.marker();
-        cut::without_texts(self).write(Some(&longest_marker), out)?;
-        let room = cut::room(out.len() - start);
-        out.truncate(start);
-        let (entry, blob) = cut::cut(self, room);
-        let bytes = blob.text.len() as u64;
-        if bytes > bytes_max {
-            return Err(EntryError::TextsTooLarge { bytes, bytes_max });
-        }
-        entry.write(Some(&blob.reference().marker()), out)?;
+        let (entry, blob) = cut::cut(self, bytes_max)?;
+        let in_place = match (&blob, &self.detail) {
+            (Some(blob), _) => Some(blob.reference().marker()),
+            (None, Some(_)) => Some(Detail::of_text(CUT_MARK).as_str().to_owned()),
+            (None, None) => None,
+        };
+        entry.write(in_place.as_deref(), out)?;
         assert!(out.len() - start <= ENTRY_BYTES_MAX, "the texts were cut to the room that there is");
         Ok(blob)
     }
 
     /// Writes every field, in order, with this in place of the detail.
-    fn write(&self, detail: Option<&str>, out: &mut Vec<u8>) -> Result<(), EntryError> {
-        let id = self.id.as_ref().ok_or(EntryError::NotSet("id"))?;
+    pub(crate) fn write(&self, detail: Option<&str>, out: &mut Vec<u8>) -> Result<(), EntryError> {
+        let id = self.id.as_ref().filter(|id| !id.is_empty()).ok_or(EntryError::NotSet("id"))?;
         let timestamp = self.timestamp.as_ref().ok_or(EntryError::NotSet("timestamp"))?;
         // Room for the names of the contract's fields, the time and the numbers; the rest are the texts themselves.
         out.reserve(224 + id.len() + self.action.len() + detail.map_or(0, str::len));

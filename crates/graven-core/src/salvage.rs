@@ -2,8 +2,12 @@
 //!
 //! Nothing is dropped. What cannot be read as an entry is returned as text.
 
+mod keys;
 mod reading;
+mod times;
+mod utf16;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -14,7 +18,8 @@ use serde_json::value::RawValue;
 use crate::entry::Entry;
 use crate::intake;
 
-pub use reading::{Found, LINE_BYTES_MAX, Reading};
+pub use reading::{Found, LINE_BYTES_MAX, Reading, TEXT_BYTES_MAX};
+pub use utf16::{Decoded, Encoding};
 
 /// One part of a line.
 #[derive(Debug)]
@@ -30,9 +35,28 @@ pub enum Piece<'a> {
     Text(&'a [u8]),
 }
 
+/// The times of entries that were not as Graven writes them.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TimesFound {
+    /// Numbers since 1970.
+    epoch: u64,
+    /// Fractions of a second that were rounded to nine digits.
+    rounded: u64,
+}
+
 /// Splits a line into everything it contains, in order. White space between two parts is left out.
+///
+/// A time may be a number since 1970, of seconds, milliseconds, microseconds or nanoseconds. A fraction of a second with
+/// more than nine digits is rounded.
 pub fn pieces(line: &[u8]) -> Vec<Piece<'_>> {
-    if let Ok(entry) = intake::entry(line) {
+    pieces_and_times(line, &mut TimesFound::default())
+}
+
+/// As [`pieces`]; counts the times.
+pub(crate) fn pieces_and_times<'a>(line: &'a [u8], times: &mut TimesFound) -> Vec<Piece<'a>> {
+    if !times::may_be_rounded(line)
+        && let Ok(entry) = intake::entry(line)
+    {
         return vec![Piece::Entry { entry: Box::new(entry), moved: false }];
     }
     let mut pieces = Vec::new();
@@ -50,7 +74,7 @@ pub fn pieces(line: &[u8]) -> Vec<Piece<'_>> {
             }
             Err(_) => break,
         };
-        match object.entry() {
+        match object.entry(times) {
             Some((entry, moved)) => {
                 push_text(&mut pieces, &line[text_from..start]);
                 pieces.push(Piece::Entry { entry: Box::new(entry), moved });
@@ -118,7 +142,8 @@ impl<'de> Deserialize<'de> for Object<'de> {
 
 impl Object<'_> {
     /// Reads the object as an entry. Also tells whether some members had to move into the detail.
-    fn entry(&self) -> Option<(Entry, bool)> {
+    fn entry(&self, times: &mut TimesFound) -> Option<(Entry, bool)> {
+        let mut found = *times;
         let mut kept = Vec::new();
         let mut moved = Vec::new();
         let mut detail = None;
@@ -126,25 +151,35 @@ impl Object<'_> {
         for (key, value) in &self.0 {
             if key == "detail" {
                 detail = Some(value.get());
+            } else if let Some(time) = time(key, value.get()) {
+                found.epoch += u64::from(time.is_epoch);
+                found.rounded += u64::from(time.is_rounded);
+                kept.push((key.as_str(), Cow::Owned(serde_json::to_string(&time.time).ok()?)));
             } else if is_good(key, value.get()) {
                 has_category |= key == "category";
-                kept.push((key.as_str(), value.get()));
+                kept.push((key.as_str(), Cow::Borrowed(value.get())));
             } else {
                 moved.push((key.as_str(), value.get()));
             }
         }
         if !has_category {
-            kept.push(("category", "\"imported\""));
+            kept.push(("category", Cow::Borrowed("\"imported\"")));
         }
         let any_moved = !moved.is_empty();
         let detail = if any_moved { Some(merged(detail, &moved)) } else { detail.map(str::to_owned) };
         if let Some(detail) = &detail {
-            kept.push(("detail", detail));
+            kept.push(("detail", Cow::Borrowed(detail)));
         }
         // An object without action or outcome, or with doubled members, is refused here.
         let entry = intake::entry(object(&kept).as_bytes()).ok()?;
+        *times = found;
         Some((entry, any_moved))
     }
+}
+
+/// The time of a member that has one.
+fn time(key: &str, value: &str) -> Option<times::Time> {
+    matches!(key, "timestamp" | "received_at").then(|| times::read(value)).flatten()
 }
 
 /// Whether an entry can have this member unchanged. Tried with an entry that has it and the required fields.
@@ -177,7 +212,7 @@ fn merged(detail: Option<&str>, moved: &[(&str, &str)]) -> String {
 }
 
 /// Writes an object with these members.
-fn object(members: &[(&str, &str)]) -> String {
+fn object<V: AsRef<str>>(members: &[(&str, V)]) -> String {
     let mut text = String::from("{");
     for (place, (key, value)) in members.iter().enumerate() {
         if place > 0 {
@@ -185,7 +220,7 @@ fn object(members: &[(&str, &str)]) -> String {
         }
         text.push_str(&serde_json::to_string(key).expect("a string is always JSON"));
         text.push(':');
-        text.push_str(value);
+        text.push_str(value.as_ref());
     }
     text.push('}');
     text

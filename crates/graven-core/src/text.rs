@@ -6,6 +6,9 @@ use std::fmt;
 
 use crate::json::string::escaped_bytes;
 
+/// What a text ends with that was cut.
+pub const CUT_MARK: &str = "…[cut]";
+
 /// As much of a text as fits into this many bytes.
 pub fn cut(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
@@ -67,6 +70,20 @@ impl Bounded {
     pub fn into_string(self) -> String {
         self.text
     }
+
+    /// What was taken; where there was more, it ends with [`CUT_MARK`], within the same length.
+    pub fn into_marked(mut self) -> String {
+        if self.full {
+            match self.bytes_max.checked_sub(CUT_MARK.len()) {
+                Some(kept) => {
+                    self.text.truncate(cut(&self.text, kept).len());
+                    self.text.push_str(CUT_MARK);
+                }
+                None => self.text.clear(),
+            }
+        }
+        self.text
+    }
 }
 
 impl fmt::Write for Bounded {
@@ -118,6 +135,16 @@ mod tests {
         assert!(text.write_str("x").is_err());
         assert!(text.is_full());
         assert_eq!(text.into_string(), "abcde");
+        let mut marked = Bounded::new(13);
+        assert!(write!(marked, "äää").is_ok());
+        assert!(write!(marked, "ääää").is_err());
+        assert_eq!(marked.into_marked(), "ää…[cut]");
+        let mut whole = Bounded::new(6);
+        assert!(write!(whole, "äää").is_ok());
+        assert_eq!(whole.into_marked(), "äää");
+        let mut none = Bounded::new(0);
+        assert!(none.write_str("x").is_err());
+        assert_eq!(none.into_marked(), "");
         let mut exact = Bounded::new(2);
         assert!(exact.write_str("ab").is_ok());
         assert!(exact.write_str("").is_ok());

@@ -47,6 +47,15 @@ pub fn is_in_range(time: &DateTime<Utc>) -> bool {
     (0..=9999).contains(&time.year())
 }
 
+/// The time in these years that is nearest to another one.
+pub(crate) fn nearest(time: DateTime<Utc>) -> DateTime<Utc> {
+    if is_in_range(&time) {
+        return time;
+    }
+    let nearest = if time.year() < 0 { "0000-01-01T00:00:00Z" } else { "9999-12-31T23:59:59.999999999Z" };
+    nearest.parse().expect("the first or the last time of these years")
+}
+
 /// Reads the timestamp of a stored line: what [`parse`] reads, and years with a sign, as version 1 wrote them.
 pub(crate) fn read_stored(text: &str) -> Result<DateTime<Utc>, TimeError> {
     if has_signed_year(text) { text.parse().map_err(|_| TimeError::Form) } else { parse(text) }

@@ -14,6 +14,8 @@ pub(crate) struct Arguments {
     pub(crate) principal: Option<Expr>,
     pub(crate) resource: Option<Expr>,
     pub(crate) trail: Option<Expr>,
+    /// Judges what was returned.
+    pub(crate) outcome: Option<Expr>,
     /// The function's arguments that are recorded.
     pub(crate) recorded: Vec<Ident>,
     /// Whether there is an entry before the call.
@@ -21,12 +23,13 @@ pub(crate) struct Arguments {
 }
 
 /// All that may stand there.
-const NAMES: &str = "category, action, principal, resource, trail, args(…), intent";
+const NAMES: &str = "category, action, principal, resource, outcome, trail, args(…), intent";
 
 impl Parse for Arguments {
     fn parse(input: ParseStream<'_>) -> Result<Arguments> {
         let (mut category, mut action, mut principal) = (None, None, None);
-        let (mut resource, mut trail, mut recorded, mut intent) = (None, None, None, None);
+        let (mut resource, mut outcome, mut trail) = (None, None, None);
+        let (mut recorded, mut intent) = (None, None);
         while !input.is_empty() {
             let name = input.call(Ident::parse_any)?;
             match name.to_string().as_str() {
@@ -34,6 +37,7 @@ impl Parse for Arguments {
                 "action" => set(&mut action, &name, value(input)?)?,
                 "principal" => set(&mut principal, &name, value(input)?)?,
                 "resource" => set(&mut resource, &name, value(input)?)?,
+                "outcome" => set(&mut outcome, &name, value(input)?)?,
                 "trail" => set(&mut trail, &name, value(input)?)?,
                 "args" => set(&mut recorded, &name, names(input)?)?,
                 "intent" => set(&mut intent, &name, ())?,
@@ -56,6 +60,7 @@ impl Parse for Arguments {
             principal,
             resource,
             trail,
+            outcome,
             recorded: recorded.unwrap_or_default(),
             intent: intent.is_some(),
         })

@@ -42,12 +42,12 @@ pub(crate) fn expand(arguments: &Arguments, function: Function) -> Result<TokenS
             ::graven::macro_support::once(move || -> #returned #body)
         }
     };
-    let verdict = quote_spanned! { here => {
-        #[allow(unused_imports)]
-        use ::graven::macro_support::{ErrorIsMute as _, ErrorSpeaks as _, NoError as _};
-        #[allow(clippy::needless_borrow)]
-        (&&&::graven::macro_support::Returned(&output)).verdict()
-    }};
+    let verdict = verdict(arguments);
+    // One-line bodies keep their braces, so that what they declare stays theirs.
+    let output = quote_spanned! { here =>
+        #[allow(unused_braces)]
+        let output = #output;
+    };
     let around = if arguments.intent {
         let (begin, finish) = (named("begin"), named("finish"));
         let begun = if is_async {
@@ -63,7 +63,7 @@ pub(crate) fn expand(arguments: &Arguments, function: Function) -> Result<TokenS
                 ::std::result::Result::Ok(act) => act,
                 ::std::result::Result::Err(error) => return ::graven::macro_support::refuse(error),
             };
-            let output = #output;
+            #output
             let verdict = #verdict;
             ::graven::macro_support::#finish(act, verdict) #wait;
             output
@@ -72,7 +72,7 @@ pub(crate) fn expand(arguments: &Arguments, function: Function) -> Result<TokenS
         let end = named("end");
         quote_spanned! { here =>
             let call = ::graven::macro_support::Call::begin(#trail, entry);
-            let output = #output;
+            #output
             let verdict = #verdict;
             call.#end(verdict) #wait;
             output
@@ -85,6 +85,29 @@ pub(crate) fn expand(arguments: &Arguments, function: Function) -> Result<TokenS
             #around
         }
     })
+}
+
+/// An expression that gives how the call ended, from its `output`.
+fn verdict(arguments: &Arguments) -> TokenStream {
+    let here = Span::mixed_site();
+    if let Some(judge) = &arguments.outcome {
+        return quote_spanned! { here => ::graven::macro_support::judged(&output, #judge) };
+    }
+    quote_spanned! { here => {
+        #[allow(unused_imports)]
+        use ::graven::macro_support::{
+            ErrorIsMute as _, ErrorSpeaks as _, IsResult as _, IsValue as _, Knows as _, NoError as _,
+        };
+        #[allow(clippy::needless_borrow)]
+        match (&&::graven::macro_support::Returned(&output)).side() {
+            ::graven::macro_support::Side::Value(value) => {
+                (&&::graven::macro_support::Value(value)).verdict()
+            }
+            ::graven::macro_support::Side::Error(error) => {
+                (&&&::graven::macro_support::Failed(error)).verdict()
+            }
+        }
+    }}
 }
 
 /// An expression that gives the entry, as far as it is known before the call.

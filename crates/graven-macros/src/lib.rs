@@ -43,7 +43,9 @@ use crate::function::Function;
 ///
 /// One entry when the call ends, durable before the function returns. `Ok`, and anything that is no `Result`, is a
 /// success. `Err` is a failure, or a denial when the error's text has the word "denied" in any case; the text, with its
-/// causes where `{:#}` gives them, becomes the `reason`, cut after 1,024 bytes. A call that panics, or whose future is
+/// causes where `{:#}` gives them, becomes the `reason`. A returned value that is a [`HasOutcome`], also one in `Ok` or
+/// `Err`, says itself how the call ended: with graven's feature `http`, `StatusCode`, `http::Response` (and so axum's
+/// `Response`) and tuples that begin with a `StatusCode`, by their status. A call that panics, or whose future is
 /// dropped before its end, is a failure with the reason `abandoned`. The duration is measured.
 ///
 /// | argument | meaning |
@@ -53,10 +55,12 @@ use crate::function::Function;
 /// | `principal = user.name()` | who acts. Default, also for `None`: the principal of the current [`Actor`] |
 /// | `resource = "{path}"` | what is touched. Default: nothing |
 /// | `args(name, path)` | arguments to record, as JSON under `args` in the detail; each must be `Serialize`. Default: none |
+/// | `outcome = \|returned: &Answer\| …` | how the call ended: an `Outcome`, or `(Outcome, reason)`. Default: what is said above |
 /// | `trail = &self.trail` | where to record: a `Trail`, `&Trail` or `Option<Trail>`. Default: `graven::default_trail()` |
 /// | `intent` | records one entry before the call, and one after it. Default: one after it |
 ///
-/// Strings are formats, and all of these are evaluated before the body runs, so that it may consume its arguments.
+/// Strings are formats, and all of these but `outcome` are evaluated before the body runs, so that it may consume its
+/// arguments. `outcome` is a closure or the path of a function, and sees a reference to what was returned.
 /// Other expressions may be any text: `&str`, `String`, or an `Option` of one.
 ///
 /// # When it cannot be recorded
@@ -66,13 +70,14 @@ use crate::function::Function;
 /// run and its result cannot be recorded, the function returns what it has: it was done. `graven pending` names it.
 ///
 /// Without `intent`: the function returns what it has. An entry that is lost is counted in a `trail.gap` entry, and an
-/// event of level ERROR says so; likewise when there is no trail at all.
+/// event of level ERROR says so; likewise when there is no trail at all, and then the process also says so once on
+/// standard error.
 ///
 /// # Limits
 ///
 /// A function that is not `async` waits for storage on its thread. A function that returns a future must be an
-/// `async fn`. Whether a return type is a `Result` is told by its type, so that in a function of its own type
-/// parameter, `fn f() -> T`, every return is a success.
+/// `async fn`. Whether a return type is a `Result` or a [`HasOutcome`] is told by its type, so that in a function of its
+/// own type parameter, `fn f() -> T`, or with `-> impl IntoResponse`, every return is a success: use `outcome` there.
 ///
 /// A function that cannot say that it was not run cannot have an intent:
 ///
@@ -99,6 +104,7 @@ use crate::function::Function;
 /// fn f(connection: std::net::TcpStream) {}
 /// ```
 ///
+/// [`HasOutcome`]: https://docs.rs/graven/latest/graven/trait.HasOutcome.html
 /// [`Actor`]: https://docs.rs/graven/latest/graven/struct.Actor.html
 #[proc_macro_attribute]
 pub fn audited(arguments: TokenStream, function: TokenStream) -> TokenStream {

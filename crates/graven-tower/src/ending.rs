@@ -1,20 +1,11 @@
-//! How a request ended: from its status, from gRPC's own, or by being cut off.
+//! How a gRPC request ended: from the status of its own, which is in its headers or trailers.
 
 use graven::Outcome;
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 
 /// gRPC's codes for a caller without permission, and for one that is not authenticated.
 const PERMISSION_DENIED: u32 = 7;
 const UNAUTHENTICATED: u32 = 16;
-
-/// The outcome that an HTTP status stands for.
-pub(crate) fn of_status(status: StatusCode) -> Outcome {
-    match status.as_u16() {
-        401 | 403 => Outcome::Denied,
-        ..=399 => Outcome::Success,
-        _ => Outcome::Failure,
-    }
-}
 
 /// The outcome that a gRPC status stands for.
 pub(crate) fn of_grpc(code: u32) -> Outcome {
@@ -41,20 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn statuses_stand_for_outcomes_as_the_contract_says() {
-        for (status, expected) in [
-            (101, Outcome::Success),
-            (200, Outcome::Success),
-            (304, Outcome::Success),
-            (399, Outcome::Success),
-            (400, Outcome::Failure),
-            (401, Outcome::Denied),
-            (403, Outcome::Denied),
-            (404, Outcome::Failure),
-            (503, Outcome::Failure),
-        ] {
-            assert_eq!(of_status(StatusCode::from_u16(status).unwrap()), expected, "{status}");
-        }
+    fn codes_of_grpc_stand_for_outcomes() {
         for (code, expected) in
             [(0, Outcome::Success), (7, Outcome::Denied), (16, Outcome::Denied), (12, Outcome::Failure)]
         {

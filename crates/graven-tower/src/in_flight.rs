@@ -1,45 +1,28 @@
 //! One request from its head to the end of its answer, and the entry that says so, whatever ends it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use graven::clock::new_id;
-use graven::{ABANDONED, Actor, Category, Entry, Outcome, Phase, Source};
+use graven::{ABANDONED, Actor, Entry, HasOutcome, Outcome, Phase, Source};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, header};
 use serde_json::{Map, Value};
 
+use crate::counting::Failed;
 use crate::ending;
+use crate::head::Head;
 use crate::ids;
 use crate::plan::Plan;
-use crate::request::RequestAudit;
-use crate::route::Params;
-use crate::text::{NAME_BYTES_MAX, PATH_BYTES_MAX, Wholes};
+use crate::request::{RequestAudit, Said};
+use crate::text::{NAME_BYTES_MAX, Shortened, USER_AGENT_BYTES_MAX};
 use crate::trace_context;
 
 /// The reason of a request whose handler, or whose answer's body, panicked.
 const PANICKED: &str = "panicked";
 
-/// The most bytes of the method in an action; a client can send any method.
-const METHOD_BYTES_MAX: usize = 32;
-
-/// The most bytes of a `user_agent`.
-const USER_AGENT_BYTES_MAX: usize = 256;
-
 /// A request that is being served. Dropped before its end it is recorded as abandoned, or as panicked.
 pub(crate) struct InFlight {
     pub(crate) audit: RequestAudit,
-    plan: Arc<Plan>,
-    started: Duration,
-    method: Method,
-    /// The method as the action has it.
-    method_name: String,
-    path: String,
-    route: Option<String>,
-    /// Which of the plan's rules holds.
-    rule: Option<usize>,
-    /// The id of the entry before it, once that may be recorded.
-    intent_id: Option<String>,
     /// Whether the service's code runs at this moment. If the request is dropped then, that code has panicked.
     pub(crate) working: bool,
     answer: Option<Answer>,
@@ -75,69 +58,32 @@ impl InFlight {
     pub(crate) fn new(plan: &Arc<Plan>, parts: &mut Parts) -> InFlight {
         let started = plan.clock.elapsed();
         let request_id = ids::request_id(&parts.headers, &*plan.clock);
-        let mut wholes = Wholes::new();
-        let actor = actor(plan, parts, &request_id, &mut wholes);
-        let mut fit = |name, text, bytes_max| plan.fitted(name, text, bytes_max, &mut wholes);
-        let route = plan.route_of(parts).map(|route| fit("route", route.into(), NAME_BYTES_MAX));
-        let method_name = fit("method", parts.method.as_str().into(), METHOD_BYTES_MAX);
-        let path = fit("path", path(parts).into(), PATH_BYTES_MAX);
+        let client = plan.client_of(parts);
+        let said = said(plan, parts, &request_id, client);
+        let route = plan.route_of(parts);
+        let path = path(parts).to_owned();
         let fits = |route| plan.rules.iter().position(|rule| rule.fits(&parts.method, route));
         let rule = route.as_deref().and_then(fits);
-        let audit = RequestAudit::new(plan.trail.clone(), request_id, actor, wholes);
-        let request = InFlight {
-            audit: audit.clone(),
-            plan: Arc::clone(plan),
-            started,
-            method: parts.method.clone(),
-            method_name,
-            path,
-            route,
-            rule,
-            intent_id: None,
-            working: false,
-            answer: None,
-            ended: rule.is_some_and(|rule| plan.rules[rule].skip),
-        };
-        parts.extensions.insert(audit);
-        request
+        let (plan, method) = (Arc::clone(plan), parts.method.clone());
+        let head = Head { plan, started, method, path, route, rule, client };
+        let ended = head.is_skipped();
+        let audit = RequestAudit::new(head, request_id, said);
+        parts.extensions.insert(audit.clone());
+        InFlight { audit, working: false, answer: None, ended }
     }
 
     /// Whether an entry must be durable before the handler runs.
     pub(crate) fn needs_intent(&self) -> bool {
-        let by_rule = self.rule.is_some_and(|rule| self.plan.rules[rule].intent);
-        !self.ended && (by_rule || self.plan.fail_closed)
-    }
-
-    /// The entry before. From here on the one after names it.
-    pub(crate) fn intent(&mut self) -> Entry {
-        let id = new_id(&*self.plan.clock);
-        self.intent_id = Some(id.clone());
-        let mut detail = Map::new();
-        let action = self.action(self.route.as_deref());
-        let mut entry = Entry::intent(self.category(), action).id(id).cut_to_fit();
-        entry.resource = Some(self.resource(None, &mut detail));
-        detail.extend(self.audit.said().wholes.clone());
-        if !detail.is_empty() {
-            entry = entry.detail(detail);
-        }
-        self.audit.actor().fill(&mut entry);
-        entry
-    }
-
-    /// The entry before was refused; whether it may be recorded all the same.
-    pub(crate) fn intent_refused(&mut self, error: &graven::Error) {
-        if !error.may_be_recorded() {
-            self.intent_id = None;
-        }
-        self.audit.set_reason(format!("the intent could not be recorded: {}", error.chain()));
+        self.audit.head().needs_intent()
     }
 
     /// Takes in the head of the answer; `expected` is the size of its body, if that is known.
     pub(crate) fn answered(&mut self, status: StatusCode, headers: &HeaderMap, expected: Option<u64>) {
         let length =
             headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        let bodiless = self.method == Method::HEAD
-            || (self.method == Method::CONNECT && status.is_success())
+        let method = &self.audit.head().method;
+        let bodiless = method == Method::HEAD
+            || (method == Method::CONNECT && status.is_success())
             || status.is_informational()
             || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let grpc = ending::is_grpc(headers).then(|| ending::grpc_code(headers));
@@ -174,67 +120,70 @@ impl InFlight {
         let error = error.to_string();
         // What inner code gave as the reason stays.
         let said = self.audit.said().reason.clone();
-        let reason = match said {
-            Some(reason) => reason,
-            None => self.audit.fitted("reason", &error),
-        };
-        self.record(&End::Error(&reason));
+        self.record(&End::Error(said.as_ref().unwrap_or(&error)));
     }
 
     fn record(&mut self, end: &End<'_>) {
-        if std::mem::replace(&mut self.ended, true) {
+        if std::mem::replace(&mut self.ended, true) || self.is_only_counted(end) {
             return;
         }
-        let entry = self.entry(end);
-        self.audit.lasting().emit(entry);
+        let (audit, entry) = (&self.audit, self.entry(end));
+        let also = std::mem::take(&mut audit.said().also);
+        for mut also in also {
+            audit.actor().fill(&mut also);
+            audit.lasting().emit(also);
+        }
+        audit.lasting().emit(entry);
+    }
+
+    /// Whether it has failed, comes from a stranger, and was added to the count of its client.
+    fn is_only_counted(&self, end: &End<'_>) -> bool {
+        let (audit, head) = (&self.audit, self.audit.head());
+        let Some(counting) = &head.plan.counting else { return false };
+        let outcome = self.outcome(end);
+        let said = audit.said();
+        let is_known = said.actor.fields().principal.is_some() || said.intent_id.is_some();
+        if is_known || outcome == Outcome::Success {
+            return false;
+        }
+        let action = head.action(said.route.as_deref().or(head.route.as_deref()));
+        drop(said);
+        // The count of each client keeps it.
+        let (action, _whole) = Shortened::of(action, NAME_BYTES_MAX, || audit.trail().redactor());
+        counting.counts(Failed {
+            client: head.client,
+            category: head.category(),
+            action,
+            service: head.plan.service.clone(),
+            outcome,
+            status: self.answer.as_ref().map(|answer| answer.status.as_u16()),
+        })
     }
 
     fn entry(&self, end: &End<'_>) -> Entry {
+        let head = self.audit.head();
         let said = &mut *self.audit.said();
         let mut detail = std::mem::take(&mut said.detail);
-        let route = said.route.as_deref().or(self.route.as_deref());
-        let mut entry = Entry::new(self.category(), self.action(route), self.outcome(end)).cut_to_fit();
-        entry.resource = Some(self.resource(said.resource.take(), &mut detail));
-        detail.append(&mut said.wholes);
+        if said.left_out > 0 {
+            detail.insert("left_out".to_owned(), said.left_out.into());
+        }
+        let route = said.route.as_deref().or(head.route.as_deref());
+        let mut entry = Entry::new(head.category(), head.action(route), self.outcome(end)).cut_to_fit();
+        entry.resource = Some(head.resource(said.resource.take(), &mut detail));
         entry.reason = said.reason.take().or_else(|| self.reason(end));
-        if let Some(intent_id) = &self.intent_id {
+        if let Some(intent_id) = &said.intent_id {
             entry = entry.phase(Phase::Result).intent_id(intent_id);
         }
-        said.actor.fill(&mut entry);
-        let took = self.plan.clock.elapsed().saturating_sub(self.started);
+        said.fill(&mut entry);
+        let took = head.plan.clock.elapsed().saturating_sub(head.started);
         with_detail(entry.duration(took), self.answer.as_ref(), end, detail)
-    }
-
-    fn category(&self) -> Category {
-        let by_rule = self.rule.and_then(|rule| self.plan.rules[rule].category.as_ref());
-        by_rule.unwrap_or(&self.plan.category).clone()
-    }
-
-    fn action(&self, route: Option<&str>) -> String {
-        format!("{} {}", self.method_name, route.unwrap_or("(unmatched)"))
-    }
-
-    /// What was touched; the path goes to the detail when that is something else.
-    fn resource(&self, said: Option<String>, detail: &mut Map<String, Value>) -> String {
-        let mut by_rule = || {
-            let template = self.plan.rules[self.rule?].resource.as_ref()?;
-            let params = Params::of(self.route.as_deref()?, &self.path).unwrap_or_default();
-            Some(self.plan.fitted("resource", params.fill(template).into(), PATH_BYTES_MAX, detail))
-        };
-        match said.or_else(&mut by_rule) {
-            Some(resource) => {
-                detail.insert("path".to_owned(), self.path.as_str().into());
-                resource
-            }
-            None => self.path.clone(),
-        }
     }
 
     fn outcome(&self, end: &End<'_>) -> Outcome {
         let (Some(answer), End::Whole | End::CutOff) = (&self.answer, end) else {
             return Outcome::Failure;
         };
-        match (ending::of_status(answer.status), answer.grpc) {
+        match (answer.status.outcome(), answer.grpc) {
             (Outcome::Success, Some(code)) => code.map_or(Outcome::Failure, ending::of_grpc),
             (outcome, _) => outcome,
         }
@@ -303,28 +252,31 @@ fn path(parts: &Parts) -> &str {
     }
 }
 
-/// Who asks, as far as the head says it.
-fn actor(plan: &Plan, parts: &Parts, request_id: &str, wholes: &mut Wholes) -> Actor {
+/// What the head of a request says of who asks.
+fn said(plan: &Plan, parts: &Parts, request_id: &str, client: Option<IpAddr>) -> Said {
     let headers = &parts.headers;
+    let redactor = || plan.trail.now().redactor();
+    let mut said = Said::default();
     let mut actor = Actor::current().unwrap_or_default().request_id(request_id);
     if let Some(principal) = plan.principal_of(parts) {
-        actor = actor.principal(plan.fitted("principal", principal.into(), NAME_BYTES_MAX, wholes));
+        let (short, shortened) = Shortened::of(principal, NAME_BYTES_MAX, redactor);
+        actor = actor.principal(short);
+        said.principal = shortened;
     }
     if let Some(context) = trace_context::of(headers) {
         actor = actor.trace_id(context.trace_id).span_id(context.span_id);
     }
-    let client = plan.peer_of(parts).map(|peer| match &plan.proxies {
-        Some(proxies) => proxies.client(peer.ip(), headers),
-        None => peer.ip().to_canonical(),
-    });
     let user_agent = headers.get(header::USER_AGENT).map(|agent| {
         // What is no UTF-8 becomes `�`.
-        let agent = String::from_utf8_lossy(agent.as_bytes());
-        plan.fitted("user_agent", agent, USER_AGENT_BYTES_MAX, wholes)
+        let agent = String::from_utf8_lossy(agent.as_bytes()).into_owned();
+        let (short, shortened) = Shortened::of(agent, USER_AGENT_BYTES_MAX, redactor);
+        said.user_agent = shortened;
+        short
     });
-    if client.is_none() && user_agent.is_none() && plan.service.is_none() {
-        return actor;
+    if client.is_some() || user_agent.is_some() || plan.service.is_some() {
+        let ip = client.map(|client| client.to_string());
+        actor = actor.source(Source { ip, user_agent, service: plan.service.clone(), host: None });
     }
-    let ip = client.map(|client| client.to_string());
-    actor.source(Source { ip, user_agent, service: plan.service.clone(), host: None })
+    said.actor = actor;
+    said
 }

@@ -9,9 +9,11 @@ use http::request::Parts;
 use tower_layer::Layer;
 
 use crate::client::TrustedProxies;
+use crate::counting::Counting;
 use crate::plan::Plan;
 use crate::rule::Rule;
 use crate::service::AuditService;
+use crate::strangers::Strangers;
 
 /// Records every request that goes through the services it makes. See the [crate] for what is promised.
 ///
@@ -93,6 +95,36 @@ impl AuditLayer {
     /// once it was sent whole. Default: off. For the bodies of requests see [`HashRequestsLayer`](crate::HashRequestsLayer).
     pub fn hash_responses(self) -> AuditLayer {
         self.with(|plan| plan.hash_responses = true)
+    }
+
+    /// Counts the failed requests of strangers, so that nobody without a name can fill the disk. Default: off.
+    ///
+    /// A stranger's request is one without a principal and without an intent; it has failed when its outcome is no
+    /// success: refused, unmatched, abandoned. The first of a client in a window is recorded as usual, one for what was
+    /// denied and one for the rest. The others of the window become one entry with their exact `count`, the time of the
+    /// first, and the number of each status in the detail, under `statuses`. If the actions differ, its action is
+    /// `(several)`. A client is an address, or a /64 network of IPv6.
+    ///
+    /// The counts are written at the end of the window and when the last clone of the layer is dropped: do that, by
+    /// ending the server, before the trail is closed. A process that is killed loses those of the window it is in.
+    ///
+    /// [`fail_closed`](AuditLayer::fail_closed) and [`Rule::intent`] record an intent for strangers too. Instead of them,
+    /// call [`RequestAudit::begin`](crate::RequestAudit::begin) once a request is authenticated.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use graven_tower::{AuditLayer, Rule, Strangers};
+    ///
+    /// # let trail = graven::testing::TestTrail::new().trail();
+    /// let layer = AuditLayer::new(trail)
+    ///     .count_strangers(Strangers::new(Duration::from_secs(60)))
+    ///     .rule(Rule::on("/healthz").skip());
+    /// ```
+    pub fn count_strangers(self, strangers: Strangers) -> AuditLayer {
+        self.with(|plan| {
+            plan.counting = Some(Counting::new(strangers, plan.trail.clone(), Arc::clone(&plan.clock)));
+        })
     }
 
     /// The trail that it records in.

@@ -27,13 +27,18 @@
 //!   a crash, `graven pending` names the requests that were being served. When the intent cannot be recorded, the request
 //!   is answered with 503 and the handler does not run.
 //! - **[`AuditLayer::fail_closed`]** records an intent for every request that no rule skips.
+//! - **With [`AuditLayer::count_strangers`]**, failed requests without a principal cannot fill the disk: the first of a
+//!   client in a window is recorded as usual, and the others become one entry with their count.
 //!
 //! Neither the first byte of an answer nor its last waits for the disk; only an intent does.
 
 mod body;
 mod client;
+mod counting;
 mod ending;
 mod hashing;
+mod head;
+mod hints;
 mod ids;
 mod in_flight;
 mod layer;
@@ -43,6 +48,7 @@ mod response;
 mod route;
 mod rule;
 mod service;
+mod strangers;
 mod text;
 mod trace_context;
 
@@ -54,6 +60,7 @@ pub use request::RequestAudit;
 pub use response::ResponseFuture;
 pub use rule::Rule;
 pub use service::AuditService;
+pub use strangers::Strangers;
 
 /// The examples of the guide, so that they compile.
 #[cfg(doctest)]

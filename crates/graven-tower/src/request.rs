@@ -4,14 +4,16 @@ use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use graven::{Actor, LastingTrail, Scoped, Trail};
+use graven::clock::new_id;
+use graven::{Actor, Entry, Error, LastingTrail, Scoped, Trail};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::text::{NAME_BYTES_MAX, Wholes, bounded, fitted};
+use crate::head::Head;
+use crate::text::{NAME_BYTES_MAX, Shortened, bounded};
 
-/// The most bytes of JSON in one value of a detail.
-const VALUE_BYTES_MAX: usize = 16 << 10;
+/// The most entries about the same request.
+const ALSO_MAX: usize = 8;
 
 /// The most values in a detail.
 const VALUES_MAX: usize = 32;
@@ -40,7 +42,7 @@ const VALUES_MAX: usize = 32;
 pub struct RequestAudit(Arc<Inner>);
 
 struct Inner {
-    trail: LastingTrail,
+    head: Head,
     request_id: String,
     said: Mutex<Said>,
 }
@@ -53,8 +55,28 @@ pub(crate) struct Said {
     pub(crate) resource: Option<String>,
     pub(crate) reason: Option<String>,
     pub(crate) detail: Map<String, Value>,
-    /// What was cut, for the detail.
-    pub(crate) wholes: Wholes,
+    /// How many more values there were for the detail.
+    pub(crate) left_out: u64,
+    /// What was cut for the actor.
+    pub(crate) principal: Option<Shortened>,
+    pub(crate) user_agent: Option<Shortened>,
+    /// The id of the entry before it, once that may be recorded.
+    pub(crate) intent_id: Option<String>,
+    /// Entries to emit just before the request's own.
+    pub(crate) also: Vec<Entry>,
+}
+
+impl Said {
+    /// Fills the request's own entry: as the actor fills any entry, but with whole texts.
+    pub(crate) fn fill(&self, entry: &mut Entry) {
+        self.actor.fill(entry);
+        if let Some(principal) = &self.principal {
+            principal.restore(&mut entry.principal);
+        }
+        if let (Some(user_agent), Some(source)) = (&self.user_agent, &mut entry.source) {
+            user_agent.restore(&mut source.user_agent);
+        }
+    }
 }
 
 impl fmt::Debug for RequestAudit {
@@ -64,9 +86,8 @@ impl fmt::Debug for RequestAudit {
 }
 
 impl RequestAudit {
-    pub(crate) fn new(trail: LastingTrail, request_id: String, actor: Actor, wholes: Wholes) -> RequestAudit {
-        let said = Mutex::new(Said { actor, wholes, ..Said::default() });
-        RequestAudit(Arc::new(Inner { trail, request_id, said }))
+    pub(crate) fn new(head: Head, request_id: String, said: Said) -> RequestAudit {
+        RequestAudit(Arc::new(Inner { head, request_id, said: Mutex::new(said) }))
     }
 
     /// The one of a request, if it came through an [`AuditLayer`](crate::AuditLayer).
@@ -81,7 +102,33 @@ impl RequestAudit {
 
     /// The trail that the request is recorded in, for further entries.
     pub fn trail(&self) -> Trail {
-        self.0.trail.now()
+        self.lasting().now()
+    }
+
+    /// Records the intent of the request now, with who asks as it is known by now. For middleware that authenticates: a
+    /// request that it refuses has no intent, which any stranger could make the trail write. The request's own entry is
+    /// then the result. Does nothing if there is an intent already, or if a rule skips the request.
+    ///
+    /// # Errors
+    /// As [`LastingTrail::record`]: nothing may be done then.
+    pub fn begin(&self) -> impl Future<Output = Result<(), Error>> + Send + 'static {
+        let audit = self.clone();
+        async move {
+            if audit.head().is_skipped() || audit.said().intent_id.is_some() {
+                return Ok(());
+            }
+            let recorded = audit.lasting().record(audit.intent()).await;
+            recorded.map(drop).inspect_err(|error| audit.intent_refused(error))
+        }
+    }
+
+    /// Adds an entry about the same request, such as the refusal of a token. It is emitted just before the request's own,
+    /// and left out when the layer [only counts](crate::AuditLayer::count_strangers) the request. At most 8 for a request.
+    pub fn also(&self, entry: Entry) {
+        let mut said = self.said();
+        if said.also.len() < ALSO_MAX {
+            said.also.push(entry);
+        }
     }
 
     /// Sets who asks, and runs what comes next as this principal: the request's entry, and all entries that the future
@@ -92,10 +139,12 @@ impl RequestAudit {
     }
 
     /// Sets who asks, in the request's own entry only. To change it for what runs inside, see
-    /// [`identify`](RequestAudit::identify).
+    /// [`identify`](RequestAudit::identify): there it has at most 512 bytes.
     pub fn set_principal(&self, principal: impl AsRef<str>) {
-        let principal = self.fitted("principal", principal.as_ref());
-        self.update(|actor| actor.principal(principal));
+        let principal = principal.as_ref().to_owned();
+        let (short, shortened) = Shortened::of(principal, NAME_BYTES_MAX, || self.trail().redactor());
+        self.said().principal = shortened;
+        self.update(|actor| actor.principal(short));
     }
 
     /// Changes the actor in the request's own entry, such as its session or for whom it acts.
@@ -114,38 +163,33 @@ impl RequestAudit {
         self.said().actor.clone()
     }
 
-    /// Adds to the detail of the entry: at most 32 values of at most 16 KiB of JSON each, the first ones to come. A value
-    /// that is larger, or cannot be written as JSON, is replaced by a text that says so.
+    /// Adds to the detail of the entry: at most 32 values, the first ones to come. If there are more, `left_out` in the
+    /// detail says how many. A value has no limit of its own: a detail that does not fit the line is whole in a blob. One
+    /// that cannot be written as JSON is replaced by a text that says so.
     pub fn detail(&self, name: impl Into<String>, value: impl Serialize) {
-        let value = match serde_json::to_value(value) {
-            Ok(value) => match value.to_string().len() {
-                ..=VALUE_BYTES_MAX => value,
-                bytes => format!("left out: {bytes} bytes, and at most {VALUE_BYTES_MAX} are kept").into(),
-            },
-            Err(error) => bounded(format!("left out: {error}"), NAME_BYTES_MAX).into(),
-        };
+        let value = serde_json::to_value(value)
+            .unwrap_or_else(|error| bounded(format!("left out: {error}"), NAME_BYTES_MAX).into());
         let mut said = self.said();
         if said.detail.len() < VALUES_MAX {
             said.detail.insert(bounded(name.into(), NAME_BYTES_MAX), value);
+        } else {
+            said.left_out += 1;
         }
     }
 
     /// Sets why it ended as it did, above all why it was denied.
     pub fn set_reason(&self, reason: impl AsRef<str>) {
-        let reason = self.fitted("reason", reason.as_ref());
-        self.said().reason = Some(reason);
+        self.said().reason = Some(reason.as_ref().to_owned());
     }
 
     /// Sets which route it is, for a router that the layer does not know. It is too late for rules and for the intent.
     pub fn set_route(&self, template: impl AsRef<str>) {
-        let route = self.fitted("route", template.as_ref());
-        self.said().route = Some(route);
+        self.said().route = Some(template.as_ref().to_owned());
     }
 
     /// Sets what was touched. The path itself is then in the detail, as `path`.
     pub fn set_resource(&self, resource: impl AsRef<str>) {
-        let resource = self.fitted("resource", resource.as_ref());
-        self.said().resource = Some(resource);
+        self.said().resource = Some(resource.as_ref().to_owned());
     }
 
     /// Adds to the detail without its limits, for the layers themselves.
@@ -153,13 +197,30 @@ impl RequestAudit {
         self.said().detail.insert(name.to_owned(), value);
     }
 
-    /// The text for a field, and its whole for the detail if it is too long.
-    pub(crate) fn fitted(&self, name: &str, text: &str) -> String {
-        fitted(name, text, NAME_BYTES_MAX, &mut self.said().wholes, || self.trail().redactor())
+    /// The id for the intent, and its entry. From here on the entry after it names it.
+    fn intent(&self) -> Entry {
+        let id = new_id(&*self.head().plan.clock);
+        let mut said = self.said();
+        said.intent_id = Some(id.clone());
+        let mut entry = self.head().intent(id);
+        said.fill(&mut entry);
+        entry
+    }
+
+    /// The entry before was refused; whether it may be recorded all the same.
+    fn intent_refused(&self, error: &Error) {
+        if !error.may_be_recorded() {
+            self.said().intent_id = None;
+        }
+        self.set_reason(format!("the intent could not be recorded: {}", error.chain()));
+    }
+
+    pub(crate) fn head(&self) -> &Head {
+        &self.0.head
     }
 
     pub(crate) fn lasting(&self) -> &LastingTrail {
-        &self.0.trail
+        &self.head().plan.trail
     }
 
     pub(crate) fn said(&self) -> MutexGuard<'_, Said> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use graven::{Error, LastingTrail, Receipt, Scoped};
+use graven::{Error, Scoped};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body;
 use pin_project_lite::pin_project;
@@ -43,25 +43,8 @@ pin_project! {
     }
 }
 
-/// The entry before, on its way. It is made at the first poll.
-#[derive(Default)]
-struct Intending(Option<Recorded>);
-
-/// The result of recording an entry.
-type Recorded = Pin<Box<dyn Future<Output = Result<Receipt, Error>> + Send>>;
-
-impl Intending {
-    /// `Ok` once the intent is durable.
-    fn poll(
-        &mut self,
-        request: &mut InFlight,
-        trail: &LastingTrail,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<(), Error>> {
-        let recording = self.0.get_or_insert_with(|| Box::pin(trail.record(request.intent())));
-        recording.as_mut().poll(context).map_ok(drop)
-    }
-}
+/// The entry before, on its way: `Ok` once it is durable. It is made at the first poll.
+type Intending = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
 impl<S, Sent> ResponseFuture<S, Sent>
 where
@@ -86,7 +69,8 @@ where
         in_flight: InFlight,
         plan: &Arc<Plan>,
     ) -> ResponseFuture<S, Sent> {
-        let stage = Stage::Intending { intending: Intending::default(), held: Some((service, request)) };
+        let intending: Intending = Box::pin(in_flight.audit.begin());
+        let stage = Stage::Intending { intending, held: Some((service, request)) };
         ResponseFuture { stage, request: Some(in_flight), plan: Arc::clone(plan) }
     }
 }
@@ -118,8 +102,7 @@ where
         let answered = loop {
             match this.stage.as_mut().project() {
                 StagePinned::Intending { intending, held } => {
-                    if let Err(error) = ready!(intending.poll(request, &this.plan.trail, context)) {
-                        request.intent_refused(&error);
+                    if let Err(_refused) = ready!(intending.as_mut().poll(context)) {
                         let request = this.request.take().expect("looked at above");
                         return Poll::Ready(Ok(refusal(request)));
                     }

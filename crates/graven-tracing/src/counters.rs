@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counts what a layer did not keep as it was said, since it was made. Clones share their counts: take one from
-/// [`AuditLayer::counters`](crate::AuditLayer::counters) before the layer goes into its subscriber.
+/// [`TrailLayer::counters`](crate::TrailLayer::counters) before the layer goes into its subscriber.
 #[derive(Debug, Clone, Default)]
 pub struct Counters(Arc<Counts>);
 
@@ -28,7 +28,8 @@ impl Counters {
         self.0.renamed.load(Ordering::Relaxed)
     }
 
-    /// Fields that were too long for their place. The detail has them whole, up to 1 MiB for all fields of an event.
+    /// Fields that were cut because all fields of an event had more than 1 MiB together. What is only too long for the line
+    /// does not count: the trail cuts it and keeps it whole in a blob.
     pub fn cut(&self) -> u64 {
         self.0.cut.load(Ordering::Relaxed)
     }

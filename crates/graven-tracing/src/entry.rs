@@ -6,7 +6,7 @@ use tracing::{Level, Metadata};
 use crate::counters::Counters;
 use crate::fields::{Fields, Value, write_json_string};
 use crate::filter::MARKER;
-use crate::known;
+use crate::known::{self, Texts};
 
 /// How an event or span ended, when it does not say so.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +22,7 @@ pub(crate) struct Maker {
     pub(crate) category: Category,
     /// Whether the detail says where in the program it was said.
     pub(crate) places: bool,
-    /// The trail's: texts are redacted before they are cut.
+    /// The trail's: what a span gives on is redacted before it is cut.
     pub(crate) redactor: Redactor,
     pub(crate) counters: Counters,
 }
@@ -33,7 +33,6 @@ impl Maker {
         let (category, category_kept) = self.category(metadata, fields);
         let mut entry = Entry::new(category, "", Outcome::Success).cut_to_fit();
         let mut detail = Members::default();
-        let mut cut = 0;
         for (name, value) in fields.iter() {
             let kept = match name {
                 "category" => category_kept,
@@ -43,31 +42,21 @@ impl Maker {
                 "message" => !fields.has("action"),
                 "intent" if metadata.is_span() => value.is("true"),
                 MARKER => value.is("true"),
-                _ => {
-                    let whole = known::place(&mut entry, name, value, &self.redactor);
-                    cut += u64::from(whole == Some(false));
-                    whole == Some(true)
-                }
+                _ => known::place(&mut entry, name, value, Texts::Whole) == Some(true),
             };
             if !kept {
                 detail.add(name, value);
             }
         }
-        known::place_trace(&mut entry, fields, &self.redactor);
+        known::place_trace(&mut entry, fields, Texts::Whole);
         if !fields.has("action") {
-            let name = fields.get("message").map_or(metadata.name(), Value::as_text);
-            let (name, whole) = known::fitted(name, &self.redactor);
-            entry.action = name.into_owned();
-            if let (false, Some(message)) = (whole, fields.get("message")) {
-                detail.add("message", message);
-            }
-            cut += u64::from(!whole);
+            entry.action = fields.get("message").map_or(metadata.name(), Value::as_text).to_owned();
         }
         if self.places {
             detail.add_place(metadata, fields);
         }
         self.decide(&mut entry, fields, unsaid);
-        self.counters.add_cut(cut + fields.cut);
+        self.counters.add_cut(fields.cut);
         match detail.finish() {
             Some(json) => entry.detail_json(&json),
             None => entry,

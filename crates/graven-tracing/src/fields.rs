@@ -4,15 +4,12 @@ use std::error::Error;
 use std::fmt::{self, Debug, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use graven_core::text::{Bounded, cut};
+use graven_core::text::Bounded;
 use tracing::field::{Field, Visit};
 
 /// The most bytes of all texts of an event together: 1 MiB. With every character escaped that is less than
 /// the largest detail that a trail takes, unless it was set lower.
 const BYTES_MAX: usize = 1 << 20;
-
-/// Stands where a text was cut.
-const CUT: &str = "…[cut]";
 
 /// Fields by name, each once, in the order in which they came.
 #[derive(Debug, Default)]
@@ -85,7 +82,7 @@ impl Fields {
                 self.cut += 1;
                 let mut short = Bounded::new(room);
                 let _full = short.write_str(&text);
-                Value::Text(marked(short, room))
+                Value::Text(short.into_marked())
             }
             fitting => fitting,
         }
@@ -98,7 +95,7 @@ impl Fields {
         let written = catch_unwind(AssertUnwindSafe(|| write(&mut text)));
         let full = text.is_full();
         self.cut += u64::from(full);
-        let mut text = marked(text, room);
+        let mut text = text.into_marked();
         match written {
             Ok(Ok(())) => {}
             Ok(Err(_)) if full => {}
@@ -195,38 +192,9 @@ pub(crate) fn write_json_string(text: &str, out: &mut String) {
     out.push_str(&serde_json::to_string(text).expect("a text is JSON"));
 }
 
-/// What was written, up to its bound; cut once more where there was more, so that the sign of a cut fits as well.
-fn marked(text: Bounded, room: usize) -> String {
-    if !text.is_full() {
-        return text.into_string();
-    }
-    let mut text = text.into_string();
-    if let Some(kept) = room.checked_sub(CUT.len()) {
-        text.truncate(cut(&text, kept).len());
-        text.push_str(CUT);
-    } else {
-        text.clear();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn texts_are_cut_at_a_character_and_say_so() {
-        let mut text = Bounded::new(13);
-        assert!(write!(text, "äää").is_ok());
-        assert!(write!(text, "ääää").is_err());
-        assert_eq!(marked(text, 13), "ää…[cut]");
-        let mut whole = Bounded::new(6);
-        assert!(write!(whole, "äää").is_ok());
-        assert_eq!(marked(whole, 6), "äää");
-        let mut none = Bounded::new(0);
-        assert!(none.write_str("x").is_err());
-        assert_eq!(marked(none, 0), "");
-    }
 
     #[test]
     fn what_all_texts_have_together_is_bounded() {

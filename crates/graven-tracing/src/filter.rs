@@ -9,7 +9,7 @@ pub(crate) const MARKER: &str = "audit";
 
 /// A filter that lets through what is marked for the audit, and nothing else.
 ///
-/// Give it to the layer: `AuditLayer::new(trail).with_filter(AuditOnly)`. The layer checks the marks as well, but with
+/// Give it to the layer: `TrailLayer::new(trail).with_filter(AuditOnly)`. The layer checks the marks as well, but with
 /// the filter the program's other events cost nothing unless another layer wants them. A layer's own filter does not
 /// affect other layers: what `RUST_LOG` keeps from the terminal is still recorded. An `EnvFilter` on the whole registry
 /// is different: what it refuses, no layer sees.
@@ -26,10 +26,12 @@ impl<S: Subscriber> Filter<S> for AuditOnly {
     }
 }
 
-/// Whether an event or span is marked. The engine's own events never are, whatever their fields.
+/// Whether an event or span is marked. The engine's own events never are: each entry that it records has one with the
+/// target `audit`.
 pub(crate) fn is_marked(metadata: &Metadata<'_>) -> bool {
     let target = metadata.target();
-    if target == "graven" || target.starts_with("graven::") {
+    let is_ours = |path: &str| path == "graven" || path.starts_with("graven::");
+    if is_ours(target) || metadata.module_path().is_some_and(is_ours) {
         return false;
     }
     target == "audit" || target.starts_with("audit::") || metadata.fields().field(MARKER).is_some()

@@ -1,52 +1,47 @@
 //! The names of fields that have a place of their own in an entry.
 
-use std::borrow::Cow;
-
 use graven::{Actor, Agent, Category, Entry, Outcome, Redactor, Source};
-use graven_core::text::cut_in_json;
+use graven_core::text::{CUT_MARK, cut_in_json};
 use graven_core::trace_context::TraceContext;
 
 use crate::fields::{Fields, Value};
 
-/// The most bytes of JSON that a text in a field of an entry has: with all fields together, a line is far from full. A
-/// longer text is cut, and stands whole in the detail: in the line, while that has room.
+/// The most bytes of JSON in a text that a span gives to the entries within. The span's own entry has the text whole.
 const TEXT_BYTES_MAX: usize = 1024;
 
-/// The most principals in `on_behalf_of`; a trail takes no more.
-const ON_BEHALF_OF_MAX: usize = 8;
+/// What becomes of a field's text on its way into an entry.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Texts<'a> {
+    /// It stays whole: the trail cuts what does not fit the line.
+    Whole,
+    /// What is long is cut, once its secrets are out.
+    Short(&'a Redactor),
+}
 
-/// Puts a field into the entry, if the entry has a place of that name, and then says whether it fits there whole. If it
-/// does not, the entry has as much of it as fits.
-pub(crate) fn place(entry: &mut Entry, name: &str, value: &Value, redactor: &Redactor) -> Option<bool> {
+/// Puts a field into the entry, if the entry has a place of that name, and then says whether the entry has all that the
+/// field says.
+pub(crate) fn place(entry: &mut Entry, name: &str, value: &Value, texts: Texts<'_>) -> Option<bool> {
     if let Some(slot) = slot(entry, name) {
-        let (text, whole) = fitted(value.as_text(), redactor);
-        *slot = Some(text.into_owned());
-        return Some(whole);
+        *slot = Some(texts.of(value.as_text()));
+        return Some(true);
     }
-    Some(match name {
-        "action" => {
-            let (text, whole) = fitted(value.as_text(), redactor);
-            entry.action = text.into_owned();
-            whole
-        }
+    match name {
+        "action" => entry.action = texts.of(value.as_text()),
         "duration_ms" => {
             entry.duration_ms = value.as_text().parse().ok();
-            entry.duration_ms.is_some()
+            return Some(entry.duration_ms.is_some());
         }
         "on_behalf_of" => {
             let names = value.as_text().split(',').map(str::trim).filter(|name| !name.is_empty());
-            let all: Vec<(Cow<'_, str>, bool)> = names.map(|name| fitted(name, redactor)).collect();
-            let all_fit = all.len() <= ON_BEHALF_OF_MAX && all.iter().all(|(_, whole)| *whole);
-            entry.on_behalf_of =
-                all.into_iter().take(ON_BEHALF_OF_MAX).map(|(name, _)| name.into_owned()).collect();
-            all_fit
+            entry.on_behalf_of = names.map(|name| texts.of(name)).collect();
         }
         _ => return None,
-    })
+    }
+    Some(true)
 }
 
 /// Sets trace and span when the field `trace_id` does not: from OpenTelemetry's names, or from W3C's header.
-pub(crate) fn place_trace(entry: &mut Entry, fields: &Fields, redactor: &Redactor) {
+pub(crate) fn place_trace(entry: &mut Entry, fields: &Fields, texts: Texts<'_>) {
     if entry.trace_id.is_some() {
         return;
     }
@@ -54,9 +49,9 @@ pub(crate) fn place_trace(entry: &mut Entry, fields: &Fields, redactor: &Redacto
     let header = text("traceparent").and_then(|header| TraceContext::parse(header.as_bytes()));
     let trace = text("otel.trace_id").or(header.map(|context| context.trace_id));
     let span = text("otel.span_id").or(header.map(|context| context.span_id));
-    entry.trace_id = trace.map(|trace| fitted(trace, redactor).0.into_owned());
+    entry.trace_id = trace.map(|trace| texts.of(trace));
     if entry.span_id.is_none() {
-        entry.span_id = span.map(|span| fitted(span, redactor).0.into_owned());
+        entry.span_id = span.map(|span| texts.of(span));
     }
 }
 
@@ -64,9 +59,9 @@ pub(crate) fn place_trace(entry: &mut Entry, fields: &Fields, redactor: &Redacto
 pub(crate) fn actor_of(fields: &Fields, redactor: &Redactor) -> Actor {
     let mut entry = Entry::new(Category::Api, "", Outcome::Success);
     for (name, value) in fields.iter() {
-        place(&mut entry, name, value, redactor);
+        place(&mut entry, name, value, Texts::Short(redactor));
     }
-    place_trace(&mut entry, fields, redactor);
+    place_trace(&mut entry, fields, Texts::Short(redactor));
     macro_rules! with {
         ($actor:expr, $($field:ident),*) => {{
             let mut actor = $actor;
@@ -134,16 +129,21 @@ fn slot<'a>(entry: &'a mut Entry, name: &str) -> Option<&'a mut Option<String>> 
     })
 }
 
-/// As much of a text as may stand in a field, and whether that is all of it. It is redacted before it is cut: a rule may
-/// need the end of a secret to recognise it.
-pub(crate) fn fitted<'t>(text: &'t str, redactor: &Redactor) -> (Cow<'t, str>, bool) {
-    if cut_in_json(text, TEXT_BYTES_MAX).len() == text.len() {
-        return (text.into(), true);
+impl Texts<'_> {
+    /// The text as it goes into an entry. It is redacted before it is cut: a rule may need the end of a secret to recognise
+    /// it.
+    fn of(self, text: &str) -> String {
+        let fits = |text: &str| cut_in_json(text, TEXT_BYTES_MAX).len() == text.len();
+        match self {
+            Texts::Short(redactor) if !fits(text) => match redactor.text(text) {
+                redacted if fits(&redacted) => redacted.into_owned(),
+                redacted => {
+                    format!("{}{CUT_MARK}", cut_in_json(&redacted, TEXT_BYTES_MAX - CUT_MARK.len()))
+                }
+            },
+            Texts::Short(_) | Texts::Whole => text.to_owned(),
+        }
     }
-    let redacted = redactor.text(text);
-    let fitting = cut_in_json(&redacted, TEXT_BYTES_MAX);
-    let whole = fitting.len() == redacted.len();
-    (fitting.to_owned().into(), whole)
 }
 
 #[cfg(test)]
@@ -151,22 +151,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_bounded_by_what_they_take_in_json() {
+    fn what_a_span_gives_on_is_bounded_by_what_it_takes_in_json() {
         let long = "x".repeat(2000);
         let redactor = Redactor::new(graven::Redaction::default()).unwrap();
-        assert_eq!(fitted(&long, &redactor), (long[..1024].into(), false));
-        assert_eq!(fitted(&long[..1024], &redactor), (long[..1024].into(), true));
+        let short = Texts::Short(&redactor);
+        assert_eq!(short.of(&long), format!("{}{CUT_MARK}", &long[..1024 - CUT_MARK.len()]));
+        assert_eq!(short.of(&long[..1024]), long[..1024]);
         let control = "\0".repeat(200);
-        assert_eq!(fitted(&control, &redactor), (control[..170].into(), false));
+        assert_eq!(short.of(&control), format!("{}{CUT_MARK}", &control[..169]));
+        assert_eq!(Texts::Whole.of(&long), long);
     }
 
     #[test]
     fn a_secret_at_the_place_of_the_cut_is_removed_before_the_cut() {
         let redactor = Redactor::new(graven::Redaction::default()).unwrap();
-        for before in 980..1_030 {
+        for before in 970..1_030 {
             let token = concat!("gh", "p_A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8");
             let text = format!("{} {token} {}", "x".repeat(before), "y".repeat(100));
-            let (short, _) = fitted(&text, &redactor);
+            let short = Texts::Short(&redactor).of(&text);
             assert!(!short.contains("ghp_"), "{before}: {short}");
         }
     }

@@ -21,7 +21,7 @@ use crate::span::Open;
 /// A layer for `tracing-subscriber` that records what is marked for the audit. The [crate] says what becomes of which
 /// field.
 ///
-/// It never makes the traced thread wait, unless it is [`blocking`](AuditLayer::blocking): entries are
+/// It never makes the traced thread wait, unless it is [`blocking`](TrailLayer::blocking): entries are
 /// [emitted](Trail::emit), so what there is no room for is dropped, counted, and said in an entry `trail.gap`. Trails
 /// with [flood control](graven::Settings::flood_control) count repeats of an entry that comes from here, too.
 ///
@@ -29,11 +29,11 @@ use crate::span::Open;
 ///
 /// ```
 /// # use graven::{Settings, Trail};
-/// # use graven_tracing::{AuditLayer, AuditOnly};
+/// # use graven_tracing::{TrailLayer, AuditOnly};
 /// # use tracing_subscriber::prelude::*;
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let trail = Trail::open(Settings::new(folder.path().join("trail")))?;
-/// # let subscriber = tracing_subscriber::registry().with(AuditLayer::new(trail.clone()).with_filter(AuditOnly));
+/// # let subscriber = tracing_subscriber::registry().with(TrailLayer::new(trail.clone()).with_filter(AuditOnly));
 /// # let _guard = tracing::subscriber::set_default(subscriber);
 /// #[tracing::instrument(target = "audit::config", err, skip(value), fields(resource = key))]
 /// fn set(key: &str, value: &str) -> Result<(), std::num::ParseIntError> {
@@ -52,22 +52,22 @@ use crate::span::Open;
 /// What `err` and `ret` of `#[instrument]` say is an event with the one field `error` or `return`, of the target and
 /// module of the span that it is in. Such an event is no entry by itself: its field is kept with the span's entry.
 #[derive(Debug)]
-pub struct AuditLayer {
+pub struct TrailLayer {
     trail: Trail,
     maker: Maker,
     clock: Arc<dyn Clock>,
     blocking: bool,
 }
 
-impl AuditLayer {
+impl TrailLayer {
     /// A layer that emits to a trail.
     ///
     /// It keeps the trail open, and a subscriber that is set for good is never dropped: call
     /// [`Trail::close`] at the end of the program, or what was emitted last may be missing.
-    pub fn new(trail: Trail) -> AuditLayer {
+    pub fn new(trail: Trail) -> TrailLayer {
         let category = Category::custom("tracing").expect("a name in snake_case");
         let redactor = trail.redactor();
-        AuditLayer {
+        TrailLayer {
             trail,
             maker: Maker { category, places: false, redactor, counters: Counters::default() },
             clock: Arc::new(OsClock::new()),
@@ -77,14 +77,14 @@ impl AuditLayer {
 
     /// Sets the category of events and spans that name none, or no valid one. Default: `tracing`.
     #[must_use]
-    pub fn category(mut self, category: Category) -> AuditLayer {
+    pub fn category(mut self, category: Category) -> TrailLayer {
         self.maker.category = category;
         self
     }
 
     /// Sets whether the detail also has `level`, `target`, `file` and `line`. Default: false.
     #[must_use]
-    pub fn places(mut self, wanted: bool) -> AuditLayer {
+    pub fn places(mut self, wanted: bool) -> TrailLayer {
         self.maker.places = wanted;
         self
     }
@@ -98,14 +98,14 @@ impl AuditLayer {
     ///
     /// A trail's own threads never wait. A waker that runs there can say events.
     #[must_use]
-    pub fn blocking(mut self) -> AuditLayer {
+    pub fn blocking(mut self) -> TrailLayer {
         self.blocking = true;
         self
     }
 
     /// Sets the clock that measures spans. Default: the system's.
     #[must_use]
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> AuditLayer {
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> TrailLayer {
         self.clock = clock;
         self
     }
@@ -169,7 +169,7 @@ impl AuditLayer {
     }
 }
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for AuditLayer {
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for TrailLayer {
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         self.look(event.metadata(), |nested| {
             let fields = Fields::of(|visitor| event.record(visitor));

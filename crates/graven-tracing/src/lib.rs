@@ -2,13 +2,13 @@
 //!
 //! ```
 //! use graven::{Settings, Trail};
-//! use graven_tracing::{AuditLayer, AuditOnly};
+//! use graven_tracing::{TrailLayer, AuditOnly};
 //! use tracing_subscriber::prelude::*;
 //!
 //! # let folder = tempfile::tempdir().unwrap();
 //! let trail = Trail::open(Settings::new(folder.path().join("trail")))?;
 //! let subscriber = tracing_subscriber::registry()
-//!     .with(AuditLayer::new(trail.clone()).with_filter(AuditOnly))
+//!     .with(TrailLayer::new(trail.clone()).with_filter(AuditOnly))
 //!     .with(tracing_subscriber::fmt::layer().with_filter(tracing_subscriber::EnvFilter::from_default_env()));
 //! # let _guard = tracing::subscriber::set_default(subscriber);
 //! // A program calls `subscriber.init()`.
@@ -32,7 +32,7 @@
 //!
 //! | field | becomes |
 //! |---|---|
-//! | `category` | the category; without it, what follows `audit::` in the target; else [`AuditLayer::category`] |
+//! | `category` | the category; without it, what follows `audit::` in the target; else [`TrailLayer::category`] |
 //! | `action` | the action; without it, an event's message, and a span's name |
 //! | `outcome` | `success`, `failure` or `denied`; anything else is `failure`, and kept in the detail |
 //! | `error`, `err` | stays in the detail, with its sources; without an `outcome`, a failure |
@@ -52,7 +52,7 @@
 //! Declare `outcome = tracing::field::Empty` where that matters, or use [`Trail::begin`](graven::Trail::begin).
 //!
 //! What `#[instrument(target = "audit", err, ret)]` reports of a function's result is kept with its span: see
-//! [`AuditLayer`].
+//! [`TrailLayer`].
 //!
 //! Who acts, for whom and where, and which session, request and trace: what an event or span does not say itself, it
 //! takes from the audit spans around it, the innermost first; then from the [`Actor`](graven::Actor) in which the span
@@ -76,7 +76,7 @@ mod span;
 
 pub use counters::Counters;
 pub use filter::AuditOnly;
-pub use layer::AuditLayer;
+pub use layer::TrailLayer;
 
 /// The examples of the guide, so that they compile.
 #[cfg(doctest)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use graven::clock::{Clock, OsClock};
 use graven::{Category, Entry, Machine, Outcome, Settings, Trail};
-use graven_tracing::{AuditLayer, AuditOnly};
+use graven_tracing::{AuditOnly, TrailLayer};
 use tracing::{Event, Subscriber, info};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::prelude::*;
@@ -18,7 +18,8 @@ struct Echo;
 
 impl<S: Subscriber> Layer<S> for Echo {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        if event.metadata().target().starts_with("graven::") {
+        // By the module: its target is that of the program's own events.
+        if event.metadata().module_path().is_some_and(|path| path.starts_with("graven::")) {
             info!(target: "audit", "echo");
         }
     }
@@ -68,7 +69,7 @@ fn events_within_events_are_entries_or_counted_and_never_run_away() {
     let clock = Arc::new(Speaking::default());
     let machine = Machine { clock: clock.clone(), ..Machine::os() };
     let trail = Trail::open_on(Settings::new(folder.path().join("trail")), machine).unwrap();
-    let layer = AuditLayer::new(trail.clone());
+    let layer = TrailLayer::new(trail.clone());
     let counters = layer.counters();
     tracing_subscriber::registry().with(layer.with_filter(AuditOnly)).with(Echo).init();
     let actions = || -> Vec<String> {

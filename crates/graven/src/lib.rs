@@ -33,6 +33,8 @@ pub mod reader;
 pub mod redact;
 #[cfg(feature = "sim")]
 pub mod sim;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 mod act;
 mod actor;
@@ -43,6 +45,7 @@ mod files;
 mod guard;
 mod lasting;
 mod open;
+mod outcome;
 mod record;
 mod seam;
 mod settings;
@@ -64,6 +67,7 @@ pub use graven_core::note::VerifierKey;
 pub use graven_macros::audited;
 pub use guard::Guard;
 pub use lasting::LastingTrail;
+pub use outcome::HasOutcome;
 pub use record::batch::RecordingBatch;
 #[doc(hidden)]
 pub use record::block_on::block_on;
@@ -86,7 +90,12 @@ mod readme {}
 #[doc = include_str!("../../../docs/REDACTION.md")]
 mod redaction_page {}
 
+/// The examples of the page for programs of the module that Graven began from, so that they compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/FROM_CODETETHER.md")]
+mod from_codetether {}
+
 /// The examples of the guide, so that they compile.
-#[cfg(all(doctest, feature = "macros"))]
+#[cfg(all(doctest, feature = "macros", feature = "testing"))]
 #[doc = include_str!("../../../docs/AUDIT_YOUR_SERVER.md")]
 mod audit_your_server {}

@@ -1,19 +1,22 @@
 //! What the expansion of `#[audited]` calls. Not for use by hand: it may change with any version.
 
 use std::borrow::Cow;
-use std::fmt::{Display, Write};
-use std::sync::Arc;
+use std::convert::Infallible;
+use std::fmt::{Display, Write as _};
+use std::io::{self, Write as _};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use graven_core::entry::{Category, Entry, Outcome};
 use graven_core::text::{Bounded, cut};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Map;
 
 use crate::act::{ABANDONED, Act, Beginning};
 use crate::actor;
 use crate::default_trail::default_trail;
 use crate::error::{Error, ErrorKind};
+use crate::outcome::HasOutcome;
 use crate::record::recording;
 use crate::trail::Trail;
 
@@ -106,13 +109,13 @@ pub fn set_resource(entry: &mut Entry, resource: impl Text) {
 
 /// The arguments of a call that are to be recorded.
 #[derive(Debug, Default)]
-pub struct Arguments(Map<String, Value>);
+pub struct Arguments(Map<String, serde_json::Value>);
 
 impl Arguments {
     /// Adds one. What cannot be written as JSON is said to be so: that is no reason not to call.
     pub fn add(&mut self, name: &str, value: &(impl Serialize + ?Sized)) {
         let value = serde_json::to_value(value)
-            .unwrap_or_else(|error| Value::String(format!("cannot be written as JSON: {error}")));
+            .unwrap_or_else(|error| serde_json::Value::String(format!("cannot be written as JSON: {error}")));
         self.0.insert(name.to_owned(), value);
     }
 
@@ -134,6 +137,10 @@ impl Verdict {
         Verdict { outcome: Outcome::Success, reason: None }
     }
 
+    fn of_what_knows(returned: &impl HasOutcome) -> Verdict {
+        Verdict { outcome: returned.outcome(), reason: returned.reason() }
+    }
+
     fn of_error(reason: Option<String>) -> Verdict {
         let denied = reason.as_deref().is_some_and(|reason| says_denied(cut(reason, DENIED_WITHIN)));
         Verdict { outcome: if denied { Outcome::Denied } else { Outcome::Failure }, reason }
@@ -145,53 +152,148 @@ fn says_denied(text: &str) -> bool {
     text.split(|c: char| !c.is_alphanumeric()).any(|word| word.eq_ignore_ascii_case("denied"))
 }
 
-/// What a call returned. Three traits can judge it, and the compiler takes the first that applies, from the one for the
-/// most references to the one for none: so it is called on `&&&Returned(…)`.
+/// A returned value, or the value or the error in a returned `Result`.
+#[derive(Debug)]
+pub enum Side<'a, T, E> {
+    /// The value, or what is in `Ok`.
+    Value(&'a T),
+    /// What is in `Err`.
+    Error(&'a E),
+}
+
+/// What a call returned. Of the traits for it, for [`Value`] and for [`Failed`], the compiler takes the first that
+/// applies, from the one for the most references to the one for none: so it is called on `&&Returned(…)`.
 #[derive(Debug)]
 pub struct Returned<'a, T>(pub &'a T);
 
-/// A result whose error can be told.
+/// A value that was returned, perhaps in `Ok`. Called on `&&Value(…)`.
+#[derive(Debug)]
+pub struct Value<'a, T>(pub &'a T);
+
+/// An error that was returned. Called on `&&&Failed(…)`.
+#[derive(Debug)]
+pub struct Failed<'a, E>(pub &'a E);
+
+/// A result, which has two sides.
+pub trait IsResult<'a> {
+    /// What is in `Ok`.
+    type Value;
+    /// What is in `Err`.
+    type Error;
+    /// The side that was returned.
+    fn side(&self) -> Side<'a, Self::Value, Self::Error>;
+}
+
+impl<'a, T, E> IsResult<'a> for &Returned<'a, Result<T, E>> {
+    type Value = T;
+    type Error = E;
+
+    fn side(&self) -> Side<'a, T, E> {
+        match self.0 {
+            Ok(value) => Side::Value(value),
+            Err(error) => Side::Error(error),
+        }
+    }
+}
+
+/// Anything else.
+pub trait IsValue<'a> {
+    /// What was returned.
+    type Value;
+    /// The value.
+    fn side(&self) -> Side<'a, Self::Value, Infallible>;
+}
+
+impl<'a, T> IsValue<'a> for Returned<'a, T> {
+    type Value = T;
+
+    fn side(&self) -> Side<'a, T, Infallible> {
+        Side::Value(self.0)
+    }
+}
+
+/// A value, or an error, that knows the outcome.
+pub trait Knows {
+    /// How the call ended.
+    fn verdict(&self) -> Verdict;
+}
+
+impl<T: HasOutcome> Knows for &Value<'_, T> {
+    fn verdict(&self) -> Verdict {
+        Verdict::of_what_knows(self.0)
+    }
+}
+
+impl<E: HasOutcome> Knows for &&Failed<'_, E> {
+    fn verdict(&self) -> Verdict {
+        Verdict::of_what_knows(self.0)
+    }
+}
+
+/// An error that can be told.
 pub trait ErrorSpeaks {
     /// How the call ended.
     fn verdict(&self) -> Verdict;
 }
 
-impl<T, E: Display> ErrorSpeaks for &&Returned<'_, Result<T, E>> {
+impl<E: Display> ErrorSpeaks for &Failed<'_, E> {
     fn verdict(&self) -> Verdict {
-        match self.0 {
-            Ok(_) => Verdict::success(),
-            Err(error) => {
-                let mut reason = Bounded::new(REASON_BYTES_MAX);
-                // With the causes behind it, where an error knows them. It stops where there is enough.
-                let _enough = write!(reason, "{error:#}");
-                Verdict::of_error(Some(reason.into_string()))
-            }
-        }
+        let mut reason = Bounded::new(REASON_BYTES_MAX);
+        // With the causes behind it, where an error knows them. It stops where there is enough.
+        let _enough = write!(reason, "{:#}", self.0);
+        Verdict::of_error(Some(reason.into_marked()))
     }
 }
 
-/// A result whose error cannot be told.
+/// An error that cannot be told.
 pub trait ErrorIsMute {
     /// How the call ended.
     fn verdict(&self) -> Verdict;
 }
 
-impl<T, E> ErrorIsMute for &Returned<'_, Result<T, E>> {
+impl<E> ErrorIsMute for Failed<'_, E> {
     fn verdict(&self) -> Verdict {
-        if self.0.is_ok() { Verdict::success() } else { Verdict::of_error(None) }
+        Verdict::of_error(None)
     }
 }
 
-/// Anything else: it returned, so it went well.
+/// Any other value: it was returned, so the call went well.
 pub trait NoError {
     /// How the call ended.
     fn verdict(&self) -> Verdict;
 }
 
-impl<T> NoError for Returned<'_, T> {
+impl<T> NoError for Value<'_, T> {
     fn verdict(&self) -> Verdict {
         Verdict::success()
     }
+}
+
+/// What an `outcome = …` gives: an outcome, or one and its reason.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no outcome of an audited call",
+    note = "give an `Outcome`, or `(Outcome, reason)` with a string or an `Option` of one"
+)]
+pub trait IntoVerdict {
+    /// How the call ended.
+    fn into_verdict(self) -> Verdict;
+}
+
+impl IntoVerdict for Outcome {
+    fn into_verdict(self) -> Verdict {
+        Verdict { outcome: self, reason: None }
+    }
+}
+
+impl<R: Text> IntoVerdict for (Outcome, R) {
+    fn into_verdict(self) -> Verdict {
+        Verdict { outcome: self.0, reason: self.1.text() }
+    }
+}
+
+/// How a call ended, as the program's own code says it.
+pub fn judged<T, V: IntoVerdict>(returned: &T, judge: impl FnOnce(&T) -> V) -> Verdict {
+    judge(returned).into_verdict()
 }
 
 /// A call that is recorded when it ends. Dropped before, by a panic or with a cancelled future, it was abandoned.
@@ -208,6 +310,7 @@ impl Call {
         let trail = trail.into_trail();
         if trail.is_none() {
             tracing::error!(action = entry.action, "not recorded: {NO_TRAIL}");
+            say_no_trail_once();
         }
         let began = trail.as_ref().map_or(Duration::ZERO, elapsed);
         Call { trail, entry: Some(Box::new(entry)), began }
@@ -251,10 +354,11 @@ pub fn once<R>(call: impl FnOnce() -> R) -> R {
 
 /// Begins a call whose intent must be durable first.
 pub fn begin(trail: impl IntoTrail, entry: Entry) -> Result<Beginning, Error> {
-    trail
-        .into_trail()
-        .map(|trail| trail.begin(entry))
-        .ok_or_else(|| Error::new(ErrorKind::Unavailable, NO_TRAIL))
+    let Some(trail) = trail.into_trail() else {
+        say_no_trail_once();
+        return Err(Error::new(ErrorKind::Unavailable, NO_TRAIL));
+    };
+    Ok(trail.begin(entry))
 }
 
 /// The same on a thread that may wait.
@@ -311,6 +415,15 @@ pub fn refuse<R: Refusal>(error: Error) -> R {
 const NO_TRAIL: &str =
     "there is no trail: call graven::init_trail at startup, or name one with #[audited(trail = …)]";
 
+/// Says on standard error that there is no trail: a program that forgot it may also have nobody who receives events.
+fn say_no_trail_once() {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        // There is nowhere else to say that standard error is closed.
+        let _unsaid = writeln!(io::stderr(), "graven: audited calls are not recorded: {NO_TRAIL}");
+    });
+}
+
 fn elapsed(trail: &Trail) -> Duration {
     trail.0.engine.machine.clock.elapsed()
 }
@@ -326,6 +439,16 @@ fn unrecorded(trail: &Trail, category: &Category, error: Option<Error>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As the expansion has it.
+    macro_rules! told {
+        ($returned:expr) => {
+            match (&&Returned($returned)).side() {
+                Side::Value(value) => (&&Value(value)).verdict(),
+                Side::Error(error) => (&&&Failed(error)).verdict(),
+            }
+        };
+    }
 
     #[test]
     fn denied_is_a_word() {
@@ -349,26 +472,28 @@ mod tests {
             }
         }
         let error: Result<(), Endless> = Err(Endless);
-        let verdict = (&&&Returned(&error)).verdict();
-        assert_eq!(verdict.reason.unwrap().len(), REASON_BYTES_MAX - 1);
+        let verdict = told!(&error);
+        let reason = verdict.reason.unwrap();
+        assert!(
+            reason.ends_with("ää…[cut]") && (REASON_BYTES_MAX - 1..=REASON_BYTES_MAX).contains(&reason.len())
+        );
         assert_eq!(verdict.outcome, Outcome::Failure);
 
         let long = format!("{} denied", "ä".repeat(5_000));
         let error: Result<(), &String> = Err(&long);
-        let verdict = (&&&Returned(&error)).verdict();
+        let verdict = told!(&error);
         assert_eq!((verdict.reason.as_deref(), verdict.outcome), (Some(&*long), Outcome::Failure));
     }
 
     #[test]
-    #[expect(clippy::needless_borrow, reason = "as the expansion has it, which does not know the type")]
     fn the_verdict_is_that_of_the_type_that_knows_most() {
         struct Mute;
         let mute: Result<(), Mute> = Err(Mute);
-        let verdict = (&&&Returned(&mute)).verdict();
+        let verdict = told!(&mute);
         assert_eq!((verdict.outcome, verdict.reason), (Outcome::Failure, None));
         let none: Option<u8> = None;
-        assert_eq!((&&&Returned(&none)).verdict().outcome, Outcome::Success);
+        assert_eq!(told!(&none).outcome, Outcome::Success);
         let denied: Result<u8, &str> = Err("Denied");
-        assert_eq!((&&&Returned(&denied)).verdict().outcome, Outcome::Denied);
+        assert_eq!(told!(&denied).outcome, Outcome::Denied);
     }
 }

@@ -2,32 +2,42 @@
 //!
 //! A secret on disk under a signed tree can never be removed, so it must not get there. Every string from a caller goes
 //! through two kinds of rules: names whose values are secrets (`names`), and the form of the secrets themselves
-//! (`tokens`, `shapes`, `card`). A mark replaces each secret (`mark`).
+//! (`tokens`, `shapes`, `pem`, `card`, `command`). A mark replaces each secret (`mark`).
 //!
 //! | file | what it holds |
 //! |---|---|
 //! | `settings.rs`, `program_rule.rs` | the settings of a program, and its own rules |
 //! | `remembered.rs` | these settings as a trail remembers them, and as its entries name them |
-//! | `redactor.rs`, `inner.rs`, `entry.rs`, `json.rs` | how texts, entries and JSON go through the rules |
+//! | `redactor.rs`, `inner.rs`, `passes.rs`, `entry.rs`, `json.rs`, `argv.rs` | how texts, entries, JSON and arguments go through the rules |
 //! | `gram.rs`, `text.rs`, `scan.rs` | the filter that ordinary text passes fast, and the scan of the rest |
 //! | `rules.rs` | the names of the rules |
-//! | `tokens.rs`, `shapes.rs`, `card.rs`, `command.rs` | secrets that are known by their form |
-//! | `names.rs`, `assign.rs`, `value.rs` | names of secrets, and the values assigned to them in a text |
+//! | `tokens.rs`, `shapes.rs`, `pem.rs`, `card.rs`, `command.rs`, `command_line.rs` | secrets that are known by their form |
+//! | `names.rs`, `words.rs` | names of secrets |
+//! | `assign.rs`, `pair.rs`, `extent.rs` | the values of these names in a text, and where a value ends |
+//! | `value.rs`, `fact.rs`, `reference.rs` | what looks like a secret, and what is only about one |
 //! | `mark.rs` | the marks that replace secrets |
 //!
 //! `docs/REDACTION.md` lists what is found and what is not.
 
+mod argv;
 mod assign;
 mod card;
 mod command;
+mod command_line;
 mod entry;
+mod extent;
+mod fact;
 mod gram;
 mod inner;
 mod json;
 mod mark;
 mod names;
+mod pair;
+mod passes;
+mod pem;
 mod program_rule;
 mod redactor;
+mod reference;
 pub(crate) mod remembered;
 mod rules;
 mod scan;
@@ -36,6 +46,7 @@ mod shapes;
 mod text;
 mod tokens;
 mod value;
+mod words;
 
 pub use inner::Finding;
 pub use redactor::Redactor;

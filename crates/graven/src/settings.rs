@@ -155,8 +155,8 @@ impl Settings {
         self
     }
 
-    /// Sets the largest `detail` that is kept beside the log, in bytes. An entry with a larger one is refused. Default:
-    /// 16 MiB.
+    /// Sets the largest `detail` that is kept beside the log, in bytes. An entry with a larger one is refused, unless it is
+    /// [cut to fit](crate::Entry::cut_to_fit): then the detail is cut to this length. Default: 16 MiB.
     pub fn blob_bytes_max(mut self, bytes: u64) -> Settings {
         self.blob_bytes_max = bytes;
         self

@@ -13,7 +13,7 @@ use graven_core::note::VerifierKey;
 
 use crate::actor;
 use crate::engine::counters::{Counters, Losses};
-use crate::engine::ring::Snapshot;
+use crate::engine::ring::{Ring, Snapshot};
 use crate::error::Error;
 use crate::files::layout::Layout;
 use crate::files::tail::Mode;
@@ -221,7 +221,7 @@ impl Trail {
 
     /// How many entries are in memory.
     pub fn count(&self) -> usize {
-        if self.0.check_process().is_ok() { self.0.engine.ring().len() } else { 0 }
+        self.in_ring(Ring::len).unwrap_or(0)
     }
 
     /// How many entries are in the trail, all of them durable.
@@ -290,11 +290,12 @@ impl Trail {
 
     /// The newest stored lines, as they are in memory now.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        match self.0.check_process() {
-            Ok(()) => self.0.engine.ring().snapshot(),
-            // The lock of the ring may have been held at the fork.
-            Err(_forked) => Snapshot::default(),
-        }
+        self.in_ring(Ring::snapshot).unwrap_or_default()
+    }
+
+    /// Looks at the newest stored lines; `None` in a forked child, where the lock of the ring may be held for ever.
+    pub(crate) fn in_ring<T>(&self, look: impl FnOnce(&Ring) -> T) -> Option<T> {
+        self.0.check_process().ok().map(|()| look(&self.0.engine.ring()))
     }
 
     /// Closes the trail at the end of the process: if it has failed and was opened again, the one opened last.

@@ -29,6 +29,8 @@ pub(crate) struct Inner {
     /// Where tools run and deployments are written; gone when the server ends.
     pub(crate) scratch: PathBuf,
     pub(crate) tokens: Tokens,
+    /// Whether requests are served that cannot be recorded.
+    pub(crate) fail_open: bool,
     pub(crate) seen: Seen,
     sessions: Mutex<HashMap<String, Session>>,
     config: Mutex<Config>,
@@ -51,6 +53,7 @@ impl App {
             trail,
             scratch: scratch.to_owned(),
             tokens: Tokens::new(&args.admin_token, &args.user_token),
+            fail_open: args.fail_open,
             seen: Seen::default(),
             sessions: Mutex::default(),
             config: Mutex::default(),

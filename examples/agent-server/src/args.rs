@@ -22,6 +22,10 @@ pub(crate) struct Args {
     /// Serve requests also while they cannot be recorded: one entry after each request, no intent before it
     #[arg(long)]
     pub(crate) fail_open: bool,
+    /// Write the failed requests without a token of one client within this time as one entry with their number, after the
+    /// first; 0 writes each of them
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub(crate) strangers_window: u64,
     /// Trust `X-Forwarded-For` from proxies in this network; may be given several times
     #[arg(long, value_name = "CIDR")]
     pub(crate) trusted_proxy: Vec<String>,

@@ -28,13 +28,18 @@ pub(crate) async fn authenticate(State(app): State<App>, mut request: Request, n
     let Some(role) = given.and_then(|token| app.tokens.role(token)) else {
         let why = if given.is_some() { "unknown token" } else { "no token" };
         audit.set_reason(why);
-        let denied = Entry::new(Category::Auth, "auth:token", Outcome::Denied).reason(why);
-        let recorded = app.record(denied).await;
-        return recorded.map_or_else(Failure::into_response, |()| Failure::unauthorized().into_response());
+        audit.also(Entry::new(Category::Auth, "auth:token", Outcome::Denied).reason(why));
+        return Failure::unauthorized().into_response();
     };
     request.extensions_mut().insert(role);
     let from = request.extensions().get().map(|ConnectInfo(peer): &ConnectInfo<SocketAddr>| peer.ip());
     audit.set_principal(role.principal());
+    // Only now: an intent for each request without a token would let anyone fill the disk.
+    if !app.fail_open
+        && let Err(error) = audit.begin().await
+    {
+        return Failure::from(error).into_response();
+    }
     let work = async move {
         if app.seen.is_first(role, from) {
             let known = Entry::new(Category::Auth, "auth:token", Outcome::Success);

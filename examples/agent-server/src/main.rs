@@ -10,6 +10,7 @@ mod auth;
 mod config;
 mod deployments;
 mod failure;
+mod listen;
 mod prompts;
 mod sandbox;
 mod sessions;
@@ -17,9 +18,7 @@ mod swarm;
 mod tools;
 
 use std::error::Error;
-use std::future::IntoFuture;
 use std::io::Write;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -27,15 +26,10 @@ use std::time::Duration;
 use axum::Router;
 use clap::Parser;
 use graven::{LastingTrail, Settings, Trail};
-use graven_tower::{AuditLayer, TrustedProxies};
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use graven_tower::{AuditLayer, Rule, Strangers, TrustedProxies};
 
 use crate::app::App;
 use crate::args::Args;
-
-/// How long requests that are being served may take to end after a signal.
-const GRACE: Duration = Duration::from_secs(15);
 
 /// After this long without an entry, the trail records a heartbeat.
 const HEARTBEAT: Duration = Duration::from_secs(60);
@@ -75,32 +69,7 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
 async fn serve(trail: &LastingTrail, scratch: &Path, args: &Args) -> Result<(), Box<dyn Error>> {
     let app = App::new(trail.clone(), scratch, args);
     let server = router(app, audit_layer(trail, args)?);
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-
-    let listener =
-        TcpListener::bind(args.listen).await.map_err(|error| format!("{}: {error}", args.listen))?;
-    let mut stdout = std::io::stdout();
-    writeln!(stdout, "listening on http://{}", listener.local_addr()?)?;
-    stdout.flush()?;
-
-    let (stop, stopped) = tokio::sync::oneshot::channel();
-    let service = server.into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
-        // An error would mean that the server has ended already.
-        let _told: Result<(), _> = stopped.await;
-    });
-    let mut serving = tokio::spawn(serving.into_future());
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        ended = &mut serving => return Ok(ended??),
-    }
-    // When no receiver is left, the server has ended.
-    let _told = stop.send(());
-    match tokio::time::timeout(GRACE, serving).await {
-        Ok(ended) => Ok(ended??),
-        Err(_late) => Ok(()),
-    }
+    listen::serve(args.listen, server).await
 }
 
 /// Every route; the audit layer is the last, and so the outermost.
@@ -117,11 +86,12 @@ fn router(app: App, audit: AuditLayer) -> Router {
     known.route("/healthz", axum::routing::get(|| async { "ok\n" })).with_state(app).layer(audit)
 }
 
-/// How requests are recorded: with an intent before each, unless `--fail-open` is given.
+/// How requests are recorded. Unless `--fail-open` is given, [`auth::authenticate`] adds an intent before each.
 fn audit_layer(trail: &LastingTrail, args: &Args) -> Result<AuditLayer, Box<dyn Error>> {
-    let mut layer = AuditLayer::new(trail.clone()).service_name("agent-server");
-    if !args.fail_open {
-        layer = layer.fail_closed();
+    let mut layer =
+        AuditLayer::new(trail.clone()).service_name("agent-server").rule(Rule::on("/healthz").skip());
+    if args.strangers_window > 0 {
+        layer = layer.count_strangers(Strangers::new(Duration::from_secs(args.strangers_window)));
     }
     if !args.trusted_proxy.is_empty() {
         layer = layer.trusted_proxies(TrustedProxies::x_forwarded_for(&args.trusted_proxy)?);

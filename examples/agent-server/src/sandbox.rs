@@ -2,6 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use serde::Serialize;
+
 /// A tool: its name, and the options that it may be given.
 struct Tool {
     name: &'static str,
@@ -25,6 +27,37 @@ const TOOLS: &[Tool] = &[
 /// The most arguments of a call, and the most bytes of each.
 const ARGUMENTS_MAX: usize = 16;
 const ARGUMENT_BYTES_MAX: usize = 4_096;
+
+/// The most bytes of a tool's name. Those on the list are shorter.
+const NAME_BYTES_MAX: usize = 64;
+
+/// A call as its entry says it: no more than a call can have that may be made. Otherwise a client could make the server
+/// redact and store all that fits into a request, by a call that is refused.
+#[derive(Debug, Serialize)]
+pub(crate) struct Told<'a> {
+    pub(crate) tool: &'a str,
+    arguments: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<LeftOut>,
+}
+
+/// What an entry leaves out of a call: whole arguments, because half a secret is not recognised as one.
+#[derive(Debug, Serialize)]
+struct LeftOut {
+    arguments: usize,
+    bytes: usize,
+}
+
+/// What the entries about a call say of it.
+pub(crate) fn told<'a>(name: &'a str, arguments: &'a [String]) -> Told<'a> {
+    let tool = if name.len() <= NAME_BYTES_MAX { name } else { "(a name that is too long)" };
+    let taken = arguments.iter().take(ARGUMENTS_MAX).map(String::as_str);
+    let taken: Vec<&str> = taken.filter(|argument| argument.len() <= ARGUMENT_BYTES_MAX).collect();
+    let bytes =
+        arguments.iter().map(String::len).sum::<usize>() - taken.iter().map(|text| text.len()).sum::<usize>();
+    let left_out = LeftOut { arguments: arguments.len() - taken.len(), bytes };
+    Told { tool, left_out: (left_out.arguments > 0).then_some(left_out), arguments: taken }
+}
 
 /// A call that may be made: the program and its arguments.
 #[derive(Debug)]

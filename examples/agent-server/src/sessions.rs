@@ -52,8 +52,12 @@ async fn create(
     let act = app.begin(intent).await?;
     tokio::fs::create_dir(app.scratch.join(&id)).await?;
     let session = Session { id: id.clone(), owner: role, title, prompts: 0 };
-    app.sessions().insert(id, session.clone());
-    act.finish(Outcome::Success, None).await?;
+    app.sessions().insert(id.clone(), session.clone());
+    if let Err(error) = act.finish(Outcome::Success, None).await {
+        // The client is told that it was not made.
+        app.sessions().remove(&id);
+        return Err(error.into());
+    }
     Ok((StatusCode::CREATED, Json(session)))
 }
 

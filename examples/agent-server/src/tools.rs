@@ -58,10 +58,10 @@ impl Inner {
     pub(crate) async fn run_tool(&self, session: &str, tool: &str, call: &Call) -> Result<Ended, Failure> {
         let config = self.config().clone();
         let folder = self.scratch.join(session);
-        let said = json!({"tool": tool, "arguments": call.arguments});
+        let told = sandbox::told(tool, &call.arguments);
         let decision = |outcome| {
             let entry = Entry::new(Category::Sandbox, "sandbox:decide", outcome);
-            entry.resource(format!("tool:{tool}")).session_id(session).detail(&said)
+            entry.resource(format!("tool:{}", told.tool)).session_id(session).detail(&told)
         };
         let allowed = match sandbox::decide(&folder, tool, &call.arguments, &config.disabled_tools).await {
             Ok(allowed) => allowed,
@@ -73,7 +73,7 @@ impl Inner {
         self.record(decision(Outcome::Success)).await?;
 
         let intent = Entry::intent(Category::ToolExecution, format!("tool:{tool}"));
-        let act = self.begin(intent.session_id(session).detail(&said)).await?;
+        let act = self.begin(intent.session_id(session).detail(&told)).await?;
         let timeout = Duration::from_millis(config.tool_timeout_ms);
         match run(&folder, &allowed, &call.input, timeout, config.output_bytes_max).await {
             Ok(ended) => {

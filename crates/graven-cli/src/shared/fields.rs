@@ -76,4 +76,9 @@ impl Fields {
             Box::new(Approval { by, kind: self.approval_kind, rule, decision })
         });
     }
+
+    /// Sets the fields in the result of an act that its intent does not give to it.
+    pub(crate) fn fill_result(&self, result: &mut Entry) {
+        result.reason.clone_from(&self.reason);
+    }
 }

@@ -33,7 +33,7 @@ fn every_command_that_writes_keeps_the_settings_and_the_rules() {
     let commands: [(&[&str], &str, usize); 5] = [
         (&record, "", 1),
         (&["record", "trail", "--stdin"], &line(BADGE), 1),
-        (&["exec", "trail", "--", "echo", BADGE], "", 1),
+        (&["exec", "trail", "--", "echo", BADGE], "", 2),
         (&["import", "trail", "old.jsonl"], "", 5_000),
         (&["repair", "trail", "--yes"], "", 0),
     ];

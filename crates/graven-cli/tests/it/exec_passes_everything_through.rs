@@ -43,7 +43,7 @@ fn output_and_exit_code_pass_and_are_recorded() {
     assert_eq!(detail["stdout"]["sha256"], sha256_hex(b"out\0\xff"));
     assert_eq!(detail["stderr"]["bytes"], 3);
     assert_eq!(detail["stderr"]["sha256"], sha256_hex(b"err"));
-    assert_eq!(place.entries().len(), 1);
+    assert_eq!(place.entries().len(), 2);
     place.run(["verify", "trail"]).code(0);
 }
 

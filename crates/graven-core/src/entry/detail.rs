@@ -7,11 +7,13 @@
 use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::EntryError;
 use crate::hash::Hash;
-use crate::json::{self, Compact, JsonError};
+use crate::json::string::write_string;
+use crate::json::{self, Compact, DEPTH_MAX, JsonError};
 
 /// The most characters that are shown of a caller's own error.
 const ERROR_SHOWN: usize = 200;
@@ -67,8 +69,15 @@ impl Detail {
     ///
     /// [`EntryError::Serialize`], when the value cannot be written as JSON; [`EntryError::Detail`], when that JSON cannot be kept.
     pub fn from_serialize(value: &(impl Serialize + ?Sized)) -> Result<Detail, EntryError> {
-        let text = serde_json::to_string(value).map_err(|error| EntryError::Serialize(shown(&error)))?;
-        let Compact { text: compact, names_blob } = json::compact(&text)?;
+        Detail::of_written(written(value)?).map_err(|(error, _text)| error)
+    }
+
+    /// Checks the JSON text that a value was written as. With the error comes the text.
+    pub(crate) fn of_written(text: String) -> Result<Detail, (EntryError, String)> {
+        let Compact { text: compact, names_blob } = match json::compact(&text) {
+            Ok(compact) => compact,
+            Err(error) => return Err((error.into(), text)),
+        };
         let kind = Kind::own(names_blob);
         // Nearly always it is compact as it is.
         let text = match compact {
@@ -76,6 +85,24 @@ impl Detail {
             Cow::Owned(compact) => compact,
         };
         Ok(Detail { text, kind })
+    }
+
+    /// Turns a value into JSON text. This is [`from_serialize`](Detail::from_serialize) without a second look at the text:
+    /// what a value prints is compact and has each key once. With the error, of a value that nests too deep, comes the text.
+    pub(crate) fn of_value(value: &Value) -> Result<Detail, (EntryError, String)> {
+        let text = written(value).map_err(|error| (error, String::new()))?;
+        if !nests_at_most(value, DEPTH_MAX) {
+            return Detail::of_written(text);
+        }
+        let names_blob = value.as_object().is_some_and(|members| members.contains_key("$blob"));
+        Ok(Detail { text, kind: Kind::own(names_blob) })
+    }
+
+    /// A text as a JSON string. It may stand in any line that it fits.
+    pub(crate) fn of_text(text: &str) -> Detail {
+        let mut json = Vec::new();
+        write_string(text, &mut json);
+        Detail { text: String::from_utf8(json).expect("strings are UTF-8"), kind: Kind::Plain }
     }
 
     pub(crate) fn from_compact(compact: Compact<'_>) -> Detail {
@@ -109,6 +136,21 @@ impl Detail {
     pub(crate) fn is_lookalike(&self) -> bool {
         self.kind == Kind::Lookalike
     }
+}
+
+/// Whether arrays and objects nest no deeper than this. It looks no deeper itself.
+fn nests_at_most(value: &Value, levels: usize) -> bool {
+    let each = |value| levels > 0 && nests_at_most(value, levels - 1);
+    match value {
+        Value::Array(values) => levels > 0 && values.iter().all(each),
+        Value::Object(members) => levels > 0 && members.values().all(each),
+        _ => true,
+    }
+}
+
+/// Writes a value as JSON text.
+pub(crate) fn written(value: &(impl Serialize + ?Sized)) -> Result<String, EntryError> {
+    serde_json::to_string(value).map_err(|error| EntryError::Serialize(shown(&error)))
 }
 
 /// The error of a caller's own code, in one line of bounded length.
@@ -188,6 +230,26 @@ mod tests {
         assert!(matches!(Detail::from_serialize(&keys), Err(EntryError::Serialize(_))));
         let doubled = RawValue::from_string(r#"{"a":1,"a":2}"#.into()).unwrap();
         assert!(matches!(Detail::from_serialize(&doubled), Err(EntryError::Detail(_))));
+    }
+
+    #[test]
+    fn a_value_becomes_the_detail_that_its_text_does() {
+        let mut deep = serde_json::json!(1);
+        for depth in 0..=DEPTH_MAX + 1 {
+            let (read, parsed) = (Detail::of_value(&deep), Detail::parse(&deep.to_string()));
+            assert_eq!((read.is_ok(), read.ok()), (depth <= DEPTH_MAX, parsed.ok()), "{depth}");
+            deep = if depth % 2 == 0 { serde_json::json!([deep]) } else { serde_json::json!({ "a": deep }) };
+        }
+        for value in [
+            serde_json::json!({"b": [1.5e300, -0.0, u64::MAX], "a": "\u{2028}\"\\\u{7f}\u{1}/é"}),
+            serde_json::json!({"$blob": {"sha256": "00"}}),
+            serde_json::json!({"inner": {"$blob": 1}}),
+            serde_json::json!([{"$blob": 1}]),
+        ] {
+            let read = Detail::of_value(&value).unwrap();
+            assert_eq!(read, Detail::parse(&value.to_string()).unwrap());
+            assert_eq!(read, Detail::from_serialize(&value).unwrap());
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use graven_core::entry::{
     Agent, Approval, CUT_MARK, Category, Decision, Detail, Entry, EntryError, Outcome, Phase, Source,
+    stored_id,
 };
 use graven_core::hash::sha256;
 use graven_core::tile::ENTRY_BYTES_MAX;
@@ -73,8 +74,6 @@ fn without_the_wish_nothing_is_cut() {
     let mut line = b"before".to_vec();
     let refused = long.append_line(BLOB_BYTES_MAX, &mut line);
     assert!(matches!(refused, Err(EntryError::LineTooLong { .. })), "{refused:?}");
-    let refused = long.clone().cut_to_fit().append_line(70_000, &mut line);
-    assert_eq!(refused, Err(EntryError::TextsTooLarge { bytes: 70_000 + 21, bytes_max: 70_000 }));
     assert_eq!(line, b"before");
     // What fits is as it always was, to the last byte.
     let mut line = Vec::new();
@@ -165,6 +164,109 @@ fn a_callers_own_detail_cannot_pass_for_the_blob_of_a_cut_entry() {
     let mut line = Vec::new();
     let refused = entry().detail_json(&forged).append_line(forged.len() as u64, &mut line);
     assert!(matches!(refused, Err(EntryError::DetailTooLarge { .. })) && line.is_empty(), "{refused:?}");
+}
+
+#[test]
+fn what_no_line_can_have_is_cut_and_comes_back() {
+    let behalf: Vec<String> = (0..12).map(|number| format!("boss{number}")).collect();
+    let far = "+12345-06-07T08:09:10.120Z".parse().unwrap();
+    for said in [
+        entry().id("é".repeat(129)),
+        entry().id("x".repeat(100_000)).detail(json!({"a": 1})),
+        entry().timestamp(far),
+        entry().timestamp("-0001-01-01T00:00:00Z".parse().unwrap()).id("\0".repeat(300)),
+        entry().on_behalf_of(behalf.clone()).detail(1).reason("why"),
+        entry().on_behalf_of(behalf[..9].to_vec()),
+        entry().on_behalf_of(vec!["\0".repeat(20_000); 40]).timestamp(far).id("i".repeat(257)),
+    ] {
+        assert!(said.check().is_err());
+        assert_eq!(said.clone().cut_to_fit().check(), Ok(()));
+        let (read, _) = comes_back(&said);
+        assert_eq!(read.id.as_deref(), said.id.as_deref().map(stored_id).as_deref());
+        assert_eq!(read.on_behalf_of.len(), said.on_behalf_of.len().min(8));
+        assert_eq!(
+            read.on_behalf_of.len() == 8,
+            read.on_behalf_of.last().is_some_and(|last| last.ends_with(CUT_MARK))
+        );
+    }
+    let (read, blob) = cut(&entry().on_behalf_of(behalf).timestamp(far));
+    assert_eq!(read.on_behalf_of[6..], ["boss6", "boss7…[cut]"]);
+    assert_eq!(
+        blob,
+        r#"{"cut":{"timestamp":"+12345-06-07T08:09:10.120Z","on_behalf_of.7":"boss7","on_behalf_of.8":"boss8","#
+            .to_owned()
+            + r#""on_behalf_of.9":"boss9","on_behalf_of.10":"boss10","on_behalf_of.11":"boss11"}}"#
+    );
+    // Nobody can give an entry another id or time.
+    for (this, other) in [
+        (r#""boss7""#, r#""chief7""#),
+        ("+12345-06", "+12345-6"),
+        ("+12345", "2026"),
+        ("behalf_of.9", "behalf_of.90"),
+    ] {
+        let forged = blob.replace(this, other);
+        let restored = read.clone().restored(&forged).unwrap();
+        assert_eq!(restored.detail.unwrap().as_str(), forged);
+    }
+    let (read, blob) = cut(&entry().id("x".repeat(300)));
+    assert_eq!(read.id.as_ref().unwrap().len(), 256);
+    let restored = read.restored(&blob.replace("xxx", "yyy")).unwrap();
+    assert!(restored.id.unwrap().ends_with(CUT_MARK));
+}
+
+#[test]
+fn a_detail_that_cannot_be_kept_is_kept_as_text() {
+    let deep = format!("{}1{}", "[".repeat(127), "]".repeat(127));
+    let doubled = r#"{"a":1,"a":2}"#;
+    for json in [&deep, doubled, "{", "\"\\ud800\""] {
+        assert!(entry().detail_json(json).check().is_err());
+        let said = entry().detail_json(json).cut_to_fit();
+        assert_eq!(said, entry().cut_to_fit().detail_json(json));
+        let mut line = Vec::new();
+        assert_eq!(said.append_line(0, &mut line), Ok(None));
+        let read = Entry::from_line(&line).unwrap().detail.unwrap();
+        assert_eq!(serde_json::from_str::<String>(read.as_str()).unwrap(), json);
+    }
+    let mute = std::collections::BTreeMap::from([(vec![1], 2)]);
+    let said = entry().cut_to_fit().detail(&mute).detail.unwrap();
+    assert!(said.as_str().starts_with("\"the detail cannot be written as JSON: "), "{said:?}");
+}
+
+#[test]
+fn what_is_too_large_for_a_blob_is_cut_in_the_blob_too() {
+    let long = "x".repeat(100_000);
+    let detail = json!({"a": long});
+    let some = entry().reason(&long).detail(&detail).principal("alice");
+    for bytes_max in [0, 10, 40, 60, 100, 1_000, 70_000, 150_000] {
+        for said in [entry().reason(&long), entry().detail(&detail), some.clone(), entry().id(&long)] {
+            let mut line = Vec::new();
+            let blob = said.clone().cut_to_fit().append_line(bytes_max, &mut line).unwrap();
+            let read = Entry::from_line(&line).unwrap();
+            assert_eq!(read.principal, said.principal);
+            let Some(blob) = blob else {
+                assert!(bytes_max < 100, "{bytes_max}");
+                assert_eq!(
+                    read.detail.map(|detail| detail.as_str().to_owned()),
+                    said.detail.map(|_| format!("\"{CUT_MARK}\""))
+                );
+                continue;
+            };
+            assert!(blob.text.len() as u64 <= bytes_max);
+            let restored = read.restored(&blob.text).unwrap();
+            assert_eq!((restored.id.is_some(), &restored.action), (true, &said.action));
+            assert!(!restored.detail.as_ref().is_some_and(|detail| detail.as_str().contains("{\"cut\"")));
+            for (restored, said) in [(&restored.reason, &said.reason), (&restored.id, &said.id)] {
+                let fits = |(restored, said): (&String, &String)| {
+                    restored == said || said.starts_with(restored.strip_suffix(CUT_MARK).unwrap())
+                };
+                assert!(restored.as_ref().zip(said.as_ref()).is_none_or(fits));
+            }
+            if let Some(detail) = said.detail.filter(|said| Some(said) != restored.detail.as_ref()) {
+                let left: String = serde_json::from_str(restored.detail.unwrap().as_str()).unwrap();
+                assert!(detail.as_str().starts_with(left.strip_suffix(CUT_MARK).unwrap()));
+            }
+        }
+    }
 }
 
 /// Version 1 could write a blob of any form. One that does not fit its line exactly is a detail.

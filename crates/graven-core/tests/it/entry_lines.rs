@@ -348,8 +348,35 @@ fn whatever_is_changed_is_refused_or_prints_back_the_same() {
     assert!(read > 5_000, "letters within texts may change: {read}");
 }
 
+#[test]
+fn an_entry_serializes_as_its_line() {
+    let entry = full();
+    assert_eq!(serde_json::to_vec(&entry).unwrap(), {
+        let mut line = Vec::new();
+        entry.append_line(0, &mut line).unwrap();
+        line
+    });
+    let value = serde_json::to_value(&entry).unwrap();
+    assert_eq!(
+        (&value["category"], &value["phase"], &value["detail"]["status"]),
+        (&"api".into(), &"result".into(), &200.into())
+    );
+    // What is not set yet is left out.
+    let new = Entry::new(Category::custom("billing").unwrap(), "a", Outcome::Pending);
+    let json = r#"{"category":"billing","action":"a","principal":null,"outcome":"pending"}"#;
+    assert_eq!(serde_json::to_string(&new).unwrap(), json);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn any_entry_serializes_as_its_line(entry in any_entry()) {
+        let mut line = Vec::new();
+        if entry.append_line(u64::MAX, &mut line) == Ok(None) {
+            prop_assert_eq!(String::from_utf8(serde_json::to_vec(&entry).unwrap()).unwrap(), String::from_utf8(line).unwrap());
+        }
+    }
 
     #[test]
     fn every_entry_comes_back(entry in any_entry()) {

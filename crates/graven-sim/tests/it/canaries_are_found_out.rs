@@ -1,4 +1,4 @@
-//! Each canary makes the simulator fail within a few hundred lives, by a rule that it breaks.
+//! Each canary makes the simulator fail within some thousand lives, by a rule that it breaks.
 
 use graven_sim::{Budget, Canary, simulate};
 

@@ -217,15 +217,11 @@ async fn hostile_heads_are_recorded_and_bounded() {
     assert_eq!(send(address, bytes).await.status, 200);
     let entries = place.entries();
     assert_eq!(entries.len(), 4);
-    let resource = entries[0]["resource"].as_str().unwrap();
-    assert!(resource.len() < 2_100 && resource.ends_with('…'), "{}", resource.len());
-    let agent = entries[0]["source"]["user_agent"].as_str().unwrap();
-    assert!(agent.starts_with("éé") && agent.len() < 270 && agent.ends_with('…'), "{agent}");
-    // What was cut is whole in the detail.
-    assert_eq!(entries[0]["detail"]["path"], format!("/{long}"));
-    assert_eq!(entries[0]["detail"]["user_agent"], "é".repeat(3_000));
-    assert_eq!(entries[1]["detail"]["method"], method);
-    assert!(entries[1]["action"].as_str().unwrap().len() < 50, "{}", entries[1]["action"]);
+    // Whole, while the line has room: a blob for each would let a client force a sync.
+    assert_eq!(entries[0]["resource"], format!("/{long}"));
+    assert_eq!(entries[0]["source"]["user_agent"], "é".repeat(3_000));
+    assert_eq!(entries[0]["detail"], json!({"status": 404}));
+    assert_eq!(entries[1]["action"], format!("{method} /"));
     assert_eq!(entries[2]["resource"], "/%0d%0aSet-Cookie:x/..%2f..%2fetc/%ff");
     assert_eq!(entries[3]["source"]["user_agent"], "a\u{fffd}b\ttab");
     assert_eq!(entries[3]["request_id"].as_str().unwrap().len(), 36);
@@ -246,7 +242,7 @@ async fn a_secret_at_the_place_of_the_cut_is_removed_before_the_cut() {
     for entry in place.entries() {
         let line = entry.to_string();
         assert!(!line.contains("ghp_") && line.contains("[redacted:"), "{line}");
-        assert!(line.contains(&"y".repeat(300)), "whole in the detail: {line}");
+        assert!(line.contains(&"y".repeat(300)), "the text behind it stays: {line}");
     }
 }
 
@@ -259,9 +255,43 @@ async fn a_head_that_does_not_fit_a_line_is_kept_beside_the_log() {
     assert_eq!(place.entries().len(), 1);
     let entry = place.trail.recent(1).remove(0);
     assert!(entry.detail.as_ref().unwrap().blob().is_some());
-    let detail = place.trail.detail(&entry).unwrap().unwrap();
-    let detail: serde_json::Value = serde_json::from_str(&detail).unwrap();
-    assert_eq!((&detail["path"], &detail["user_agent"]), (&json!(format!("/{long}")), &json!(agent)));
+    let resource = entry.resource.clone().unwrap();
+    let beginning = resource.strip_suffix("…[cut]").unwrap();
+    assert!(beginning.len() > 30_000 && format!("/{long}").starts_with(beginning));
+    let entry = place.trail.restored(&entry).unwrap();
+    assert_eq!(entry.resource.unwrap(), format!("/{long}"));
+    assert_eq!(entry.source.unwrap().user_agent.unwrap(), agent);
+    assert_eq!(entry.detail.unwrap().as_str(), r#"{"status":404}"#);
+    // The longest path that a server takes, and one that takes twice its length in JSON.
+    for path in ["a".repeat(65_400), "\"".repeat(33_000)] {
+        assert_eq!(ask(address, &format!("GET /{path}"), "").await.status, 404);
+        place.trail.flush_blocking().unwrap();
+        let entry = place.trail.recent(1).remove(0);
+        assert!(entry.resource.as_ref().unwrap().ends_with("…[cut]"));
+        assert_eq!(place.trail.restored(&entry).unwrap().resource.unwrap(), format!("/{path}"));
+    }
+}
+
+#[tokio::test]
+async fn what_a_handler_records_has_the_beginning_of_what_a_client_says() {
+    let place = Place::new();
+    let trail = place.trail.clone();
+    let handler = || async move {
+        let inner = graven::Entry::new(graven::Category::Session, "create", graven::Outcome::Success);
+        trail.record(inner).await.unwrap();
+    };
+    let layer = AuditLayer::new(place.trail.clone())
+        .principal(|head| Some(head.headers.get("user-agent")?.to_str().ok()?.to_owned()));
+    let address = serve(Router::new().route("/", get(handler)).layer(layer)).await;
+    let agent = "b".repeat(64_000);
+    ask(address, "GET /", &format!("User-Agent: {agent}\r\n")).await;
+    place.trail.flush_blocking().unwrap();
+    let [own, inner]: [graven::Entry; 2] = place.trail.recent(2).try_into().unwrap();
+    assert_eq!((inner.action.as_str(), inner.request_id), ("create", own.request_id.clone()));
+    assert_eq!(inner.principal, Some(format!("{}…[cut]", "b".repeat(512))));
+    assert_eq!(inner.source.unwrap().user_agent, Some(format!("{}…[cut]", "b".repeat(256))));
+    let own = place.trail.restored(&own).unwrap();
+    assert_eq!((own.principal, own.source.unwrap().user_agent), (Some(agent.clone()), Some(agent)));
 }
 
 #[tokio::test]

@@ -35,6 +35,14 @@ impl Place {
         stored(&Reader::open(self.folder.path().join("trail")).unwrap())
     }
 
+    /// The same as bytes.
+    pub(crate) fn lines(&self) -> Vec<Vec<u8>> {
+        self.trail.flush_blocking().unwrap();
+        let records = self.trail.entries(..).unwrap().map(Result::unwrap);
+        let records = records.filter(|record| record.entry().unwrap().category != Category::Trail);
+        records.map(|record| record.line.to_vec()).collect()
+    }
+
     /// The one entry so far.
     #[track_caller]
     pub(crate) fn entry(&self) -> Value {

@@ -128,5 +128,5 @@ fn what_is_recorded_by_hand_has_its_event_and_what_comes_from_an_event_has_none(
     let lines = screen.lines();
     assert_eq!(lines.len(), 3, "{lines:#?}");
     assert!(lines[0] == "audit: traced" && lines[2] == "audit: traced again", "{lines:#?}");
-    assert!(lines[1].starts_with("graven::event: audit audit_id="), "{lines:#?}");
+    assert!(lines[1].starts_with("audit: audit audit_id="), "{lines:#?}");
 }

@@ -59,7 +59,7 @@ fn an_endless_value_is_cut() {
 }
 
 #[test]
-fn what_is_too_long_for_its_field_stands_whole_in_the_detail() {
+fn what_is_too_long_for_the_line_stands_whole_in_a_blob() {
     let world = World::new();
     let long = "\u{1}".repeat(5_000);
     let (entries, counters) = world.hears(world.layer(), || {
@@ -72,12 +72,34 @@ fn what_is_too_long_for_its_field_stands_whole_in_the_detail() {
         );
     });
     let [entry] = &*entries else { panic!("{} entries", entries.len()) };
-    assert_eq!(counters.cut(), 21);
-    assert_eq!(entry.principal.as_deref(), Some(&long[..170]));
-    assert_eq!((entry.action.as_str(), entry.on_behalf_of.len(), entry.duration_ms), (&long[..170], 8, None));
+    assert_eq!(counters.cut(), 0);
+    assert_eq!((entry.on_behalf_of.len(), entry.on_behalf_of[7].as_str()), (8, "h…[cut]"));
     assert_eq!(world.trail.counters().dropped, 0);
-    let whole = entry.detail.as_ref().unwrap().blob().unwrap();
-    assert!(whole.bytes > 19 * 6 * 5_000, "all of it, beside the line");
+    for text in [&entry.action, entry.principal.as_ref().unwrap(), entry.session_id.as_ref().unwrap()] {
+        let beginning = text.strip_suffix("…[cut]").unwrap();
+        assert!(beginning.len() > 500 && long.starts_with(beginning));
+    }
+    let whole = world.trail.restored(entry).unwrap();
+    for text in [&whole.action, whole.principal.as_ref().unwrap(), whole.session_id.as_ref().unwrap()] {
+        assert_eq!(*text, long);
+    }
+    let nine = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
+    assert_eq!((whole.on_behalf_of, whole.duration_ms), (nine.map(String::from).to_vec(), None));
+    assert_eq!(whole.detail.unwrap().as_str(), r#"{"duration_ms":-1}"#);
+}
+
+#[test]
+fn what_a_span_says_is_whole_in_its_own_entry_and_short_in_those_within() {
+    let world = World::new();
+    let long = "é".repeat(2_000);
+    let (entries, _) = world.hears(world.layer(), || {
+        let span = info_span!(target: "audit", "span", principal = long);
+        span.in_scope(|| info!(target: "audit", "event"));
+    });
+    let [event, span] = &*entries else { panic!("{} entries", entries.len()) };
+    let short = event.principal.as_deref().unwrap();
+    assert!(short.len() <= 1024 && long.starts_with(short.strip_suffix("…[cut]").unwrap()), "{short}");
+    assert_eq!(span.principal, Some(long));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use graven::clock::sim::SimClock;
 use graven::disk::sim::SimDisk;
 use graven::{Category, Entry, Machine, Settings, Trail};
-use graven_tracing::{AuditLayer, AuditOnly, Counters};
+use graven_tracing::{AuditOnly, Counters, TrailLayer};
 use serde_json::Value;
 use tracing::Dispatch;
 use tracing_subscriber::Registry;
@@ -36,12 +36,12 @@ impl World {
     }
 
     /// A layer that measures with the trail's clock.
-    pub(crate) fn layer(&self) -> AuditLayer {
-        AuditLayer::new(self.trail.clone()).clock(Arc::new(self.clock.clone()))
+    pub(crate) fn layer(&self) -> TrailLayer {
+        TrailLayer::new(self.trail.clone()).clock(Arc::new(self.clock.clone()))
     }
 
     /// What a program says to a subscriber with this layer; what is in the trail then.
-    pub(crate) fn hears(&self, layer: AuditLayer, say: impl FnOnce()) -> (Vec<Entry>, Counters) {
+    pub(crate) fn hears(&self, layer: TrailLayer, say: impl FnOnce()) -> (Vec<Entry>, Counters) {
         let counters = layer.counters();
         let subscriber = Registry::default().with(layer.with_filter(AuditOnly));
         tracing::dispatcher::with_default(&Dispatch::new(subscriber), say);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use graven::{Outcome, Settings, Trail};
-use graven_tracing::{AuditLayer, AuditOnly};
+use graven_tracing::{AuditOnly, TrailLayer};
 use tokio::sync::Barrier;
 use tracing::field::Empty;
 use tracing::{Dispatch, Instrument, Span, dispatcher, info, info_span, instrument};
@@ -100,7 +100,7 @@ fn a_cancelled_future_that_owes_its_outcome_is_abandoned() {
 fn a_subscriber_that_is_dropped_lets_go_of_the_trail_and_all_is_there() {
     let folder = tempfile::tempdir().unwrap();
     let trail = Trail::open(Settings::new(folder.path().join("trail"))).unwrap();
-    let layer = AuditLayer::new(trail).with_filter(AuditOnly);
+    let layer = TrailLayer::new(trail).with_filter(AuditOnly);
     tracing::subscriber::with_default(Registry::default().with(layer), || {
         (0..100).for_each(|n| info!(target: "audit", n, "event"));
     });

@@ -2,13 +2,14 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use graven_core::entry::Entry;
 use graven_core::hash::Hash;
 
+use super::entry::AuditEntry;
 use super::unwritten::{Doubt, Redacted};
-use super::{AuditCategory, AuditEntry, native};
+use super::{AuditCategory, native};
 use crate::error::Error;
 use crate::files::layout::Layout;
 use crate::reader::Reader;
@@ -27,6 +28,8 @@ const BATCH_BYTES: usize = 1 << 20;
 pub(super) struct Kept {
     entries_max: usize,
     list: Mutex<List>,
+    /// Whether there may be an entry.
+    any: AtomicBool,
     /// Whether there may be an entry that is to be written or settled.
     unsettled: AtomicBool,
 }
@@ -43,6 +46,8 @@ pub(super) struct List {
 #[derive(Debug)]
 pub(super) struct Unrecorded {
     number: u64,
+    /// That of the entry, here so that a query by category needs nothing else of it.
+    pub(super) category: AuditCategory,
     pub(super) redacted: Redacted,
     bytes: usize,
     /// Whether it is to be written once that is possible.
@@ -74,7 +79,8 @@ pub(super) struct Late {
 impl Kept {
     /// Nothing yet, and at most `entries_max` entries.
     pub(super) fn new(entries_max: usize) -> Kept {
-        Kept { entries_max, list: Mutex::default(), unsettled: AtomicBool::new(false) }
+        let (list, any, unsettled) = <(Mutex<List>, AtomicBool, AtomicBool)>::default();
+        Kept { entries_max, list, any, unsettled }
     }
 
     pub(super) fn entries_max(&self) -> usize {
@@ -84,16 +90,24 @@ impl Kept {
     /// Adds an entry that is in no trail, or perhaps in one. `due` says whether it is to be written late. Returns those
     /// that had to leave for it and are due.
     pub(super) fn add(&self, redacted: Redacted, due: bool, doubt: Option<Doubt>) -> Vec<Forgotten> {
-        let text = serde_json::to_vec(&redacted.entry).expect("an entry is plain data").len();
+        let text = serde_json::to_vec(&*redacted.entry).expect("an entry is plain data").len();
         let mut list = self.list();
         let number = list.next_number();
         let doubt = doubt.map(|doubt| Marked { doubt, mark: Some(number) });
+        self.any.store(true, Ordering::SeqCst);
         if due || doubt.is_some() {
             self.unsettled.store(true, Ordering::SeqCst);
         }
         let bytes = text + BYTES_EACH;
         list.bytes += bytes;
-        list.entries.push_back(Unrecorded { number, redacted, bytes, due, doubt });
+        list.entries.push_back(Unrecorded {
+            number,
+            category: redacted.entry.category,
+            redacted,
+            bytes,
+            due,
+            doubt,
+        });
         let mut forgotten = Vec::new();
         // Callers that are told may try again and again: their entries do not displace those that are due.
         if let Some(oldest) = list.oldest_beyond(due, self.entries_max) {
@@ -103,6 +117,10 @@ impl Kept {
             forgotten.extend(list.forget(0));
         }
         forgotten
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        !self.any.load(Ordering::SeqCst)
     }
 
     /// Whether any entry is to be written late or settled.
@@ -256,6 +274,7 @@ impl Kept {
     fn look_again(&self, list: &List) {
         let unsettled = list.entries.iter().any(|kept| kept.due || kept.doubt.is_some());
         self.unsettled.store(unsettled, Ordering::SeqCst);
+        self.any.store(!list.entries.is_empty(), Ordering::SeqCst);
     }
 }
 
@@ -292,7 +311,7 @@ impl List {
 }
 
 impl Unrecorded {
-    pub(super) fn entry(&self) -> &AuditEntry {
+    pub(super) fn entry(&self) -> &Arc<AuditEntry> {
         &self.redacted.entry
     }
 
@@ -303,6 +322,6 @@ impl Unrecorded {
 
     fn forget(&mut self) -> Forgotten {
         let doubt = self.doubt.take().map(|marked| marked.doubt);
-        Forgotten { category: self.redacted.entry.category, doubt }
+        Forgotten { category: self.category, doubt }
     }
 }

@@ -19,8 +19,8 @@ use crate::seam::machine::Machine;
 use crate::settings::DEADLINE;
 use crate::trail::Trail;
 
-/// What is done with entries that are not written after all; with the error if the trail refused them.
-pub(super) type Forget<'a> = &'a dyn Fn(Vec<Forgotten>, Option<&Error>);
+/// What is done with entries that are not written after all.
+pub(super) type Forget<'a> = &'a dyn Fn(Vec<Forgotten>);
 
 /// Writes what waits in memory. After an error the rest waits on.
 pub(super) fn write(kept: &Kept, machine: &Machine, trail: &Trail, forget: Forget<'_>) -> Result<(), Error> {
@@ -52,10 +52,11 @@ pub(super) fn write(kept: &Kept, machine: &Machine, trail: &Trail, forget: Forge
             let numbers = HashSet::from_iter(numbers);
             match recorded {
                 Ok(_receipts) => kept.written(&numbers),
-                // Each of them was looked at: this is not expected, and must not stand in the way of all others.
+                // Nothing keeps such an entry out, so this is not expected, and must not stand in the way of all others.
                 Err(error) if error.kind() == ErrorKind::Invalid => {
                     kept.unwritten(&numbers, false);
-                    forget(kept.give_up(|number| numbers.contains(&number)), Some(&error));
+                    say_refused(&error);
+                    forget(kept.give_up(|number| numbers.contains(&number)));
                 }
                 Err(error) => {
                     kept.unwritten(&numbers, error.may_be_recorded());
@@ -64,6 +65,10 @@ pub(super) fn write(kept: &Kept, machine: &Machine, trail: &Trail, forget: Forge
             }
         }
     }
+}
+
+fn say_refused(error: &Error) {
+    tracing::error!(error = error.chain(), "an audit entry that was kept in memory was refused");
 }
 
 /// Settles what is in doubt of engines that are over. If the log cannot be read, the next opening of the trail tells
@@ -76,7 +81,7 @@ fn settle(kept: &Kept, machine: &Machine, trail: &Trail, forget: Forget<'_>) -> 
     }
     if let Err(error) = kept.settle(machine, trail.layout(), &over) {
         tracing::warn!(error = error.chain(), "cannot tell which audit entries were recorded");
-        forget(kept.give_up(|number| over.contains(&number)), None);
+        forget(kept.give_up(|number| over.contains(&number)));
     }
     Ok(())
 }
@@ -95,7 +100,10 @@ fn hashes(kept: &Kept, trail: &Trail, forget: Forget<'_>) -> HashMap<u64, Hash> 
                 Ok(hash) => {
                     hashes.insert(late.number, hash);
                 }
-                Err(error) => forget(kept.give_up(|number| number == late.number), Some(&error)),
+                Err(error) => {
+                    say_refused(&error);
+                    forget(kept.give_up(|number| number == late.number));
+                }
             }
         }
     }

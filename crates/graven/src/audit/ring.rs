@@ -3,90 +3,93 @@
 //! Both are in the order in which they came; a query takes from the one whose next entry is younger.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use graven_core::entry::Entry;
 use graven_core::hash::{Hash, leaf_hash};
 use graven_core::line::glance::Glance;
 
+use super::AuditCategory;
+use super::entry::AuditEntry;
 use super::kept::{Kept, List, Unrecorded};
+use super::memory::{Found, Held, Memory, Reading};
 use super::native::{audit_category, audit_outcome};
-use super::{AuditCategory, AuditEntry};
-use crate::engine::ring::Snapshot;
 use crate::trail::Trail;
 
-/// An entry as a query finds it.
-#[derive(Debug)]
-pub(super) struct Found {
-    pub(super) entry: AuditEntry,
-    /// The entry as its line has it, when its detail is kept beside the log. Until that is fetched, the detail is its
-    /// marker, and texts may be cut.
-    pub(super) stored: Option<Box<Entry>>,
+/// The newest entries of a category, or of all, newest first, at most `limit`.
+pub(super) fn newest(
+    kept: &Kept,
+    recorded: Option<(&Memory, &Trail)>,
+    category: Option<AuditCategory>,
+    limit: usize,
+) -> Vec<Found> {
+    let limit = limit.min(kept.entries_max());
+    let held = recorded.and_then(|(memory, trail)| memory.newest(trail, category, limit, READING));
+    let mut stored = held.iter().flat_map(|held| held.decoded(category)).peekable();
+    let list = kept.list();
+    let in_trail = in_trail(kept, &list, recorded, held.as_deref());
+    let kept_of_category = list.entries.iter().rev().filter(|kept| {
+        category.is_none_or(|category| category == kept.category) && !is_among(kept, &in_trail)
+    });
+    let mut kept_of_category = kept_of_category.map(Unrecorded::entry).peekable();
+    let younger_first = std::iter::from_fn(|| match (kept_of_category.peek(), stored.peek()) {
+        (Some(here), Some(there)) if here.timestamp < there.entry.timestamp => stored.next().cloned(),
+        (Some(_), _) => kept_of_category.next().map(found),
+        (None, _) => stored.next().cloned(),
+    });
+    younger_first.take(limit).collect()
 }
 
-impl Kept {
-    /// The newest entries, here and in the trail's ring, newest first.
-    pub(super) fn newest(
-        &self,
-        trail: Option<&Trail>,
-        category: Option<AuditCategory>,
-        limit: usize,
-    ) -> Vec<Found> {
-        let wanted = |other| category.is_none_or(|category| category == other);
-        let snapshot = trail.map(Trail::snapshot);
-        let stored = snapshot.iter().flat_map(Snapshot::lines);
-        let mut stored =
-            stored.filter(|line| category_said(line).is_some_and(wanted)).filter_map(read).peekable();
-        let kept = self.list();
-        let recorded = snapshot.as_ref().map(|snapshot| recorded(&kept, snapshot)).unwrap_or_default();
-        let kept = kept.entries.iter().rev();
-        let kept = kept.filter(|kept| wanted(kept.entry().category) && !is_among(kept, &recorded));
-        let mut kept = kept.map(Unrecorded::entry).peekable();
-        let younger_first = std::iter::from_fn(|| match (kept.peek(), stored.peek()) {
-            (Some(_), None) => kept.next().map(found),
-            (Some(here), Some(there)) if here.timestamp >= there.entry.timestamp => kept.next().map(found),
-            _ => stored.next(),
-        });
-        younger_first.take(limit.min(self.entries_max())).collect()
-    }
-
-    /// How many entries [`newest`](Kept::newest) can find.
-    pub(super) fn count(&self, trail: Option<&Trail>) -> usize {
-        let snapshot = trail.map(Trail::snapshot);
-        let stored =
-            snapshot.iter().flat_map(Snapshot::lines).filter(|line| category_said(line).is_some()).count();
-        let kept = self.list();
-        let recorded = snapshot.as_ref().map(|snapshot| recorded(&kept, snapshot)).unwrap_or_default();
-        let kept = kept.entries.iter().filter(|kept| !is_among(kept, &recorded)).count();
-        (stored + kept).min(self.entries_max())
-    }
+/// How many entries [`newest`] can find.
+pub(super) fn count(kept: &Kept, recorded: Option<(&Memory, &Trail)>) -> usize {
+    let held = recorded.and_then(|(memory, trail)| memory.glanced(trail, READING));
+    let list = kept.list();
+    let in_trail = in_trail(kept, &list, recorded, held.as_deref());
+    let in_both = match in_trail.is_empty() {
+        true => 0,
+        false => list.entries.iter().filter(|kept| is_among(kept, &in_trail)).count(),
+    };
+    let stored = held.map_or(0, |held| held.len());
+    (stored + list.entries.len() - in_both).min(kept.entries_max())
 }
 
-fn is_among(kept: &Unrecorded, recorded: &HashSet<Hash>) -> bool {
-    kept.hash().is_some_and(|hash| recorded.contains(&hash))
+fn is_among(kept: &Unrecorded, in_trail: &HashSet<Hash>) -> bool {
+    !in_trail.is_empty() && kept.hash().is_some_and(|hash| in_trail.contains(&hash))
 }
 
-/// The leaf hashes of the lines that the trail holds; nothing when no entry here could be among them.
-fn recorded(kept: &List, snapshot: &Snapshot) -> HashSet<Hash> {
-    if kept.entries.iter().all(|kept| kept.hash().is_none()) {
+/// The leaf hashes of the lines that `held` has; nothing when no kept entry could be among them.
+fn in_trail(
+    kept: &Kept,
+    list: &List,
+    recorded: Option<(&Memory, &Trail)>,
+    held: Option<&Held>,
+) -> HashSet<Hash> {
+    let (Some((_, trail)), Some(held)) = (recorded, held) else { return HashSet::new() };
+    if !kept.is_unsettled() || list.entries.iter().all(|kept| kept.hash().is_none()) {
         return HashSet::new();
     }
-    snapshot.lines().map(leaf_hash).collect()
+    let (indexes, snapshot) = trail.in_ring(|ring| (ring.indexes(), ring.snapshot())).unwrap_or_default();
+    let lines = indexes.rev().zip(snapshot.lines());
+    lines.filter(|(index, _)| *index < held.end()).map(|(_, line)| leaf_hash(line)).collect()
 }
 
-/// The category of a stored line, if the contract has a word for it and for the outcome.
-fn category_said(line: &[u8]) -> Option<AuditCategory> {
+const READING: Reading = Reading { category: category_of, whole: read };
+
+/// The category of a stored line, if the contract has words for it.
+fn category_of(line: &[u8]) -> Option<AuditCategory> {
     let seen = Glance::at(line)?;
     audit_outcome(seen.outcome()?)?;
     audit_category(seen.category())
 }
 
+/// What a stored line says, if the contract has words for it.
 fn read(line: &[u8]) -> Option<Found> {
     let native = Entry::from_line(line).ok()?;
-    let entry = AuditEntry::from_entry(&native)?;
+    let entry = Arc::new(AuditEntry::from_entry(&native)?);
     let in_blob = native.detail.as_ref().is_some_and(|detail| detail.blob().is_some());
-    Some(Found { entry, stored: in_blob.then(|| Box::new(native)) })
+    Some(Found { entry, stored: in_blob.then(|| Arc::new(native)) })
 }
 
-fn found(entry: &AuditEntry) -> Found {
-    Found { entry: entry.clone(), stored: None }
+fn found(entry: &Arc<AuditEntry>) -> Found {
+    Found { entry: Arc::clone(entry), stored: None }
 }

@@ -1,23 +1,28 @@
 //! What the clones of an audit log share, and how an entry is recorded.
 
 use std::future::{Future, poll_fn};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 
-use serde_json::Value;
+use chrono::{DateTime, Utc};
 
+use super::AuditCategory;
+use super::counted::Counted;
+use super::entry::AuditEntry;
 use super::kept::Kept;
-use super::native::{self, Correlation};
-use super::ring::Found;
+use super::memory::{Found, Memory};
 use super::sink::Sink;
+use super::stream::Stream;
 use super::unwritten::{Doubt, Redacted, Told, Unwritten, say};
-use super::{AuditCategory, AuditEntry, AuditOutcome};
+use super::{native, ring};
+use crate::actor::Actor;
 use crate::error::{Error, ErrorKind};
 use crate::lasting::Attempts;
 use crate::reader::Reader;
 use crate::record::blocking::blocking;
-use crate::record::recording::{Receipt, Recording};
+use crate::record::recording::{Begun, Receipt, Recording};
 use crate::redact::Redactor;
 use crate::seam::clock::id_at;
 use crate::seam::machine::Machine;
@@ -30,82 +35,120 @@ pub(super) struct Shared {
     redactor: Redactor,
     /// The entries that are in no trail.
     pub(super) kept: Arc<Kept>,
-    /// The file; `None` for a log in memory only.
+    /// The entries that are in the trail.
+    memory: Memory,
+    counted: Counted,
+    /// The file; `None` for a log in memory only, or on a stream.
     pub(super) sink: Option<Arc<Sink>>,
+    /// In the place of the file.
+    pub(super) stream: Option<Stream>,
 }
 
 impl Shared {
     /// Opens the file, if a path is given.
     pub(super) fn new(max_entries: usize, path: Option<PathBuf>, machine: Machine) -> Shared {
         let kept = Arc::new(Kept::new(max_entries));
+        let stream = path.as_deref().and_then(Stream::of);
+        let path = path.filter(|_| stream.is_none());
         let sink = path.map(|path| Sink::open(path, machine.clone(), Arc::clone(&kept)));
         let redactor = Redactor::always(&*machine.clock);
-        Shared { machine, redactor, kept, sink }
+        let (memory, counted) = (Memory::default(), Counted::default());
+        Shared { machine, redactor, kept, memory, counted, sink, stream }
     }
 
-    pub(super) fn entry_now(
-        &self,
-        category: AuditCategory,
-        action: String,
-        outcome: AuditOutcome,
-        principal: Option<String>,
-        detail: Option<Value>,
-    ) -> AuditEntry {
-        let timestamp = self.machine.clock.now();
-        let id = id_at(timestamp, &*self.machine.clock);
-        AuditEntry { id, timestamp, category, action, principal, outcome, detail, duration_ms: None }
+    /// The time, and an id for what happens now.
+    pub(super) fn time_and_id(&self) -> (DateTime<Utc>, String) {
+        let now = self.machine.clock.now();
+        (now, id_at(now, &*self.machine.clock))
     }
 
     /// Records an entry: in the file, then as an event, then in memory. The trail does all three; for entries that it
     /// does not take, the last two are done here.
+    ///
+    /// The entry is on the heap: it goes through several futures, and each would copy it.
     pub(super) async fn record(
         &self,
-        mut entry: AuditEntry,
-        correlation: Correlation,
+        mut entry: Box<AuditEntry>,
+        actor: Option<Actor>,
         told: Told,
     ) -> Result<Receipt, Error> {
-        correlation.fill(&mut entry);
+        if let (None, Some(actor)) = (&entry.principal, &actor) {
+            entry.principal.clone_from(&actor.fields().principal);
+        }
+        if entry.id.is_empty() {
+            entry.id = id_at(entry.timestamp, &*self.machine.clock);
+        }
         let Some(sink) = &self.sink else {
-            let redacted = native::redact(&self.redactor, entry, &correlation);
-            let error =
-                Error::new(ErrorKind::Unavailable, "this audit log has no file: the entry is in memory only");
-            let error = error.for_entry(&redacted.entry.id);
-            say(&redacted.entry);
-            self.kept.add(redacted, false, None);
-            return Err(error);
+            return Err(self
+                .record_without_file(native::redact(&self.redactor, entry, actor.as_ref()))
+                .await);
         };
         let (failures_before, mark) = (sink.failures(), self.kept.mark());
-        let in_hand = InHand { shared: self, sink, told, entry: Some((entry, correlation)), queued: None };
+        let mut in_hand = InHand { shared: self, sink, told, entry: Some((entry, actor)), queued: None };
         match in_hand.write().await {
             Ok((receipt, trail)) => {
                 sink.recorded(failures_before, mark, trail).await;
                 Ok(receipt)
             }
-            Err(unwritten) if unwritten.error.kind() == ErrorKind::Invalid => {
-                Err(sink.refused(unwritten, told))
-            }
             Err(unwritten) => Err(sink.missed(unwritten, told)),
         }
     }
 
-    /// Takes the secrets out of an entry; with the same marks as in the trail, if there ever was one.
-    fn redact(&self, entry: AuditEntry, correlation: &Correlation) -> Redacted {
-        let redactor = self.seen_trail().map_or_else(|| self.redactor.clone(), |trail| trail.redactor());
-        native::redact(&redactor, entry, correlation)
+    /// Records an entry in memory, and on the stream if there is one. Returns the error for a caller who asks for a receipt.
+    async fn record_without_file(&self, redacted: Redacted) -> Error {
+        let stream = self.stream.as_ref();
+        let line = stream.map(|stream| (stream, Stream::line(&redacted)));
+        let no_file = || "this audit log has no file: the entry is in memory only".to_owned();
+        let error = Error::new(ErrorKind::Unavailable, stream.map_or_else(no_file, Stream::reason));
+        let error = error.for_entry(&redacted.entry.id);
+        say(&redacted.entry);
+        self.kept.add(redacted, false, None);
+        // At the end: the caller may give up while the line is being written.
+        if let Some((stream, line)) = line {
+            stream.write(line).await;
+        }
+        error
     }
 
-    pub(super) async fn newest(&self, category: Option<AuditCategory>, limit: usize) -> Vec<AuditEntry> {
+    /// Takes the secrets out of an entry; with the same marks as in the trail, if there ever was one.
+    fn redact(&self, entry: Box<AuditEntry>, actor: Option<&Actor>) -> Redacted {
+        let redactor = self.seen_trail().map_or_else(|| self.redactor.clone(), |trail| trail.redactor());
+        native::redact(&redactor, entry, actor)
+    }
+
+    /// The newest entries of a category, or of all, newest first, at most `limit`.
+    pub(super) async fn newest(&self, category: Option<AuditCategory>, limit: usize) -> Vec<Arc<AuditEntry>> {
         let trail = self.seen_trail();
-        let found = self.kept.newest(trail.as_ref(), category, limit);
+        let recorded = trail.as_ref().map(|trail| (&self.memory, trail));
+        let found = ring::newest(&self.kept, recorded, category, limit);
         match trail {
             Some(trail) => self.with_blobs(found, &trail).await,
             None => found.into_iter().map(|found| found.entry).collect(),
         }
     }
 
+    /// How many entries [`newest`](Shared::newest) can find.
+    pub(super) fn count(&self) -> usize {
+        if let Some(entries) = self.counted.get().filter(|_| self.kept.is_empty()) {
+            return entries;
+        }
+        let trail = self.seen_trail();
+        let (size, none_kept) = (trail.as_ref().map_or(0, Trail::len), self.kept.is_empty());
+        let entries = ring::count(&self.kept, trail.as_ref().map(|trail| (&self.memory, trail)));
+        if let Some(trail) = trail.filter(|_| none_kept && self.kept.is_empty()) {
+            self.counted.set(&trail, size, entries);
+        }
+        entries
+    }
+
+    /// How many entries the file did not take when they came, or perhaps not.
+    pub(super) fn failures(&self) -> u64 {
+        self.sink.as_ref().map_or(0, |sink| sink.failures())
+    }
+
     /// Reads the details that are stored as blobs, and the whole of the texts that were cut. One that cannot be read stays
     /// a reference.
-    async fn with_blobs(&self, mut found: Vec<Found>, trail: &Trail) -> Vec<AuditEntry> {
+    async fn with_blobs(&self, mut found: Vec<Found>, trail: &Trail) -> Vec<Arc<AuditEntry>> {
         let mut wanted = Vec::new();
         for (position, found) in found.iter_mut().enumerate() {
             wanted.extend(found.stored.take().map(|stored| (position, stored)));
@@ -130,7 +173,8 @@ impl Shared {
                 match restored {
                     Ok(restored) => {
                         let whole = AuditEntry::from_entry(&restored);
-                        found[position].entry = whole.expect("the contract had words for it before");
+                        found[position].entry =
+                            Arc::new(whole.expect("the contract had words for it before"));
                     }
                     Err(error) => {
                         tracing::warn!(
@@ -142,6 +186,12 @@ impl Shared {
             }
         }
         found.into_iter().map(|found| found.entry).collect()
+    }
+
+    /// Where the lines go.
+    pub(super) fn path(&self) -> Option<&Path> {
+        let sink = self.sink.as_ref().map(|sink| sink.path());
+        sink.or_else(|| self.stream.as_ref().map(Stream::path))
     }
 
     /// The trail whose entries are shown, poisoned or not.
@@ -164,22 +214,22 @@ struct InHand<'a> {
     sink: &'a Arc<Sink>,
     told: Told,
     /// Taken at the end of the way.
-    entry: Option<(AuditEntry, Correlation)>,
+    entry: Option<(Box<AuditEntry>, Option<Actor>)>,
     queued: Option<Queued>,
 }
 
 /// An entry that a trail was given.
 struct Queued {
-    trail: Trail,
     /// How many entries the trail had before.
     from: u64,
     recording: Recording,
+    begun: Begun,
 }
 
 impl InHand<'_> {
     /// Records the entry in the trail, behind those that wait. Tries once more when the trail failed on other entries
     /// before it wrote this one.
-    async fn write(mut self) -> Result<(Receipt, Trail), Unwritten> {
+    async fn write(&mut self) -> Result<(Receipt, Trail), Unwritten> {
         let mut attempts = Attempts::default();
         loop {
             let trail = match self.sink.trail().await {
@@ -192,7 +242,7 @@ impl InHand<'_> {
             };
             match written {
                 Ok(receipt) => {
-                    self.entry = None;
+                    self.keep(&trail, &receipt);
                     return Ok((receipt, trail));
                 }
                 Err(error) if attempts.once_more(&trail, &error) => {}
@@ -202,38 +252,60 @@ impl InHand<'_> {
     }
 
     async fn record(&mut self, trail: &Trail) -> Result<Receipt, Error> {
-        let (entry, correlation) = self.entry.as_ref().expect("it is on its way");
-        let (trail, from) = (trail.clone(), trail.len());
-        let recording = trail.record_filled(native::entry(entry, correlation));
-        let queued = self.queued.insert(Queued { trail, from, recording });
-        poll_fn(|context| Pin::new(&mut queued.recording).poll(context)).await
+        self.queued = None;
+        poll_fn(|context| {
+            if let Some(queued) = &mut self.queued {
+                return Pin::new(&mut queued.recording).poll(context);
+            }
+            let (entry, actor) = self.entry.as_mut().expect("it is on its way");
+            let from = trail.len();
+            let mut native = native::lend(entry, actor.as_ref());
+            let begun = Recording::begin(Arc::clone(&trail.0), &mut native, context);
+            native::give_back(
+                &mut native,
+                entry,
+                begun.as_ref().is_ok_and(|(_, begun)| begun.detail_changed),
+            );
+            let (recording, begun) = begun?;
+            self.queued = Some(Queued { from, recording, begun });
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Moves a recorded entry into memory, if it is as its line has it.
+    fn keep(&mut self, trail: &Trail, receipt: &Receipt) {
+        let entry = self.entry.take();
+        let whole = self.queued.as_ref().is_some_and(|queued| queued.begun.whole);
+        if let (Some((entry, _)), true) = (entry, whole) {
+            self.shared.memory.keep(trail, receipt.index, entry);
+        }
     }
 
     /// The end of the way: the entry was not recorded, or perhaps not.
     fn unwritten(&mut self, error: Error) -> Unwritten {
-        let (entry, correlation) = self.entry.take().expect("it is on its way");
-        let doubt = error.may_be_recorded().then(|| self.doubt(&entry, &correlation)).flatten();
-        Unwritten { redacted: self.shared.redact(entry, &correlation), error, doubt }
+        let (entry, actor) = self.entry.take().expect("it is on its way");
+        let doubt = if error.may_be_recorded() { self.doubt() } else { None };
+        Unwritten { redacted: self.shared.redact(entry, actor.as_ref()), error, doubt }
     }
 
     /// What tells whether the log holds the entry that was queued last.
-    fn doubt(&self, entry: &AuditEntry, correlation: &Correlation) -> Option<Doubt> {
-        let queued = self.queued.as_ref()?;
-        Doubt::of(&queued.trail, native::entry(entry, correlation), queued.from)
+    fn doubt(&self) -> Option<Doubt> {
+        let Queued { from, recording, begun } = self.queued.as_ref()?;
+        Some(Doubt { hash: begun.leaf_hash, from: *from, engine: Arc::downgrade(recording.engine()) })
     }
 }
 
 impl Drop for InHand<'_> {
     fn drop(&mut self) {
-        let Some((entry, correlation)) = self.entry.take() else {
+        let Some((entry, actor)) = self.entry.take() else {
             return;
         };
         if self.queued.as_ref().is_some_and(|queued| queued.recording.queued_id().is_some()) {
-            let doubt = self.doubt(&entry, &correlation);
-            return self.sink.let_go(self.shared.redact(entry, &correlation), self.told, doubt);
+            return self.sink.let_go(self.shared.redact(entry, actor.as_ref()), self.told, self.doubt());
         }
         let error = Error::new(ErrorKind::Unavailable, "its caller gave up before the file was open");
-        let redacted = self.shared.redact(entry, &correlation);
+        let redacted = self.shared.redact(entry, actor.as_ref());
         let _kept = self.sink.missed(Unwritten { redacted, error, doubt: None }, self.told);
     }
 }

@@ -44,8 +44,6 @@ pub(super) struct Sink {
 struct State {
     /// The value of `failures` when the current failure began; `None` while nothing fails.
     failing_since: Option<u64>,
-    /// The number of entries that could never be recorded as they are.
-    refused: u64,
     /// Losses that are not yet counted in a trail.
     lost: Losses,
 }
@@ -64,7 +62,7 @@ impl Sink {
             reopening,
             failures: AtomicU64::new(0),
             troubled: AtomicBool::new(failing),
-            state: Mutex::new(State { failing_since: failing.then_some(0), refused: 0, lost: Losses::new() }),
+            state: Mutex::new(State { failing_since: failing.then_some(0), lost: Losses::new() }),
             writing: Mutex::default(),
             ended: AtomicBool::new(false),
         };
@@ -133,9 +131,8 @@ impl Sink {
         let slow = "they are still being written: storage is slow or hangs; try again later";
         let (sink, broken, trail) = (Arc::clone(self), Arc::downgrade(self), trail.clone());
         let work = move || {
-            let forget = |forgotten: Vec<Forgotten>, refused: Option<&Error>| {
+            let forget = |forgotten: Vec<Forgotten>| {
                 forgotten.into_iter().for_each(|forgotten| sink.forget(forgotten));
-                refused.into_iter().for_each(|error| sink.say_refused(error));
             };
             let written = late::write(&sink.kept, &sink.machine, &trail, &forget);
             sink.end_writing();
@@ -219,25 +216,10 @@ impl Sink {
         self.keep(redacted, told, doubt);
     }
 
-    /// Notes an entry that can never be recorded as it is. Returns the error for its caller.
-    pub(super) fn refused(&self, unwritten: Unwritten, told: Told) -> Error {
-        let Unwritten { redacted, error, .. } = unwritten;
-        say(&redacted.entry);
-        self.keep(Redacted { valid: false, ..redacted }, told, None);
-        self.failures.fetch_add(1, Ordering::SeqCst);
-        self.say_refused(&error);
-        error.prefixed(&self.path.display().to_string())
-    }
-
-    /// Keeps an entry in memory. If its caller is not told, it is written late, or counted as lost.
+    /// Keeps an entry in memory. If its caller is not told, it is written late.
     fn keep(&self, redacted: Redacted, told: Told, doubt: Option<Doubt>) {
-        let (category, due) = (redacted.entry.category, told == Told::No && redacted.valid);
-        let lost = told == Told::No && !due && doubt.is_none();
-        let forgotten = self.kept.add(redacted, due, doubt);
+        let forgotten = self.kept.add(redacted, told == Told::No, doubt);
         forgotten.into_iter().for_each(|forgotten| self.forget(forgotten));
-        if lost {
-            self.lose(category);
-        }
     }
 
     /// Counts an entry as lost that leaves before it was written. If the trail may hold it, its next opening tells.
@@ -250,18 +232,6 @@ impl Sink {
                 trail.0.engine.lost.doubt([emitted].into_iter(), doubt.from);
             }
             _ => self.lose(category),
-        }
-    }
-
-    /// Reports an entry that can never be recorded as it is. Such entries are no sign of a storage failure, and there
-    /// may be many: reports number 1, 2, 4, 8, …
-    fn say_refused(&self, error: &Error) {
-        let mut state = self.state();
-        state.refused += 1;
-        let refused = state.refused;
-        drop(state);
-        if refused.is_power_of_two() {
-            tracing::error!(path = %self.path.display(), error = error.chain(), refused, "an audit entry was refused");
         }
     }
 

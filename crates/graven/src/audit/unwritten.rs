@@ -6,11 +6,10 @@ use std::time::Duration;
 use graven_core::entry::Entry;
 use graven_core::hash::Hash;
 
-use super::AuditEntry;
+use super::entry::AuditEntry;
 use crate::engine::shared::Engine;
 use crate::error::Error;
-use crate::record::{event, recording};
-use crate::trail::Trail;
+use crate::record::event;
 
 /// Whether the caller learns the result. If not, the entry is written late, or counted as lost in the trail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,11 +21,9 @@ pub(super) enum Told {
 /// An entry without its secrets.
 #[derive(Debug)]
 pub(super) struct Redacted {
-    pub(super) entry: AuditEntry,
+    pub(super) entry: Arc<AuditEntry>,
     /// The fields that the contract's entry does not have.
     pub(super) rest: Box<Entry>,
-    /// Whether a trail can take it, as far as that is known without one.
-    pub(super) valid: bool,
 }
 
 /// An entry that was not recorded, or perhaps not.
@@ -50,12 +47,6 @@ pub(super) struct Doubt {
 }
 
 impl Doubt {
-    /// Of an entry that was queued in this trail; `None` when the trail cannot have taken it.
-    pub(super) fn of(trail: &Trail, native: Entry, from: u64) -> Option<Doubt> {
-        let hash = recording::hash_of(&trail.0, native).ok()?;
-        Some(Doubt { hash, from, engine: Arc::downgrade(&trail.0.engine) })
-    }
-
     /// Whether its engine takes no more entries.
     pub(super) fn is_ending(&self) -> bool {
         self.engine.upgrade().is_none_or(|engine| !engine.is_open())

@@ -253,10 +253,7 @@ impl Writer {
         let closed: Vec<PathBuf> = since.map(|&begin| layout.segment(begin)).collect();
         let newest = last_lines(disk, &closed, engine.settings.ring_entries, engine.settings.ring_bytes)
             .map_err(|source| Error::cannot("read the newest segment of", layout.dir(), source))?;
-        let mut ring = engine.ring();
-        ring.clear();
-        ring.push(newest.bytes, newest.ends);
-        drop(ring);
+        engine.ring().restart(newest.bytes, newest.ends, first);
         self.live = Live { file, id, first, bytes: 0, since: engine.machine.clock.elapsed() };
         self.size = first;
         engine.set_durable(first);

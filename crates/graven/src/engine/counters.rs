@@ -5,9 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use graven_core::entry::Category;
 use graven_core::hash::Hash;
+use serde::Serialize;
 
 /// Numbers that say how a trail is doing.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Counters {
     /// Entries in the trail, all of them durable.

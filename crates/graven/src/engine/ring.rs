@@ -16,6 +16,8 @@ pub(crate) struct Ring {
     /// Oldest first.
     chunks: VecDeque<Chunk>,
     entries: usize,
+    /// The index of the next line that comes.
+    end: u64,
     entries_max: usize,
     /// The bytes of these lines, with their newlines, and the room in their buffers that is not used.
     bytes: usize,
@@ -38,7 +40,7 @@ impl Ring {
     /// An empty ring for at most `entries_max` lines of `bytes_max` bytes together. It takes at most
     /// [`CHUNK_BYTES_MAX`] more: the lines that left from its oldest buffer.
     pub(crate) fn new(entries_max: usize, bytes_max: usize) -> Ring {
-        Ring { chunks: VecDeque::new(), entries: 0, entries_max, bytes: 0, bytes_max }
+        Ring { chunks: VecDeque::new(), entries: 0, end: 0, entries_max, bytes: 0, bytes_max }
     }
 
     /// How many lines there are.
@@ -46,11 +48,18 @@ impl Ring {
         self.entries
     }
 
-    /// Removes all lines.
-    pub(super) fn clear(&mut self) {
+    /// The indexes of these lines in the log.
+    pub(crate) fn indexes(&self) -> Range<u64> {
+        self.end - self.entries as u64..self.end
+    }
+
+    /// Holds these lines in place of its own; `end` is the index behind the last of them.
+    pub(super) fn restart(&mut self, lines: Vec<u8>, ends: Vec<u32>, end: u64) {
         self.chunks.clear();
         self.entries = 0;
         self.bytes = 0;
+        self.push(lines, ends);
+        self.end = end;
     }
 
     /// Adds lines, each with its newline, which end at `ends`. A buffer that is no longer needed comes back.
@@ -66,6 +75,7 @@ impl Ring {
         let small = lines.len() < lines.capacity() / 2;
         let (kept, spare) = if small { (lines.as_slice().to_vec(), Some(lines)) } else { (lines, None) };
         self.entries += ends.len();
+        self.end += ends.len() as u64;
         self.bytes += kept.capacity();
         self.chunks.push_back(Chunk { lines: Arc::new(kept), ends: Arc::new(ends), gone: 0 });
         self.drop_oldest(spare)
@@ -104,6 +114,18 @@ impl Ring {
     /// A picture of the ring that can be read without holding its lock.
     pub(crate) fn snapshot(&self) -> Snapshot {
         Snapshot(self.chunks.iter().cloned().collect())
+    }
+
+    /// The same of the lines from an index on, and perhaps some before it.
+    pub(crate) fn snapshot_from(&self, index: u64) -> Snapshot {
+        let mut begin = self.end;
+        let is_wanted = |chunk: &&Chunk| -> bool {
+            let wanted = begin > index;
+            begin -= (chunk.ends.len() - chunk.gone) as u64;
+            wanted
+        };
+        let count = self.chunks.iter().rev().take_while(is_wanted).count();
+        Snapshot(self.chunks.range(self.chunks.len() - count..).cloned().collect())
     }
 }
 
@@ -190,6 +212,28 @@ mod tests {
             ring.push(lines, ends);
             assert_eq!((lengths(&ring), ring.len()), (left.to_vec(), left.len()), "{lengths_pushed:?}");
         }
+    }
+
+    #[test]
+    fn lines_are_found_by_their_index_in_the_log() {
+        let mut ring = Ring::new(4, 1_000);
+        assert_eq!(ring.indexes(), 0..0);
+        for (lengths, held) in [(&[2, 3][..], 0..2), (&[4], 0..3), (&[5, 6, 7], 2..6)] {
+            let (lines, ends) = group(lengths);
+            ring.push(lines, ends);
+            assert_eq!(ring.indexes(), held, "{lengths:?}");
+        }
+        for index in 0..8 {
+            let snapshot = ring.snapshot_from(index);
+            let found: Vec<usize> = snapshot.lines().map(|line| line.len() + 1).collect();
+            let wanted: Vec<usize> = (2..6).rev().filter(|n| *n >= index).map(|n| n as usize + 2).collect();
+            assert!(found.starts_with(&wanted), "{index}: {found:?}");
+        }
+        assert_eq!(ring.snapshot_from(6).lines().count(), 0);
+        assert_eq!(ring.snapshot_from(3).lines().count(), 3, "the older group is left out");
+        let (lines, ends) = group(&[9, 8]);
+        ring.restart(lines, ends, 40);
+        assert_eq!((ring.indexes(), lengths(&ring)), (38..40, vec![8, 9]));
     }
 
     #[test]

@@ -33,10 +33,10 @@ pub(crate) fn system_line(clock: &dyn Clock, action: &str, detail: &impl Seriali
     SystemLine { bytes, hash }
 }
 
-/// Fills in the id and the time if the caller set none.
+/// Fills in the id and the time if the caller set none. An empty id is none.
 pub(crate) fn complete(entry: &mut Entry, clock: &dyn Clock) {
     let timestamp = *entry.timestamp.get_or_insert_with(|| clock.now());
-    if entry.id.is_none() {
+    if entry.id.as_ref().is_none_or(String::is_empty) {
         entry.id = Some(id_at(timestamp, clock));
     }
 }

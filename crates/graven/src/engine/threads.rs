@@ -67,7 +67,7 @@ impl Engine {
         let size = recovered.levels.size() + recovered.unsealed.len() as u64;
         settle(&lost, &recovered);
         let mut ring = Ring::new(settings.ring_entries, settings.ring_bytes);
-        ring.push(recovered.newest_lines, recovered.newest_ends);
+        ring.restart(recovered.newest_lines, recovered.newest_ends, size);
         let engine = Arc::new(Engine {
             queue: Queue::new(settings.queue_bytes),
             seal: Seal::new(recovered.levels.size(), &recovered.unsealed, recovered.unsealed_bytes),

@@ -133,7 +133,7 @@ mod tests {
         let printed = LINE.to_bytes();
         assert_eq!(
             &printed[..],
-            b"durable 0000000007 00000000000000000256 00000000000000004096 00000000000000000266 19caaf21\n"
+            b"durable 0000000007 00000000000000000256 00000000000000004096 00000000000000000266 d8c2c75b\n"
         );
         let widest =
             LockLine { writing: true, pid: u32::MAX, first: u64::MAX, bytes: u64::MAX, size: u64::MAX };

@@ -69,8 +69,8 @@ impl RecordingBatch {
     fn make_all(&mut self) -> Result<(), Error> {
         let entries = std::mem::take(&mut self.entries);
         self.made.reserve_exact(entries.len());
-        for (position, entry) in entries.into_iter().enumerate() {
-            let (ticket, blob) = make(&self.handle, entry, &mut self.lines)
+        for (position, mut entry) in entries.into_iter().enumerate() {
+            let (ticket, blob) = make(&self.handle, &mut entry, &mut self.lines)
                 .map_err(|error| error.prefixed(&format!("entry {position} of the batch")))?;
             self.made.push(Made { end: self.lines.len(), blob, ticket, group: 0, offset: 0 });
         }

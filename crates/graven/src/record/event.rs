@@ -6,8 +6,8 @@ use std::fmt::Debug;
 use graven_core::entry::{Category, Entry, Outcome};
 use tracing::Level;
 
-/// The target of the event. Programs filter by it, so it stays the same when this file moves.
-const TARGET: &str = "graven::event";
+/// The target of the event: programs filter by it. `graven-tracing` knows by the module that it is no entry.
+const TARGET: &str = "audit";
 
 thread_local! {
     /// Whether this thread must not emit events now.
@@ -72,7 +72,8 @@ impl Event {
     }
 }
 
-/// The event that the contract names: message `audit`, level INFO.
+/// The event that the contract names: target and message `audit`, level INFO. The principal is a text, so that subscribers
+/// escape it.
 pub(crate) fn emit(
     id: &str,
     category: &dyn Debug,
@@ -86,7 +87,7 @@ pub(crate) fn emit(
         category = ?category,
         action = %action,
         outcome = ?outcome,
-        principal = %principal.unwrap_or("-"),
+        principal = principal.unwrap_or("-"),
         "audit"
     );
 }

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use graven_core::entry::{Blob, Category, Entry};
+use graven_core::entry::{Blob, Category, Entry, stored_id};
 use graven_core::hash::{Hash, leaf_hash};
 use serde::{Serialize, Serializer};
 
 use crate::engine::completion::{Completion, Slot};
 use crate::engine::flood;
 use crate::engine::queue::{Line, Refused};
+use crate::engine::shared::Engine;
 use crate::engine::system_entries::complete;
 use crate::error::{Error, ErrorKind};
 use crate::record::event::{self, Event};
@@ -28,7 +29,8 @@ use crate::settings::WhenFull;
 pub struct Receipt {
     /// Its position in the log, from 0.
     pub index: u64,
-    /// Its id: the one that the caller set, or the one that was made.
+    /// Its id: the one that the caller set, or the one that was made. One that is too long, of an entry that is
+    /// [cut to fit](Entry::cut_to_fit), is as it was cut.
     pub id: String,
     /// The leaf hash of its stored line (RFC 6962 §2.1); base64 when serialised.
     #[serde(serialize_with = "base64")]
@@ -88,14 +90,52 @@ pub(crate) struct Ticket {
     id: String,
     pub(crate) leaf_hash: Hash,
     category: Category,
+    /// Whether redaction changed the detail.
+    detail_changed: bool,
     event: Option<Box<Event>>,
     policy: WhenFull,
     until: Duration,
 }
 
+/// What became of an entry whose line was made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Begun {
+    pub(crate) leaf_hash: Hash,
+    /// Whether redaction changed the detail.
+    pub(crate) detail_changed: bool,
+    /// Whether the line has all of it, so that nothing is kept beside the log.
+    pub(crate) whole: bool,
+}
+
 impl Recording {
     pub(crate) fn new(handle: Arc<Handle>, entry: Entry) -> Recording {
         Recording { handle, state: State::New(entry) }
+    }
+
+    /// Makes the line of an entry and tries to queue it, as the first poll of a new recording does. The entry stays with
+    /// the caller, as it is recorded.
+    pub(crate) fn begin(
+        handle: Arc<Handle>,
+        entry: &mut Entry,
+        context: &Context<'_>,
+    ) -> Result<(Recording, Begun), Error> {
+        let mut recording = Recording { handle, state: State::Done };
+        recording.look_now_and_then()?;
+        let mut begun = None;
+        recording.state = with_scratch(|line| {
+            let (mut ticket, blob) = make(&recording.handle, entry, line)?;
+            ticket.until = recording.handle.until(ticket.policy);
+            entry.id = Some(ticket.id.clone());
+            let Ticket { leaf_hash, detail_changed, .. } = ticket;
+            begun = Some(Begun { leaf_hash, detail_changed, whole: blob.is_none() });
+            recording.push(line, blob, ticket, context)
+        })?;
+        Ok((recording, begun.expect("the line was made")))
+    }
+
+    /// The engine that may write it.
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.handle.engine
     }
 
     /// The id of the entry, if it is queued and nobody has its answer yet.
@@ -120,8 +160,13 @@ impl Recording {
         }
     }
 
+    /// Refuses a forked child, which not every recording looks for.
+    fn look_now_and_then(&self) -> Result<(), Error> {
+        if is_due_for_a_look() { self.handle.check_process() } else { Ok(()) }
+    }
+
     /// Makes the line and tries to queue it.
-    fn start(&mut self, entry: Entry, context: &Context<'_>) -> Result<State, Error> {
+    fn start(&self, entry: &mut Entry, context: &Context<'_>) -> Result<State, Error> {
         with_scratch(|line| {
             let (mut ticket, blob) = make(&self.handle, entry, line)?;
             ticket.until = self.handle.until(ticket.policy);
@@ -167,11 +212,11 @@ impl Future for Recording {
     type Output = Result<Receipt, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if matches!(self.state, State::New(_)) && is_due_for_a_look() {
-            self.handle.check_process()?;
+        if matches!(self.state, State::New(_)) {
+            self.look_now_and_then()?;
         }
         let next = match std::mem::replace(&mut self.state, State::Done) {
-            State::New(entry) => self.start(entry, context),
+            State::New(mut entry) => self.start(&mut entry, context),
             State::Waiting { line, blob, ticket } => self.push(&line, blob, ticket, context),
             State::Queued { completion, mut slot, offset, ticket } => {
                 match completion.poll(context, &mut slot) {
@@ -205,35 +250,37 @@ impl Ticket {
     }
 }
 
-/// Checks and completes an entry and makes its line.
+/// Checks and completes an entry and makes its line. The ticket takes the id.
 pub(crate) fn make(
     handle: &Handle,
-    mut entry: Entry,
+    entry: &mut Entry,
     line: &mut Vec<u8>,
 ) -> Result<(Ticket, Option<Blob>), Error> {
     let engine = &handle.engine;
     let refusal = |source| engine.redactor.refusal(source);
     entry.check().map_err(refusal)?;
-    engine.redactor.entry(&mut entry);
-    complete(&mut entry, &*engine.machine.clock);
+    let detail_changed = engine.redactor.entry(entry);
+    complete(entry, &*engine.machine.clock);
     let start = line.len();
     let blob = entry.append_line(engine.settings.blob_bytes_max, line).map_err(refusal)?;
     let policies = &engine.terms.when_full_by_category;
     let policy = *policies.get(&entry.category).unwrap_or(&engine.terms.when_full);
+    let id = entry.id.take().expect("completed above");
     let ticket = Ticket {
         leaf_hash: leaf_hash(&line[start..]),
-        event: Event::of(&entry),
+        detail_changed,
+        event: Event::of(entry),
         policy,
         until: Duration::ZERO,
-        id: entry.id.take().expect("completed above"),
-        category: entry.category,
+        id: stored_id(&id).into_owned(),
+        category: entry.category.clone(),
     };
     Ok((ticket, blob))
 }
 
 /// The leaf hash that an entry with an id and a time gets in this trail.
-pub(crate) fn hash_of(handle: &Handle, entry: Entry) -> Result<Hash, Error> {
-    with_scratch(|line| make(handle, entry, line)).map(|(ticket, _blob)| ticket.leaf_hash)
+pub(crate) fn hash_of(handle: &Handle, mut entry: Entry) -> Result<Hash, Error> {
+    with_scratch(|line| make(handle, &mut entry, line)).map(|(ticket, _blob)| ticket.leaf_hash)
 }
 
 /// Counts a lost entry whose caller gets no error.
@@ -255,7 +302,7 @@ fn is_due_for_a_look() -> bool {
 }
 
 /// Queues an entry without waiting. If there is no room, it is counted as lost.
-pub(crate) fn emit(handle: &Handle, entry: Entry) {
+pub(crate) fn emit(handle: &Handle, mut entry: Entry) {
     let engine = &handle.engine;
     // The counts of repeats have a lock of their own, which a forked child may find held for ever.
     if (engine.flood.is_some() || is_due_for_a_look()) && engine.queue.is_forked() {
@@ -264,7 +311,7 @@ pub(crate) fn emit(handle: &Handle, entry: Entry) {
     with_scratch(|line| {
         let category = entry.category.clone();
         let may_repeat = engine.flood.is_some() && flood::may_repeat(&entry);
-        let pushed = make(handle, entry, line).map(|(ticket, blob)| {
+        let pushed = make(handle, &mut entry, line).map(|(ticket, blob)| {
             (may_repeat && engine.counts_repeat(line, blob.as_ref()))
                 || emit_line(handle, line, blob, &ticket)
         });

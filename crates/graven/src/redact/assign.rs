@@ -3,11 +3,12 @@
 //! A text may also be code or prose about passwords. So the place decides how much the value must look like a secret:
 //! after a flag or in an address any value is one, in code only a value that looks like one.
 //!
-//! Examples are in `testdata/redaction/golden.txt`.
+//! Examples are in `testdata/redaction/assigned.golden`.
 
+use super::extent::{self, Quote};
 use super::names::{self, Kind, Named};
 use super::text::Scan;
-use super::{mark, value};
+use super::{fact, mark, pair, shapes, value};
 
 type Found = Option<(usize, usize, &'static str)>;
 
@@ -19,6 +20,8 @@ struct Name<'a> {
     text: &'a str,
     start: usize,
     named: Named,
+    /// Whether a program keeps what follows under any name: `gh secret set`.
+    stored: bool,
 }
 
 /// What stands between a name and its value.
@@ -31,11 +34,24 @@ enum Between {
     Colon,
     /// Only blanks, or the end of a string and the start of the next one: `--password x`, `"--password", "x"`.
     Next,
+    /// Only blanks, and then a quote: `PASSWORD 'x'` in SQL.
+    Beside,
+    /// `<password>x</password>`
+    Element,
+}
+
+/// What follows a name.
+struct Follows {
+    between: Between,
+    /// Whether the name is in quotes.
+    quoted: bool,
+    /// Where the value begins, with its quote.
+    at: usize,
 }
 
 /// The value of the name at this place, if it is a secret.
 pub(super) fn find(scan: &mut Scan<'_>, at: usize) -> Found {
-    if at < scan.names_from {
+    if at < scan.names_from || at < scan.resource_until {
         return None;
     }
     let (start, end) = name_around(scan.bytes(), at);
@@ -43,17 +59,23 @@ pub(super) fn find(scan: &mut Scan<'_>, at: usize) -> Found {
     scan.names_from = end;
     let text = &scan.text[start..end];
     let named = names::secret(text, &scan.rules.secret_keys)?;
-    let name = Name { text, start, named };
-    let (between, quoted, at) = between(scan, &name, end)?;
-    let found = assigned(scan, &name, between, quoted, at);
-    let (start, end) = found.filter(|(start, end)| !is_marked(scan, *start, *end))?;
-    scan.work(end - start);
+    let mut name = Name { text, start, named, stored: false };
+    let found = match follows(scan, &mut name, end) {
+        Some(follows) => assigned(scan, &name, &follows),
+        None => pair::find(scan, start, end),
+    };
+    let (start, end) = found.filter(|(start, end)| is_secret(scan, &name, *start, *end))?;
+    // More of it is not judged.
+    scan.work((end - start).min(value::SEEN));
     Some((start, end, name.named.rule))
 }
 
-/// Whether a value is only a mark.
-fn is_marked(scan: &Scan<'_>, start: usize, end: usize) -> bool {
-    mark::is_known(scan.rules, scan.text[start..end].trim())
+/// Whether a value is neither a mark nor a fact about the secret.
+fn is_secret(scan: &Scan<'_>, name: &Name<'_>, start: usize, end: usize) -> bool {
+    let text = scan.text[start..end].trim();
+    let directory = name.text.to_ascii_lowercase().ends_with("pwd") && fact::is_directory(text);
+    let right = name.named.kind != Kind::Basic || shapes::is_basic(text);
+    right && !directory && !mark::is_known(scan.rules, text) && !fact::is_fact(text, name.named.kind)
 }
 
 /// Start and end of the name around a place.
@@ -69,85 +91,107 @@ fn name_around(bytes: &[u8], at: usize) -> (usize, usize) {
     (start, end)
 }
 
-/// What stands between name and value, whether the name is in quotes, and where the value begins.
-fn between(scan: &Scan<'_>, name: &Name<'_>, end: usize) -> Option<(Between, bool, usize)> {
+/// What follows a name; `None` when it is no value.
+fn follows(scan: &mut Scan<'_>, name: &mut Name<'_>, end: usize) -> Option<Follows> {
     let bytes = scan.bytes();
-    let mut at = end;
-    let close = quote_at(bytes, at);
+    let close = Quote::at(bytes, end);
+    let before = name.start.checked_sub(1).map(|before| bytes[before]);
     let quoted =
-        name.start > 0 && close.is_some_and(|(_, quote)| quote != b'`' && bytes[name.start - 1] == quote);
-    at = close.map_or(at, |(end, _)| end);
+        close.zip(before).is_some_and(|(close, before)| !close.is_backtick() && close.is_like(before));
+    let mut at = close.map_or(end, |close| close.open);
     at += usize::from(bytes.get(at) == Some(&b']'));
     let behind_name = at;
-    at += blanks(bytes, at);
+    at += extent::blanks(bytes, at);
     let spaced = at > behind_name;
-    let rest = &bytes[at..];
-    let (between, length) = match rest {
+    let (between, length) = match &bytes[at..] {
         [b'=', b'>', ..] | [b':', b'=', ..] => (Between::Equals { blanks: true }, 2),
-        [b'=', b'=', ..] => return None,
-        [b'=', ..] => (Between::Equals { blanks: spaced || blanks(bytes, at + 1) > 0 }, 1),
-        [b':', b':', ..] => return None,
-        [b':', ..] => (Between::Colon, 1),
-        [b',', ..] if close.is_some() && name.is_flag() => {
-            let open = at + 1 + blanks(bytes, at + 1);
-            quote_at(bytes, open)?;
-            return Some((Between::Next, true, open));
+        [b'=', b'=', ..] | [b':', b':', ..] => return None,
+        [b'=', ..] => {
+            let blanks = spaced || extent::blanks(bytes, at + 1) > 0;
+            scan.line_before(name.start);
+            name.stored = scan.line.stores();
+            (Between::Equals { blanks }, 1)
         }
-        _ if spaced && close.is_none() && name.is_flag() => return Some((Between::Next, false, at)),
+        [b':', ..] => (Between::Colon, 1),
+        [b'>', ..] if before == Some(b'<') && close.is_none() => {
+            return Some(Follows { between: Between::Element, quoted: false, at: at + 1 });
+        }
+        [b',', ..] if close.is_some() && name.is_flag() => {
+            let open = at + 1 + extent::blanks(bytes, at + 1);
+            Quote::at(bytes, open)?;
+            return Some(Follows { between: Between::Next, quoted: true, at: open });
+        }
+        _ if spaced => return beside(scan, name, close, at),
         _ => return None,
     };
     at += length;
-    Some((between, quoted, at + blanks(bytes, at)))
+    Some(Follows { between, quoted, at: at + extent::blanks(bytes, at) })
 }
 
-/// The number of blanks at a place.
-fn blanks(bytes: &[u8], at: usize) -> usize {
-    let rest = bytes.get(at..).unwrap_or_default();
-    rest.iter().take(32).take_while(|byte| matches!(byte, b' ' | b'\t')).count()
-}
-
-/// The quote at a place, after any backslashes: where it ends, and the quote character.
-fn quote_at(bytes: &[u8], at: usize) -> Option<(usize, u8)> {
-    let rest = bytes.get(at..)?;
-    let backslashes = rest.iter().take(8).take_while(|byte| **byte == b'\\').count();
-    let quote = rest.get(backslashes).filter(|byte| matches!(byte, b'"' | b'\'' | b'`'))?;
-    Some((at + backslashes + 1, *quote))
+/// The value that only blanks divide from its name.
+fn beside(scan: &mut Scan<'_>, name: &Name<'_>, close: Option<Quote<'_>>, at: usize) -> Option<Follows> {
+    scan.line_before(name.start);
+    // `pulumi config set --secret name value`
+    let is_switch = scan.line.sets() && name.text == "--secret";
+    let between = match name.is_flag() {
+        true if close.is_none() && !is_switch => Between::Next,
+        true => return None,
+        false if scan.line.sets_name(name.text) => Between::Next,
+        false if close.is_none() && name.named.kind == Kind::Password => Between::Beside,
+        false => return None,
+    };
+    let quote = Quote::at(scan.bytes(), at);
+    (between == Between::Next || quote.is_some_and(|quote| !quote.is_backtick())).then_some(Follows {
+        between,
+        quoted: false,
+        at,
+    })
 }
 
 /// The value that begins here, if it is a secret.
-fn assigned(
-    scan: &mut Scan<'_>,
-    name: &Name<'_>,
-    between: Between,
-    quoted: bool,
-    at: usize,
-) -> Option<(usize, usize)> {
+fn assigned(scan: &mut Scan<'_>, name: &Name<'_>, follows: &Follows) -> Option<(usize, usize)> {
+    let Follows { between, quoted, at } = *follows;
     let (text, bytes) = (scan.text, scan.bytes());
-    // Another rule finds private keys, with all their lines.
-    if bytes.get(at..)?.starts_with(b"-----BEGIN ") {
-        return None;
+    if between == Between::Element {
+        let (start, end) = pair::element(bytes, at)?;
+        scan.work(end - start);
+        return name.takes_any(&text[start..end]).then_some((start, end));
     }
-    if let Some((open, quote)) = quote_at(bytes, at) {
-        let end = closing(bytes, open, quote, open - at > 1);
-        scan.work(end - open);
-        return in_quotes(scan, name, between, quoted, open, end);
+    if let Some(quote) = Quote::at(bytes, at) {
+        let end = quote.close(bytes);
+        scan.work(end - quote.open);
+        return in_quotes(scan, name, follows, quote.open, end);
     }
     match name.named.kind {
-        Kind::Authorization => return header(text, at),
-        Kind::Cookie if between == Between::Colon => return cookies(text, at),
+        Kind::Authorization => return header(scan, name, at),
+        Kind::Cookie if between == Between::Colon => return cookies(scan, at),
         _ => {}
     }
-    let end = bare_end(scan, at);
+    // It is a part of a value that was found.
+    if at < scan.values_from {
+        return None;
+    }
+    if let Some((start, end)) = extent::block(bytes, at, name.start).filter(|_| between == Between::Colon) {
+        scan.work(end - start);
+        return (name.named.kind != Kind::Query).then_some((start, end));
+    }
+    let in_query = name.is_in_query(bytes);
+    let end = bare_end(scan, at, in_query);
     let value = &text[at..end];
-    let flag = name.is_flag();
     let secret = match between {
         Between::Next => is_argument(value, name),
-        Between::Equals { blanks: false } if flag || name.is_in_query(bytes) => name.takes_any(value),
+        Between::Equals { blanks: false } if name.is_flag() || in_query || name.stored => {
+            name.takes_any(value)
+        }
         Between::Equals { blanks: false } => name.takes_assigned(text, value, end),
         Between::Equals { blanks: true } => name.looks_right(value) && name.named.kind != Kind::Query,
         Between::Colon if quoted => name.takes_any(value) && !value::is_code(value),
         Between::Colon => name.looks_right(value) && !matches!(name.named.kind, Kind::Query | Kind::Weak),
+        Between::Beside | Between::Element => false,
     };
+    if secret {
+        scan.values_from = end;
+    }
     secret.then_some((at, end))
 }
 
@@ -180,9 +224,12 @@ impl Name<'_> {
             return !value::is_code(value) || value.len() > value::SEEN;
         }
         let bytes = text.as_bytes();
-        let opens = self.start == 0 || matches!(bytes[self.start - 1], b' ' | b'\n' | b'\t' | b'"' | b'\'');
-        let closes =
-            matches!(bytes.get(end), None | Some(b' ' | b'\n' | b'\r' | b'\t' | b';' | b'"' | b'\''));
+        let opens = self.start == 0
+            || matches!(bytes[self.start - 1], b' ' | b'\n' | b'\t' | b'"' | b'\'' | b'=' | b',');
+        let closes = matches!(
+            bytes.get(end),
+            None | Some(b' ' | b'\n' | b'\r' | b'\t' | b';' | b'&' | b',' | b'"' | b'\'')
+        );
         let listed = opens && closes && self.named.kind == Kind::Password && !value::is_code(value);
         listed || self.looks_right(value)
     }
@@ -190,7 +237,8 @@ impl Name<'_> {
     /// Whether a value looks like a secret of this kind.
     fn looks_right(&self, value: &str) -> bool {
         let right = match self.named.kind {
-            Kind::Password | Kind::Weak => value::is_strong(value),
+            Kind::Password | Kind::Weak | Kind::CardCode => value::is_strong(value),
+            Kind::Basic => true,
             Kind::Token | Kind::Authorization | Kind::Cookie | Kind::Query => value::is_long(value),
         };
         right && !value::is_placeholder(value, self.text)
@@ -210,7 +258,9 @@ const PROSE: &[&str] = &[
 fn is_argument(value: &str, name: &Name<'_>) -> bool {
     let value = value.trim_end_matches(['.', ',', ':']);
     !value.is_empty()
-        && !value.starts_with(['-', '[', '|', '>'])
+        && !value.starts_with(['-', '[', '|', '>', '<'])
+        && !value.starts_with("id=")
+        && !value.starts_with("type=")
         && !value::is_constant(value)
         && !PROSE.contains(&value)
         && !value::is_placeholder(value, name.text.trim_start_matches('-'))
@@ -220,8 +270,7 @@ fn is_argument(value: &str, name: &Name<'_>) -> bool {
 fn in_quotes(
     scan: &Scan<'_>,
     name: &Name<'_>,
-    between: Between,
-    quoted: bool,
+    follows: &Follows,
     start: usize,
     end: usize,
 ) -> Option<(usize, usize)> {
@@ -233,93 +282,102 @@ fn in_quotes(
         Kind::Authorization => value::behind_scheme(value),
         _ => 0,
     };
+    let upper = !name.text.bytes().any(|byte| byte.is_ascii_lowercase());
+    let one_word = !value.contains(char::is_whitespace);
+    let variable = follows.between == Between::Equals { blanks: false } && (upper || name.stored);
     let secret = match name.named.kind {
         // Values in the query of an address are never in quotes.
         Kind::Query => false,
-        _ if between == Between::Next || quoted => true,
-        _ if name.is_flag() => true,
+        _ if follows.between == Between::Next || follows.quoted || name.is_flag() => true,
+        Kind::Password if follows.between == Between::Beside => upper || value::is_strong(value),
         Kind::Authorization => skipped > 0 || value::is_long(value),
         Kind::Cookie => value.contains('=') && value::is_long(value),
-        Kind::Password => value.len() >= 4 && !value.contains(char::is_whitespace) && !value::is_code(value),
-        Kind::Token | Kind::Weak => !value.contains(char::is_whitespace) && value::is_strong(value),
+        _ if variable => !value::is_code(value),
+        Kind::Password if !one_word => !value::is_prose(value),
+        Kind::Password | Kind::CardCode => value.len() >= 4 && !value::is_code(value),
+        Kind::Basic => true,
+        Kind::Token | Kind::Weak => one_word && value::is_strong(value),
     };
     secret.then_some((start + skipped, end))
 }
 
-/// The end of a value in quotes: before the same quote, at the end of the line, or at the end of the text.
-fn closing(bytes: &[u8], open: usize, quote: u8, escaped: bool) -> usize {
-    let mut at = open;
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'\n' => return at,
-            b'\\' if escaped && quote_at(bytes, at).is_some_and(|(_, other)| other == quote) => return at,
-            b'\\' => at += 1,
-            byte if *byte == quote => return at,
-            _ => {}
-        }
-        at += 1;
-    }
-    bytes.len()
-}
-
 /// The end of a value without quotes.
-fn bare_end(scan: &mut Scan<'_>, start: usize) -> usize {
+fn bare_end(scan: &mut Scan<'_>, start: usize, in_query: bool) -> usize {
     let bytes = scan.bytes();
-    if let Some(end) = mark::known_at(scan.rules, scan.text, start) {
-        // A mark, and anything that was added to it.
-        return end + bare_length(&bytes[end..]);
-    }
-    let length = bare_length(&bytes[start..]);
-    scan.work(length);
-    start + length
-}
-
-fn bare_length(bytes: &[u8]) -> usize {
-    let is_end = |byte: Option<&u8>| {
-        byte.is_none_or(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'`' | b'\\'))
-    };
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'"' | b'\'' | b'`' | b'<' | b'>' | b'&' | b';' | b'\\' | 0..=b' ' | 0x7f => break,
-            b',' | b')' | b']' | b'}'
-                if is_end(bytes.get(at + 1)) || matches!(bytes[at + 1], b',' | b')' | b']' | b'}' | b';') =>
-            {
-                break;
-            }
-            _ => at += 1,
-        }
-    }
-    at
+    // A mark, and anything that was added to it.
+    let from = mark::known_at(scan.rules, scan.text, start).unwrap_or(start);
+    let end = extent::bare(bytes, from, in_query);
+    scan.work(end - start);
+    end
 }
 
 /// The secret in the value of an `Authorization` header without quotes: the text after the scheme.
-fn header(text: &str, at: usize) -> Option<(usize, usize)> {
+fn header(scan: &mut Scan<'_>, name: &Name<'_>, at: usize) -> Option<(usize, usize)> {
+    let (text, bytes) = (scan.text, scan.bytes());
     let line = &text[at..];
     let skipped = value::behind_scheme(line);
-    let is_end = |byte: u8| byte < b' ' || matches!(byte, b'"' | b'\'' | b'`' | b'<' | b'>');
     let scheme = &line[..skipped];
-    // The secret of these two schemes has several parts.
-    let whole = scheme.len() > 6 && (scheme.starts_with("Digest") || scheme.starts_with("AWS4"));
-    let end = |byte: u8| is_end(byte) || (!whole && matches!(byte, b' ' | b',' | b';'));
-    let length = line[skipped..].bytes().position(end).unwrap_or(line.len() - skipped);
-    let value = &line[skipped..skipped + length];
+    // The secret of these two schemes has several parts, some in quotes.
+    let end = if scheme.len() > 6 && (scheme.starts_with("Digest") || scheme.starts_with("AWS4")) {
+        let quote =
+            name.start.checked_sub(1).map(|before| bytes[before]).filter(|byte| matches!(byte, b'"' | b'\''));
+        line_end(scan, at + skipped, quote)
+    } else {
+        let is_end = |byte: &u8| {
+            *byte <= b' ' || matches!(byte, b'"' | b'\'' | b'`' | b'<' | b'>' | b',' | b';' | b'\\')
+        };
+        let rest = &bytes[at + skipped..];
+        let length = rest.iter().position(is_end).unwrap_or(rest.len());
+        scan.work(length);
+        at + skipped + length
+    };
+    let value = &text[at + skipped..end];
     let secret = if skipped > 0 { value.len() >= 4 } else { value::is_long(value) };
     let harmless =
         value::is_placeholder(value, "authorization") || (skipped > 0 && value::is_constant(value));
-    (secret && !harmless && !value.starts_with("[redacted:")).then_some((at + skipped, at + skipped + length))
+    (secret && !harmless && !value.starts_with("[redacted:")).then_some((at + skipped, end))
+}
+
+/// Where the line of a header ends: at its quote, if one stands before its name.
+fn line_end(scan: &mut Scan<'_>, at: usize, quote: Option<u8>) -> usize {
+    let bytes = scan.bytes();
+    let (from, known) = scan.header;
+    let end = if (from..known).contains(&at) && quote.is_none() {
+        known
+    } else {
+        let is_end = |byte: &u8| *byte < b' ' || Some(*byte) == quote;
+        let length = bytes[at..].iter().position(is_end).unwrap_or(bytes.len() - at);
+        scan.work(length);
+        at + length
+    };
+    if quote.is_none() {
+        scan.header = (at, end);
+    }
+    end
 }
 
 /// The value of a `Cookie` or `Set-Cookie` header: the rest of the line, if it begins with a cookie.
-fn cookies(text: &str, at: usize) -> Option<(usize, usize)> {
-    let line = &text[at..];
+fn cookies(scan: &mut Scan<'_>, at: usize) -> Option<(usize, usize)> {
+    let bytes = scan.bytes();
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'$' | b'!');
-    let name = line.bytes().take(NAME_SEEN).take_while(|byte| is_name(*byte)).count();
-    let mut behind = line[name..].bytes();
+    let name = bytes[at..].iter().take(NAME_SEEN).take_while(|byte| is_name(**byte)).count();
+    let mut behind = bytes[at + name..].iter();
     let is_cookie = name > 0
-        && behind.next() == Some(b'=')
-        && behind.next().is_some_and(|byte| byte > b' ' && byte != b'=');
-    let is_end = |byte: u8| byte < b' ' || matches!(byte, b'"' | b'\'' | b'`' | b'<');
-    let length = line.bytes().position(is_end).unwrap_or(line.len());
-    is_cookie.then_some((at, at + length))
+        && behind.next() == Some(&b'=')
+        && behind.next().is_some_and(|byte| *byte > b' ' && *byte != b'=');
+    if !is_cookie {
+        return None;
+    }
+    // A cookie in quotes ends at its quote, and one in a string of a program at the end of the string.
+    let is_end = |byte: &u8| *byte < b' ' || matches!(byte, b'"' | b'\'' | b'`' | b'<');
+    let (from, known) = scan.cookie;
+    let end = if (from..known).contains(&at) {
+        known
+    } else {
+        let length = bytes[at..].iter().position(is_end).unwrap_or(bytes.len() - at);
+        scan.work(length);
+        at + length
+    };
+    scan.cookie = (at, end);
+    Some((at, end))
 }

@@ -19,11 +19,23 @@ const ISSUERS: &[(u32, u64, u64, &[usize])] = &[
 ];
 
 /// The ways to group the digits.
-pub(super) const GROUPINGS: &[&[usize]] =
-    &[&[14], &[15], &[16], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[4, 4, 4, 4, 3], &[4, 5, 4], &[6, 13]];
+pub(super) const GROUPINGS: &[&[usize]] = &[
+    &[14],
+    &[15],
+    &[16],
+    &[4, 4, 4, 4],
+    &[4, 6, 5],
+    &[4, 6, 4],
+    &[4, 4, 4, 4, 3],
+    &[4, 5, 4],
+    &[6, 13],
+    &[19],
+];
 
 /// The most groups in a grouping.
 const GROUPS_MAX: usize = 5;
+/// The most bytes of a number that are looked at.
+const NUMBER_SEEN: usize = 24;
 
 /// The first card number in the run of digits and separators around this place.
 pub(super) fn find(scan: &mut Scan<'_>, at: usize) -> Option<(usize, usize)> {
@@ -31,31 +43,28 @@ pub(super) fn find(scan: &mut Scan<'_>, at: usize) -> Option<(usize, usize)> {
     let is_part = |at: usize| is_digit(bytes, at) || (separates(bytes, at) && is_digit(bytes, at + 1));
     let floor = scan.digits_from.min(at);
     let mut start = at + bytes[at..].iter().take(8).position(u8::is_ascii_digit)?;
-    let from = start;
     while start > floor
         && (is_digit(bytes, start - 1)
             || (start - 1 > floor && separates(bytes, start - 1) && is_digit(bytes, start - 2)))
     {
         start -= 1;
     }
-    let mut end = from;
-    while is_part(end) {
-        end += 1;
-    }
-    scan.work(end - start);
-    // These digits are not looked at again, except those behind a number that is found in them.
-    scan.digits_from = end.max(at + 1);
     let mut group = start;
-    while group < end {
-        if let Some(number_end) = number_at(bytes, group) {
-            scan.digits_from = number_end;
-            return Some((group, number_end));
+    // Only up to the first number: a text may hold one beside the other without end.
+    while is_part(group) {
+        if let Some(end) = number_at(bytes, group) {
+            scan.work(end - start + NUMBER_SEEN);
+            scan.digits_from = end;
+            return Some((group, end));
         }
         while is_digit(bytes, group) {
             group += 1;
         }
-        group += 1;
+        group += usize::from(is_part(group));
     }
+    scan.work(NUMBER_SEEN / 4 * (group - start));
+    // These digits are not looked at again.
+    scan.digits_from = group.max(at + 1);
     None
 }
 
@@ -113,11 +122,15 @@ fn ends_there(bytes: &[u8], end: usize) -> bool {
     }
 }
 
-/// Whether these digits, without separators, may be the number of a card.
+/// Whether these digits, with or without separators, may be the number of a card.
 pub(super) fn is_card(text: &[u8]) -> bool {
     let digits = || text.iter().filter(|byte| byte.is_ascii_digit()).map(|byte| u64::from(byte - b'0'));
     let count = digits().count();
     let first = |places: u32| digits().take(places as usize).fold(0, |number, digit| number * 10 + digit);
+    // Ids have 17 to 19 digits. Without groups only the cards of UnionPay are as long.
+    if count > 16 && count == text.len() && first(2) != 62 {
+        return false;
+    }
     let issued = ISSUERS.iter().any(|(places, from, to, lengths)| {
         lengths.contains(&count) && (from..=to).contains(&&first(*places))
     });

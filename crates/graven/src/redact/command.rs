@@ -1,140 +1,84 @@
-//! Finds secrets after a flag of one letter in a command line: `curl -u`, `mysql -p`, `sshpass -p`, `docker login -p`.
-//!
-//! Other programs use the same flags for other things, so a known program must stand before the flag.
+//! Finds secrets in a text that a command line tells by its program: after a flag as in `curl -u`, `mysql -p`,
+//! `docker login -p`.
 
+use super::command_line::{Form, Line};
+use super::extent::{self, Quote};
+use super::mark;
 use super::rules::COMMAND;
 use super::text::Scan;
-use super::value;
-
-/// The form in which a program takes its secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    /// `-p secret`, `-psecret`
-    Either,
-    /// `-psecret`. With a blank, the program asks for the secret instead.
-    Attached,
-    /// `-u user:secret`
-    UserAndSecret,
-    /// `-p secret`, only with the subcommand `login`.
-    OfLogin,
-}
-
-/// The programs, their flag, and the form of its secret.
-const PROGRAMS: &[(&[&str], u8, Form)] = &[
-    (&["curl", "wget"], b'u', Form::UserAndSecret),
-    (&["http", "https", "httpie", "xh"], b'a', Form::UserAndSecret),
-    (&["sshpass", "mongo", "mongosh", "mongodump", "mongorestore"], b'p', Form::Either),
-    (
-        &["mysql", "mysqldump", "mysqladmin", "mysqlimport", "mariadb", "mariadb-dump", "7z", "7za"],
-        b'p',
-        Form::Attached,
-    ),
-    (&["redis-cli"], b'a', Form::Either),
-    (&["docker", "podman", "nerdctl", "buildah", "skopeo", "helm", "oras", "crane"], b'p', Form::OfLogin),
-    (&["ldapsearch", "ldapmodify", "ldapadd", "ldapdelete", "ldappasswd", "ldapwhoami"], b'w', Form::Either),
-    (&["zip", "unzip", "sqlcmd", "bcp"], b'P', Form::Either),
-];
-
-/// The bytes before a flag in which the program must stand.
-const BEFORE_SEEN: usize = 192;
 
 /// The secret after the flag at this place in a text.
 pub(super) fn find(scan: &mut Scan<'_>, at: usize) -> Option<(usize, usize, &'static str)> {
     let bytes = scan.bytes();
-    let from = at.saturating_sub(BEFORE_SEEN);
-    let is_break = |byte: &u8| matches!(byte, b'\n' | b';' | b'|' | b'&' | b'(' | b'`');
-    let from = bytes[from..at].iter().rposition(is_break).map_or(from, |place| from + place + 1);
-    scan.work(at - from);
-    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/');
-    let mut line = Line::default();
-    for word in bytes[from..at].split(|byte| !is_word(byte)) {
-        line.push(std::str::from_utf8(word).unwrap_or_default());
+    // The second byte of each gram is in the flag.
+    let inside = at + 1;
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+    let start = inside - bytes[..inside].iter().rev().take(FLAG_MAX).take_while(|byte| is_part(byte)).count();
+    let opens = start.checked_sub(1).map(|before| bytes[before]);
+    if bytes.get(start) != Some(&b'-')
+        || !opens.is_none_or(|byte| byte <= b' ' || matches!(byte, b'"' | b'\'' | b',' | b'['))
+    {
+        return None;
     }
-    let form = line.form_of(bytes[at + 2])?;
-    let behind = at + 3;
-    let start = match bytes.get(behind)? {
-        b' ' => behind + bytes[behind..].iter().take(8).take_while(|byte| **byte == b' ').count(),
-        b'"' if bytes[at] == b'"' => {
-            let rest = &bytes[behind + 1..];
-            let between = rest.iter().take(4).take_while(|byte| matches!(byte, b',' | b' ')).count();
-            if between == 0 || rest.get(between) != Some(&b'"') {
-                return None;
-            }
-            behind + 1 + between
-        }
-        _ => behind,
-    };
+    scan.line_before(start);
+    let argv = opens == Some(b'"');
+    let end = start + bytes[start..].iter().take(FLAG_MAX).take_while(|byte| is_part(byte)).count();
+    let (form, behind) = scan.line.flag(&scan.text[start..end])?;
+    let behind = start + behind;
+    let start = argument(bytes, behind, end, argv)?;
     if form == Form::Attached && start > behind {
         return None;
     }
-    let quote = bytes.get(start).copied().filter(|byte| matches!(byte, b'"' | b'\''));
-    let start = start + usize::from(quote.is_some());
-    let is_end = |byte: &u8| match quote {
-        Some(quote) => *byte == quote || *byte == b'\n',
-        None => *byte <= b' ' || matches!(byte, b'"' | b'\'' | b'`' | b';' | b'|'),
+    let quote = Quote::at(bytes, start).filter(|_| start > behind || bytes[start] != b'"' || !argv);
+    let (start, end) = match quote {
+        Some(quote) => (quote.open, quote.close(bytes)),
+        None => (start, extent::bare(bytes, start, false)),
     };
-    let end = bytes[start..].iter().position(is_end).map_or(bytes.len(), |length| start + length);
     scan.work(end - start);
-    let (skipped, length) = form.secret(&scan.text[start..end])?;
+    let argument = &scan.text[start..end];
+    let (skipped, length) = form.secret(argument, |at| mark::known_at(scan.rules, argument, at))?;
     Some((start + skipped, start + skipped + length, COMMAND))
 }
 
-/// What is known of a command line, word by word.
-#[derive(Debug, Default, Clone)]
-pub(super) struct Line {
-    programs: Vec<usize>,
-    login: bool,
-}
+/// The most bytes of a flag.
+const FLAG_MAX: usize = 24;
 
-impl Line {
-    /// Takes the next word.
-    pub(super) fn push(&mut self, word: &str) {
-        let name = word.rsplit('/').next().unwrap_or(word);
-        self.login |= word == "login";
-        let known = |(names, ..): &(&[&str], u8, Form)| names.contains(&name);
-        if let Some(program) = PROGRAMS.iter().position(known) {
-            // Each once, at its last place: a line may name programs without end, and each flag asks all of them.
-            self.programs.retain(|before| *before != program);
-            self.programs.push(program);
+/// Where the argument of a flag begins, which ends at `behind`, or with all that is attached at `end`.
+fn argument(bytes: &[u8], behind: usize, end: usize, argv: bool) -> Option<usize> {
+    match bytes.get(behind)? {
+        b' ' => Some(behind + bytes[behind..].iter().take(8).take_while(|byte| **byte == b' ').count()),
+        b'=' => Some(behind + 1),
+        b'"' if argv && behind == end => {
+            let rest = &bytes[behind + 1..];
+            let between = rest.iter().take(4).take_while(|byte| matches!(byte, b',' | b' ')).count();
+            (between > 0 && rest.get(between) == Some(&b'"')).then_some(behind + 1 + between)
         }
-    }
-
-    /// The form of the secret after the flag with this letter; `None` when the flag takes none.
-    pub(super) fn form_of(&self, letter: u8) -> Option<Form> {
-        let forms = self.programs.iter().rev().map(|place| PROGRAMS[*place]);
-        let (.., form) = forms.into_iter().find(|(_, flag, _)| *flag == letter)?;
-        (form != Form::OfLogin || self.login).then_some(form)
+        _ => Some(behind),
     }
 }
 
-impl Form {
-    /// Start and length of the secret in a flag's argument; `None` when there is none.
-    pub(super) fn secret(self, argument: &str) -> Option<(usize, usize)> {
-        let skipped = match self {
-            Form::UserAndSecret => argument.find(':')? + 1,
-            Form::Either | Form::Attached | Form::OfLogin => 0,
-        };
-        let secret = &argument[skipped..];
-        let right = !secret.is_empty() && !secret.starts_with('-') && !value::is_variable(secret);
-        right.then_some((skipped, secret.len()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_keeps_each_program_once_however_often_it_is_named() {
-        let mut line = Line::default();
-        for _ in 0..1_000 {
-            for (names, ..) in PROGRAMS {
-                names.iter().for_each(|name| line.push(name));
+impl Scan<'_> {
+    /// Reads the words of the command line before a place.
+    pub(super) fn line_before(&mut self, at: usize) {
+        let bytes = self.bytes();
+        if at <= self.line_until {
+            return;
+        }
+        let is_break = |byte: &u8| matches!(byte, b'\n' | b';' | b'|' | b'&' | b'(' | b'`');
+        let unread = &bytes[self.line_until..at];
+        self.work += unread.len();
+        let from = match unread.iter().rposition(is_break) {
+            Some(place) => {
+                self.line = Line::default();
+                self.line_until + place + 1
             }
+            None => self.line_until,
+        };
+        let is_word =
+            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b':');
+        for word in bytes[from..at].split(|byte| !is_word(byte)).filter(|word| word.len() <= 64) {
+            self.line.push(std::str::from_utf8(word).unwrap_or_default());
         }
-        assert!(line.programs.len() <= PROGRAMS.len(), "{}", line.programs.len());
-        let (names, flag, _) = PROGRAMS[0];
-        line.push(names[0]);
-        assert!(line.form_of(flag).is_some(), "the last one counts");
+        self.line_until = at;
     }
 }

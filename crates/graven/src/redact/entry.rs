@@ -9,18 +9,16 @@ use super::rules::WHOLE;
 use crate::error::{Error, ErrorKind};
 
 impl Redactor {
-    /// Takes the secrets out of an entry. Called once, before the entry is hashed.
+    /// Takes the secrets out of an entry. Called once, before the entry is hashed. Returns whether the detail changed.
     #[inline]
-    pub(crate) fn entry(&self, entry: &mut Entry) {
-        if self.0.on {
-            self.0.entry(entry);
-        }
+    pub(crate) fn entry(&self, entry: &mut Entry) -> bool {
+        self.0.on && self.0.entry(entry)
     }
 
     /// Takes the secrets out of an entry as a trail does. For benches that measure the cost.
     #[doc(hidden)]
     pub fn testing_only_entry(&self, entry: &mut Entry) {
-        self.entry(entry);
+        let _changed = self.entry(entry);
     }
 
     /// The error for an entry that cannot be recorded. It is redacted, because it may repeat text from the caller.
@@ -41,16 +39,14 @@ impl Redactor {
 struct Told(String);
 
 impl Inner {
-    fn entry(&self, entry: &mut Entry) {
+    fn entry(&self, entry: &mut Entry) -> bool {
         if let Some(id) = &mut entry.id {
             self.id("id", id);
         }
         self.category(&mut entry.category);
         self.field("action", &mut entry.action);
         self.optional("principal", &mut entry.principal);
-        if let Some(detail) = &mut entry.detail {
-            self.detail(detail);
-        }
+        let detail_changed = entry.detail.as_mut().is_some_and(|detail| self.detail(detail));
         let ids = [
             ("okr_id", &mut entry.okr_id),
             ("okr_run_id", &mut entry.okr_run_id),
@@ -88,6 +84,7 @@ impl Inner {
         for principal in &mut entry.on_behalf_of {
             self.field("on_behalf_of", principal);
         }
+        detail_changed
     }
 
     #[inline]
@@ -132,24 +129,23 @@ impl Inner {
         }
     }
 
-    fn detail(&self, detail: &mut Detail) {
+    fn detail(&self, detail: &mut Detail) -> bool {
         let json = detail.as_str();
         let escaped = memchr::memchr(b'\\', json.as_bytes()).is_some();
-        if (escaped || !self.rules.is_clean(json) || self.has_exempt_fields())
+        (escaped || !self.rules.is_clean(json) || self.has_exempt_fields())
             && !self.is_exempt_field("detail")
-        {
-            self.suspicious_detail(detail);
-        }
+            && self.suspicious_detail(detail)
     }
 
-    fn suspicious_detail(&self, detail: &mut Detail) {
+    fn suspicious_detail(&self, detail: &mut Detail) -> bool {
         let json = detail.as_str();
-        let Some(changed) = Walk::over(self, json, "detail", false).text else { return };
+        let Some(changed) = Walk::over(self, json, "detail", false).text else { return false };
         // Redaction makes two keys of an object equal only if the caller knew the mark that the other key would get.
         let read = Detail::parse(&changed).or_else(|_| {
             let whole = serde_json::Value::String(self.key.mark(WHOLE, json));
             Detail::parse(&whole.to_string())
         });
         *detail = read.expect("a string is always JSON");
+        true
     }
 }

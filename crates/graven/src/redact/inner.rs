@@ -1,14 +1,9 @@
-//! What a redactor holds: its rules and its key, and how one text goes through them.
+//! What a redactor holds: its rules and its key; and what it finds.
 
 use serde::Serialize;
 
 use super::mark::Key;
-use super::rules::WHOLE;
 use super::text::Rules;
-
-/// The most passes that take secrets out of a text: a secret may hide the one beside it. The second pass nearly always
-/// finds nothing. A text that is still not clean after the last pass is replaced as a whole.
-const LOOKS_MAX: usize = 4;
 
 #[derive(Debug)]
 pub(super) struct Inner {
@@ -27,8 +22,8 @@ pub struct Finding {
     /// The path of the field, its names joined by dots; empty for a text without a field.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub field: String,
-    /// Start and length of the secret in the text, in bytes; absent when a whole value was replaced, or when an earlier
-    /// replacement moved it.
+    /// Start and length of the secret in the text, in bytes; absent when a whole value was replaced, when an earlier
+    /// replacement moved it, or when the text is JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<(usize, usize)>,
     /// The mark in its place.
@@ -42,42 +37,6 @@ impl Finding {
 }
 
 impl Inner {
-    /// Redacts a text: the new text if it had secrets, the secrets, and the bytes that were looked at.
-    pub(super) fn text(&self, text: &str, field: &str) -> (Option<String>, Vec<Finding>, usize) {
-        if self.rules.is_clean(text) {
-            return (None, Vec::new(), text.len());
-        }
-        let mut findings = Vec::new();
-        let mut changed: Option<String> = None;
-        let mut work = 0;
-        for look in 0..=LOOKS_MAX {
-            let current = changed.as_deref().unwrap_or(text);
-            let (hits, looked_at) = self.rules.hits(current);
-            work += looked_at;
-            if hits.is_empty() {
-                break;
-            }
-            if look == LOOKS_MAX {
-                let mark = self.key.mark(WHOLE, text);
-                return (Some(mark.clone()), vec![Finding::new(WHOLE, field, None, &mark)], work);
-            }
-            let mut next = String::with_capacity(current.len() + 32 * hits.len());
-            let mut at = 0;
-            for hit in hits {
-                let mark = self.key.mark(hit.rule, &current[hit.start..hit.end]);
-                next.push_str(&current[at..hit.start]);
-                next.push_str(&mark);
-                at = hit.end;
-                // After a first change the places are no longer those of the given text.
-                let place = (look == 0).then_some((hit.start, hit.end - hit.start));
-                findings.push(Finding::new(hit.rule, field, place, &mark));
-            }
-            next.push_str(&current[at..]);
-            changed = Some(next);
-        }
-        (changed, findings, work)
-    }
-
     pub(super) fn has_exempt_fields(&self) -> bool {
         !self.exempt_fields.is_empty()
     }

@@ -4,6 +4,9 @@
 //! same name. A word that names a secret counts, unless a word after it says that the value is only about the secret
 //! (`token_count`, `password_policy`, `access_key_id`).
 
+use super::rules::BASIC;
+use super::words::Words;
+
 /// The kind of secret that a name announces. Its rule is the name in the mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Named {
@@ -24,8 +27,19 @@ pub(super) enum Kind {
     Cookie,
     /// A word that also has other meanings: only strings count, not numbers.
     Weak,
+    /// Digits on a card: numbers count too.
+    CardCode,
+    /// User and password in base64, as registries keep them.
+    Basic,
     /// A secret only in the query of an address.
     Query,
+}
+
+impl Kind {
+    /// Whether a number or an object is such a secret, and not only a string.
+    pub(super) fn takes_numbers(self) -> bool {
+        !matches!(self, Kind::Weak | Kind::Basic)
+    }
 }
 
 impl Named {
@@ -35,7 +49,7 @@ impl Named {
 }
 
 const PASSWORD: Named = Named::new("password", Kind::Password);
-const SECRET: Named = Named::new("secret", Kind::Token);
+pub(super) const SECRET: Named = Named::new("secret", Kind::Token);
 const TOKEN: Named = Named::new("token", Kind::Token);
 const API_KEY: Named = Named::new("api-key", Kind::Token);
 const PRIVATE_KEY: Named = Named::new("private-key", Kind::Token);
@@ -44,8 +58,9 @@ const CREDENTIAL: Named = Named::new("credential", Kind::Token);
 const AUTHORIZATION: Named = Named::new("authorization", Kind::Authorization);
 const COOKIE: Named = Named::new("cookie", Kind::Cookie);
 const CODE: Named = Named::new("code", Kind::Password);
-const CARD_CODE: Named = Named::new("card-code", Kind::Weak);
+const CARD_CODE: Named = Named::new("card-code", Kind::CardCode);
 const PASS: Named = Named::new("password", Kind::Weak);
+const BASIC_AUTH: Named = Named::new(BASIC, Kind::Basic);
 const SIGNATURE: Named = Named::new("signature", Kind::Query);
 
 /// Words that name a secret by themselves.
@@ -54,7 +69,7 @@ const WORDS: &[(&[&str], Named)] = &[
     (
         &[
             "password", "passwords", "passwd", "passwds", "pwd", "pswd", "psw", "passphrase", "passphrases",
-            "passcode",
+            "passcode", "requirepass",
         ],
         PASSWORD,
     ),
@@ -115,22 +130,26 @@ const PAIRS: &[(&[&str], &[&str], Named)] = &[
     (&["recovery", "backup", "mfa"], &["code", "codes"], CODE),
 ];
 
-/// Words after the name of a secret that make the value harmless: it is only about the secret.
+/// Words after the name of a secret that make the value harmless: it is only about the secret. Their plurals
+/// count too.
 #[rustfmt::skip]
 const ABOUT: &[&str] = &[
-    "age", "algorithm", "alg", "alias", "arn", "at", "attempt", "attempts", "audience", "banner", "bucket",
-    "budget", "bytes", "cache", "changed", "chars", "check", "checks", "class", "column", "consent", "cost",
-    "count", "counts", "created", "date", "description", "dir", "disabled", "domain", "enabled", "endpoint",
-    "error", "errors", "event", "exists", "expiration", "expired", "expires", "expiry", "field", "fields",
-    "file", "filename", "fingerprint", "format", "handler", "header", "hint", "host", "id", "ids", "idx",
-    "in", "index", "issuer", "jar", "kind", "label", "last4", "len", "length", "limit", "limits", "manager",
-    "mask", "masked", "max", "message", "method", "methods", "min", "ms", "name", "names", "out", "page",
-    "path", "placeholder", "policy", "port", "position", "prefix", "present", "price", "prompt", "provider",
-    "rate", "reason", "ref", "reference", "region", "remaining", "required", "ring", "rotated", "rotation",
-    "schema", "scope", "scopes", "seconds", "secs", "server", "service", "set", "size", "source", "state",
-    "status", "store", "strength", "suffix", "thumbprint", "time", "timestamp", "title", "total", "ttl",
-    "type", "types", "updated", "uri", "url", "usage", "used", "valid", "validity", "vault", "verified",
-    "version", "view", "window",
+    "accessor", "age", "alg", "algorithm", "alias", "arn", "at", "attempt", "audience", "backend", "banner",
+    "bucket", "budget", "bytes", "cache", "changed", "chars", "check", "checksum", "cidr", "class", "column",
+    "consent", "controller", "cost", "count", "created", "date", "decision", "description", "detection",
+    "digest", "dir", "directory", "disabled", "domain", "duration", "enabled", "encoding", "endpoint",
+    "engine", "error", "event", "example", "exists", "expiration", "expired", "expires", "expiry", "fd",
+    "field", "file", "filename", "fingerprint", "folder", "format", "group", "handler", "header", "helper",
+    "hint", "host", "id", "idx", "in", "index", "issuer", "jar", "kind", "label", "last4", "lease", "len",
+    "length", "lifetime", "limit", "location", "manager", "mask", "masked", "max", "md5", "message", "method",
+    "min", "mount", "ms", "name", "namespace", "num", "operator", "orphan", "out", "owner", "page", "path",
+    "pattern", "period", "placeholder", "policies", "policy", "port", "position", "prefix", "present",
+    "price", "prompt", "provider", "rate", "reason", "ref", "reference", "regex", "region", "remaining",
+    "renewable", "required", "ring", "role", "rotated", "rotation", "rule", "scan", "scanner", "schema",
+    "scope", "seconds", "secs", "server", "service", "set", "sha1", "sha256", "sha512", "size", "source",
+    "state", "status", "stdin", "store", "strength", "suffix", "template", "thumbprint", "time", "timestamp",
+    "title", "total", "ttl", "type", "updated", "uri", "url", "usage", "used", "uses", "uuid", "valid",
+    "validator", "validity", "vault", "verified", "version", "view", "window",
 ];
 
 /// Words before `token` that give it another meaning: a part of a text, a place in a list, or a number.
@@ -141,52 +160,89 @@ const NO_TOKEN: &[&str] = &[
     "prompt", "special", "start", "stop", "sync", "total", "unexpected", "unk",
 ];
 
+/// First words of flags that take no value: `--with-token`.
+#[rustfmt::skip]
+const SWITCHES: &[&str] = &[
+    "allow", "ask", "check", "disable", "enable", "force", "generate", "list", "print", "prompt", "reveal",
+    "rotate", "scan", "skip", "with", "without",
+];
+
+/// Names of what is public, though their words name a secret.
+const PUBLIC: &[&[&str]] = &[&["user", "signingkey"], &["user", "signing", "key"]];
+
 /// First words of names whose value is yes or no, or is public.
 const NO_SECRET: &[&str] =
     &["has", "is", "no", "needs", "public", "require", "requires", "show", "hide", "use", "uses"];
 
-/// Of a longer name only this many words count, the last ones.
-const WORDS_MAX: usize = 24;
-
 /// The kind of secret under a name, if its value is one. `own` are the program's own names, as words.
 pub(super) fn secret(name: &str, own: &[Vec<String>]) -> Option<Named> {
     let words = Words::of(name);
-    let words = words.list();
-    if let Some(named) = own_name(&words, own) {
+    if let Some(named) = own_name(&words.list(), own) {
         return Some(named);
     }
-    if words.first().is_some_and(|first| words.len() > 1 && NO_SECRET.contains(first)) {
+    // Kubernetes puts a domain before a name: `authorization.k8s.io/decision`.
+    let words = match name.rsplit_once('/') {
+        Some((_, name)) => Words::of(name),
+        None => words,
+    };
+    let words = words.list();
+    let first_says_no = |list: &[&str]| words.len() > 1 && list.contains(&words[0]);
+    if first_says_no(NO_SECRET) || (name.starts_with("--") && first_says_no(SWITCHES)) {
         return None;
+    }
+    match &*words {
+        ["auth"] | [.., "registry", "auth"] => return Some(BASIC_AUTH),
+        [.., "client", "key", "data"] => return Some(KEY),
+        words if PUBLIC.contains(&words) => return None,
+        _ => {}
     }
     // The last secret in the name decides: the words before it only say what it is for.
     (0..words.len()).rev().find_map(|at| {
-        let (named, length) = named_at(&words, at)?;
-        let about = words[at + length..].iter().any(|word| ABOUT.contains(word));
+        let named = named_at(&words, at)?;
+        let about = words[at + 1..].iter().any(|word| is_about(word));
         let no_token = named == TOKEN && at > 0 && NO_TOKEN.contains(&words[at - 1]);
         Some((!about && !no_token).then_some(named))
     })?
 }
 
-/// The secret that the words from this position on name, and the number of words in its name.
-fn named_at(words: &[&str], at: usize) -> Option<(Named, usize)> {
-    let word = words[at];
-    // The second word of a pair counts together with the first.
-    if let Some(before) = at.checked_sub(1).map(|before| words[before])
-        && let Some((.., named)) =
-            PAIRS.iter().find(|(first, second, _)| first.contains(&before) && second.contains(&word))
-    {
-        return Some((*named, 1));
+/// Whether a name in an object under the name of a secret says which secret it is, or how long it is valid.
+pub(super) fn is_about_a_secret(name: &str) -> bool {
+    const OTHERS: &[&str] = &["items", "optional", "mode", "uid"];
+    let words = Words::of(name);
+    words.list().last().is_some_and(|last| is_about(last) || OTHERS.contains(last))
+}
+
+/// Whether a word after the name of a secret makes the value harmless.
+fn is_about(word: &str) -> bool {
+    let is = |word: &str| ABOUT.binary_search(&word).is_ok();
+    is(word) || word.strip_suffix('s').is_some_and(is)
+}
+
+/// The secret that the word at this position names, alone or with the word before it.
+fn named_at(words: &[&str], at: usize) -> Option<Named> {
+    let before = at.checked_sub(1).map(|before| words[before]);
+    let last = at + 1 == words.len();
+    // `password2` is one more password.
+    let numberless = words[at].trim_end_matches(|last: char| last.is_ascii_digit());
+    named(before, words[at], last).or_else(|| named(before, numberless, last))
+}
+
+fn named(before: Option<&str>, word: &str, last: bool) -> Option<Named> {
+    let is_pair = |(first, second, _): &&(&[&str], &[&str], Named)| {
+        before.is_some_and(|before| first.contains(&before)) && second.contains(&word)
+    };
+    if let Some((.., named)) = PAIRS.iter().find(is_pair) {
+        return Some(*named);
     }
     if let Some((_, named)) = WORDS.iter().find(|(list, _)| list.contains(&word)) {
-        let last = at + 1 == words.len();
-        return (named.kind != Kind::Weak || last).then_some((*named, 1));
+        return (named.kind != Kind::Weak || last).then_some(*named);
     }
     let joined = ENDS.iter().find(|(end, _)| word.len() > end.len() && word.ends_with(end));
     let (end, named) = joined?;
     // `compass` and `bypass` do not name passwords; `dbpass` and `sshpass` do.
     let known = *end != "pass"
         || ["db", "ssh", "mysql", "pg", "user", "smtp", "redis", "root"].contains(&&word[..word.len() - 4]);
-    known.then_some((*named, 1))
+    known.then_some(*named)
 }
 
 fn own_name(words: &[&str], own: &[Vec<String>]) -> Option<Named> {
@@ -196,79 +252,12 @@ fn own_name(words: &[&str], own: &[Vec<String>]) -> Option<Named> {
     own.iter().any(is).then_some(Named::new("secret", Kind::Password))
 }
 
-/// A name, split into words.
-pub(super) struct Words {
-    lower: String,
-    ends: Vec<usize>,
-}
-
-impl Words {
-    /// Splits a name: at everything except letters and digits, and where an uppercase letter begins a word.
-    pub(super) fn of(name: &str) -> Words {
-        let mut lower = String::with_capacity(name.len());
-        let mut ends = Vec::new();
-        let bytes = name.as_bytes();
-        for (at, byte) in bytes.iter().enumerate() {
-            if !byte.is_ascii_alphanumeric() {
-                close(&lower, &mut ends);
-                continue;
-            }
-            let before = at.checked_sub(1).map(|before| bytes[before]);
-            let after = bytes.get(at + 1);
-            let begins = byte.is_ascii_uppercase()
-                && (before.is_some_and(|before| !before.is_ascii_uppercase())
-                    || after.is_some_and(u8::is_ascii_lowercase));
-            if begins {
-                close(&lower, &mut ends);
-            }
-            lower.push(byte.to_ascii_lowercase().into());
-        }
-        close(&lower, &mut ends);
-        Words { lower, ends }
-    }
-
-    /// The words, at most the last [`WORDS_MAX`].
-    pub(super) fn list(&self) -> Vec<&str> {
-        let skipped = self.ends.len().saturating_sub(WORDS_MAX);
-        let mut start = if skipped == 0 { 0 } else { self.ends[skipped - 1] };
-        let word = |end: &usize| {
-            let word = &self.lower[start..*end];
-            start = *end;
-            word
-        };
-        self.ends[skipped..].iter().map(word).collect()
-    }
-}
-
-fn close(lower: &str, ends: &mut Vec<usize>) {
-    if ends.last().copied().unwrap_or(0) < lower.len() {
-        ends.push(lower.len());
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn rule(name: &str) -> Option<&'static str> {
         secret(name, &[]).map(|named| named.rule)
-    }
-
-    #[test]
-    fn words_are_found_in_every_case() {
-        for (name, words) in [
-            ("clientSecret", "client secret"),
-            ("CLIENT_SECRET", "client secret"),
-            ("Client-Secret", "client secret"),
-            ("spring.datasource.password", "spring datasource password"),
-            ("APIKey", "api key"),
-            ("X-API-KEY", "x api key"),
-            ("oauth2Token", "oauth2 token"),
-            ("__x__", "x"),
-            ("", ""),
-        ] {
-            assert_eq!(Words::of(name).list().join(" "), words, "{name}");
-        }
     }
 
     /// A name that the filter lets pass would never be found.

@@ -9,7 +9,6 @@ use super::Redaction;
 use super::inner::{Finding, Inner};
 use super::json::Walk;
 use super::mark::Key;
-use super::rules::WHOLE;
 use super::text::Rules;
 use crate::error::{Error, ErrorKind};
 use crate::seam::clock::Clock;
@@ -60,11 +59,6 @@ impl Redactor {
     /// The id of the key: 12 hex digits, which do not reveal the key.
     pub(crate) fn key_id(&self) -> String {
         self.0.key.id()
-    }
-
-    /// The mark for a text that can only be replaced as a whole.
-    pub(crate) fn whole(&self, text: &str) -> String {
-        self.0.key.mark(WHOLE, text)
     }
 
     pub(crate) fn with_key(redaction: Redaction, secret: &[u8; 32]) -> Redactor {

@@ -1,8 +1,8 @@
 //! The settings of redaction: the program's own rules and names of secrets, and what to leave unchanged.
 
-use super::names::Words;
 use super::program_rule::ProgramRule;
 use super::rules::{RULE_BYTES_MAX, is_built_in};
+use super::words::Words;
 use crate::error::{Error, ErrorKind};
 
 /// What to take out of entries before they are hashed and written. Default: on, with every built-in rule.

@@ -1,6 +1,6 @@
-//! Finds secrets by their shape: passwords in addresses, JWTs, private keys, tokens after `Bearer`.
+//! Finds secrets by their shape: passwords in addresses, JWTs, tokens after `Bearer`.
 
-use super::rules::{AZURE_CLIENT, BASIC, BEARER, JWT, PEM, TELEGRAM, URL_PASSWORD};
+use super::rules::{AZURE_CLIENT, BASIC, BEARER, JWT, TELEGRAM, URL_PASSWORD};
 use super::text::Scan;
 use super::tokens::{ALNUM, HTTP, URL, is_in, run};
 use super::{mark, value};
@@ -51,7 +51,9 @@ const SLASHED_SEEN: usize = 64;
 fn sign_behind(bytes: &[u8], start: usize, slash: usize) -> Option<usize> {
     let user = bytes[start..slash].iter().take(SLASHED_SEEN).position(|byte| *byte == b':')?;
     let before = &bytes[start + user + 1..slash];
-    if before.is_empty() || before.iter().all(u8::is_ascii_digit) {
+    let is_port = before.iter().all(u8::is_ascii_digit) || matches!(before[0], b'$' | b'{');
+    // The colons of an IPv6 address stand in brackets.
+    if is_port || bytes[start] == b'[' {
         return None;
     }
     let rest = bytes[slash..].iter().take(SLASHED_SEEN);
@@ -93,47 +95,6 @@ pub(super) fn jwt(scan: &mut Scan<'_>, at: usize) -> Found {
     whole.then_some((at, end, JWT))
 }
 
-/// A private key in PEM: from its first line to its last line, or to the end of a key that was cut.
-pub(super) fn pem(scan: &mut Scan<'_>, at: usize) -> Found {
-    const BEGIN: &[u8] = b"-----BEGIN ";
-    const END: &[u8] = b"-----END ";
-    let bytes = scan.bytes();
-    let start = at.checked_sub(5).filter(|start| bytes[*start..].starts_with(BEGIN))?;
-    let label = &bytes[start + BEGIN.len()..];
-    let label = &label[..label.iter().take(48).position(|byte| *byte == b'-')?];
-    let body = start + BEGIN.len() + label.len();
-    if !label.ends_with(b"PRIVATE KEY") && !label.ends_with(b"PRIVATE KEY BLOCK")
-        || !bytes[body..].starts_with(b"-----")
-    {
-        return None;
-    }
-    let body = body + 5;
-    let is_body = |byte: &u8| {
-        byte.is_ascii_whitespace() || is_in(*byte, HTTP) || matches!(byte, b'\\' | b':' | b',' | b'(' | b')')
-    };
-    let mut end = body;
-    while bytes.get(end).is_some_and(is_body) && !bytes[end..].starts_with(b"-----") {
-        end += 1;
-    }
-    scan.work(end - start);
-    let key = bytes[body..end].iter().filter(|byte| byte.is_ascii_alphanumeric()).take(KEY_MIN).count();
-    if key < KEY_MIN {
-        return None;
-    }
-    if bytes[end..].starts_with(END) {
-        let last = &bytes[end + END.len()..];
-        let last = last.windows(5).take(64).position(|five| five == b"-----").map_or(0, |dashes| dashes + 5);
-        end += END.len() + last;
-    } else {
-        // The key was cut: the white space behind it does not belong to it.
-        end -= bytes[body..end].iter().rev().take_while(|byte| byte.is_ascii_whitespace()).count();
-    }
-    Some((start, end, PEM))
-}
-
-/// The fewest letters and digits of a key; with fewer it is an example without a key.
-const KEY_MIN: usize = 16;
-
 /// `Bearer <token>` and `Basic <base64>`.
 pub(super) fn scheme(scan: &mut Scan<'_>, at: usize) -> Found {
     let (text, bytes) = (scan.text, scan.bytes());
@@ -149,8 +110,7 @@ pub(super) fn scheme(scan: &mut Scan<'_>, at: usize) -> Found {
     }
     let blanks = bytes[end..].iter().take(4).take_while(|byte| matches!(byte, b' ' | b'\t' | b'+')).count();
     let token = end + blanks;
-    let length = run(&bytes[token..], HTTP);
-    scan.work(length);
+    let length = scan.run_end(token, HTTP) - token;
     let secret = &text[token..token + length];
     let right = match rule {
         BEARER => value::is_bearer(secret),
@@ -159,6 +119,11 @@ pub(super) fn scheme(scan: &mut Scan<'_>, at: usize) -> Found {
     // A full stop at the end belongs to the sentence.
     let stop = secret.len() - secret.trim_end_matches('.').len();
     (blanks > 0 && right).then_some((token, token + length - stop, rule))
+}
+
+/// Whether this is what registries keep as `auth`: user and password, or JSON, in base64.
+pub(super) fn is_basic(text: &str) -> bool {
+    is_user_and_password(text) || (text.len() > 20 && text.starts_with("eyJ"))
 }
 
 /// Whether this is base64 of a text such as `user:password`.

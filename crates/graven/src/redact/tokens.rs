@@ -60,6 +60,27 @@ pub(super) fn run(bytes: &[u8], alphabet: Alphabet) -> usize {
     bytes.iter().take_while(|byte| is_in(**byte, alphabet)).count()
 }
 
+impl Scan<'_> {
+    /// Where the bytes in an alphabet end that begin at a place. Tokens in a long run all end where it ends, so it is read
+    /// once.
+    pub(super) fn run_end(&mut self, at: usize, alphabet: Alphabet) -> usize {
+        let known = self.runs.iter().position(|(of, ..)| *of == alphabet);
+        if let Some((_, start, end)) = known.map(|place| self.runs[place])
+            && (start..end).contains(&at)
+        {
+            return end;
+        }
+        let length = run(&self.bytes()[at..], alphabet);
+        self.work(length);
+        let read = (alphabet, at, at + length);
+        match known {
+            Some(place) => self.runs[place] = read,
+            None => self.runs.push(read),
+        }
+        at + length
+    }
+}
+
 /// A kind of token.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Token {
@@ -218,6 +239,14 @@ pub(super) const TOKENS: &[Token] = &[
     token("buildkite-token", "bkua_", 0, SMALL, 40, Bounded),
     token("onepassword-token", "ops_eyJ", 3, URL | EQUALS, 100, Anywhere),
     token("age-key", "AGE-SECRET-KEY-1", 1, CAPS, 50, Anywhere),
+    token("pem-private-key", "LS0tLS1CRUdJTiBQUklWQVRFIEtF", 16, B64, 40, Anywhere),
+    token("pem-private-key", "LS0tLS1CRUdJTiBSU0EgUFJJVkFU", 16, B64, 40, Anywhere),
+    token("pem-private-key", "LS0tLS1CRUdJTiBFQyBQUklWQVRF", 16, B64, 40, Anywhere),
+    token("pem-private-key", "LS0tLS1CRUdJTiBPUEVOU1NIIFBS", 16, B64, 40, Anywhere),
+    token("pem-private-key", "LS0tLS1CRUdJTiBFTkNSWVBURUQg", 16, B64, 40, Anywhere),
+    token("pem-private-key", "LS0tLS1CRUdJTiBEU0EgUFJJVkFU", 16, B64, 40, Anywhere),
+    token("pem-private-key", "LS0tLS1CRUdJTiBQR1AgUFJJVkFU", 16, B64, 40, Anywhere),
+    token("pem-private-key", "b3BlbnNzaC1rZXktdjE", 1, B64, 60, Anywhere),
     token("note-signing-key", "PRIVATE+KEY+", 5, HTTP, 40, Anywhere),
 ];
 
@@ -237,14 +266,13 @@ pub(super) fn find(scan: &mut Scan<'_>, at: usize, token: &Token) -> Option<(usi
     if bounded && start > 0 && is_in(bytes[start - 1], ALNUM) {
         return None;
     }
-    let length = run(&bytes[body..], token.body);
-    let end = body + length;
+    let end = scan.run_end(body, token.body);
+    let length = end - body;
     let right = match token.how {
         Exact => length == token.min && !bytes.get(end).is_some_and(|byte| is_in(*byte, WORD)),
         Mixed => length >= token.min && is_mixed(&bytes[body..end]),
         Anywhere | Bounded | Behind => length >= token.min,
     };
-    scan.work(length);
     right.then_some((if token.how == Behind { body } else { start }, end))
 }
 

@@ -1,6 +1,6 @@
 //! Judges a text where a secret may stand: does it look like a secret, like a variable, or like code?
 
-use super::names::Words;
+use super::words::Words;
 
 /// Whether a text has at least `min` bytes, with digits and letters among them.
 pub(super) fn is_mixed(text: &str, min: usize) -> bool {
@@ -19,6 +19,10 @@ pub(super) fn is_bearer(text: &str) -> bool {
 /// Whether this is a placeholder for a value that is elsewhere: `$NAME`, `${…}`, `<…>`, `{…}`, `%s`, `***`.
 pub(super) fn is_variable(text: &str) -> bool {
     let bytes = text.as_bytes();
+    // The value of an inner variable would be read again and again.
+    if bytes.len() > SEEN {
+        return is_filler(bytes);
+    }
     let Some((first, rest)) = bytes.split_first() else {
         return true;
     };
@@ -29,15 +33,26 @@ pub(super) fn is_variable(text: &str) -> bool {
             || matches!(rest.first(), Some(b'{' | b'(')));
     let printf =
         *first == b'%' && (rest.len() <= 2 || matches!(rest[0], b'(' | b'{')) || enclosed(b'%', b'%');
-    let filler = rest.iter().all(|byte| byte == first) && !(first.is_ascii_digit() && bytes.len() >= 4);
     shell
         || printf
-        || filler
+        || is_filler(bytes)
         || enclosed(b'<', b'>')
         || enclosed(b'{', b'}')
         || bytes.starts_with(b"${")
         || bytes.starts_with(b"{{")
         || bytes.starts_with(b"<%")
+}
+
+/// Whether this is one character again and again, but for a code such as `1111`.
+fn is_filler(bytes: &[u8]) -> bool {
+    let first = bytes[0];
+    bytes.iter().all(|byte| *byte == first) && !(first.is_ascii_digit() && bytes.len() >= 4)
+}
+
+/// Whether a text begins with a date and goes on like a time.
+pub(super) fn is_timestamp(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_digit() || b"-+:.TZtz ".contains(&byte);
+    text.len() <= 40 && text.bytes().all(is_part)
 }
 
 /// Words that describe a value, or say that there is none.
@@ -57,6 +72,20 @@ pub(super) fn is_placeholder(text: &str, name: &str) -> bool {
     is_variable(text)
         || text.eq_ignore_ascii_case(name)
         || NO_VALUES.iter().any(|word| word.eq_ignore_ascii_case(text))
+}
+
+/// Words of sentences about a secret: `password = "Please enter your password"`.
+#[rustfmt::skip]
+const PROSE: &[&str] = &[
+    "and", "are", "cannot", "enter", "for", "from", "has", "invalid", "is", "least", "missing", "must", "not", "page",
+    "password", "passwords", "please", "required", "secret", "the", "token", "too", "was", "with", "wrong", "you",
+    "your",
+];
+
+/// Whether a text of several words is a sentence rather than a passphrase.
+pub(super) fn is_prose(text: &str) -> bool {
+    let mut words = text.split(|c: char| !c.is_alphanumeric()).take(32);
+    text.len() <= SEEN && words.any(|word| PROSE.contains(&word.to_ascii_lowercase().as_str()))
 }
 
 /// Whether a password may look like this: letters with a digit or a special character, at least 6 bytes, not code.

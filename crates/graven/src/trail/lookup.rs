@@ -2,7 +2,7 @@
 
 use std::ops::{Range, RangeBounds};
 
-use graven_core::entry::Entry;
+use graven_core::entry::{Entry, stored_id};
 
 use crate::error::{Error, ErrorKind};
 use crate::prove::{Proof, prove};
@@ -98,7 +98,8 @@ impl Trail {
     fn find(&self, reader: &Reader, id: &str) -> Result<Option<Record>, Error> {
         let durable = |record: &Record| record.index < self.len();
         let redactor = self.redactor();
-        let stored = redactor.text(id);
+        let redacted = redactor.text(id);
+        let stored = stored_id(&redacted);
         match reader.find(&stored)?.filter(durable) {
             None if stored != id => Ok(reader.find(id)?.filter(durable)),
             found => Ok(found),

@@ -4,6 +4,8 @@ mod cost;
 mod golden;
 mod keys;
 mod ordinary;
+mod page;
+mod pairs_of_rules;
 mod planted;
 mod properties;
 mod ways_in;

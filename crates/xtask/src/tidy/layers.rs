@@ -36,9 +36,11 @@ const ROOMS: &[&str] = &[
     "guard",
     "audit",
     "default_trail",
-    // What generated code and the simulator hold.
+    // What a returned value says of its call; then what generated code and the simulator hold, and tests.
+    "outcome",
     "macro_support",
     "sim",
+    "testing",
 ];
 
 /// Finds uses upwards, and modules that are in no room.

@@ -17,6 +17,9 @@ const LIBRARY: &[&str] = &["graven", "graven-core", "graven-macros"];
 /// What search, server and archive bring is kept out of the whole library: they follow its files, in crates of their own.
 const KEPT_OUT_OF_LIBRARY: &[&str] = &["tantivy", "axum", "tokio", "hyper", "object_store"];
 
+/// The manifest of the crate whose tests use the crate that needs it.
+const MACROS: &str = "crates/graven-macros/Cargo.toml";
+
 /// Checks one file, if it is the manifest of a package.
 pub(super) fn check(file: &File, findings: &mut Vec<Finding>) {
     let File { path, text } = file;
@@ -31,12 +34,24 @@ pub(super) fn check(file: &File, findings: &mut Vec<Finding>) {
         if line.starts_with('[') {
             table = line;
         } else if table.ends_with("dependencies]") && line.contains('=') {
-            let in_place = line.contains("workspace = true") || line.contains("path = \".\"");
+            let in_place = line.contains("workspace = true") || is_without_version(table, line);
             if !in_place {
                 findings.push(format!("{path}:{number}: versions stand in the workspace's manifest only"));
             }
+            if path == MACROS && line.starts_with("graven") && !is_without_version(table, line) {
+                findings.push(format!(
+                    "{path}:{number}: graven cannot be published before its macros, so this is a path without a \
+                     version, which `cargo publish` leaves out"
+                ));
+            }
         }
     }
+}
+
+/// Whether a line names a crate of ours by its path alone, for tests.
+fn is_without_version(table: &str, line: &str) -> bool {
+    let by_path = line.contains("path = \".\"") || line.contains("path = \"../");
+    table == "[dev-dependencies]" && by_path && !line.contains("version =") && !line.contains("workspace")
 }
 
 /// Asks cargo what is below our libraries.
@@ -70,8 +85,12 @@ mod tests {
     use super::*;
 
     fn findings(text: &str) -> Vec<Finding> {
+        findings_in("crates/a/Cargo.toml", text)
+    }
+
+    fn findings_in(path: &str, text: &str) -> Vec<Finding> {
         let mut findings = Vec::new();
-        check(&File { path: "crates/a/Cargo.toml".into(), text: text.into() }, &mut findings);
+        check(&File { path: path.into(), text: text.into() }, &mut findings);
         findings
     }
 
@@ -81,6 +100,14 @@ mod tests {
         assert!(findings(&format!("[dependencies]\na.workspace = true\n{lints}")).is_empty());
         assert_eq!(findings(&format!("[dev-dependencies]\na = \"1\"\n{lints}")).len(), 1);
         assert_eq!(findings("[package]\nname = \"a\"\n").len(), 1);
+    }
+
+    #[test]
+    fn a_crate_that_must_be_published_first_and_second_is_found() {
+        let manifest = |line: &str| format!("[dev-dependencies]\n{line}\n[lints]\nworkspace = true\n");
+        assert_eq!(findings_in(MACROS, &manifest("graven = { path = \"../graven\" }")).len(), 0);
+        assert_eq!(findings_in(MACROS, &manifest("graven.workspace = true")).len(), 1);
+        assert_eq!(findings(&manifest("graven.workspace = true")).len(), 0);
     }
 
     #[test]

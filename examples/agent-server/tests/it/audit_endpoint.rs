@@ -66,7 +66,8 @@ fn it_can_be_asked_for_a_category_and_a_number() {
 
 #[test]
 fn it_refuses_who_may_not_and_what_is_not() {
-    let server = Server::start();
+    // Each refusal is an entry of its own.
+    let server = Server::start_with(&["--strangers-window", "0"]);
     let status = |client: &crate::client::Client, query: &str| {
         client.ask("GET", &format!("/v1/audit{query}"), None).unwrap().status
     };

@@ -10,5 +10,6 @@ mod full_disk;
 mod killed;
 mod refusals;
 mod server;
+mod strangers;
 mod terminated;
 mod two_servers;

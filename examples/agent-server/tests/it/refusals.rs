@@ -37,6 +37,28 @@ fn a_tool_stays_in_its_folder_and_on_the_list() {
 }
 
 #[test]
+fn the_entry_of_a_refused_call_holds_no_more_than_a_call_may_have() {
+    let mut server = Server::start();
+    let session = server.session();
+    let card = "4111 1111 1111 1111 ".repeat(20_000);
+    let many = vec!["x"; 50_000];
+    let name = "n".repeat(5_000);
+    for (tool, arguments) in [("bash", &[card.as_str(), "-c"][..]), ("echo", &many), (&name, &[])] {
+        assert_eq!(server.tool(&session, tool, arguments).status, 403);
+    }
+    assert!(server.terminate().success());
+    let entries = server.entries();
+    let denied: Vec<_> = entries.iter().filter(|e| e["action"] == "sandbox:decide").collect();
+    assert_eq!(denied.len(), 3);
+    let left_out = |arguments: usize, bytes: usize| json!({"arguments": arguments, "bytes": bytes});
+    let detail = json!({"tool": "bash", "arguments": ["-c"], "left_out": left_out(1, card.len())});
+    assert_eq!(denied[0]["detail"], detail);
+    assert_eq!(denied[1]["detail"]["arguments"].as_array().unwrap().len(), 16);
+    assert_eq!(denied[1]["detail"]["left_out"], left_out(49_984, 49_984));
+    assert!(denied.iter().all(|entry| entry.to_string().len() < 2_000), "{denied:?}");
+}
+
+#[test]
 fn a_session_is_its_owners() {
     let mut server = Server::start();
     let session = server.session();

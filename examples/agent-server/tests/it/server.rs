@@ -33,8 +33,14 @@ const SMALL_DISK: &str = "mount -t tmpfs -o size=1m none \"$1\" && shift && exec
 
 impl Server {
     pub(crate) fn start() -> Server {
+        Server::start_with(&[])
+    }
+
+    /// With these arguments more.
+    pub(crate) fn start_with(arguments: &[&str]) -> Server {
         let folder = tempfile::tempdir().unwrap();
-        let command = Command::new(env!("CARGO_BIN_EXE_agent-server"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_agent-server"));
+        command.args(arguments);
         let trail = folder.path().join("trail");
         Server::start_as(command, folder, trail)
     }

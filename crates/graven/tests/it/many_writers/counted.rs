@@ -29,6 +29,27 @@ fn the_lines_of_others_are_read_when_the_lock_is_released() {
     world.assert_intact();
 }
 
+/// The hashes of others are read in `tiles/`, which is derived: what stands there wrongly accuses nobody.
+#[test]
+fn damaged_tiles_are_no_contradiction_between_processes() {
+    let mut world = World::new();
+    let (mut one, mut other) = (world.open(), world.open());
+    world.record_many(&mut one, 3);
+    world.record_many(&mut other, 2);
+    one.publish();
+    world.record(&mut one).unwrap();
+    one.publish();
+    world.disk.tamper(format!("{DIR}/tiles/0"), |bytes| bytes[40] ^= 1).unwrap();
+    world.record(&mut other).unwrap();
+    other.publish();
+    assert!(other.trail().poisoned().is_none(), "{:?}", other.trail().poisoned());
+    world.record_many(&mut other, 2);
+    one.close().unwrap();
+    other.close().unwrap();
+    world.check(DIR);
+    world.assert_intact();
+}
+
 /// Nobody but Graven writes `LOCK`. If somebody does, no index is acknowledged that is not that of the entry.
 #[test]
 fn a_wrong_number_in_lock_acknowledges_nothing() {
