@@ -67,10 +67,10 @@ impl RecordingBatch {
 
     /// Makes every line, or refuses the batch as a whole.
     fn make_all(&mut self) -> Result<(), Error> {
-        let entries = std::mem::take(&mut self.entries);
+        let mut entries = std::mem::take(&mut self.entries);
         self.made.reserve_exact(entries.len());
-        for (position, mut entry) in entries.into_iter().enumerate() {
-            let (ticket, blob) = make(&self.handle, &mut entry, &mut self.lines)
+        for (position, entry) in entries.iter_mut().enumerate() {
+            let (ticket, blob) = make(&self.handle, entry, &mut self.lines)
                 .map_err(|error| error.prefixed(&format!("entry {position} of the batch")))?;
             self.made.push(Made { end: self.lines.len(), blob, ticket, group: 0, offset: 0 });
         }

@@ -62,18 +62,17 @@ fn with_scratch<T>(make: impl FnOnce(&mut Vec<u8>) -> T) -> T {
 #[derive(Debug)]
 pub struct Recording {
     handle: Arc<Handle>,
+    /// The entry, until its line is made. Not in the state, which is moved at each poll: an entry is large.
+    entry: Option<Entry>,
     state: State,
 }
 
 #[derive(Debug)]
 enum State {
-    New(Entry),
+    /// Nothing waits: there is no line yet, or the answer was given.
+    Idle,
     /// The line is made, but there was no room yet.
-    Waiting {
-        line: Vec<u8>,
-        blob: Option<Blob>,
-        ticket: Ticket,
-    },
+    Waiting { line: Vec<u8>, blob: Option<Blob>, ticket: Ticket },
     Queued {
         completion: Arc<Completion>,
         slot: Option<Slot>,
@@ -81,7 +80,6 @@ enum State {
         offset: u64,
         ticket: Ticket,
     },
-    Done,
 }
 
 /// What the receipt and the event need, and until when the caller waits.
@@ -109,7 +107,7 @@ pub(crate) struct Begun {
 
 impl Recording {
     pub(crate) fn new(handle: Arc<Handle>, entry: Entry) -> Recording {
-        Recording { handle, state: State::New(entry) }
+        Recording { handle, entry: Some(entry), state: State::Idle }
     }
 
     /// Makes the line of an entry and tries to queue it, as the first poll of a new recording does. The entry stays with
@@ -119,7 +117,7 @@ impl Recording {
         entry: &mut Entry,
         context: &Context<'_>,
     ) -> Result<(Recording, Begun), Error> {
-        let mut recording = Recording { handle, state: State::Done };
+        let mut recording = Recording { handle, entry: None, state: State::Idle };
         recording.look_now_and_then()?;
         let mut begun = None;
         recording.state = with_scratch(|line| {
@@ -128,7 +126,7 @@ impl Recording {
             entry.id = Some(ticket.id.clone());
             let Ticket { leaf_hash, detail_changed, .. } = ticket;
             begun = Some(Begun { leaf_hash, detail_changed, whole: blob.is_none() });
-            recording.push(line, blob, ticket, context)
+            push(&recording.handle, line, blob, ticket, context)
         })?;
         Ok((recording, begun.expect("the line was made")))
     }
@@ -149,14 +147,16 @@ impl Recording {
     /// Queues the entry if it is not queued yet, without waiting, as [`emit`] does. For a caller that will not poll
     /// again.
     pub(crate) fn let_go(&mut self) {
-        match std::mem::replace(&mut self.state, State::Done) {
-            State::New(entry) => emit(&self.handle, entry),
+        if let Some(entry) = self.entry.take() {
+            emit(&self.handle, entry);
+        }
+        match std::mem::replace(&mut self.state, State::Idle) {
             State::Waiting { line, blob, ticket } => {
                 if !emit_line(&self.handle, &line, blob, &ticket) {
                     self.handle.engine.lost.add(ticket.category.as_str());
                 }
             }
-            State::Queued { .. } | State::Done => {}
+            State::Queued { .. } | State::Idle => {}
         }
     }
 
@@ -164,46 +164,46 @@ impl Recording {
     fn look_now_and_then(&self) -> Result<(), Error> {
         if is_due_for_a_look() { self.handle.check_process() } else { Ok(()) }
     }
+}
 
-    /// Makes the line and tries to queue it.
-    fn start(&self, entry: &mut Entry, context: &Context<'_>) -> Result<State, Error> {
-        with_scratch(|line| {
-            let (mut ticket, blob) = make(&self.handle, entry, line)?;
-            ticket.until = self.handle.until(ticket.policy);
-            self.push(line, blob, ticket, context)
-        })
-    }
+/// Makes the line and tries to queue it.
+fn start(handle: &Handle, entry: &mut Entry, context: &Context<'_>) -> Result<State, Error> {
+    with_scratch(|line| {
+        let (mut ticket, blob) = make(handle, entry, line)?;
+        ticket.until = handle.until(ticket.policy);
+        push(handle, line, blob, ticket, context)
+    })
+}
 
-    /// Queues a line, or waits for room.
-    fn push(
-        &self,
-        line: &[u8],
-        blob: Option<Blob>,
-        ticket: Ticket,
-        context: &Context<'_>,
-    ) -> Result<State, Error> {
-        let engine = &self.handle.engine;
-        let mut slot = None;
-        let mut line = Line { bytes: line, hash: ticket.leaf_hash, blob };
-        let pushed = engine.queue.push(&mut line, Some((context.waker(), &mut slot)));
-        match pushed {
-            Ok(place) => {
-                engine.watchdog.watch();
-                Ok(State::Queued { completion: place.completion, slot, offset: place.offset, ticket })
-            }
-            Err(Refused::Ended(error)) => Err(error.for_entry(&ticket.id)),
-            Err(Refused::Full) if ticket.policy == WhenFull::Drop => {
-                engine.lost.add(ticket.category.as_str());
-                let message =
-                    "no room in the queue: the entry was dropped and counted, as its category's policy says";
-                Err(Error::new(ErrorKind::Unavailable, message).for_entry(&ticket.id))
-            }
-            Err(Refused::Full) => {
-                self.handle.check_for_room(ticket.until).map_err(|error| error.for_entry(&ticket.id))?;
-                engine.queue.wait_for_room(context.waker());
-                engine.watchdog.watch();
-                Ok(State::Waiting { line: line.bytes.to_vec(), blob: line.blob, ticket })
-            }
+/// Queues a line, or waits for room.
+fn push(
+    handle: &Handle,
+    line: &[u8],
+    blob: Option<Blob>,
+    ticket: Ticket,
+    context: &Context<'_>,
+) -> Result<State, Error> {
+    let engine = &handle.engine;
+    let mut slot = None;
+    let mut line = Line { bytes: line, hash: ticket.leaf_hash, blob };
+    let pushed = engine.queue.push(&mut line, Some((context.waker(), &mut slot)));
+    match pushed {
+        Ok(place) => {
+            engine.watchdog.watch();
+            Ok(State::Queued { completion: place.completion, slot, offset: place.offset, ticket })
+        }
+        Err(Refused::Ended(error)) => Err(error.for_entry(&ticket.id)),
+        Err(Refused::Full) if ticket.policy == WhenFull::Drop => {
+            engine.lost.add(ticket.category.as_str());
+            let message =
+                "no room in the queue: the entry was dropped and counted, as its category's policy says";
+            Err(Error::new(ErrorKind::Unavailable, message).for_entry(&ticket.id))
+        }
+        Err(Refused::Full) => {
+            handle.check_for_room(ticket.until).map_err(|error| error.for_entry(&ticket.id))?;
+            engine.queue.wait_for_room(context.waker());
+            engine.watchdog.watch();
+            Ok(State::Waiting { line: line.bytes.to_vec(), blob: line.blob, ticket })
         }
     }
 }
@@ -212,27 +212,31 @@ impl Future for Recording {
     type Output = Result<Receipt, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if matches!(self.state, State::New(_)) {
+        if self.entry.is_some() {
             self.look_now_and_then()?;
         }
-        let next = match std::mem::replace(&mut self.state, State::Done) {
-            State::New(mut entry) => self.start(&mut entry, context),
-            State::Waiting { line, blob, ticket } => self.push(&line, blob, ticket, context),
+        let Recording { handle, entry, state } = &mut *self;
+        let next = match std::mem::replace(state, State::Idle) {
+            State::Idle => {
+                let started = start(handle, entry.as_mut().expect("not polled after its end"), context);
+                *entry = None;
+                started
+            }
+            State::Waiting { line, blob, ticket } => push(handle, &line, blob, ticket, context),
             State::Queued { completion, mut slot, offset, ticket } => {
                 match completion.poll(context, &mut slot) {
                     Poll::Ready(Ok(first)) => return Poll::Ready(Ok(ticket.receipt(first + offset))),
                     Poll::Ready(Err(error)) => Err(error.for_entry(&ticket.id)),
-                    Poll::Pending => match self.handle.check_waiting(ticket.until) {
+                    Poll::Pending => match handle.check_waiting(ticket.until) {
                         Ok(()) => Ok(State::Queued { completion, slot, offset, ticket }),
                         Err(error) => Err(error.for_entry(&ticket.id)),
                     },
                 }
             }
-            State::Done => panic!("a recording was polled after its end"),
         };
         match next {
-            Ok(state) => {
-                self.state = state;
+            Ok(next) => {
+                *state = next;
                 Poll::Pending
             }
             Err(error) => Poll::Ready(Err(error)),
