@@ -87,7 +87,10 @@ impl Shared {
         let mut in_hand = InHand { shared: self, sink, told, entry: Some((entry, actor)), queued: None };
         match in_hand.write().await {
             Ok((receipt, trail)) => {
-                sink.recorded(failures_before, mark, trail).await;
+                sink.recorded(failures_before);
+                if self.kept.is_unsettled() {
+                    sink.settle(mark, trail).await;
+                }
                 Ok(receipt)
             }
             Err(unwritten) => Err(sink.missed(unwritten, told)),

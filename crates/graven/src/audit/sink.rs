@@ -35,6 +35,8 @@ pub(super) struct Sink {
     /// Whether the next recorded entry must end a failure. Written under `state`'s lock.
     troubled: AtomicBool,
     state: Mutex<State>,
+    /// Whether there are losses that are not yet counted in a trail. Written under `state`'s lock.
+    has_losses: AtomicBool,
     /// The writing of kept entries that is under way.
     writing: Mutex<Option<Arc<Completion>>>,
     /// Whether the log is gone, and with it the hope of entries that are still kept.
@@ -63,6 +65,7 @@ impl Sink {
             failures: AtomicU64::new(0),
             troubled: AtomicBool::new(failing),
             state: Mutex::new(State { failing_since: failing.then_some(0), lost: Losses::new() }),
+            has_losses: AtomicBool::new(false),
             writing: Mutex::default(),
             ended: AtomicBool::new(false),
         };
@@ -89,7 +92,7 @@ impl Sink {
     /// The trail to record in. Waits while it is being opened.
     pub(super) async fn trail(&self) -> Result<Trail, Error> {
         let trail = self.reopening.trail().await?;
-        self.state().hand_losses_to(&trail);
+        self.hand_losses_to(&trail);
         Ok(trail)
     }
 
@@ -155,15 +158,17 @@ impl Sink {
         }
     }
 
-    /// Notes that an entry was recorded in this trail. `failures_before` is the number of failures when the entry came:
-    /// if it has not changed since, the failure is over. What was in doubt before `mark` was queued before the entry.
-    pub(super) async fn recorded(self: &Arc<Sink>, failures_before: u64, mark: u64, trail: Trail) {
+    /// Notes that an entry was recorded. `failures_before` is the number of failures when the entry came: if it has not
+    /// changed since, the failure is over.
+    pub(super) fn recorded(&self, failures_before: u64) {
         if self.troubled.load(Ordering::SeqCst) {
             self.end_failure(failures_before);
         }
-        if !self.kept.is_unsettled() {
-            return;
-        }
+    }
+
+    /// Settles which entries this trail holds of those that were in doubt before `mark`: they were queued before one that
+    /// was recorded in it.
+    pub(super) async fn settle(self: &Arc<Sink>, mark: u64, trail: Trail) {
         let engine = Arc::downgrade(&trail.0.engine);
         let before = self.kept.in_doubt(|doubt, of| of < mark && Weak::ptr_eq(&doubt.engine, &engine));
         if !before.is_empty() {
@@ -262,7 +267,7 @@ impl Sink {
     fn end_here(self: &Arc<Sink>) {
         self.write_kept_at_last();
         if let Some(trail) = self.seen_trail() {
-            self.state().hand_losses_to(&trail);
+            self.hand_losses_to(&trail);
         }
         self.reopening.end();
     }
@@ -274,7 +279,7 @@ impl Sink {
             self.write_kept_at_last();
         }
         if let Some(trail) = self.seen_trail() {
-            self.state().hand_losses_to(&trail);
+            self.hand_losses_to(&trail);
         }
         self.reopening.close()
     }
@@ -319,8 +324,20 @@ impl Sink {
         let trail = self.seen_trail();
         let mut state = self.state();
         *state.lost.entry(native::category(category).as_str().to_owned()).or_default() += 1;
+        self.has_losses.store(true, Ordering::SeqCst);
+        drop(state);
         if let Some(trail) = trail {
-            state.hand_losses_to(&trail);
+            self.hand_losses_to(&trail);
+        }
+    }
+
+    /// Hands the losses to a trail. A poisoned trail keeps them for the next one.
+    fn hand_losses_to(&self, trail: &Trail) {
+        // Each entry comes here, and mostly there are none.
+        if self.has_losses.load(Ordering::SeqCst) {
+            let mut state = self.state();
+            self.has_losses.store(false, Ordering::SeqCst);
+            trail.count_lost(std::mem::take(&mut state.lost));
         }
     }
 
@@ -330,15 +347,6 @@ impl Sink {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// Hands the losses to a trail. A poisoned trail keeps them for the next one.
-    fn hand_losses_to(&mut self, trail: &Trail) {
-        if !self.lost.is_empty() {
-            trail.count_lost(std::mem::take(&mut self.lost));
-        }
     }
 }
 
