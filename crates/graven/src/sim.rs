@@ -120,12 +120,15 @@ impl Stepped {
         while self.write() == Turn::Group {}
     }
 
-    /// The publisher's turn: seals what is durable. `false` when there was nothing to do.
+    /// The publisher's turn: seals what is durable. `false` when there was nothing to do. If it leaves that to another
+    /// process, it takes its next turn too, which finds nothing newer.
     pub fn publish(&mut self) -> bool {
-        let engine = &self.trail.0.engine;
-        let has_work = engine.seal.has_work();
-        if has_work {
-            engine.publish_new(&self.publisher);
+        let seal = &self.trail.0.engine.seal;
+        let has_work = seal.has_work();
+        for _ in 0..2 {
+            if seal.has_work() {
+                self.trail.0.engine.publish_new(&self.publisher);
+            }
         }
         has_work
     }

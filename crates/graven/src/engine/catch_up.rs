@@ -111,8 +111,9 @@ impl Writer {
     /// Reads the lines that were passed over.
     pub(super) fn read_passed(&mut self) -> Result<(), Error> {
         if let Some(passed) = self.passed.take() {
-            let Read { lines, ends } = self.engine.read_passed(&passed)?;
-            self.engine.ring().push(lines, ends);
+            let buffer = std::mem::take(&mut self.spare);
+            let Read { lines, ends } = self.engine.read_passed(&passed, buffer)?;
+            self.spare = self.engine.ring().push(lines, ends).unwrap_or_default();
         }
         Ok(())
     }
@@ -121,7 +122,7 @@ impl Writer {
     fn read_to(&mut self, end: u64) -> Result<(), Error> {
         while self.live.bytes < end {
             let piece = end.min(self.live.bytes + GROUP_BYTES_MAX as u64);
-            let read = self.engine.read_lines(&*self.live.file, self.live.bytes..piece)?;
+            let read = self.engine.read_lines(&*self.live.file, self.live.bytes..piece, Vec::new())?;
             self.take(read);
         }
         Ok(())

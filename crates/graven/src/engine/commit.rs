@@ -32,6 +32,8 @@ pub(crate) struct Writer {
     pub(super) died: bool,
     /// Lines of other processes before those of this commit. They are read once the lock is released.
     pub(super) passed: Option<Lines>,
+    /// The buffer for the next lines of other processes.
+    pub(super) spare: Vec<u8>,
 }
 
 impl Writer {

@@ -1,8 +1,7 @@
-//! The leaf hashes of entries that are not sealed yet: known, computed from the lines, or read in `tiles/`.
+//! The leaf hashes of entries that are not sealed yet: known, or computed from the lines; and whether `tiles/` has them.
 
 use std::io;
 use std::ops::Range;
-use std::sync::Arc;
 
 use graven_core::hash::{Hash, leaf_hash};
 
@@ -21,10 +20,17 @@ pub(super) struct Read {
 }
 
 impl Engine {
-    /// Reads durable lines. Fewer than `bytes` if the last of them ends elsewhere. There may be at most 1 MiB.
-    pub(super) fn read_lines(&self, file: &dyn File, bytes: Range<u64>) -> Result<Read, Error> {
+    /// Reads durable lines, into a buffer that may have held others. Fewer than `bytes` if the last of them ends elsewhere.
+    /// There may be at most 1 MiB.
+    pub(super) fn read_lines(
+        &self,
+        file: &dyn File,
+        bytes: Range<u64>,
+        buffer: Vec<u8>,
+    ) -> Result<Read, Error> {
         let wanted = usize::try_from(bytes.end - bytes.start).expect("at most 1 MiB");
-        let mut lines = vec![0; wanted];
+        let mut lines = buffer;
+        lines.resize(wanted, 0);
         let read = durable::read_full_at(file, &mut lines, bytes.start)
             .map_err(|source| Error::cannot("read", self.layout.live(), source))?;
         if read < lines.len() {
@@ -43,9 +49,9 @@ impl Engine {
 
     /// Reads lines of other processes of which only the place was known. Refuses another number of lines than `LOCK`
     /// said.
-    pub(super) fn read_passed(&self, passed: &Lines) -> Result<Read, Error> {
+    pub(super) fn read_passed(&self, passed: &Lines, buffer: Vec<u8>) -> Result<Read, Error> {
         let Lines { file, bytes, count, .. } = passed;
-        let read = self.read_lines(&**file, bytes.clone())?;
+        let read = self.read_lines(&**file, bytes.clone(), buffer)?;
         if read.ends.len() as u64 != *count || read.lines.len() as u64 != bytes.end - bytes.start {
             let what = format!(
                 "its live file has {} lines in the bytes {} to {}, and `LOCK` counted {count}",
@@ -60,35 +66,40 @@ impl Engine {
 
     /// The leaf hashes. Those of other processes' lines are computed.
     pub(super) fn computed_leaves(&self, unsealed: &Unsealed) -> Result<Vec<Hash>, Error> {
-        let mut leaves = Vec::new();
+        let (mut leaves, mut buffer) = (Vec::new(), Vec::new());
         for part in unsealed.parts() {
             match part {
                 Part::Hashes(hashes) => leaves.extend_from_slice(hashes),
                 Part::Lines(lines) => {
-                    let read = self.read_passed(lines)?;
+                    let read = self.read_passed(lines, buffer)?;
                     let meant = lines.meant.start as usize..lines.meant.end as usize;
                     leaves.extend(read.each().skip(meant.start).take(meant.len()).map(leaf_hash));
+                    buffer = read.lines;
                 }
             }
         }
         Ok(leaves)
     }
 
-    /// The leaf hashes of entries that begin at the index `first`. Those of other processes' lines are read from the
-    /// hashes of a tree of `size` entries, which are not checked here.
-    pub(super) fn stored_leaves(&self, unsealed: &Unsealed, first: u64, size: u64) -> io::Result<Vec<Hash>> {
-        let mut stored = Hashes::new(Arc::clone(&self.machine.disk), self.layout.clone(), size);
-        let mut leaves = Vec::new();
+    /// Whether the stored hashes of a tree have, for each entry of which this process knows the leaf hash, that hash. The
+    /// entries begin at the index `first`.
+    pub(super) fn stored_as_known(
+        &self,
+        unsealed: &Unsealed,
+        first: u64,
+        stored: &mut Hashes,
+    ) -> io::Result<bool> {
+        let mut begin = first;
         for part in unsealed.parts() {
-            match part {
-                Part::Hashes(hashes) => leaves.extend_from_slice(hashes),
-                Part::Lines(lines) => {
-                    let begin = first + leaves.len() as u64;
-                    leaves.extend(stored.read(0, begin, begin + lines.len())?);
-                }
+            let end = begin + part.len();
+            if let Part::Hashes(known) = part
+                && stored.read(0, begin, end)? != *known
+            {
+                return Ok(false);
             }
+            begin = end;
         }
-        Ok(leaves)
+        Ok(true)
     }
 }
 

@@ -7,9 +7,11 @@
 //! Entries past the checkpoint are *unsealed*; their number is bounded, and the writer waits before it would exceed the
 //! bound.
 //!
-//! Every process that has the trail open publishes, one at a time: under the lock of publishing it first adopts what
-//! another has signed, after a check that it extends what this process knows.
+//! Every process that has the trail open may publish, one at a time: under the lock of publishing it first adopts what
+//! another has signed, after a check that it extends what this process knows. While entries keep coming, it leaves the
+//! rest to that one.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -76,6 +78,20 @@ impl Publisher {
         self.publish_locked(&publishing)
     }
 
+    /// Seals what is new, unless another process is doing that: while entries keep coming, and nobody waits for a
+    /// checkpoint, one that finds a newer checkpoint only adopts it. So one process publishes, and the syncs of the others
+    /// do not compete with commits; when it stops, the next one that finds nothing newer goes on.
+    fn publish_in_turn(&mut self) -> Result<(), Error> {
+        let publishing = self.lock()?;
+        self.guarded(|publisher| {
+            let adopted = publisher.adopt(&publishing)?;
+            if adopted && !publisher.engine.seal.is_urgent() {
+                return Ok(());
+            }
+            publisher.publish_new(&publishing)
+        })
+    }
+
     /// [`publish`](Publisher::publish) for one that has the lock.
     pub(super) fn publish_locked(&mut self, publishing: &Publishing) -> Result<&str, Error> {
         self.guarded(|publisher| {
@@ -101,7 +117,7 @@ impl Publisher {
     /// Adopts what other processes have signed.
     pub(super) fn follow(&mut self) -> Result<(), Error> {
         let publishing = self.lock()?;
-        self.guarded(|publisher| publisher.adopt(&publishing))
+        self.guarded(|publisher| publisher.adopt(&publishing).map(drop))
     }
 
     /// Calls, unless an earlier call failed. If this one fails or panics, later calls see its error.
@@ -145,18 +161,19 @@ impl Publisher {
     }
 
     /// Takes over the checkpoint in the file, if another process has signed a newer one. It must extend what this
-    /// process knows: two heads of one log that contradict each other are never signed.
-    fn adopt(&mut self, _: &Publishing) -> Result<(), Error> {
+    /// process knows: two heads of one log that contradict each other are never signed. Returns whether there was one.
+    fn adopt(&mut self, _: &Publishing) -> Result<bool, Error> {
         let engine = Arc::clone(&self.engine);
         engine.check_dir()?;
         let (disk, layout) = (&engine.machine.disk, &engine.layout);
         let path = layout.checkpoint();
         let bytes =
             durable::read_file(&**disk, &path).map_err(|source| Error::cannot("read", &path, source))?;
+        let mut newer = false;
         if bytes != self.checkpoint.as_bytes() {
             let (checkpoint, signed) = read_signed(&**disk, &path, &engine.meta)?;
             let size = self.levels.size();
-            let newer = checkpoint.size > size;
+            newer = checkpoint.size > size;
             if newer {
                 self.extend_to(&checkpoint)?;
             }
@@ -173,23 +190,21 @@ impl Publisher {
         if !in_place {
             self.levels = self.load(&self.signed()?)?;
         }
-        Ok(())
+        Ok(newer)
     }
 
     /// Extends the tree to what another process has sealed.
     fn extend_to(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
         let engine = Arc::clone(&self.engine);
         let differs = || engine.contradicted("another process has signed other entries than this one knows");
-        let size = self.levels.size();
-        let stored_leaves = |unsealed: &Unsealed| engine.stored_leaves(unsealed, size, checkpoint.size);
+        let known = self.levels.tree();
         let pending = match engine.seal.take_before(checkpoint.size) {
             Ok(covered) => {
-                let mut known = self.levels.tree();
-                let followed = stored_leaves(&covered).and_then(|hashes| self.levels.follow(&hashes));
-                if followed.is_ok() && self.levels.root() == checkpoint.root {
+                if self.follow_stored(&known, &covered, checkpoint).unwrap_or(false) {
                     return Ok(());
                 }
                 // `tiles/` may be missing or damaged, which contradicts nothing: the lines of the log decide.
+                let mut known = known;
                 known.extend(engine.computed_leaves(&covered)?);
                 if known.root() != checkpoint.root {
                     return Err(differs());
@@ -200,19 +215,38 @@ impl Publisher {
             // It covers more than this process has read.
             Err(pending) => pending,
         };
-        let mut known = self.levels.tree();
         let levels = self.load(checkpoint)?;
         let unreadable = |source| Error::cannot("read the hashes in", &engine.layout.tiles(), source);
-        known.extend(stored_leaves(&pending).map_err(unreadable)?);
-        let (disk, layout) = (Arc::clone(&engine.machine.disk), engine.layout.clone());
-        let mut stored = Hashes::new(disk, layout, checkpoint.size);
-        let before = Tree::load(known.size(), |node| stored.node(node)).map_err(unreadable)?;
-        if before.root() != known.root() {
+        let mut stored = self.stored(checkpoint.size);
+        let continues =
+            stored.continue_tree(known.size(), &known.root(), &checkpoint.root).map_err(unreadable)?;
+        if !continues || !engine.stored_as_known(&pending, known.size(), &mut stored).map_err(unreadable)? {
             return Err(differs());
         }
         self.levels = levels;
         engine.seal.skip_to(checkpoint.size);
         Ok(())
+    }
+
+    /// Extends the tree by the hashes in `tiles/`, if these give the signed root, continue the tree that is known, and
+    /// have what is known of the entries in between. No more is computed than the right edge and a consistency proof: each
+    /// process would otherwise hash the tree over all entries of all processes.
+    fn follow_stored(
+        &mut self,
+        known: &Tree,
+        covered: &Unsealed,
+        checkpoint: &Checkpoint,
+    ) -> io::Result<bool> {
+        self.levels.follow(checkpoint.size)?;
+        let mut stored = self.stored(checkpoint.size);
+        Ok(self.levels.root() == checkpoint.root
+            && stored.continue_tree(known.size(), &known.root(), &checkpoint.root)?
+            && self.engine.stored_as_known(covered, known.size(), &mut stored)?)
+    }
+
+    /// The hashes in `tiles/` of a tree of `size` leaves.
+    fn stored(&self, size: u64) -> Hashes {
+        Hashes::new(Arc::clone(&self.engine.machine.disk), self.engine.layout.clone(), size)
     }
 
     /// The tree under a signed checkpoint, from the files.
@@ -262,7 +296,7 @@ impl Engine {
         let publish = || {
             // If it panicked under the lock, it publishes nothing more.
             let mut publisher = publisher.lock().unwrap_or_else(PoisonError::into_inner);
-            publisher.publish().map(drop)
+            publisher.publish_in_turn()
         };
         let published = catch_unwind(AssertUnwindSafe(publish)).unwrap_or_else(|_| Err(panicked()));
         // The publisher is not locked here: poisoning wakes tasks, and their wakers are foreign code.

@@ -197,6 +197,12 @@ impl Seal {
         self.changed.wait_timeout_while(state, time, resting).unwrap_or_else(PoisonError::into_inner).0
     }
 
+    /// Whether there is a reason to seal now: a thread waits for it, or the writer has nothing to write.
+    pub(super) fn is_urgent(&self) -> bool {
+        let state = self.state();
+        state.wanted || state.idle
+    }
+
     /// Whether there is something to seal.
     #[cfg(feature = "sim")]
     pub(crate) fn has_work(&self) -> bool {
@@ -272,6 +278,20 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// While the writer goes on, the publisher may leave the sealing to another process; not when somebody waits for it.
+    #[test]
+    fn sealing_is_urgent_when_the_writer_rests_or_somebody_waits() {
+        let seal = Seal::new(0, &[], 0);
+        assert!(seal.is_urgent(), "the writer has nothing to write");
+        seal.add(0, &[Hash::EMPTY_TREE], 10);
+        assert!(!seal.is_urgent(), "the writer goes on");
+        assert!(seal.wait_for_sealed(1, Duration::ZERO).is_err() && seal.is_urgent(), "a caller waits");
+        assert_eq!(seal.take().len(), 1);
+        assert!(!seal.is_urgent(), "its turn has begun");
+        seal.set_idle();
+        assert!(seal.is_urgent(), "the writer has nothing to write");
+    }
 
     /// The lines may have any lengths: the long ones may be those that are left.
     #[test]

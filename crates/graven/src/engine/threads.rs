@@ -108,6 +108,7 @@ impl Engine {
             publisher: Arc::clone(&publisher),
             died: false,
             passed: None,
+            spare: Vec::new(),
         };
         Parts { engine, writer, publisher, held }
     }

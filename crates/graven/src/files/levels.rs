@@ -78,16 +78,7 @@ impl Levels {
     /// too short is an error of kind `UnexpectedEof` or `NotFound`.
     pub(crate) fn load(disk: Arc<dyn Disk>, layout: Layout, size: u64) -> io::Result<Levels> {
         let mut levels = Levels::empty(disk, layout);
-        for number in 0.. {
-            let hashes = level_hashes(size, number);
-            if hashes == 0 {
-                break;
-            }
-            let file = levels.disk.open(&levels.layout.level(number), Open::Write)?;
-            let mut edge = Tree::new();
-            edge.extend(read_hashes(&*file, hashes - hashes % TILE_WIDTH, hashes)?);
-            levels.levels.push(Level { file, hashes, edge });
-        }
+        levels.follow(size)?;
         Ok(levels)
     }
 
@@ -115,38 +106,36 @@ impl Levels {
 
     /// Appends leaves: extends the right edge and writes the new hashes, level by level. Nothing is synced.
     pub(crate) fn append(&mut self, leaves: &[Hash]) -> io::Result<()> {
-        self.grow(leaves, |levels, number, hashes| {
-            if levels.levels.len() == number as usize {
-                let file = levels.create(number)?;
-                levels.levels.push(Level { file, hashes: 0, edge: Tree::new() });
-            }
-            levels.levels[number as usize].write(hashes)
-        })
-    }
-
-    /// Extends the right edge by leaves whose hashes another process has written.
-    pub(crate) fn follow(&mut self, leaves: &[Hash]) -> io::Result<()> {
-        self.grow(leaves, |levels, number, _| {
-            if levels.levels.len() == number as usize {
-                let file = durable::retried(|| levels.disk.open(&levels.layout.level(number), Open::Write))?;
-                levels.levels.push(Level { file, hashes: 0, edge: Tree::new() });
-            }
-            Ok(())
-        })
-    }
-
-    /// Extends the right edge. `write` is called with the new hashes of each level, before they are counted.
-    fn grow(
-        &mut self,
-        leaves: &[Hash],
-        write: impl Fn(&mut Levels, u8, &[Hash]) -> io::Result<()>,
-    ) -> io::Result<()> {
         let mut hashes = leaves.to_vec();
-        let mut number = 0;
-        while !hashes.is_empty() {
-            write(self, number, &hashes)?;
-            hashes = self.levels[number as usize].extend(&hashes);
-            number += 1;
+        for number in 0.. {
+            if hashes.is_empty() {
+                break;
+            }
+            if self.levels.len() == number as usize {
+                let file = self.create(number)?;
+                self.levels.push(Level { file, hashes: 0, edge: Tree::new() });
+            }
+            let level = &mut self.levels[number as usize];
+            // Counted only once they are written.
+            level.write(&hashes)?;
+            hashes = level.extend(&hashes);
+        }
+        Ok(())
+    }
+
+    /// Takes the right edge of a tree of `size` leaves, whose hashes another process has written, from the files. Nothing
+    /// is checked. After an error the edge is no tree's.
+    pub(crate) fn follow(&mut self, size: u64) -> io::Result<()> {
+        for number in 0.. {
+            let hashes = level_hashes(size, number);
+            if hashes == 0 {
+                break;
+            }
+            if self.levels.len() == number as usize {
+                let file = durable::retried(|| self.disk.open(&self.layout.level(number), Open::Write))?;
+                self.levels.push(Level { file, hashes: 0, edge: Tree::new() });
+            }
+            self.levels[number as usize].load(hashes)?;
         }
         Ok(())
     }
@@ -225,6 +214,13 @@ impl Levels {
 }
 
 impl Level {
+    /// Takes the edge of a file of `hashes` hashes from the file.
+    fn load(&mut self, hashes: u64) -> io::Result<()> {
+        self.edge = Tree::from_iter(read_hashes(&*self.file, hashes - hashes % TILE_WIDTH, hashes)?);
+        self.hashes = hashes;
+        Ok(())
+    }
+
     /// Writes hashes behind those that it has.
     fn write(&self, hashes: &[Hash]) -> io::Result<()> {
         let bytes: Vec<u8> = hashes.iter().flat_map(|hash| hash.as_bytes()).copied().collect();

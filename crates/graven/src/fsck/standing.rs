@@ -6,9 +6,7 @@
 
 use std::io;
 
-use graven_core::hash::Hash;
 use graven_core::note::VerifierKey;
-use graven_core::proof::{consistency_proof, verify_consistency};
 use graven_core::verdict::{Finding, Verdict};
 
 use super::heads::{Head, Heads};
@@ -132,12 +130,7 @@ fn contradiction(
 
 /// Whether the hashes in `tiles/` show that a head continues a remembered one.
 fn continues(reader: &Reader, head: SealedHead, remembered: &Head) -> bool {
-    if remembered.size > head.size {
-        return false;
-    }
+    // What cannot be read shows nothing.
     let mut hashes = reader.hashes(head.size);
-    let proof: Result<Vec<Hash>, _> = consistency_proof(remembered.size, head.size, |node| hashes.node(node));
-    proof.is_ok_and(|proof| {
-        verify_consistency(remembered.size, head.size, &proof, &remembered.root, &head.root).is_ok()
-    })
+    hashes.continue_tree(remembered.size, &remembered.root, &head.root).unwrap_or(false)
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use graven_core::hash::Hash;
+use graven_core::proof::{consistency_proof, verify_consistency};
 use graven_core::tile::{level_hashes, node_hashes};
 use graven_core::tree::{Node, Tree};
 
@@ -31,6 +32,15 @@ impl Hashes {
     pub(crate) fn node(&mut self, node: Node) -> io::Result<Hash> {
         let (level, hashes) = node_hashes(node);
         Ok(Tree::from_iter(self.read(level, hashes.start, hashes.end)?).root())
+    }
+
+    /// Whether these hashes prove that their tree, whose root is given, continues one of `size` leaves (RFC 6962 §2.1.2).
+    pub(crate) fn continue_tree(&mut self, size: u64, before: &Hash, root: &Hash) -> io::Result<bool> {
+        if size > self.size {
+            return Ok(false);
+        }
+        let proof = consistency_proof(size, self.size, |node| self.node(node))?;
+        Ok(verify_consistency(size, self.size, &proof, before, root).is_ok())
     }
 
     /// The hashes `first..end` of a stored level. Refuses hashes past the end of the tree: they belong to a larger one.

@@ -9,6 +9,7 @@ mod closing;
 mod counted;
 mod died;
 mod fairness;
+mod forged;
 mod interleaved;
 mod losses;
 mod processes;
