@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "the tests change files as somebody else would")]
 
 mod answers_are_those_of_a_plain_scan;
+mod answers_say_what_they_cover;
 mod cursors_belong_to_one_question;
 mod hits_are_as_by_the_plainest_reading;
 mod hits_are_followed;
