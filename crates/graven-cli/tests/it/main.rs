@@ -9,6 +9,7 @@ mod deadline;
 mod run;
 
 mod answers_are_json_when_asked;
+mod bench_search_measures_every_row;
 mod commands_take_what_the_trail_has;
 mod completions_and_man;
 mod demo_names_every_tampering;
