@@ -32,6 +32,7 @@ mod record_stdin;
 mod redact_shows_what_a_trail_would_take_out;
 mod repair_asks_first;
 mod search_finds_and_proves;
+mod search_needs_only_to_read;
 mod ships_no_canary;
 mod show_and_stats;
 mod soak_ends_well;
