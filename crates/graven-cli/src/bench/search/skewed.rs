@@ -162,8 +162,8 @@ impl Skewed {
             let detail = format!(r#"{{"command":"{command}","cwd":"{cwd}","exit":{exit}}}"#);
             return self.timed(Category::ToolExecution, "tool:bash", outcome).detail_json(&detail);
         }
-        let (path, hash, text) = (self.path(), self.hex(64), self.words(4));
-        let detail = format!(r#"{{"path":"{path}","sha256":"{hash}","note":"{text}","exit":{exit}}}"#);
+        let (hash, text) = (self.hex(40), self.words(2));
+        let detail = format!(r#"{{"path":"{cwd}","sha1":"{hash}","note":"{text}","exit":{exit}}}"#);
         self.timed(Category::ToolExecution, &format!("tool:t{tool}"), outcome).detail_json(&detail)
     }
 
@@ -176,11 +176,11 @@ impl Skewed {
             Outcome::Failure => 500,
             _ => 200,
         };
-        let (bytes, text) = (self.random.u32(..100_000), self.words(5));
+        let (bytes, text) = (self.random.u32(..100_000), self.words(3));
         let detail = format!(r#"{{"status":{status},"bytes":{bytes},"query":"{text}"}}"#);
         let (a, b) = (self.random.u8(..4), self.random.u8(..));
         let source = Source { ip: Some(format!("10.{a}.0.{b}")), ..Source::default() };
-        let request = self.hex(32);
+        let request = self.hex(16);
         let action = format!("{method} /api/v1/{}", self.words[100 + route]);
         self.timed(Category::Api, &action, outcome).source(source).request_id(request).detail_json(&detail)
     }
@@ -193,7 +193,7 @@ impl Skewed {
 
     fn file(&mut self) -> Entry {
         let outcome = self.outcome();
-        let (path, text) = (self.path(), self.words(8));
+        let (path, text) = (self.path(), self.words(6));
         let entry = self.timed(Category::Session, "session.note", outcome);
         entry.resource(path).detail_json(&format!(r#"{{"text":"{text}"}}"#))
     }
@@ -250,7 +250,8 @@ impl Skewed {
     }
 
     fn path(&mut self) -> String {
-        format!("/srv/{}/{}", self.words(1), self.words(1))
+        // Some programs cut it into words: the two that never meet do not meet here either.
+        format!("/srv/{}", self.words(2).replace(' ', "/"))
     }
 
     fn id(&mut self) -> String {
