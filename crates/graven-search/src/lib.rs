@@ -31,6 +31,7 @@
 mod cursor;
 mod error;
 mod follow;
+mod index;
 mod line;
 mod matches;
 mod order;
