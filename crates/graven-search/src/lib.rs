@@ -41,6 +41,7 @@ mod search;
 pub use cursor::{Cursor, CursorError};
 pub use error::SearchError;
 pub use follow::{Batch, Following};
+pub use index::{Built, Checked, IndexError, Keeper, Kept, Where, Wrong, cache_folder};
 pub use line::Line;
 pub use matches::matches;
 pub use order::Order;

@@ -4,14 +4,17 @@ mod answer;
 mod ask;
 mod blocks;
 mod findings;
+mod hidden;
 mod histogram;
 mod sessions;
+mod stretches;
 mod tally;
 mod timeline;
 mod walk;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use graven::fsck::{Standing, VerifyOptions, standing};
 use graven::reader::Reader;
@@ -29,10 +32,12 @@ pub use timeline::{Timeline, TimelineEntry};
 use crate::cursor::{Cursor, CursorError};
 use crate::error::SearchError;
 use crate::follow::Following;
+use crate::index::{Checked, Index, IndexError, Keeper, Where};
 use crate::order::Order;
 use crate::query::{Field, Query};
 use histogram::Buckets;
 use sessions::Sessions;
+use stretches::Used;
 use tally::Facets;
 use walk::{Step, Walk, Way};
 
@@ -43,16 +48,24 @@ pub struct SearchOptions {
     /// The key that must have signed the heads. Default: the key in the verifier's memory; if there is none, the key that
     /// the trail itself names.
     pub key: Option<VerifierKey>,
-    /// The folder of the verifier's memory. Default: `None`, no memory.
+    /// The folder of the verifier's memory. It also knows which indexes are this user's own. Default: `None`, no memory.
     pub state: Option<PathBuf>,
+    /// The folder that has the index, with those of other trails. Default: `None`, the one in the trail, and `cache`.
+    pub index: Option<PathBuf>,
+    /// The folder of the user's cache for indexes, see [`cache_folder`](crate::cache_folder). Default: `None`, only the
+    /// index in the trail is used.
+    pub cache: Option<PathBuf>,
+    /// Whether no index is used. Default: `false`.
+    pub no_index: bool,
 }
 
-/// A trail that is asked questions. It takes no lock and writes nothing.
+/// A trail that is asked questions. Clones share what they know of its index.
 #[derive(Debug, Clone)]
 pub struct Search {
     machine: Machine,
     reader: Reader,
     options: VerifyOptions,
+    index: Option<Arc<Index>>,
 }
 
 /// The entries that an answer is about, and what it believes.
@@ -68,7 +81,16 @@ struct Snapshot {
 struct Outcome {
     findings: (Vec<Finding>, u64),
     scanned: u64,
+    used: Used,
+    hidden: u64,
     finished: bool,
+}
+
+impl Outcome {
+    fn of(walk: Walk<'_>, finished: bool) -> Outcome {
+        let (scanned, used, hidden) = (walk.scanned, walk.used(), walk.hidden());
+        Outcome { findings: walk.findings.finish(), scanned, used, hidden, finished }
+    }
 }
 
 impl Search {
@@ -78,14 +100,44 @@ impl Search {
     /// As [`Reader::open`].
     pub fn open(path: impl AsRef<Path>, options: SearchOptions) -> Result<Search, SearchError> {
         let reader = Reader::open(path.as_ref())?;
-        Ok(Search::on(Machine::os(), reader, path.as_ref(), options))
+        Search::on(Machine::os(), reader, path.as_ref(), options)
     }
 
     /// The same, on a given machine. `name` is the path by which the caller knows the trail.
-    pub fn on(machine: Machine, reader: Reader, name: &Path, options: SearchOptions) -> Search {
-        let SearchOptions { key, state } = options;
+    ///
+    /// # Errors
+    /// `Trail` when the trail's directory cannot be looked at.
+    pub fn on(
+        machine: Machine,
+        reader: Reader,
+        name: &Path,
+        options: SearchOptions,
+    ) -> Result<Search, SearchError> {
+        let SearchOptions { key, state, index, cache, no_index } = options;
         let options = VerifyOptions { key, state, name: Some(name.to_owned()), ..VerifyOptions::default() };
-        Search { machine, reader, options }
+        let folders = (index.as_deref(), cache.as_deref());
+        let index = match no_index {
+            true => None,
+            false => Some(Arc::new(Index::new(&machine, &reader, &options, folders)?)),
+        };
+        Ok(Search { machine, reader, options, index })
+    }
+
+    /// Keeps the index up to date: see [`Keeper`]. `None` for a search that uses none.
+    pub fn keeper(&self, place: Where) -> Option<Keeper> {
+        Some(Keeper::new(Arc::clone(self.index.as_ref()?), place))
+    }
+
+    /// Compares the index with the log, and remembers what is the same. `progress` is told how many entries of the shelves
+    /// are done, and of how many.
+    ///
+    /// # Errors
+    /// [`IndexError`] when the trail or the index cannot be read, or the trail contradicts its key or the memory.
+    pub fn check_index(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Checked, IndexError> {
+        match &self.index {
+            Some(index) => index.check(progress),
+            None => Ok(Checked::default()),
+        }
     }
 
     /// The trail.
@@ -112,6 +164,8 @@ impl Search {
             order: ask.order,
             exhaustive: ask.exhaustive,
             until: ask.budget.map(|budget| started + budget),
+            entries: snapshot.entries,
+            head: snapshot.standing.head,
         };
         let mut walk = self.walk(query, &snapshot, way);
         let mut counts = Counts::new(ask);
@@ -143,7 +197,7 @@ impl Search {
             let (entries, last) = (snapshot.entries, snapshot.last);
             Cursor::new(origin, query, ask.order, entries, last, position, &ask.moment).to_string()
         });
-        let outcome = Outcome { scanned: walk.scanned, findings: walk.findings.finish(), finished };
+        let outcome = Outcome::of(walk, finished);
         let took = self.machine.clock.elapsed() - started;
         Ok(counts.answer(query, &snapshot, hits, next, outcome, took.as_secs_f64() * 1_000.0))
     }
@@ -162,7 +216,8 @@ impl Search {
         let snapshot = self.snapshot(query, ask)?;
         let range = page(whole(query, snapshot.entries, ask.exhaustive), ask);
         let until = ask.budget.map(|budget| started + budget);
-        let way = Way { range, order: ask.order, exhaustive: ask.exhaustive, until };
+        let (entries, head) = (snapshot.entries, snapshot.standing.head);
+        let way = Way { range, order: ask.order, exhaustive: ask.exhaustive, until, entries, head };
         let mut walk = self.walk(query, &snapshot, way);
         let mut counts = Counts::new(ask);
         let finished = loop {
@@ -177,7 +232,7 @@ impl Search {
                 Step::OutOfTime => break false,
             }
         };
-        let outcome = Outcome { scanned: walk.scanned, findings: walk.findings.finish(), finished };
+        let outcome = Outcome::of(walk, finished);
         let took = self.machine.clock.elapsed() - started;
         Ok(counts.answer(query, &snapshot, Vec::new(), None, outcome, took.as_secs_f64() * 1_000.0))
     }
@@ -212,9 +267,9 @@ impl Search {
     }
 
     fn walk<'a>(&'a self, query: &'a Query, snapshot: &Snapshot, way: Way) -> Walk<'a> {
-        let standing = &snapshot.standing;
-        let clock = std::sync::Arc::clone(&self.machine.clock);
-        Walk::new(&self.reader, query, standing.head, standing.findings.clone(), clock, way)
+        let findings = snapshot.standing.findings.clone();
+        let clock = Arc::clone(&self.machine.clock);
+        Walk::new(&self.reader, query, self.index.as_deref(), findings, clock, way)
     }
 
     /// What the answer is about: what is durable now, or the snapshot of the cursor.
@@ -361,11 +416,12 @@ impl Counts {
                 entries: snapshot.entries,
                 durable: snapshot.durable,
                 key_source: snapshot.standing.key_source,
-                index: IndexUse::None,
-                indexed_to: 0,
+                index: outcome.used.index(),
+                indexed_to: outcome.used.to,
                 scanned: outcome.scanned,
                 unsealed: snapshot.entries.saturating_sub(sealed),
                 complete: outcome.finished,
+                hidden: outcome.hidden,
             },
             range: TimeRange { since, until },
             took_ms,

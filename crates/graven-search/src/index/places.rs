@@ -15,7 +15,8 @@ use std::sync::Arc;
 
 use graven::disk::{File, FileId};
 use graven::durable;
-use graven_core::hash::{HASH_BYTES, Hash, sha256};
+use graven_core::hash::{Hash, sha256};
+use graven_core::tile::HASH_BYTES;
 
 use super::shelf::BLOCK_ENTRIES;
 
@@ -58,6 +59,12 @@ impl Places {
         bytes
     }
 
+    /// The hash at the end of encoded places.
+    pub(crate) fn hash_of(encoded: &[u8]) -> Hash {
+        let hash = encoded.last_chunk::<HASH_BYTES>().expect("places end with their hash");
+        Hash::from_bytes(*hash)
+    }
+
     /// Reads the places of a file, their hash, and the rest of the file; `None` when it has none.
     pub(crate) fn read(file: &Arc<dyn File>) -> io::Result<Option<(Places, Hash, Arc<dyn File>)>> {
         let mut head = [0; HEAD_BYTES];
@@ -74,7 +81,7 @@ impl Places {
             return Ok(None);
         }
         let hash = sha256(&bytes[..length]);
-        if bytes[length..] != hash.as_bytes()[..] {
+        if Places::hash_of(&bytes) != hash {
             return Ok(None);
         }
         let (offsets, _) = bytes[HEAD_BYTES..length].as_chunks::<8>();

@@ -61,7 +61,7 @@ impl<'a> Blocks<'a> {
 }
 
 /// Reads a range. Where that fails because of the data, each half is tried by itself.
-fn read(
+pub(super) fn read(
     reader: &Reader,
     range: Range<u64>,
     records: &mut Vec<Record>,
