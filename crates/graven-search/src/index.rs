@@ -14,6 +14,7 @@ mod opened;
 mod own;
 mod places;
 pub(crate) mod shelf;
+mod status;
 #[cfg(test)]
 mod tests;
 mod unsealed;
@@ -31,6 +32,7 @@ use graven::{Error, Hash, Machine};
 
 pub use check::{Checked, Wrong};
 pub use keeper::{Built, Keeper, Kept, Where};
+pub use status::IndexState;
 
 use crate::query::Query;
 use folder::Folder;

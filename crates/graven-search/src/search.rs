@@ -32,7 +32,7 @@ pub use timeline::{Timeline, TimelineEntry};
 use crate::cursor::{Cursor, CursorError};
 use crate::error::SearchError;
 use crate::follow::Following;
-use crate::index::{Checked, Index, IndexError, Keeper, Where};
+use crate::index::{Checked, Index, IndexError, IndexState, Keeper, Where};
 use crate::order::Order;
 use crate::query::{Field, Query};
 use histogram::Buckets;
@@ -143,6 +143,14 @@ impl Search {
     /// The trail.
     pub fn reader(&self) -> &Reader {
         &self.reader
+    }
+
+    /// What there is of the index.
+    ///
+    /// # Errors
+    /// `Trail` when the trail cannot be read.
+    pub fn index_state(&self) -> Result<IndexState, IndexError> {
+        self.index.as_ref().map_or_else(|| Ok(IndexState::default()), |index| index.status())
     }
 
     /// Answers a query.
@@ -418,6 +426,7 @@ impl Counts {
                 key_source: snapshot.standing.key_source,
                 index: outcome.used.index(),
                 indexed_to: outcome.used.to,
+                shelves: outcome.used.shelves,
                 scanned: outcome.scanned,
                 unsealed: snapshot.entries.saturating_sub(sealed),
                 complete: outcome.finished,

@@ -15,7 +15,7 @@ pub(crate) use source::Source;
 use crate::query::Query;
 
 /// How many entries a shelf has: those of one hash of the tree's second level.
-pub(crate) const SHELF_ENTRIES: u64 = 65_536;
+pub const SHELF_ENTRIES: u64 = 65_536;
 
 /// How many entries in a row share the places of their words.
 pub(crate) const BLOCK_ENTRIES: u32 = 64;

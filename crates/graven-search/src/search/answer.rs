@@ -134,6 +134,9 @@ pub struct Coverage {
     /// Up to which entry the index was used: those behind it were read one by one, and so were those of shelves that are
     /// missing. 0 without an index.
     pub indexed_to: u64,
+    /// How many shelves of the index were asked.
+    #[serde(skip)]
+    pub shelves: u64,
     /// How many entries were read and decoded.
     pub scanned: u64,
     /// How many entries of the snapshot no signed head covers yet.
