@@ -300,6 +300,11 @@ impl Index {
         Some(Said { candidates, end, own: true, whereabouts: Whereabouts::Growing(places) })
     }
 
+    /// The newest signed head.
+    pub(crate) fn head(&self) -> Result<Option<SealedHead>, Error> {
+        Ok(self.standing()?.head)
+    }
+
     /// What the trail is judged by.
     fn standing(&self) -> Result<Standing, Error> {
         standing(&self.machine, &self.reader, &self.options)

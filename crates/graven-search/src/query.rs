@@ -129,6 +129,11 @@ impl Query {
         Query { expression: Some(Expr::Term(Term::Field(field, values))) }
     }
 
+    /// The query for all entries that begin or end an act.
+    pub(crate) fn of_acts() -> Query {
+        Query { expression: Some(Expr::Term(Term::Has(Field::Entry(EntryField::Phase)))) }
+    }
+
     pub(crate) fn expression(&self) -> Option<&Expr> {
         self.expression.as_ref()
     }

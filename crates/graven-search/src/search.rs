@@ -1,5 +1,6 @@
 //! Asks a trail: pages of proved hits, counts, and all that an answer has to say of itself.
 
+mod acts;
 mod answer;
 mod ask;
 mod blocks;
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use graven::fsck::{Standing, VerifyOptions, standing};
-use graven::reader::Reader;
+use graven::reader::{Pending, Picks, Reader};
 use graven::{Machine, VerifierKey};
 use graven_core::hash::Hash;
 use graven_core::verdict::{Finding, Verdict};
@@ -162,7 +163,7 @@ impl Search {
     /// `Cursor` when the cursor belongs to another search, or the trail is another one now; `Trail` when it cannot be read.
     pub fn query(&self, query: &Query, ask: &Ask) -> Result<Answer, SearchError> {
         let started = self.machine.clock.elapsed();
-        let snapshot = self.snapshot(query, ask)?;
+        let (snapshot, picks) = self.snapshot(query, ask)?;
         let whole = whole(query, snapshot.entries, ask.exhaustive);
         let page = page(whole.clone(), ask);
         let limit = ask.limit.clamp(1, LIMIT_MAX) as usize;
@@ -174,8 +175,9 @@ impl Search {
             until: ask.budget.map(|budget| started + budget),
             entries: snapshot.entries,
             head: snapshot.standing.head,
+            picks,
         };
-        let mut walk = self.walk(query, &snapshot, way);
+        let mut walk = self.walk(query, snapshot.standing.findings.clone(), way);
         let mut counts = Counts::new(ask);
         let mut hits: Vec<Hit> = Vec::new();
         // Where the next page begins, once this one is full.
@@ -221,12 +223,13 @@ impl Search {
         f: &mut dyn FnMut(Hit) -> Result<bool, E>,
     ) -> Result<Answer, E> {
         let started = self.machine.clock.elapsed();
-        let snapshot = self.snapshot(query, ask)?;
+        let (snapshot, picks) = self.snapshot(query, ask)?;
         let range = page(whole(query, snapshot.entries, ask.exhaustive), ask);
         let until = ask.budget.map(|budget| started + budget);
         let (entries, head) = (snapshot.entries, snapshot.standing.head);
-        let way = Way { range, order: ask.order, exhaustive: ask.exhaustive, until, entries, head };
-        let mut walk = self.walk(query, &snapshot, way);
+        let (order, exhaustive) = (ask.order, ask.exhaustive);
+        let way = Way { range, order, exhaustive, until, entries, head, picks };
+        let mut walk = self.walk(query, snapshot.standing.findings.clone(), way);
         let mut counts = Counts::new(ask);
         let finished = loop {
             match walk.next().map_err(SearchError::from)? {
@@ -269,23 +272,38 @@ impl Search {
         timeline::read(self, id, ask)
     }
 
+    /// The acts that have an intent and no result, as [`Reader::pending`] finds them. Where there is an index of this user's
+    /// own, only entries with a phase are read. `progress` is told how many entries are behind.
+    ///
+    /// # Errors
+    /// As [`Reader::pending`].
+    pub fn pending(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<Pending>, SearchError> {
+        acts::pending(self, progress)
+    }
+
     /// Follows the hits that are recorded from an index on.
     pub fn follow(&self, query: Query, from: u64) -> Following {
         Following::new(self.reader.clone(), query, from)
     }
 
-    fn walk<'a>(&'a self, query: &'a Query, snapshot: &Snapshot, way: Way) -> Walk<'a> {
-        let findings = snapshot.standing.findings.clone();
+    fn walk<'a>(&'a self, query: &'a Query, findings: Vec<Finding>, way: Way) -> Walk<'a> {
         let clock = Arc::clone(&self.machine.clock);
         Walk::new(&self.reader, query, self.index.as_deref(), findings, clock, way)
     }
 
-    /// What the answer is about: what is durable now, or the snapshot of the cursor.
-    fn snapshot(&self, query: &Query, ask: &Ask) -> Result<Snapshot, SearchError> {
+    /// What the answer is about, and its entries: what is durable now, or the snapshot of the cursor.
+    fn snapshot(&self, query: &Query, ask: &Ask) -> Result<(Snapshot, Picks), SearchError> {
         // Before the head, so that it covers as many of them as possible.
-        let (durable_len, len) = (self.reader.durable_len()?, self.reader.len()?);
+        let picks = self.reader.picks()?;
+        let durable_len = picks.durable_len()?;
         let mut standing = standing(&self.machine, &self.reader, &self.options)?;
         let sealed = standing.head.map_or(0, |head| head.size);
+        let wanted = ask.cursor.as_ref().map_or(sealed, |cursor| sealed.max(cursor.entries));
+        // Where as many are durable as matter, the others need not be counted.
+        let len = match durable_len.filter(|durable| *durable >= wanted) {
+            Some(durable) => durable,
+            None => picks.len()?,
+        };
         // The trail may have grown since it was measured.
         if sealed > len {
             standing.findings.extend(truncated(self.reader.len()?, sealed));
@@ -296,26 +314,26 @@ impl Search {
             None => (len, Durable::Lines),
         };
         let Some(cursor) = &ask.cursor else {
-            let last = self.leaf_of_last(now)?;
+            let last = leaf_of_last(&picks, now)?;
             // An entry that cannot be read is a finding of the walk, and there is no second page.
-            return Ok(Snapshot { entries: now, durable, last, standing });
+            return Ok((Snapshot { entries: now, durable, last, standing }, picks));
         };
         cursor.check(&self.reader.meta().origin, query, ask.order)?;
         let other = CursorError::OtherEntries { index: cursor.entries.saturating_sub(1) };
-        if cursor.entries > len || self.leaf_of_last(cursor.entries)? != cursor.last {
+        if cursor.entries > len || leaf_of_last(&picks, cursor.entries)? != cursor.last {
             return Err(other.into());
         }
-        Ok(Snapshot { entries: cursor.entries, durable, last: cursor.last, standing })
+        Ok((Snapshot { entries: cursor.entries, durable, last: cursor.last, standing }, picks))
     }
+}
 
-    /// The leaf hash of the last of this number of entries; `None` when there is none, or it cannot be read.
-    fn leaf_of_last(&self, entries: u64) -> Result<Option<Hash>, SearchError> {
-        let Some(index) = entries.checked_sub(1) else { return Ok(None) };
-        match self.reader.record(index) {
-            Ok(record) => Ok(record.map(|record| record.leaf_hash())),
-            Err(error) if error.kind() == graven::ErrorKind::Data => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+/// The leaf hash of the last of this number of entries; `None` when there is none, or it cannot be read.
+fn leaf_of_last(picks: &Picks, entries: u64) -> Result<Option<Hash>, SearchError> {
+    let Some(index) = entries.checked_sub(1) else { return Ok(None) };
+    match picks.record(index) {
+        Ok(record) => Ok(record.map(|record| record.leaf_hash())),
+        Err(error) if error.kind() == graven::ErrorKind::Data => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) struct Stretches<'a> {
     order: Order,
     /// What is left of a shelf.
     next: VecDeque<Stretch>,
+    /// Whether only this user's own shelves are asked.
+    own_only: bool,
     pub(super) used: Used,
 }
 
@@ -94,7 +96,13 @@ impl<'a> Stretches<'a> {
         (range, order): (Range<u64>, Order),
     ) -> Stretches<'a> {
         let left = range.start..range.end.max(range.start);
-        Stretches { index, query, head, entries, left, order, next: VecDeque::new(), used: Used::default() }
+        let (next, used) = (VecDeque::new(), Used::default());
+        Stretches { index, query, head, entries, left, order, next, own_only: false, used }
+    }
+
+    /// From now on only this user's own shelves are asked.
+    pub(super) fn own_only(&mut self) {
+        self.own_only = true;
     }
 
     /// The next stretch; `None` at the end.
@@ -125,7 +133,8 @@ impl<'a> Stretches<'a> {
         }
         let first = range.start / size * size;
         let asked = range.end - range.start > FEW;
-        match asked.then(|| index.ask(first, self.query, self.head, self.entries)).flatten() {
+        let said = asked.then(|| index.ask(first, self.query, self.head, self.entries)).flatten();
+        match said.filter(|said| said.own || !self.own_only) {
             None => Some(Stretch::Scan(range)),
             Some(said) => {
                 self.take(first, range, said);

@@ -31,10 +31,10 @@ pub(super) struct Walk<'a> {
     order: Order,
     stretches: Stretches<'a>,
     /// What is left of the stretch that is read.
-    scan: Option<Blocks<'a>>,
+    scan: Option<Blocks>,
     /// The candidates of the shelf that is read.
     pick: Option<Box<Pick>>,
-    picks: Option<Picks>,
+    picks: Picks,
     /// The entries of the block that are left, the next one last.
     block: Vec<Record>,
     /// Whether the index said where they are.
@@ -80,6 +80,7 @@ pub(super) struct Way {
     /// How many entries the snapshot has.
     pub(super) entries: u64,
     pub(super) head: Option<SealedHead>,
+    pub(super) picks: Picks,
 }
 
 /// What to do with a record.
@@ -99,7 +100,7 @@ impl<'a> Walk<'a> {
         clock: Arc<dyn Clock>,
         way: Way,
     ) -> Walk<'a> {
-        let Way { range, order, exhaustive, until, entries, head } = way;
+        let Way { range, order, exhaustive, until, entries, head, picks } = way;
         let asked = index.filter(|_| !exhaustive);
         let hidden = index.filter(|_| exhaustive).map(|index| Hidden::new(index, query, head, entries));
         Walk {
@@ -109,7 +110,7 @@ impl<'a> Walk<'a> {
             stretches: Stretches::new(asked, query, head, entries, (range, order)),
             scan: None,
             pick: None,
-            picks: None,
+            picks,
             block: Vec::new(),
             hinted: false,
             prover: head.map(|head| Prover::new(reader, head)),
@@ -167,7 +168,7 @@ impl<'a> Walk<'a> {
     fn refill(&mut self) -> Result<bool, Error> {
         let findings = &mut self.findings;
         if let Some(scan) = &mut self.scan {
-            match scan.next(&mut |finding| findings.add(finding))? {
+            match scan.next(&self.picks, &mut |finding| findings.add(finding))? {
                 Some(block) => self.block = block,
                 None => self.scan = None,
             }
@@ -184,7 +185,7 @@ impl<'a> Walk<'a> {
         } else {
             match self.stretches.next() {
                 None => return Ok(false),
-                Some(Stretch::Scan(range)) => self.scan = Some(Blocks::new(self.reader, range, self.order)),
+                Some(Stretch::Scan(range)) => self.scan = Some(Blocks::new(range, self.order)),
                 Some(Stretch::Pick(pick)) => self.pick = Some(pick),
             }
         }
@@ -205,10 +206,7 @@ impl<'a> Walk<'a> {
 
     /// Reads candidates, in the order that was asked for.
     fn read_wanted(&mut self, wanted: &Wanted) -> Result<Vec<Record>, Error> {
-        if self.picks.is_none() {
-            self.picks = Some(self.reader.picks()?);
-        }
-        let picks = self.picks.as_mut().expect("it was just made");
+        let picks = &mut self.picks;
         let bytes = wanted.bytes.clone();
         let hinted = bytes.and_then(|bytes| picks.lines(wanted.block.clone(), bytes, &wanted.entries));
         self.hinted = hinted.is_some();
@@ -226,7 +224,7 @@ impl<'a> Walk<'a> {
     fn search_wanted(&mut self, entries: &[u64]) -> Result<Vec<Record>, Error> {
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(Vec::new()) };
         let (mut records, findings) = (Vec::new(), &mut self.findings);
-        read(self.reader, *first..last + 1, &mut records, &mut |finding| findings.add(finding))?;
+        read(&self.picks, *first..last + 1, &mut records, &mut |finding| findings.add(finding))?;
         records.retain(|record: &Record| entries.binary_search(&record.index).is_ok());
         Ok(records)
     }

@@ -1,4 +1,4 @@
-//! Reads entries by their index in any order, for a caller that remembers where in the log they begin.
+//! Reads entries in any order after one look at the segments, also where a caller remembers where in the log they begin.
 //!
 //! The log is the lines of all segments one behind the other, and an offset in it is that of a line. It stays the same
 //! when a live file is closed, and it is only a hint: what is read at it is checked to be whole lines, and the caller
@@ -11,20 +11,26 @@ use std::sync::Arc;
 use graven_core::tile::ENTRY_BYTES_MAX;
 use memchr::memchr_iter;
 
+use super::entries::Entries;
+use super::offsets::LineIndex;
 use super::segments::Segments;
-use super::{Reader, Record};
+use super::{Reader, Record, cannot};
 use crate::error::Error;
 use crate::files::durable;
+use crate::files::lock_line::{self, LockLine};
 use crate::seam::disk::File;
 
 /// The most segments that are kept open.
 const FILES_MAX: usize = 64;
 
-/// Entries at known places. It takes one look at the segments, and keeps their files open.
+/// The entries that were there when it took its look at the segments, and some of those that came later. Its files stay
+/// open, also when a segment is closed.
 #[derive(Debug)]
 pub struct Picks {
     reader: Reader,
     segments: Segments,
+    /// What `LOCK` said before that look.
+    lock: Option<LockLine>,
     /// Where each segment begins in the log.
     starts: Vec<u64>,
     /// By the number of the segment.
@@ -32,11 +38,14 @@ pub struct Picks {
 }
 
 impl Reader {
-    /// Takes a look at the segments, to read entries of which it is known where they begin.
+    /// Takes a look at the segments, to read many single entries.
     ///
     /// # Errors
     /// As [`len`](Reader::len).
     pub fn picks(&self) -> Result<Picks, Error> {
+        // `LOCK` first: the live file only grows.
+        let lock = lock_line::read(&**self.disk(), self.layout())
+            .map_err(|error| cannot("read", &self.layout().lock(), error))?;
         let segments = self.segments()?;
         let starts = segments.parts.iter().scan(0_u64, |bytes, part| {
             let start = *bytes;
@@ -44,11 +53,61 @@ impl Reader {
             Some(start)
         });
         let starts = starts.collect();
-        Ok(Picks { reader: self.clone(), segments, starts, files: HashMap::new() })
+        Ok(Picks { reader: self.clone(), segments, lock, starts, files: HashMap::new() })
     }
 }
 
 impl Picks {
+    /// As [`Reader::len`].
+    ///
+    /// # Errors
+    /// As [`Reader::len`].
+    pub fn len(&self) -> Result<u64, Error> {
+        self.live_lines(u64::MAX)
+    }
+
+    /// Whether there are no entries.
+    ///
+    /// # Errors
+    /// As [`Reader::len`].
+    pub fn is_empty(&self) -> Result<bool, Error> {
+        Ok(self.len()? == 0)
+    }
+
+    /// As [`Reader::durable_len`].
+    ///
+    /// # Errors
+    /// As [`Reader::len`].
+    pub fn durable_len(&self) -> Result<Option<u64>, Error> {
+        let live = self.segments.live();
+        let line = self.lock.as_ref().filter(|line| line.first == live.first && live.file.is_some());
+        line.map(|line| self.live_lines(line.bytes)).transpose()
+    }
+
+    /// The number of entries up to a place in the live file.
+    fn live_lines(&self, bytes: u64) -> Result<u64, Error> {
+        let live = self.segments.live();
+        let Some(file) = &live.file else { return Ok(live.first) };
+        let before = |index: &mut LineIndex| index.lines_before(&**file, bytes, live.settled_bytes(file)?);
+        Ok(live.first.saturating_add(self.reader.indexed(live, file, before)?))
+    }
+
+    /// As [`Reader::entries`].
+    ///
+    /// # Errors
+    /// As [`Reader::entries`].
+    pub fn entries(&self, range: Range<u64>) -> Result<Entries, Error> {
+        Entries::among(self.reader.clone(), self.segments.clone(), range.start, range.end)
+    }
+
+    /// As [`Reader::record`].
+    ///
+    /// # Errors
+    /// As [`Reader::record`].
+    pub fn record(&self, index: u64) -> Result<Option<Record>, Error> {
+        self.entries(index..index.saturating_add(1))?.next().transpose()
+    }
+
     /// Where in the log an entry begins; `None` when there was no such entry when it looked.
     ///
     /// # Errors
