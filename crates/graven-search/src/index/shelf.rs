@@ -1,13 +1,26 @@
 //! A shelf: what 65,536 entries in a row have, so that a query can skip most of them. Bytes in, bytes out.
 
+mod ask;
+mod blocks;
 mod builder;
+mod bytes;
+mod column;
+mod entries;
 mod error;
+mod facts;
+mod hash;
+mod packed;
 mod source;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod value;
+mod words;
+mod write;
 
 use graven_core::hash::Hash;
 use roaring::RoaringBitmap;
 
-#[expect(unused_imports, reason = "no search uses it yet")]
 pub(crate) use builder::Builder;
 pub(crate) use error::ShelfError;
 pub(crate) use source::Source;
