@@ -23,6 +23,13 @@ impl Blocks {
         self.0[usize::from(block) / 64] |= 1 << (block % 64);
     }
 
+    /// The set of one block; `None` when no shelf has it.
+    pub(super) fn of_one(block: u16) -> Option<Blocks> {
+        let mut blocks = Blocks::NONE;
+        (usize::from(block) < BLOCKS).then(|| blocks.insert(block))?;
+        Some(blocks)
+    }
+
     pub(super) fn has(&self, block: u16) -> bool {
         self.0[usize::from(block) / 64] >> (block % 64) & 1 == 1
     }

@@ -315,8 +315,8 @@ impl Facts for Builder {
         self.times.len() as u32
     }
 
-    fn times(&self) -> Option<(i64, i64)> {
-        self.range
+    fn times(&self) -> Result<Option<(i64, i64)>, ShelfError> {
+        Ok(self.range)
     }
 
     fn each_time(&self, f: &mut dyn FnMut(u32, i64)) -> Result<(), ShelfError> {
@@ -329,8 +329,8 @@ impl Facts for Builder {
         Ok(self.times.iter().enumerate().filter(is_in).map(|(entry, _)| entry as u32).collect())
     }
 
-    fn written_times(&self) -> Option<(i64, i64)> {
-        self.written_range
+    fn written_times(&self) -> Result<Option<(i64, i64)>, ShelfError> {
+        Ok(self.written_range)
     }
 
     fn counts(&self) -> Result<Vec<(u32, u64)>, ShelfError> {

@@ -20,7 +20,7 @@ pub(super) trait Facts {
     fn len(&self) -> u32;
 
     /// The first and the last time, in microseconds; `None` when there is no entry of which it is known.
-    fn times(&self) -> Option<(i64, i64)>;
+    fn times(&self) -> Result<Option<(i64, i64)>, ShelfError>;
 
     /// Shows the time of each entry, in microseconds; that of one that is not known is any.
     fn each_time(&self, f: &mut dyn FnMut(u32, i64)) -> Result<(), ShelfError>;
@@ -29,7 +29,7 @@ pub(super) trait Facts {
     fn at(&self, range: (i64, i64)) -> Result<RoaringBitmap, ShelfError>;
 
     /// The first and the last time that is a text of an entry, also those of a server's clock.
-    fn written_times(&self) -> Option<(i64, i64)>;
+    fn written_times(&self) -> Result<Option<(i64, i64)>, ShelfError>;
 
     /// Entries that stand for several events, each with their number.
     fn counts(&self) -> Result<Vec<(u32, u64)>, ShelfError>;

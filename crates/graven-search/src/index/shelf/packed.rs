@@ -51,7 +51,7 @@ pub(super) fn unzigzag(number: u64) -> i64 {
 }
 
 /// The table of some numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Table {
     count: usize,
     blocks: Vec<Block>,

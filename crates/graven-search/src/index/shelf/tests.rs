@@ -6,7 +6,7 @@ use graven::Entry;
 use graven_core::hash::Hash;
 use roaring::RoaringBitmap;
 
-use super::{Builder, Candidates, SHELF_ENTRIES};
+use super::{Builder, Cache, Candidates, SHELF_ENTRIES, Shelf, ShelfError, Source};
 use crate::line::Line;
 use crate::matches::matches;
 use crate::query::{Moment, Query};
@@ -49,15 +49,22 @@ fn check(candidates: &Candidates, query: &Query, lines: &[Option<Line<'_>>]) {
     assert!(candidates.entries.max().is_none_or(|last| (last as usize) < lines.len()), "{query}");
 }
 
+fn shelf(bytes: &[u8]) -> Result<Shelf, ShelfError> {
+    Shelf::open(Source::Bytes(bytes.into()), &Cache::new(1 << 20))
+}
+
 #[test]
 fn no_hit_is_missing_and_what_is_sure_is_a_hit() {
     for seed in 0..40 {
         let mut random = random::Random::new(seed);
         let lines = lines(&random.entries(300));
         let builder = builder(&lines);
-        for _ in 0..150 {
-            let query = random.query();
-            check(&builder.candidates(&query), &query, &lines);
+        let queries: Vec<Query> = (0..150).map(|_| random.query()).collect();
+        let in_the_making: Vec<Candidates> = queries.iter().map(|query| builder.candidates(query)).collect();
+        let finished = shelf(&builder.finish(ROOT)).unwrap();
+        for (query, candidates) in queries.iter().zip(in_the_making) {
+            check(&candidates, query, &lines);
+            assert_eq!(finished.candidates(query).unwrap(), candidates, "{query}");
         }
     }
 }

@@ -88,6 +88,11 @@ impl Words {
         Some(true)
     }
 
+    /// How many tokens there are.
+    pub(super) fn count(&self) -> usize {
+        self.lists.len()
+    }
+
     pub(super) fn blocks(&self, token: Token) -> Blocks {
         let mut blocks = Blocks::NONE;
         if let Some(at) = self.places.get(&token) {

@@ -16,7 +16,7 @@ impl<F: Facts> Asking<'_, F> {
     /// Of a word that may go on (`word*`), no token is known: hashes have no beginnings, and the list of all words would be
     /// a third of the index, most of it parts of random ids. So such a word skips nothing; the words beside it do.
     pub(super) fn text(&self, text: &Text) -> Result<RoaringBitmap, ShelfError> {
-        if self.is_in_times(text) {
+        if self.is_in_times(text)? {
             return Ok(self.all.clone());
         }
         let mut wanted = Vec::new();
@@ -37,8 +37,8 @@ impl<F: Facts> Asking<'_, F> {
     }
 
     /// Whether a text may be in the timestamp of an entry, whose words have no tokens: nearly every one has its own.
-    fn is_in_times(&self, text: &Text) -> bool {
-        let Some((first, last)) = self.facts.written_times() else { return false };
+    fn is_in_times(&self, text: &Text) -> Result<bool, ShelfError> {
+        let Some((first, last)) = self.facts.written_times()? else { return Ok(false) };
         let beginning = |micros| {
             let time = DateTime::from_timestamp_micros(micros).unwrap_or_default();
             written(&time).chars().take(19).map(|c| c.to_ascii_lowercase()).collect::<Vec<_>>()
@@ -50,8 +50,7 @@ impl<F: Facts> Asking<'_, F> {
             is_same &= one == other;
             template.push(if is_same || !one.is_ascii_digit() { *one } else { '#' });
         }
-        ["z", ".###z", ".######z", ".#########z"]
-            .iter()
-            .any(|fraction| text.may_be_in(&format!("{template}{fraction}")))
+        let mut fractions = ["z", ".###z", ".######z", ".#########z"].iter();
+        Ok(fractions.any(|fraction| text.may_be_in(&format!("{template}{fraction}"))))
     }
 }
