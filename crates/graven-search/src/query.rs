@@ -26,6 +26,7 @@ pub use pattern::Pattern;
 pub use text::Text;
 pub use time::{Moment, Zone, ZoneError};
 
+pub(crate) use text::each_word;
 pub(crate) use time::written;
 
 /// The most bytes that a query may have, as it is given and as it is printed.
