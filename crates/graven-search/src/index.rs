@@ -25,6 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{env, io};
 
+use graven::disk::File;
 use graven::fsck::{MemoryFolder, Standing, VerifyOptions, memory_name, standing};
 use graven::prove::{SealedHead, subtree_roots};
 use graven::reader::Reader;
@@ -39,11 +40,14 @@ use folder::Folder;
 use opened::Opened;
 use own::{Digests, Own};
 use places::Places;
-use shelf::{Candidates, SHELF_ENTRIES};
+use shelf::{Builder, Cache, Candidates, SHELF_ENTRIES, ShelfError};
 use unsealed::{Full, Growing};
 
 /// How many shelves are kept open.
 const OPEN_MAX: usize = 512;
+
+/// How many bytes of shelves are kept in memory.
+const CACHE_BYTES: usize = 32 << 20;
 
 /// How long what was not there, or was damaged, is not looked for again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -72,6 +76,8 @@ pub(crate) struct Index {
     /// How many entries a shelf has, and the level of their hashes. Only tests have smaller ones.
     entries: u64,
     level: u8,
+    /// Pieces of shelves that were read.
+    cache: Arc<Cache>,
     state: Mutex<State>,
     #[cfg(test)]
     canary: tests::Canary,
@@ -150,6 +156,7 @@ impl Index {
             own,
             entries: SHELF_ENTRIES,
             level: LEVEL,
+            cache: Cache::new(CACHE_BYTES),
             state: Mutex::default(),
             #[cfg(test)]
             canary: tests::Canary::default(),
@@ -218,7 +225,7 @@ impl Index {
             }
             // What cannot be opened or read is not there.
             let Ok(Some(file)) = folder.open(first) else { continue };
-            let Ok(opened) = Opened::of_file(&file) else { continue };
+            let Ok(opened) = self.opened(&file) else { continue };
             if !self.fits(&opened, first, root) {
                 continue;
             }
@@ -230,13 +237,27 @@ impl Index {
         best
     }
 
+    fn opened(&self, file: &Arc<dyn File>) -> Result<Opened, ShelfError> {
+        Opened::of_file(file, &self.cache)
+    }
+
+    /// A shelf without an entry, which begins at an offset in the log.
+    fn growing(&self, first: u64, seed: [u8; 16], offset: u64) -> Growing {
+        Growing::new(first, Builder::new(self.named(first), seed), offset)
+    }
+
+    /// What a shelf says is its first entry: that one, unless it is a small one of a test.
+    fn named(&self, first: u64) -> u64 {
+        first / self.entries * SHELF_ENTRIES
+    }
+
     fn fits(&self, opened: &Opened, first: u64, root: Hash) -> bool {
         #[cfg(test)]
         if self.canary.ignores_the_root {
             return true;
         }
         let shelf = &opened.shelf;
-        shelf.first() == first && u64::from(shelf.count()) == self.entries && shelf.root() == root
+        shelf.first() == self.named(first) && u64::from(shelf.count()) == self.entries && shelf.root() == root
     }
 
     /// Whether the memory knows the digest of a shelf.

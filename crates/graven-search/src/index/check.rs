@@ -9,8 +9,7 @@ use graven::prove::SealedHead;
 use serde::Serialize;
 
 use super::folder::Folder;
-use super::opened::Opened;
-use super::unsealed::{Full, Growing};
+use super::unsealed::Full;
 use super::{Index, IndexError};
 
 /// What a comparison of an index with the log found.
@@ -81,7 +80,7 @@ impl Index {
         let unusable = |message: &str| Ok(Compared::Unusable(message.to_owned()));
         let cannot = |source| IndexError::Folder { path: folder.file(first), source };
         let Some(file) = folder.open(first).map_err(cannot)? else { return unusable("it is gone") };
-        let opened = match Opened::of_file(&file) {
+        let opened = match self.opened(&file) {
             Ok(opened) => opened,
             Err(error) => return Ok(Compared::Unusable(error.to_string())),
         };
@@ -105,14 +104,14 @@ impl Index {
     fn made_again(&self, first: u64, seed: [u8; 16]) -> Result<Option<Full>, IndexError> {
         let read = || {
             let Some(offset) = self.reader.picks()?.offset(first)? else { return Ok(None) };
-            let mut growing = Growing::new(first, seed, offset);
+            let mut growing = self.growing(first, seed, offset);
             for record in self.reader.entries(first..first + self.entries)? {
                 growing.push(&self.reader, &record?);
             }
             Ok(Some(growing).filter(|growing| growing.end() == first + self.entries))
         };
         match read() {
-            Ok(growing) => Ok(growing.and_then(|growing| growing.finish().ok())),
+            Ok(growing) => Ok(growing.and_then(|growing| growing.finish(&self.cache).ok())),
             Err(error) if ErrorKind::Data == graven::Error::kind(&error) => Ok(None),
             Err(error) => Err(error.into()),
         }

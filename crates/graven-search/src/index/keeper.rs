@@ -171,7 +171,7 @@ impl Keeper {
         let Some(offset) = self.offset(first)? else { return Ok(false) };
         let secret = self.index.machine.clock.secret().map_err(|source| self.cannot(source))?;
         let seed = *secret.first_chunk().expect("a secret has 32 bytes");
-        self.index.state().growing = Some(Growing::new(first, seed, offset));
+        self.index.state().growing = Some(self.index.growing(first, seed, offset));
         self.follow = Some(self.index.reader.follow(first));
         Ok(true)
     }
@@ -235,7 +235,7 @@ impl Keeper {
         let full = state.growing.take().expect("it was just there");
         drop(state);
         let first = full.first();
-        match full.finish() {
+        match full.finish(&self.index.cache) {
             Ok(full) => {
                 let mut state = self.index.state();
                 state.full.insert(first, Arc::new(full));

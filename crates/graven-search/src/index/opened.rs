@@ -7,7 +7,7 @@ use graven::disk::File;
 use graven_core::hash::sha256;
 
 use super::places::Places;
-use super::shelf::{Shelf, ShelfError, Source};
+use super::shelf::{Cache, Shelf, ShelfError, Source};
 
 /// A shelf that can be asked.
 #[derive(Debug)]
@@ -20,21 +20,25 @@ pub(crate) struct Opened {
 
 impl Opened {
     /// Reads the two ends of a file.
-    pub(crate) fn of_file(file: &Arc<dyn File>) -> Result<Opened, ShelfError> {
+    pub(crate) fn of_file(file: &Arc<dyn File>, cache: &Arc<Cache>) -> Result<Opened, ShelfError> {
         let (places, hash, rest) = Places::read(file)?.ok_or(ShelfError::NotAShelf)?;
-        Opened::of(places, hash, Source::File(rest))
+        Opened::of(places, hash, Source::File(rest), cache)
     }
 
     /// A shelf that was just made, and the bytes of its file.
-    pub(crate) fn of_made(places: Places, shelf: Vec<u8>) -> Result<(Opened, Vec<u8>), ShelfError> {
+    pub(crate) fn of_made(
+        places: Places,
+        shelf: Vec<u8>,
+        cache: &Arc<Cache>,
+    ) -> Result<(Opened, Vec<u8>), ShelfError> {
         let mut bytes = places.encode();
         let hash = Places::hash_of(&bytes);
         bytes.extend_from_slice(&shelf);
-        Ok((Opened::of(places, hash, Source::Bytes(shelf.into()))?, bytes))
+        Ok((Opened::of(places, hash, Source::Bytes(shelf.into()), cache)?, bytes))
     }
 
-    fn of(places: Places, hash: Hash, source: Source) -> Result<Opened, ShelfError> {
-        let shelf = Shelf::open(source)?;
+    fn of(places: Places, hash: Hash, source: Source, cache: &Arc<Cache>) -> Result<Opened, ShelfError> {
+        let shelf = Shelf::open(source, cache)?;
         let digest = sha256(&[&hash.as_bytes()[..], shelf.digest().as_bytes()].concat());
         Ok(Opened { shelf, places, digest })
     }

@@ -173,7 +173,7 @@ impl Shelf {
 
     /// The seed of its word hashes.
     pub(crate) fn seed(&self) -> [u8; 16] {
-        [0; 16]
+        self.seed.bytes()
     }
 
     /// Which of its entries may be hits.

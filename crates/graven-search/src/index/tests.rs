@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use graven::clock::sim::SimClock;
+use graven::disk::Disk;
 use graven::disk::sim::{Effect, FailBut, Fault, Op, SimDisk, Step};
 use graven::layout::Layout;
 use graven::{Category, Entry, Outcome, Settings, Trail};
@@ -39,7 +40,8 @@ fn record(disk: &SimDisk, entries: std::ops::Range<u64>, word: &str) {
     let trail = Trail::open_on(settings, machine(disk)).unwrap();
     let entry = |number: u64| {
         let outcome = if number.is_multiple_of(50) { Outcome::Denied } else { Outcome::Success };
-        Entry::new(Category::Api, format!("{word} {number}"), outcome).session_id(format!("s-{}", number / 20))
+        Entry::new(Category::Api, format!("{word} {number}"), outcome)
+            .session_id(format!("s-{}", number / 20))
     };
     trail.record_batch_blocking(entries.map(entry).collect()).unwrap();
     trail.close_blocking().unwrap();
@@ -70,7 +72,8 @@ fn examine(disk: &SimDisk, canary: Canary) -> Result<u64, String> {
         for first in folder.list().unwrap() {
             let file = folder.open(first).unwrap().unwrap();
             // Where there is a file, it is whole: what was written was synced before it got its name.
-            let opened = index.opened(&file).map_err(|error| format!("the shelf of {first} is broken: {error}"))?;
+            let opened =
+                index.opened(&file).map_err(|error| format!("the shelf of {first} is broken: {error}"))?;
             for text in ["absent", "", "outcome:denied", "session:s-3 has:action"] {
                 let query = Query::parse(text, &Moment::utc(index.machine.clock.now())).unwrap();
                 opened.shelf.candidates(&query).map_err(|error| format!("the shelf of {first}: {error}"))?;
@@ -163,7 +166,12 @@ fn replaced(canary: Canary) -> SimDisk {
     };
     keeper(&disk);
     let folder = index(&disk, canary).folders[0].clone();
-    let shelves: Vec<_> = folder.list().unwrap().into_iter().map(|first| (folder.file(first), disk.contents(folder.file(first)).unwrap())).collect();
+    let shelves: Vec<_> = folder
+        .list()
+        .unwrap()
+        .into_iter()
+        .map(|first| (folder.file(first), disk.contents(folder.file(first)).unwrap()))
+        .collect();
     // The trail as it was before: a copy was put back. It goes on in another way, and the index is still there.
     let after = before.restart();
     record(&after, 300..1_000, "after");

@@ -12,13 +12,15 @@ use graven_core::tree::Tree;
 
 use super::opened::Opened;
 use super::places::Places;
-use super::shelf::{Builder, Candidates, ShelfError};
+use super::shelf::{Builder, Cache, Candidates, ShelfError};
 use crate::line::Line;
 use crate::query::Query;
 
 /// The entries of one shelf, as far as they are there.
 #[derive(Debug)]
 pub(crate) struct Growing {
+    /// Its first entry. The builder of a small shelf in a test knows another number.
+    first: u64,
     builder: Builder,
     places: Places,
     /// The leaf hashes of its entries.
@@ -41,13 +43,12 @@ pub(crate) struct Full {
 
 impl Growing {
     /// A shelf without an entry. Its first one begins at an offset in the log.
-    pub(crate) fn new(first: u64, seed: [u8; 16], offset: u64) -> Growing {
-        let builder = Builder::new(first, seed);
-        Growing { builder, places: Places::default(), leaves: Vec::new(), tree: Tree::new(), offset }
+    pub(crate) fn new(first: u64, builder: Builder, offset: u64) -> Growing {
+        Growing { first, builder, places: Places::default(), leaves: Vec::new(), tree: Tree::new(), offset }
     }
 
     pub(crate) fn first(&self) -> u64 {
-        self.builder.first()
+        self.first
     }
 
     /// The index after its last entry.
@@ -58,11 +59,6 @@ impl Growing {
     /// Adds the next entry.
     pub(crate) fn push(&mut self, reader: &Reader, record: &Record) {
         let line = Line::read(reader, record).ok();
-        // What is stored beside the line is read now. Where that fails, it may be there later.
-        let line = line.filter(|line| {
-            line.entry();
-            line.problem().is_none()
-        });
         let leaf = record.leaf_hash();
         self.places.note(self.builder.len(), self.offset);
         self.builder.push(line.as_ref());
@@ -81,10 +77,10 @@ impl Growing {
     }
 
     /// Finishes the shelf, which has all of its entries.
-    pub(crate) fn finish(mut self) -> Result<Full, ShelfError> {
+    pub(crate) fn finish(mut self, cache: &Arc<Cache>) -> Result<Full, ShelfError> {
         let (first, root) = (self.first(), self.tree.root());
         self.places.note(self.builder.len(), self.offset);
-        let (opened, bytes) = Opened::of_made(self.places, self.builder.finish(root))?;
+        let (opened, bytes) = Opened::of_made(self.places, self.builder.finish(root), cache)?;
         Ok(Full { first, root, opened: Arc::new(opened), bytes, leaves: self.leaves })
     }
 }
