@@ -26,6 +26,7 @@ pub use pattern::Pattern;
 pub use text::Text;
 pub use time::{Moment, Zone, ZoneError};
 
+pub(crate) use text::each_word;
 pub(crate) use time::written;
 
 /// The most bytes that a query may have, as it is given and as it is printed.
@@ -127,6 +128,11 @@ impl Query {
         let values = vec![Value::Is(Pattern::literal(id), None)];
         let field = Field::Entry(EntryField::SessionId);
         Query { expression: Some(Expr::Term(Term::Field(field, values))) }
+    }
+
+    /// The query for all entries that begin or end an act.
+    pub(crate) fn of_acts() -> Query {
+        Query { expression: Some(Expr::Term(Term::Has(Field::Entry(EntryField::Phase)))) }
     }
 
     pub(crate) fn expression(&self) -> Option<&Expr> {

@@ -29,7 +29,7 @@ mod survey;
 mod tail;
 mod tiles;
 
-pub use memory::{Remembered, user_folder};
+pub use memory::{MemoryFolder, MemoryHeld, Remembered, memory_name, user_folder};
 pub use older_copy::{OlderCopy, Uncompared};
 pub use standing::{Standing, standing};
 

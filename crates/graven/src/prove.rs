@@ -3,6 +3,7 @@
 //! Every proof is checked before it is returned, by the same code that others check it with.
 
 mod prover;
+mod subtrees;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -18,6 +19,7 @@ use crate::reader::{Reader, Record};
 
 pub(crate) use prover::root_of_lines;
 pub use prover::{Prover, Seal, SealedHead};
+pub use subtrees::subtree_roots;
 
 /// An entry and the proof that it is in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]

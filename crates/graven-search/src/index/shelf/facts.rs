@@ -1,0 +1,80 @@
+//! What is asked of a shelf, whether it is finished or in the making.
+
+use roaring::RoaringBitmap;
+
+use super::ShelfError;
+use super::blocks::Blocks;
+use super::hash::{Seed, Token};
+use super::value::Key;
+use crate::line::Scalar;
+use crate::query::Field;
+
+/// What a shelf knows of its entries.
+pub(super) trait Facts {
+    type Column<'a>: Column
+    where
+        Self: 'a;
+
+    fn seed(&self) -> &Seed;
+    fn first(&self) -> u64;
+    fn len(&self) -> u32;
+
+    /// The first and the last time, in microseconds; `None` when there is no entry of which it is known.
+    fn times(&self) -> Result<Option<(i64, i64)>, ShelfError>;
+
+    /// Shows the time of each entry, in microseconds; that of one that is not known is any.
+    fn each_time(&self, f: &mut dyn FnMut(u32, i64)) -> Result<(), ShelfError>;
+
+    /// The entries with a time in this range of microseconds, with both ends.
+    fn at(&self, range: (i64, i64)) -> Result<RoaringBitmap, ShelfError>;
+
+    /// The first and the last time that is a text of an entry, also those of a server's clock.
+    fn written_times(&self) -> Result<Option<(i64, i64)>, ShelfError>;
+
+    /// Entries that stand for several events, each with their number.
+    fn counts(&self) -> Result<Vec<(u32, u64)>, ShelfError>;
+
+    /// Entries of which too little is known: they are always candidates.
+    fn unsure(&self) -> Result<RoaringBitmap, ShelfError>;
+
+    /// Entries with something at a path of the detail that has no column.
+    fn elsewhere(&self) -> Result<RoaringBitmap, ShelfError>;
+
+    /// The blocks in which a token stands.
+    fn blocks(&self, token: Token) -> Result<Blocks, ShelfError>;
+
+    /// The column of a field; `None` when it has none.
+    fn column(&self, field: &Field) -> Result<Option<Self::Column<'_>>, ShelfError>;
+
+    /// Every column, with the hash of its field.
+    fn columns(&self) -> Result<Vec<(u64, Self::Column<'_>)>, ShelfError>;
+}
+
+/// The values of one field.
+pub(super) trait Column {
+    /// The entries that have the field.
+    fn present(&self) -> Result<RoaringBitmap, ShelfError>;
+
+    /// The entries of which the column does not have every value.
+    fn loose(&self) -> Result<RoaringBitmap, ShelfError>;
+
+    /// Whether an entry has several values.
+    fn is_multiple(&self) -> bool;
+
+    /// The entries that have this value in the dictionary.
+    fn find(&self, key: &Key<'_>) -> Result<RoaringBitmap, ShelfError>;
+
+    /// Shows each value of the dictionary that begins with these bytes and is like this, with its entries.
+    fn each_like(
+        &self,
+        prefix: &[u8],
+        is: &mut dyn FnMut(Scalar<'_>) -> bool,
+        f: &mut dyn FnMut(Scalar<'_>, RoaringBitmap),
+    ) -> Result<(), ShelfError>;
+
+    /// The entries that have a whole number in this range, with both ends, outside the dictionary.
+    fn numbers(&self, range: (i64, i64)) -> Result<RoaringBitmap, ShelfError>;
+
+    /// Shows these numbers, each with its entry.
+    fn each_number(&self, f: &mut dyn FnMut(u32, i64)) -> Result<(), ShelfError>;
+}

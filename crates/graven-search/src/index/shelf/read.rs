@@ -1,0 +1,274 @@
+//! A finished shelf answers: only the pieces that a question needs are read.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+
+use super::blocks::{Blocks, read_blocks};
+use super::bytes::Bytes;
+use super::directory::{ColumnPlace, NumbersPlace};
+use super::entries::{all, read_entries};
+use super::facts::{Column, Facts};
+use super::hash::{Seed, Token};
+use super::keys::Keys;
+use super::packed::Table;
+use super::value::{Key, read};
+use super::{Shelf, ShelfError, tokens};
+use crate::line::Scalar;
+use crate::query::Field;
+
+/// What the hashes fit, and yet makes no sense.
+fn form(what: &'static str) -> impl Fn() -> ShelfError {
+    move || ShelfError::Form { what }
+}
+
+impl Shelf {
+    fn set(&self, place: &Range<u64>) -> Result<RoaringBitmap, ShelfError> {
+        let piece = self.pages.piece(place.clone())?;
+        read_entries(&piece, self.count).ok_or_else(form("sets of entries"))
+    }
+
+    fn table(&self, place: &NumbersPlace, count_max: usize) -> Result<Table, ShelfError> {
+        let table = self.pages.piece(place.table.clone())?;
+        if table.is_empty() {
+            return Ok(Table::default());
+        }
+        let bits = (place.bits.end - place.bits.start) as usize;
+        Table::read(&table, count_max, bits).ok_or_else(form("tables of numbers"))
+    }
+
+    /// A stretch of the bits of some numbers.
+    fn bits(&self, place: &NumbersPlace, start: usize, end: usize) -> Result<Arc<[u8]>, ShelfError> {
+        self.pages.piece(place.bits.start + start as u64..place.bits.start + end as u64)
+    }
+
+    fn all_numbers(&self, place: &NumbersPlace, count_max: usize) -> Result<Vec<i64>, ShelfError> {
+        let table = self.table(place, count_max)?;
+        Ok(table.all(&self.pages.piece(place.bits.clone())?))
+    }
+}
+
+impl Facts for Shelf {
+    type Column<'a> = OnShelf<'a>;
+
+    fn seed(&self) -> &Seed {
+        &self.seed
+    }
+
+    fn first(&self) -> u64 {
+        self.first
+    }
+
+    fn len(&self) -> u32 {
+        self.count
+    }
+
+    fn times(&self) -> Result<Option<(i64, i64)>, ShelfError> {
+        Ok(self.directory()?.times)
+    }
+
+    fn each_time(&self, f: &mut dyn FnMut(u32, i64)) -> Result<(), ShelfError> {
+        let times = self.all_numbers(&self.directory()?.time_numbers, self.count as usize)?;
+        times.iter().enumerate().for_each(|(entry, micros)| f(entry as u32, *micros));
+        Ok(())
+    }
+
+    fn at(&self, range: (i64, i64)) -> Result<RoaringBitmap, ShelfError> {
+        let directory = self.directory()?;
+        match directory.times {
+            Some((first, last)) if first >= range.0 && last <= range.1 => return Ok(all(self.count)),
+            Some((first, last)) if first <= range.1 && last >= range.0 => {}
+            _ => return Ok(RoaringBitmap::new()),
+        }
+        let place = &directory.time_numbers;
+        let table = self.table(place, self.count as usize)?;
+        let mut entries = Vec::new();
+        table.places(range, |start, end| self.bits(place, start, end), |entry| entries.push(entry))?;
+        RoaringBitmap::from_sorted_iter(entries).map_err(|_| form("times")())
+    }
+
+    fn written_times(&self) -> Result<Option<(i64, i64)>, ShelfError> {
+        Ok(self.directory()?.written_times)
+    }
+
+    fn counts(&self) -> Result<Vec<(u32, u64)>, ShelfError> {
+        let piece = self.pages.piece(self.directory()?.counts.clone())?;
+        let mut bytes = Bytes::new(&piece);
+        let mut counts = Vec::new();
+        while !bytes.is_empty() {
+            let entry = bytes.number().filter(|entry| *entry < u64::from(self.count));
+            let (entry, count) = entry.zip(bytes.number()).ok_or_else(form("counts"))?;
+            counts.push((entry as u32, count));
+        }
+        Ok(counts)
+    }
+
+    fn unsure(&self) -> Result<RoaringBitmap, ShelfError> {
+        self.set(&self.directory()?.unsure)
+    }
+
+    fn elsewhere(&self) -> Result<RoaringBitmap, ShelfError> {
+        self.set(&self.directory()?.elsewhere)
+    }
+
+    fn blocks(&self, token: Token) -> Result<Blocks, ShelfError> {
+        let directory = self.directory()?;
+        let index = self.pages.piece(directory.bucket_index.clone())?;
+        let bucket = u64::from(token) >> (32 - directory.bucket_bits);
+        let (offsets, _) = index.as_chunks::<4>();
+        let offset = |at: u64| {
+            let at = usize::try_from(at).ok()?;
+            offsets.get(at).map(|offset| u64::from(u32::from_le_bytes(*offset)))
+        };
+        let (start, end) = offset(bucket).zip(offset(bucket + 1)).ok_or_else(form("words"))?;
+        let base = directory.buckets.start;
+        if start > end || base + end > directory.buckets.end {
+            return Err(form("words")());
+        }
+        let piece = self.pages.piece(base + start..base + end)?;
+        find_token(&piece, bucket << (32 - directory.bucket_bits), token).ok_or_else(form("words"))
+    }
+
+    fn column(&self, field: &Field) -> Result<Option<OnShelf<'_>>, ShelfError> {
+        let place = self.directory()?.columns.iter().find(|place| place.field == *field);
+        Ok(place.map(|place| OnShelf { shelf: self, place }))
+    }
+
+    fn columns(&self) -> Result<Vec<(u64, OnShelf<'_>)>, ShelfError> {
+        let columns = self.directory()?.columns.iter();
+        let hash = |place: &ColumnPlace| tokens::of_field(&self.seed, &place.field);
+        Ok(columns.map(|place| (hash(place), OnShelf { shelf: self, place })).collect())
+    }
+}
+
+/// The blocks of a token, of which the bucket begins with this one.
+fn find_token(bucket: &[u8], first: u64, token: Token) -> Option<Blocks> {
+    let (mut bytes, mut next) = (Bytes::new(bucket), first);
+    let token = u64::from(token);
+    while !bytes.is_empty() {
+        let head = bytes.number()?;
+        let here = next.checked_add(head >> 1)?;
+        let is_one = head & 1 == 0;
+        match is_one {
+            true if here == token => {
+                let block = u16::try_from(bytes.number()?).ok()?;
+                return Blocks::of_one(block);
+            }
+            true => drop(bytes.number()?),
+            false => {
+                let list = bytes.bytes()?;
+                if here == token {
+                    return read_blocks(list);
+                }
+            }
+        }
+        if here > token {
+            break;
+        }
+        next = here + 1;
+    }
+    Some(Blocks::NONE)
+}
+
+/// A column of a finished shelf.
+pub(super) struct OnShelf<'a> {
+    shelf: &'a Shelf,
+    place: &'a ColumnPlace,
+}
+
+impl OnShelf<'_> {
+    fn keys(&self) -> Result<Keys, ShelfError> {
+        let pages = &self.shelf.pages;
+        Ok(Keys::new(pages.piece(self.place.key_index.clone())?, pages.piece(self.place.keys.clone())?))
+    }
+
+    /// The entries of a value, of which the list is here in the lists.
+    fn list(&self, list: &Range<u64>) -> Result<RoaringBitmap, ShelfError> {
+        let base = self.place.lists.start;
+        let start = base.checked_add(list.start);
+        let end = base.checked_add(list.end).filter(|end| *end <= self.place.lists.end);
+        let (start, end) = start.zip(end).ok_or_else(form("dictionaries"))?;
+        self.shelf.set(&(start..end))
+    }
+
+    /// A column has as many numbers as its entries have together.
+    fn numbers_max(&self) -> usize {
+        let table = &self.place.numbers.table;
+        // A block of the table takes two bytes at least.
+        (table.end - table.start) as usize * 32
+    }
+}
+
+impl Column for OnShelf<'_> {
+    fn present(&self) -> Result<RoaringBitmap, ShelfError> {
+        self.shelf.set(&self.place.present)
+    }
+
+    fn loose(&self) -> Result<RoaringBitmap, ShelfError> {
+        self.shelf.set(&self.place.loose)
+    }
+
+    fn is_multiple(&self) -> bool {
+        self.place.is_multiple
+    }
+
+    fn find(&self, key: &Key<'_>) -> Result<RoaringBitmap, ShelfError> {
+        let list = self.keys()?.find(key.as_bytes()).ok_or_else(form("dictionaries"))?;
+        list.map_or(Ok(RoaringBitmap::new()), |list| self.list(&list))
+    }
+
+    fn each_like(
+        &self,
+        prefix: &[u8],
+        is: &mut dyn FnMut(Scalar<'_>) -> bool,
+        f: &mut dyn FnMut(Scalar<'_>, RoaringBitmap),
+    ) -> Result<(), ShelfError> {
+        let mut problem = None;
+        let is_read = self.keys()?.each(prefix, &mut |key, _, list| {
+            let Some(scalar) = read(key) else {
+                problem = Some(form("dictionaries")());
+                return false;
+            };
+            if is(scalar) {
+                match self.list(&list) {
+                    Ok(entries) => f(scalar, entries),
+                    Err(error) => problem = Some(error),
+                }
+            }
+            problem.is_none()
+        });
+        match (problem, is_read) {
+            (Some(problem), _) => Err(problem),
+            (None, Some(())) => Ok(()),
+            (None, None) => Err(form("dictionaries")()),
+        }
+    }
+
+    fn numbers(&self, range: (i64, i64)) -> Result<RoaringBitmap, ShelfError> {
+        let place = &self.place.numbers;
+        let table = self.shelf.table(place, self.numbers_max())?;
+        let mut found = Vec::new();
+        table.places(range, |start, end| self.shelf.bits(place, start, end), |at| found.push(at))?;
+        if found.is_empty() {
+            return Ok(RoaringBitmap::new());
+        }
+        let rows = self.shelf.all_numbers(&self.place.rows, table.count())?;
+        let row = |at: u32| rows.get(at as usize).and_then(|row| u32::try_from(*row).ok());
+        let row = |at| row(at).filter(|row| *row < self.shelf.count).ok_or_else(form("numbers"));
+        found.into_iter().map(row).collect()
+    }
+
+    fn each_number(&self, f: &mut dyn FnMut(u32, i64)) -> Result<(), ShelfError> {
+        let numbers = self.shelf.all_numbers(&self.place.numbers, self.numbers_max())?;
+        let rows = self.shelf.all_numbers(&self.place.rows, numbers.len())?;
+        if rows.len() != numbers.len() {
+            return Err(form("numbers")());
+        }
+        for (row, number) in rows.into_iter().zip(numbers) {
+            let row = u32::try_from(row).ok().filter(|row| *row < self.shelf.count);
+            f(row.ok_or_else(form("numbers"))?, number);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,208 @@
+//! The bytes of a shelf: docs/FORMAT.md describes them.
+
+use graven_core::hash::{Hash, sha256};
+use roaring::RoaringBitmap;
+
+use super::builder::Builder;
+use super::bytes::{put_bytes, put_number};
+use super::column::Column;
+use super::directory::{IS_MULTIPLE, KEYS_BLOCK, TOKENS_BUCKET, VALUES_AS_NUMBERS_MAX};
+use super::entries::{Bits, put_entries};
+use super::pages::PAGE_BYTES;
+use super::value::{Key, as_whole};
+use super::{MAGIC, VERSION, blocks, packed};
+use crate::line::Scalar;
+use crate::query::Field;
+
+/// What is behind each other in the file, and where the directory finds it.
+struct Pieces {
+    payload: Vec<u8>,
+    directory: Vec<u8>,
+}
+
+impl Pieces {
+    /// Adds a piece, and its place to the directory.
+    fn add(&mut self, piece: &[u8]) {
+        put_number(&mut self.directory, self.payload.len() as u64);
+        put_number(&mut self.directory, piece.len() as u64);
+        self.payload.extend_from_slice(piece);
+    }
+
+    fn entries(&mut self, entries: &RoaringBitmap, len: u32) {
+        let mut piece = Vec::new();
+        put_entries(&mut piece, entries, len);
+        self.add(&piece);
+    }
+
+    fn numbers(&mut self, numbers: &[i64]) {
+        let (mut table, mut bits) = (Vec::new(), Vec::new());
+        if !numbers.is_empty() {
+            packed::pack(numbers, &mut table, &mut bits);
+        }
+        self.add(&table);
+        self.add(&bits);
+    }
+
+    fn range(&mut self, range: Option<(i64, i64)>) {
+        self.directory.push(u8::from(range.is_some()));
+        if let Some((first, last)) = range {
+            put_number(&mut self.directory, packed::zigzag(first));
+            put_number(&mut self.directory, packed::zigzag(last));
+        }
+    }
+}
+
+/// The bytes of a shelf.
+pub(super) fn shelf(builder: &Builder, root: Hash) -> Vec<u8> {
+    let mut pieces = Pieces { payload: Vec::new(), directory: Vec::new() };
+    let len = builder.len();
+    pieces.range(builder.range);
+    pieces.range(builder.written_range);
+    pieces.numbers(&builder.times);
+    pieces.entries(&builder.shared.unsure.to_set(), len);
+    pieces.entries(&builder.elsewhere.to_set(), len);
+    let mut counts = Vec::new();
+    for (entry, count) in &builder.counts {
+        put_number(&mut counts, u64::from(*entry));
+        put_number(&mut counts, *count);
+    }
+    pieces.add(&counts);
+    let fields = builder.fields.iter().flatten();
+    let columns: Vec<&Column> = fields.chain(builder.paths.iter().map(|path| &path.column)).collect();
+    put_number(&mut pieces.directory, columns.len() as u64);
+    columns.iter().for_each(|one| column(one, len, &mut pieces));
+    words(builder, &mut pieces);
+    finish(builder, root, pieces)
+}
+
+fn column(column: &Column, len: u32, pieces: &mut Pieces) {
+    match &column.field {
+        Field::Entry(field) => {
+            put_number(&mut pieces.directory, 0);
+            put_bytes(&mut pieces.directory, field.name().as_bytes());
+        }
+        Field::Detail(keys) => {
+            put_number(&mut pieces.directory, 1 + keys.len() as u64);
+            keys.iter().for_each(|key| put_bytes(&mut pieces.directory, key.as_bytes()));
+        }
+    }
+    pieces.directory.push(if column.is_multiple { IS_MULTIPLE } else { 0 });
+    let some = |bits: &Bits, any: bool| if any { bits.to_set() } else { RoaringBitmap::new() };
+    pieces.entries(&column.present.to_set(), len);
+    pieces.entries(&some(&column.loose, column.has_loose), len);
+    let (values, numbers) = arranged(column);
+    dictionary(&values, len, pieces);
+    let (entries, numbers): (Vec<i64>, Vec<i64>) =
+        numbers.iter().map(|(entry, number)| (i64::from(*entry), *number)).unzip();
+    pieces.numbers(&entries);
+    pieces.numbers(&numbers);
+}
+
+/// The values of the dictionary, sorted, each with its entries; and the other numbers.
+type Arranged<'a> = (Vec<(Vec<u8>, RoaringBitmap)>, &'a [(u16, i64)]);
+
+/// Few different numbers are values of the dictionary.
+fn arranged(column: &Column) -> Arranged<'_> {
+    let set = |entries: &[u16]| entries.iter().map(|entry| u32::from(*entry)).collect();
+    let mut values: Vec<(Vec<u8>, RoaringBitmap)> =
+        column.values.iter().map(|kept| (kept.key.to_vec(), set(&kept.entries))).collect();
+    let mut distinct = std::collections::BTreeMap::<i64, RoaringBitmap>::new();
+    let mut rest = &column.numbers[..];
+    for (entry, number) in rest {
+        distinct.entry(*number).or_default().insert(u32::from(*entry));
+        if distinct.len() > VALUES_AS_NUMBERS_MAX {
+            break;
+        }
+    }
+    if distinct.len() <= VALUES_AS_NUMBERS_MAX {
+        rest = &[];
+        let key = |number: i64| Key::of(Scalar::Number(&number.to_string())).as_bytes().to_vec();
+        values.extend(distinct.into_iter().map(|(number, entries)| (key(number), entries)));
+    }
+    debug_assert!(rest.iter().all(|(_, number)| as_whole(&number.to_string()) == Some(*number)));
+    values.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    (values, rest)
+}
+
+/// The values in blocks, in which each key says how much of it is that of the key before; and their entries.
+fn dictionary(values: &[(Vec<u8>, RoaringBitmap)], len: u32, pieces: &mut Pieces) {
+    let (mut index, mut keys, mut lists) = (Vec::new(), Vec::new(), Vec::new());
+    for block in values.chunks(KEYS_BLOCK) {
+        index.extend_from_slice(&(keys.len() as u32).to_le_bytes());
+        put_number(&mut keys, lists.len() as u64);
+        let mut before: &[u8] = &[];
+        for (key, entries) in block {
+            let shared = key.iter().zip(before).take_while(|(one, other)| one == other).count();
+            put_number(&mut keys, shared as u64);
+            put_bytes(&mut keys, &key[shared..]);
+            let start = lists.len();
+            put_entries(&mut lists, entries, len);
+            put_number(&mut keys, entries.len());
+            put_number(&mut keys, (lists.len() - start) as u64);
+            before = key;
+        }
+    }
+    pieces.add(&index);
+    pieces.add(&keys);
+    pieces.add(&lists);
+}
+
+/// The tokens in buckets by their highest bits, each with its blocks.
+fn words(builder: &Builder, pieces: &mut Pieces) {
+    let count = builder.shared.words.count();
+    let bits = (count / TOKENS_BUCKET).next_power_of_two().ilog2();
+    let (mut index, mut buckets, mut list): (Vec<u8>, Vec<u8>, Vec<u8>) = Default::default();
+    let (mut bucket, mut next) = (0, 0);
+    let bucket_of = |token: u32| u64::from(token) >> (32 - bits);
+    builder.shared.words.each(&mut |token, places| {
+        while bucket <= bucket_of(token) {
+            index.extend_from_slice(&(buckets.len() as u32).to_le_bytes());
+            next = bucket << (32 - bits);
+            bucket += 1;
+        }
+        let gap = u64::from(token) - next;
+        next = u64::from(token) + 1;
+        match places {
+            [block] => {
+                put_number(&mut buckets, gap << 1);
+                put_number(&mut buckets, u64::from(*block));
+            }
+            _ => {
+                put_number(&mut buckets, gap << 1 | 1);
+                list.clear();
+                blocks::put_blocks(&mut list, places);
+                put_bytes(&mut buckets, &list);
+            }
+        }
+    });
+    while bucket <= 1 << bits {
+        index.extend_from_slice(&(buckets.len() as u32).to_le_bytes());
+        bucket += 1;
+    }
+    pieces.directory.push(bits as u8);
+    pieces.add(&index);
+    pieces.add(&buckets);
+}
+
+/// Puts the pieces, the directory and the footer together.
+fn finish(builder: &Builder, root: Hash, pieces: Pieces) -> Vec<u8> {
+    let Pieces { payload: mut shelf, directory } = pieces;
+    let start = shelf.len() as u64;
+    shelf.extend_from_slice(&directory);
+    let mut footer = Vec::new();
+    footer.extend_from_slice(&VERSION.to_le_bytes());
+    footer.extend_from_slice(&builder.first.to_le_bytes());
+    footer.extend_from_slice(&builder.len().to_le_bytes());
+    footer.extend_from_slice(&builder.seed);
+    footer.extend_from_slice(root.as_bytes());
+    footer.extend_from_slice(&start.to_le_bytes());
+    footer.extend_from_slice(&(shelf.len() as u64).to_le_bytes());
+    for page in shelf.chunks(PAGE_BYTES as usize) {
+        footer.extend_from_slice(sha256(page).as_bytes());
+    }
+    shelf.extend_from_slice(&footer);
+    shelf.extend_from_slice(sha256(&footer).as_bytes());
+    shelf.extend_from_slice(&(footer.len() as u32).to_le_bytes());
+    shelf.extend_from_slice(MAGIC);
+    shelf
+}
