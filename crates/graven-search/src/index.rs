@@ -163,6 +163,11 @@ impl Index {
         })
     }
 
+    /// The same, with shelves of 256 entries.
+    pub(crate) fn testing_only_small(self) -> Index {
+        Index { entries: 256, level: 1, ..self }
+    }
+
     /// How many entries a shelf has.
     pub(crate) fn shelf_entries(&self) -> u64 {
         self.entries

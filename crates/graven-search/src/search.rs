@@ -58,6 +58,9 @@ pub struct SearchOptions {
     pub cache: Option<PathBuf>,
     /// Whether no index is used. Default: `false`.
     pub no_index: bool,
+    /// Whether a shelf of the index has 256 entries, so that a small trail has many of them. Only for tests.
+    #[doc(hidden)]
+    pub testing_only_small_shelves: bool,
 }
 
 /// A trail that is asked questions. Clones share what they know of its index.
@@ -114,12 +117,15 @@ impl Search {
         name: &Path,
         options: SearchOptions,
     ) -> Result<Search, SearchError> {
-        let SearchOptions { key, state, index, cache, no_index } = options;
+        let SearchOptions { key, state, index, cache, no_index, testing_only_small_shelves } = options;
         let options = VerifyOptions { key, state, name: Some(name.to_owned()), ..VerifyOptions::default() };
         let folders = (index.as_deref(), cache.as_deref());
         let index = match no_index {
             true => None,
-            false => Some(Arc::new(Index::new(&machine, &reader, &options, folders)?)),
+            false => {
+                let index = Index::new(&machine, &reader, &options, folders)?;
+                Some(Arc::new(if testing_only_small_shelves { index.testing_only_small() } else { index }))
+            }
         };
         Ok(Search { machine, reader, options, index })
     }

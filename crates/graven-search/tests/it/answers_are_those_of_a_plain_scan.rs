@@ -1,13 +1,14 @@
 //! A thousand random queries: pages in both orders, counts, facets, histogram and sessions are those of calling `matches`
-//! on every line.
+//! on every line, with the index in any state.
 //!
 //! `GRAVEN_LONG=1` asks 20,000 queries of 200,000 entries.
 
 use graven_core::json::tree::Tree;
-use graven_search::{Ask, Field, Line, Order, Query, Search, State, matches};
+use graven_search::{Ask, Field, Line, Order, Query, Search, matches};
 use serde_json::{Value, json};
 
 use crate::support::oracle::{self, as_json};
+use crate::support::states::{State, States};
 use crate::support::{Place, indexes, moment, random_query};
 
 /// What can be asked for in facets.
@@ -34,6 +35,9 @@ const FACETS: &[&str] = &[
 /// The most pages of one query that are turned.
 const PAGES_MAX: usize = 4;
 
+/// One of so many queries is also asked without an index.
+const WITHOUT_INDEX: u64 = 25;
+
 /// How much is asked.
 struct Amount {
     entries: usize,
@@ -44,7 +48,7 @@ fn amount() -> Amount {
     if std::env::var_os("GRAVEN_LONG").is_some_and(|value| value == "1") {
         Amount { entries: 200_000, queries: 20_000 }
     } else {
-        Amount { entries: 20_000, queries: 100 }
+        Amount { entries: 20_000, queries: 1_000 }
     }
 }
 
@@ -52,15 +56,15 @@ fn amount() -> Amount {
 fn every_answer_is_that_of_calling_matches_on_every_line() {
     let amount = amount();
     let place = Place::of_every_kind(amount.entries, 1);
-    let search = place.search();
-    let json = as_json(search.reader());
+    let searches = States::new(&place).all();
+    let json = as_json(searches[0].1.reader());
     let threads = std::thread::available_parallelism().map_or(2, |threads| threads.get() as u64);
     let with_hits: usize = std::thread::scope(|scope| {
         let ask = |thread: u64| {
-            let (search, json) = (&search, &json);
+            let (searches, json) = (&searches, &json);
             scope.spawn(move || {
                 let seeds = (thread..amount.queries).step_by(usize::try_from(threads).expect("a few"));
-                Asker::new(search.clone(), json).ask_all(seeds)
+                Asker { searches, json }.ask_all(seeds)
             })
         };
         let running: Vec<_> = (0..threads).map(ask).collect();
@@ -71,18 +75,15 @@ fn every_answer_is_that_of_calling_matches_on_every_line() {
 
 /// Asks, and compares.
 struct Asker<'a> {
-    search: Search,
+    /// The trail, with its index in each state.
+    searches: &'a [(State, Search)],
     json: &'a [Tree],
 }
 
-impl<'a> Asker<'a> {
-    fn new(search: Search, json: &'a [Tree]) -> Asker<'a> {
-        Asker { search, json }
-    }
-
+impl Asker<'_> {
     /// Asks a query of each seed; how many of them have hits.
     fn ask_all(&self, seeds: impl Iterator<Item = u64>) -> usize {
-        let reader = self.search.reader();
+        let reader = self.searches[0].1.reader();
         let records: Vec<_> = reader.entries(..).unwrap().map(Result::unwrap).collect();
         let lines: Vec<Line<'_>> = records.iter().map(|record| Line::read(reader, record).unwrap()).collect();
         let mut with_hits = 0;
@@ -92,9 +93,14 @@ impl<'a> Asker<'a> {
             let hits: Vec<u64> =
                 lines.iter().filter(|line| matches(&query, line)).map(|line| line.index()).collect();
             with_hits += usize::from(!hits.is_empty());
-            let asked = Asked { seed, query: &query, hits: &hits };
-            self.pages(&asked, &mut random);
-            self.counts(&asked, &mut random);
+            // Reading all takes long, so only some queries are asked without an index.
+            let without = seed.is_multiple_of(WITHOUT_INDEX).then_some(0);
+            let with = 1 + usize::try_from(seed).expect("few") % (self.searches.len() - 1);
+            for (state, search) in without.into_iter().chain([with]).map(|at| &self.searches[at]) {
+                let asked = Asked { seed, query: &query, hits: &hits, state: *state, search };
+                self.pages(&asked, &mut random);
+                self.counts(&asked, &mut random);
+            }
         }
         with_hits
     }
@@ -111,11 +117,11 @@ impl<'a> Asker<'a> {
         let mut left = &expected[..];
         for page in 0..PAGES_MAX {
             ask.limit = if random.bool() { random.u64(1..=20) } else { random.u64(1..=1_000) };
-            let answer = self.search.query(asked.query, &ask).unwrap();
+            let answer = asked.search.query(asked.query, &ask).unwrap();
             let (here, rest) = left.split_at(left.len().min(ask.limit as usize));
             assert_eq!(indexes(&answer), here, "page {page}, {asked}");
             assert!(answer.findings.is_empty(), "{:?}, {asked}", answer.findings);
-            assert!(answer.hits.iter().all(|hit| hit.state == State::Proved), "{asked}");
+            assert!(answer.hits.iter().all(|hit| hit.state == graven_search::State::Proved), "{asked}");
             left = rest;
             let Some(next) = answer.next else {
                 assert!(left.is_empty(), "{} hits are on no page, {asked}", left.len());
@@ -133,7 +139,7 @@ impl<'a> Asker<'a> {
         let names: Vec<&str> = FACETS.iter().copied().filter(|_| random.u8(0..6) == 0).collect();
         ask.facets = names.iter().map(|name| Field::parse(name).unwrap()).collect();
         ask.count |= names.is_empty() && !ask.histogram && !ask.sessions;
-        let answer = self.search.query(asked.query, &ask).unwrap();
+        let answer = asked.search.query(asked.query, &ask).unwrap();
         assert!(answer.findings.is_empty() && answer.coverage.complete, "{asked}");
         assert_eq!(indexes(&answer), asked.hits.last().copied().as_slice(), "{asked}");
         let hits: Vec<&Tree> = asked.hits.iter().map(|index| &self.json[*index as usize]).collect();
@@ -156,10 +162,12 @@ struct Asked<'a> {
     seed: u64,
     query: &'a Query,
     hits: &'a [u64],
+    state: State,
+    search: &'a Search,
 }
 
 impl std::fmt::Display for Asked<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "seed {}: {}", self.seed, self.query)
+        write!(f, "index {:?}, seed {}: {}", self.state, self.seed, self.query)
     }
 }

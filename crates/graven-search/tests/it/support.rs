@@ -3,6 +3,7 @@
 mod asking;
 mod kinds;
 pub(crate) mod oracle;
+pub(crate) mod states;
 
 use std::path::PathBuf;
 
