@@ -17,7 +17,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use graven::fsck::{Standing, VerifyOptions, standing};
+use graven::fsck::{Seen, Standing, VerifyOptions, standing};
 use graven::reader::{Pending, Picks, Reader};
 use graven::{Machine, VerifierKey};
 use graven_core::hash::Hash;
@@ -66,6 +66,8 @@ pub struct Search {
     machine: Machine,
     reader: Reader,
     options: VerifyOptions,
+    /// What was checked for earlier questions.
+    seen: Arc<Seen>,
     index: Option<Arc<Index>>,
 }
 
@@ -121,7 +123,7 @@ impl Search {
             true => None,
             false => Some(Arc::new(Index::new(&machine, &reader, &options, folders)?)),
         };
-        Ok(Search { machine, reader, options, index })
+        Ok(Search { machine, reader, options, seen: Arc::default(), index })
     }
 
     /// Keeps the index up to date: see [`Keeper`]. `None` for a search that uses none.
@@ -296,7 +298,7 @@ impl Search {
         // Before the head, so that it covers as many of them as possible.
         let picks = self.reader.picks()?;
         let durable_len = picks.durable_len()?;
-        let mut standing = standing(&self.machine, &self.reader, &self.options)?;
+        let mut standing = standing(&self.machine, &self.reader, &self.options, &self.seen)?;
         let sealed = standing.head.map_or(0, |head| head.size);
         let wanted = ask.cursor.as_ref().map_or(sealed, |cursor| sealed.max(cursor.entries));
         // Where as many are durable as matter, the others need not be counted.
