@@ -41,6 +41,8 @@ mod search;
 pub use cursor::{Cursor, CursorError};
 pub use error::SearchError;
 pub use follow::{Batch, Following};
+#[doc(hidden)]
+pub use index::shelf::testing_only_ask_shelf;
 pub use line::Line;
 pub use matches::matches;
 pub use order::Order;

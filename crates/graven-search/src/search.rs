@@ -34,6 +34,8 @@ use crate::query::{Field, Query};
 use histogram::Buckets;
 use sessions::Sessions;
 use tally::Facets;
+#[cfg(test)]
+pub(crate) use tally::values_of;
 use walk::{Step, Walk, Way};
 
 /// How a trail is opened for searches.

@@ -112,7 +112,7 @@ impl Facets {
 }
 
 /// The different values of a field.
-pub(super) fn values_of(line: &Line<'_>, field: &Field) -> BTreeSet<String> {
+pub(crate) fn values_of(line: &Line<'_>, field: &Field) -> BTreeSet<String> {
     let mut values = BTreeSet::new();
     let mut collect = |scalar: Scalar<'_>| {
         let text = match scalar {
