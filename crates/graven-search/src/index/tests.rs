@@ -162,7 +162,9 @@ fn replaced(canary: Canary) -> SimDisk {
     record(&disk, 300..1_000, "before");
     let keeper = |disk: &SimDisk| {
         let mut keeper = Keeper::new(index(disk, canary), Where::Trail);
-        (0..10).for_each(|_| drop(keeper.poll().unwrap()));
+        for _ in 0..10 {
+            keeper.poll().unwrap();
+        }
     };
     keeper(&disk);
     let folder = index(&disk, canary).folders[0].clone();
@@ -205,7 +207,9 @@ fn a_shelf_is_not_written_before_its_entries_are_sealed() {
             disk.remove_file(&Path::new("/trail/checkpoints").join(name.name)).unwrap();
         }
         let mut keeper = Keeper::new(index(&disk, canary), Where::Trail);
-        (0..10).for_each(|_| drop(keeper.poll().unwrap()));
+        for _ in 0..10 {
+            keeper.poll().unwrap();
+        }
         examine(&disk, Canary::default())
     };
     unsealed(Canary::default()).unwrap();
