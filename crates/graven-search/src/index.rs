@@ -26,7 +26,7 @@ use std::time::Duration;
 use std::{env, io};
 
 use graven::disk::File;
-use graven::fsck::{MemoryFolder, Standing, VerifyOptions, memory_name, standing};
+use graven::fsck::{MemoryFolder, Seen, Standing, VerifyOptions, memory_name, standing};
 use graven::prove::{SealedHead, subtree_roots};
 use graven::reader::Reader;
 use graven::{Error, Hash, Machine};
@@ -69,6 +69,8 @@ pub(crate) struct Index {
     machine: Machine,
     reader: Reader,
     options: VerifyOptions,
+    /// What was checked before.
+    seen: Seen,
     /// Where a shelf is looked for, in this order. The first one is in the trail, if any is.
     folders: Vec<Folder>,
     has_own_folder: bool,
@@ -151,6 +153,7 @@ impl Index {
             machine: machine.clone(),
             reader: reader.clone(),
             options: options.clone(),
+            seen: Seen::default(),
             folders,
             has_own_folder: all.is_none(),
             own,
@@ -333,7 +336,7 @@ impl Index {
 
     /// What the trail is judged by.
     fn standing(&self) -> Result<Standing, Error> {
-        standing(&self.machine, &self.reader, &self.options)
+        standing(&self.machine, &self.reader, &self.options, &self.seen)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -4,6 +4,7 @@ mod acts;
 mod answer;
 mod ask;
 mod blocks;
+mod counts;
 mod findings;
 mod hidden;
 mod histogram;
@@ -17,7 +18,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use graven::fsck::{Standing, VerifyOptions, standing};
+use graven::fsck::{Seen, Standing, VerifyOptions, standing};
 use graven::reader::{Pending, Picks, Reader};
 use graven::{Machine, VerifierKey};
 use graven_core::hash::Hash;
@@ -36,10 +37,10 @@ use crate::follow::Following;
 use crate::index::{Checked, Index, IndexError, IndexState, Keeper, Where};
 use crate::order::Order;
 use crate::query::{Field, Query};
-use histogram::Buckets;
-use sessions::Sessions;
+use counts::Counts;
 use stretches::Used;
-use tally::Facets;
+#[cfg(test)]
+pub(crate) use tally::values_of;
 use walk::{Step, Walk, Way};
 
 /// How a trail is opened for searches.
@@ -69,6 +70,8 @@ pub struct Search {
     machine: Machine,
     reader: Reader,
     options: VerifyOptions,
+    /// What was checked for earlier questions.
+    seen: Arc<Seen>,
     index: Option<Arc<Index>>,
 }
 
@@ -127,7 +130,7 @@ impl Search {
                 Some(Arc::new(if testing_only_small_shelves { index.testing_only_small() } else { index }))
             }
         };
-        Ok(Search { machine, reader, options, index })
+        Ok(Search { machine, reader, options, seen: Arc::default(), index })
     }
 
     /// Keeps the index up to date: see [`Keeper`]. `None` for a search that uses none.
@@ -189,8 +192,11 @@ impl Search {
         // Where the next page begins, once this one is full.
         let mut position = None;
         let finished = loop {
-            if position.is_some() && !ask.wants_all() {
-                break false;
+            if position.is_some() {
+                if !ask.wants_all() {
+                    break false;
+                }
+                walk.count_ahead(&mut counts)?;
             }
             let found = match walk.next()? {
                 Step::Hit(found) => found,
@@ -302,7 +308,7 @@ impl Search {
         // Before the head, so that it covers as many of them as possible.
         let picks = self.reader.picks()?;
         let durable_len = picks.durable_len()?;
-        let mut standing = standing(&self.machine, &self.reader, &self.options)?;
+        let mut standing = standing(&self.machine, &self.reader, &self.options, &self.seen)?;
         let sealed = standing.head.map_or(0, |head| head.size);
         let wanted = ask.cursor.as_ref().map_or(sealed, |cursor| sealed.max(cursor.entries));
         // Where as many are durable as matter, the others need not be counted.
@@ -382,82 +388,5 @@ fn after(index: u64, order: Order) -> u64 {
     match order {
         Order::NewestFirst => index,
         Order::OldestFirst => index + 1,
-    }
-}
-
-/// What is counted of all hits.
-struct Counts {
-    count: Option<Count>,
-    facets: Option<Facets>,
-    buckets: Option<Buckets>,
-    sessions: Option<Sessions>,
-}
-
-impl Counts {
-    fn new(ask: &Ask) -> Counts {
-        Counts {
-            count: ask.count.then_some(Count { entries: 0, events: 0, exact: true }),
-            facets: (!ask.facets.is_empty()).then(|| Facets::new(&ask.facets)),
-            buckets: ask.histogram.then(Buckets::default),
-            sessions: ask.sessions.then(Sessions::default),
-        }
-    }
-
-    fn add(&mut self, line: &crate::Line<'_>) {
-        if let Some(count) = &mut self.count {
-            count.entries += 1;
-            count.events = count.events.saturating_add(line.events());
-        }
-        if let Some(facets) = &mut self.facets {
-            facets.add(line);
-        }
-        if let Some(buckets) = &mut self.buckets {
-            buckets.add(line);
-        }
-        if let Some(sessions) = &mut self.sessions {
-            sessions.add(line);
-        }
-    }
-
-    fn answer(
-        self,
-        query: &Query,
-        snapshot: &Snapshot,
-        hits: Vec<Hit>,
-        next: Option<String>,
-        outcome: Outcome,
-        took_ms: f64,
-    ) -> Answer {
-        let (facets, facets_rest) = self.facets.map(Facets::finish).unzip();
-        let (sessions, sessions_left_out) = self.sessions.map(Sessions::finish).unzip();
-        let (findings, findings_left_out) = outcome.findings;
-        let (since, until) = query.times();
-        let sealed = snapshot.standing.head.map_or(0, |head| head.size);
-        Answer {
-            hits,
-            next,
-            count: self.count.map(|count| Count { exact: outcome.finished, ..count }),
-            facets,
-            facets_rest: facets_rest.unwrap_or_default(),
-            histogram: self.buckets.map(Buckets::finish),
-            sessions,
-            sessions_left_out: sessions_left_out.unwrap_or(0),
-            findings,
-            findings_left_out,
-            coverage: Coverage {
-                entries: snapshot.entries,
-                durable: snapshot.durable,
-                key_source: snapshot.standing.key_source,
-                index: outcome.used.index(),
-                indexed_to: outcome.used.to,
-                shelves: outcome.used.shelves,
-                scanned: outcome.scanned,
-                unsealed: snapshot.entries.saturating_sub(sealed),
-                complete: outcome.finished,
-                hidden: outcome.hidden,
-            },
-            range: TimeRange { since, until },
-            took_ms,
-        }
     }
 }

@@ -22,6 +22,7 @@ mod reading;
 mod recorded;
 mod rollback;
 mod scan;
+mod seen;
 mod snapshot;
 mod spine;
 mod standing;
@@ -31,6 +32,7 @@ mod tiles;
 
 pub use memory::{MemoryFolder, MemoryHeld, Remembered, memory_name, user_folder};
 pub use older_copy::{OlderCopy, Uncompared};
+pub use seen::Seen;
 pub use standing::{Standing, standing};
 
 use std::path::{Path, PathBuf};

@@ -11,10 +11,12 @@ mod builder;
 mod bytes;
 mod cache;
 mod column;
+mod count;
 mod directory;
 mod entries;
 mod error;
 mod facts;
+mod fuzzed;
 mod hash;
 mod keys;
 mod packed;
@@ -35,7 +37,10 @@ use roaring::RoaringBitmap;
 
 pub(crate) use builder::Builder;
 pub(crate) use cache::Cache;
+pub(crate) use count::{Tally, facet, histogram, tally};
 pub(crate) use error::ShelfError;
+pub(crate) use facts::Facts;
+pub use fuzzed::testing_only_ask_shelf;
 pub(crate) use source::Source;
 
 use crate::query::Query;
@@ -59,8 +64,11 @@ const MAGIC: &[u8; 8] = b"gr.shelf";
 /// What follows the footer: its hash, its length, and [`MAGIC`].
 const END_BYTES: u64 = 32 + 4 + 8;
 
-/// The most bytes of a footer: the hashes of 512 MiB.
-const FOOTER_BYTES_MAX: u64 = 2 << 20;
+/// What a footer has before the hashes of the pages: version, first, count, seed, root, directory, and length.
+const FOOTER_HEAD_BYTES: usize = 4 + 8 + 4 + 16 + 32 + 8 + 8;
+
+/// The most bytes of a footer: the hashes of 256 MiB.
+const FOOTER_BYTES_MAX: u64 = 1 << 20;
 
 /// What a shelf says of a query. Entries are numbered from the first one of the shelf.
 #[derive(Debug, Clone, PartialEq)]

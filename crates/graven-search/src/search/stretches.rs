@@ -8,6 +8,7 @@ use roaring::RoaringBitmap;
 use roaring::bitmap::IntoIter;
 
 use super::answer::IndexUse;
+use super::counts::Counts;
 use crate::index::shelf::BLOCK_ENTRIES;
 use crate::index::{Index, Said, Whereabouts};
 use crate::order::Order;
@@ -187,12 +188,35 @@ impl Pick {
         self.range.clone()
     }
 
+    /// Whether nothing is left.
+    pub(super) fn is_over(&self) -> bool {
+        self.next.is_none()
+    }
+
     /// Whether an entry is a hit by what the index says.
     pub(super) fn is_sure(&self, index: u64) -> bool {
         index
             .checked_sub(self.first)
             .and_then(|number| u32::try_from(number).ok())
             .is_some_and(|number| self.sure.contains(number))
+    }
+
+    /// Counts what is left and surely is a hit from the columns of the shelf. What could be counted is left no longer.
+    pub(super) fn count(&mut self, counts: &mut Counts) {
+        let Whereabouts::Shelf(opened) = &self.whereabouts else { return };
+        let Some(next) = self.next else { return };
+        let _gone = match self.order {
+            Order::NewestFirst => self.entries.remove_range(next.saturating_add(1)..),
+            Order::OldestFirst => self.entries.remove_range(..next),
+        };
+        let sure = &self.entries & &self.sure;
+        if sure.is_empty() {
+            return;
+        }
+        self.entries -= &sure;
+        self.entries |= counts.add_sure(&opened.shelf, sure);
+        self.left = self.entries.clone().into_iter();
+        self.next = self.step();
     }
 
     fn step(&mut self) -> Option<u32> {

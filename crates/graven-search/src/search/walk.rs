@@ -12,6 +12,7 @@ use graven_core::verdict::Finding;
 
 use super::answer::{Hit, State};
 use super::blocks::{Blocks, read};
+use super::counts::Counts;
 use super::findings::Findings;
 use super::hidden::Hidden;
 use super::stretches::{Pick, Stretch, Stretches, Used, Wanted};
@@ -32,8 +33,8 @@ pub(super) struct Walk<'a> {
     stretches: Stretches<'a>,
     /// What is left of the stretch that is read.
     scan: Option<Blocks>,
-    /// The candidates of the shelf that is read.
-    pick: Option<Box<Pick>>,
+    /// The candidates of the shelf that is read, and whether those were counted that can be without reading.
+    pick: Option<(Box<Pick>, bool)>,
     picks: Picks,
     /// The entries of the block that are left, the next one last.
     block: Vec<Record>,
@@ -160,6 +161,25 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Counts hits that lie ahead, as far as that goes without reading them. They are no steps any more.
+    pub(super) fn count_ahead(&mut self, counts: &mut Counts) -> Result<(), Error> {
+        while self.block.is_empty() && self.scan.is_none() && !self.is_out_of_time() {
+            match &mut self.pick {
+                Some((pick, is_counted)) if !*is_counted => {
+                    pick.count(counts);
+                    *is_counted = true;
+                }
+                Some((pick, _)) if pick.is_over() => {}
+                Some(_) => return Ok(()),
+                None => {}
+            }
+            if !self.refill()? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
     fn is_out_of_time(&self) -> bool {
         self.until.is_some_and(|until| self.clock.elapsed() >= until)
     }
@@ -173,7 +193,7 @@ impl<'a> Walk<'a> {
                 None => self.scan = None,
             }
             self.hinted = false;
-        } else if let Some(pick) = &mut self.pick {
+        } else if let Some((pick, _)) = &mut self.pick {
             match pick.next() {
                 Some(wanted) => self.block = self.read_wanted(&wanted)?,
                 None => {
@@ -186,7 +206,7 @@ impl<'a> Walk<'a> {
             match self.stretches.next() {
                 None => return Ok(false),
                 Some(Stretch::Scan(range)) => self.scan = Some(Blocks::new(range, self.order)),
-                Some(Stretch::Pick(pick)) => self.pick = Some(pick),
+                Some(Stretch::Pick(pick)) => self.pick = Some((pick, false)),
             }
         }
         self.block.reverse();
@@ -259,7 +279,7 @@ impl<'a> Walk<'a> {
             self.findings.add(finding);
         }
         // One that was a hit when the index was made, and is none now, was changed.
-        let was_hit = self.pick.as_ref().is_some_and(|pick| pick.is_sure(record.index));
+        let was_hit = self.pick.as_ref().is_some_and(|(pick, _)| pick.is_sure(record.index));
         if !is_hit && !was_hit && !self.exhaustive {
             return Ok(Look::Miss);
         }

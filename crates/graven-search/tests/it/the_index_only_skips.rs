@@ -92,17 +92,18 @@ fn pages_fit_together_while_entries_come_and_the_index_grows() {
     let mut keeper = search.keeper(Where::Trail).unwrap();
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while !done.load(Ordering::Relaxed) {
+            for _ in 0..140 {
                 let entry = graven::Entry::new(graven::Category::Api, "later", graven::Outcome::Denied);
                 trail.record_batch_blocking(vec![entry; 500]).unwrap();
             }
+            trail.checkpoint_blocking().unwrap();
         });
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
                 keeper.poll().unwrap();
             }
         });
-        for order in [graven_search::Order::NewestFirst, graven_search::Order::OldestFirst].repeat(2) {
+        for order in [graven_search::Order::NewestFirst, graven_search::Order::OldestFirst] {
             let (mut ask, question) =
                 (graven_search::Ask::new(crate::support::moment()), query("outcome:denied"));
             (ask.order, ask.limit) = (order, 700);

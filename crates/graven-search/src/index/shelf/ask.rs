@@ -10,9 +10,12 @@ mod value;
 use chrono::{DateTime, Timelike, Utc};
 use roaring::RoaringBitmap;
 
+use super::count::Tally;
 use super::entries::all;
 use super::facts::{Column, Facts};
+use super::value::Key;
 use super::{Candidates, ShelfError, tokens};
+use crate::line::Scalar;
 use crate::query::{EntryField, Expr, Field, Query, Term, Value};
 
 /// Entries that may meet a part of a query, and those of them that do.
@@ -204,15 +207,15 @@ impl Column for Elsewhere {
         true
     }
 
-    fn find(&self, _key: &super::value::Key<'_>) -> Result<RoaringBitmap, ShelfError> {
+    fn find(&self, _key: &Key<'_>) -> Result<RoaringBitmap, ShelfError> {
         Ok(RoaringBitmap::new())
     }
 
     fn each_like(
         &self,
         _prefix: &[u8],
-        _is: &mut dyn FnMut(crate::line::Scalar<'_>) -> bool,
-        _f: &mut dyn FnMut(crate::line::Scalar<'_>, RoaringBitmap),
+        _is: &mut dyn FnMut(Scalar<'_>, Tally) -> bool,
+        _f: &mut dyn FnMut(Scalar<'_>, RoaringBitmap),
     ) -> Result<(), ShelfError> {
         Ok(())
     }

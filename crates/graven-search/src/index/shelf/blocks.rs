@@ -13,7 +13,7 @@ const PLAIN_BYTES: usize = BLOCKS / 8;
 
 /// A set of blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Blocks([u64; BLOCKS / 64]);
+pub(crate) struct Blocks([u64; BLOCKS / 64]);
 
 impl Blocks {
     pub(super) const NONE: Blocks = Blocks([0; BLOCKS / 64]);

@@ -94,7 +94,7 @@ impl Builder {
     pub(crate) fn push(&mut self, line: Option<&Line<'_>>) {
         assert!(u64::from(self.len()) < SHELF_ENTRIES, "the shelf is full");
         let entry = self.len() as u16;
-        self.shared.begin(entry);
+        self.shared.begin(entry, line.map_or(1, Line::events));
         let time = line.and_then(|line| line.stored().timestamp);
         // An unknown time is that of the entry before: it costs nothing.
         let micros = time.map_or(self.times.last().copied().unwrap_or(0), |time| time.timestamp_micros());

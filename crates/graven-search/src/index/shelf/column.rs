@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use roaring::RoaringBitmap;
 
+use super::count::Tally;
 use super::entries::Bits;
 use super::hash::{Seed, Token};
 use super::tokens;
@@ -38,6 +39,8 @@ pub(super) struct Shared {
     pub(super) words: Words,
     /// The block of the entry that is being added.
     pub(super) block: u16,
+    /// For how many events that entry stands.
+    events: u64,
     /// The entries that are always candidates.
     pub(super) unsure: Bits,
     /// What this entry has added so far.
@@ -55,6 +58,7 @@ impl Shared {
             seed: Seed::new(seed),
             words: Words::default(),
             block: 0,
+            events: 1,
             unsure: Bits::default(),
             spent: 0,
             rows: 0,
@@ -64,7 +68,8 @@ impl Shared {
         }
     }
 
-    pub(super) fn begin(&mut self, entry: u16) {
+    pub(super) fn begin(&mut self, entry: u16, events: u64) {
+        self.events = events;
         self.block = entry / BLOCK_ENTRIES as u16;
         self.spent = 0;
     }
@@ -113,7 +118,7 @@ impl Shared {
 
 /// The values of one field or path.
 #[derive(Debug)]
-pub(super) struct Column {
+pub(crate) struct Column {
     pub(super) field: Field,
     /// The hash of the field.
     pub(super) hash: u64,
@@ -139,6 +144,8 @@ pub(super) struct Column {
 pub(super) struct Kept {
     pub(super) key: Box<[u8]>,
     pub(super) entries: Vec<u16>,
+    /// The events of these entries.
+    pub(super) events: u64,
     tokens: Range<u32>,
 }
 
@@ -191,8 +198,10 @@ impl Column {
             Some(place) => {
                 let kept = &mut self.values[place];
                 let before = kept.entries.last().copied();
-                if before != Some(entry) {
+                let (is_new, events) = (before != Some(entry), kept.events);
+                if is_new {
                     kept.entries.push(entry);
+                    kept.events = events.saturating_add(shared.events);
                     self.rows += 1;
                 }
                 let block = entry / BLOCK_ENTRIES as u16;
@@ -203,8 +212,9 @@ impl Column {
                     }
                 }
                 // Not all tokens are there: the next entry of this block has to add them.
-                if shared.is_over() && before != Some(entry) {
+                if shared.is_over() && is_new {
                     kept.entries.pop();
+                    kept.events = events;
                 }
             }
             None => self.add_loose(entry, scalar, shared),
@@ -239,7 +249,7 @@ impl Column {
         let tokens = first..shared.tokens.len() as u32;
         shared.value_bytes += key.len();
         self.index.insert(hash, count as u32);
-        self.values.push(Kept { key: key.into(), entries: Vec::new(), tokens });
+        self.values.push(Kept { key: key.into(), entries: Vec::new(), events: 0, tokens });
         Some(count)
     }
 
@@ -284,12 +294,13 @@ impl facts::Column for &Column {
     fn each_like(
         &self,
         prefix: &[u8],
-        is: &mut dyn FnMut(Scalar<'_>) -> bool,
+        is: &mut dyn FnMut(Scalar<'_>, Tally) -> bool,
         f: &mut dyn FnMut(Scalar<'_>, RoaringBitmap),
     ) -> Result<(), ShelfError> {
         for kept in &self.values {
+            let tally = Tally { entries: kept.entries.len() as u64, events: kept.events };
             if let Some(scalar) = read(&kept.key).filter(|_| kept.key.starts_with(prefix))
-                && is(scalar)
+                && is(scalar, tally)
             {
                 f(scalar, set(&kept.entries));
             }

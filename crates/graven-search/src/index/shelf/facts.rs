@@ -4,13 +4,14 @@ use roaring::RoaringBitmap;
 
 use super::ShelfError;
 use super::blocks::Blocks;
+use super::count::Tally;
 use super::hash::{Seed, Token};
 use super::value::Key;
 use crate::line::Scalar;
 use crate::query::Field;
 
 /// What a shelf knows of its entries.
-pub(super) trait Facts {
+pub(crate) trait Facts {
     type Column<'a>: Column
     where
         Self: 'a;
@@ -51,7 +52,7 @@ pub(super) trait Facts {
 }
 
 /// The values of one field.
-pub(super) trait Column {
+pub(crate) trait Column {
     /// The entries that have the field.
     fn present(&self) -> Result<RoaringBitmap, ShelfError>;
 
@@ -64,11 +65,12 @@ pub(super) trait Column {
     /// The entries that have this value in the dictionary.
     fn find(&self, key: &Key<'_>) -> Result<RoaringBitmap, ShelfError>;
 
-    /// Shows each value of the dictionary that begins with these bytes and is like this, with its entries.
+    /// Shows each value of the dictionary that begins with these bytes, with how often it is there; and its entries, if `is`
+    /// says yes.
     fn each_like(
         &self,
         prefix: &[u8],
-        is: &mut dyn FnMut(Scalar<'_>) -> bool,
+        is: &mut dyn FnMut(Scalar<'_>, Tally) -> bool,
         f: &mut dyn FnMut(Scalar<'_>, RoaringBitmap),
     ) -> Result<(), ShelfError>;
 

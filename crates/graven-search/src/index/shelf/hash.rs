@@ -4,11 +4,11 @@
 //! fill a shelf with such words.
 
 /// What is looked up: a word, a pair of neighbours, a value at its path, or a path.
-pub(super) type Token = u32;
+pub(crate) type Token = u32;
 
 /// What the hashes of a shelf begin with.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Seed([u64; 2]);
+pub(crate) struct Seed([u64; 2]);
 
 /// An odd number without a pattern: the fraction of the golden ratio.
 const MIX: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::bytes::Bytes;
+use super::count::Tally;
 use super::directory::KEYS_BLOCK;
 
 /// The keys of a dictionary.
@@ -68,20 +69,20 @@ impl Keys {
         Some(found)
     }
 
-    /// Shows each key that begins like this, how many entries it has and where their list is, until `f` says no. `None`
+    /// Shows each key that begins like this, how often it is there and where their list is, until `f` says no. `None`
     /// when the bytes make no sense.
     pub(super) fn each(
         &self,
         prefix: &[u8],
-        f: &mut dyn FnMut(&[u8], u64, Range<u64>) -> bool,
+        f: &mut dyn FnMut(&[u8], Tally, Range<u64>) -> bool,
     ) -> Option<()> {
         for at in self.block_of(prefix)?..self.blocks() {
             let mut block = self.block(at)?;
-            while let Some((count, list)) = block.next()? {
+            while let Some((tally, list)) = block.next()? {
                 if *block.key < *prefix {
                     continue;
                 }
-                if !block.key.starts_with(prefix) || !f(&block.key, count, list) {
+                if !block.key.starts_with(prefix) || !f(&block.key, tally, list) {
                     return Some(());
                 }
             }
@@ -92,7 +93,7 @@ impl Keys {
 
 impl Block<'_> {
     /// Reads the next key; the inner `None` at the end of the block.
-    fn next(&mut self) -> Option<Option<(u64, Range<u64>)>> {
+    fn next(&mut self) -> Option<Option<(Tally, Range<u64>)>> {
         if self.bytes.is_empty() {
             return Some(None);
         }
@@ -100,9 +101,12 @@ impl Block<'_> {
         let shared = self.bytes.size().filter(|shared| *shared <= self.key.len())?;
         self.key.truncate(shared);
         self.key.extend_from_slice(self.bytes.bytes()?);
-        let count = self.bytes.number()?;
+        let entries = self.bytes.number()?;
+        // Mostly each entry is one event.
+        let events = if entries & 1 == 1 { self.bytes.number()? } else { entries >> 1 };
+        let tally = Tally { entries: entries >> 1, events };
         let list = self.list;
         self.list = list.checked_add(self.bytes.number()?)?;
-        Some(Some((count, list..self.list)))
+        Some(Some((tally, list..self.list)))
     }
 }

@@ -11,6 +11,9 @@ use super::{ShelfError, Source};
 /// How many bytes have one hash.
 pub(super) const PAGE_BYTES: u64 = 8_192;
 
+/// The most bytes of a piece: more than any shelf has that was built here.
+const PIECE_BYTES_MAX: u64 = 128 << 20;
+
 /// The most bytes of a piece that is kept in memory.
 const KEPT_BYTES_MAX: usize = 256 << 10;
 
@@ -34,7 +37,7 @@ impl Pages {
 
     /// The bytes of a piece.
     pub(super) fn piece(&self, place: Range<u64>) -> Result<Arc<[u8]>, ShelfError> {
-        if place.start > place.end || place.end > self.bytes {
+        if place.start > place.end || place.end > self.bytes || place.end - place.start > PIECE_BYTES_MAX {
             return Err(ShelfError::Form { what: "directory" });
         }
         if place.is_empty() {

@@ -7,6 +7,7 @@ use roaring::RoaringBitmap;
 
 use super::blocks::{Blocks, read_blocks};
 use super::bytes::Bytes;
+use super::count::Tally;
 use super::directory::{ColumnPlace, NumbersPlace};
 use super::entries::{all, read_entries};
 use super::facts::{Column, Facts};
@@ -122,11 +123,11 @@ impl Facts for Shelf {
             offsets.get(at).map(|offset| u64::from(u32::from_le_bytes(*offset)))
         };
         let (start, end) = offset(bucket).zip(offset(bucket + 1)).ok_or_else(form("words"))?;
-        let base = directory.buckets.start;
-        if start > end || base + end > directory.buckets.end {
+        let buckets = &directory.buckets;
+        if start > end || end > buckets.end - buckets.start {
             return Err(form("words")());
         }
-        let piece = self.pages.piece(base + start..base + end)?;
+        let piece = self.pages.piece(buckets.start + start..buckets.start + end)?;
         find_token(&piece, bucket << (32 - directory.bucket_bits), token).ok_or_else(form("words"))
     }
 
@@ -172,7 +173,7 @@ fn find_token(bucket: &[u8], first: u64, token: Token) -> Option<Blocks> {
 }
 
 /// A column of a finished shelf.
-pub(super) struct OnShelf<'a> {
+pub(crate) struct OnShelf<'a> {
     shelf: &'a Shelf,
     place: &'a ColumnPlace,
 }
@@ -221,16 +222,16 @@ impl Column for OnShelf<'_> {
     fn each_like(
         &self,
         prefix: &[u8],
-        is: &mut dyn FnMut(Scalar<'_>) -> bool,
+        is: &mut dyn FnMut(Scalar<'_>, Tally) -> bool,
         f: &mut dyn FnMut(Scalar<'_>, RoaringBitmap),
     ) -> Result<(), ShelfError> {
         let mut problem = None;
-        let is_read = self.keys()?.each(prefix, &mut |key, _, list| {
+        let is_read = self.keys()?.each(prefix, &mut |key, tally, list| {
             let Some(scalar) = read(key) else {
                 problem = Some(form("dictionaries")());
                 return false;
             };
-            if is(scalar) {
+            if is(scalar, tally) {
                 match self.list(&list) {
                     Ok(entries) => f(scalar, entries),
                     Err(error) => problem = Some(error),

@@ -11,9 +11,12 @@ pub(super) const FALSE: u8 = b'f';
 pub(super) const NULL: u8 = b'n';
 pub(super) const TRUE: u8 = b't';
 
+/// What the action of a tool begins with.
+pub(super) const TOOL: &str = "tool:";
+
 /// One value as bytes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key<'a>(Cow<'a, [u8]>);
+pub(crate) struct Key<'a>(Cow<'a, [u8]>);
 
 impl<'a> Key<'a> {
     pub(super) fn new(scalar: Scalar<'_>, buffer: &'a mut Vec<u8>) -> Key<'a> {
@@ -34,6 +37,11 @@ impl<'a> Key<'a> {
         let mut buffer = Vec::new();
         Key::new(scalar, &mut buffer);
         Key(Cow::Owned(buffer))
+    }
+
+    /// What every key begins with.
+    pub(super) fn all() -> Key<'static> {
+        Key(Cow::Borrowed(&[]))
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {

@@ -6,6 +6,7 @@ use roaring::RoaringBitmap;
 use super::builder::Builder;
 use super::bytes::{put_bytes, put_number};
 use super::column::Column;
+use super::count::{Events, Tally};
 use super::directory::{IS_MULTIPLE, KEYS_BLOCK, TOKENS_BUCKET, VALUES_AS_NUMBERS_MAX};
 use super::entries::{Bits, put_entries};
 use super::pages::PAGE_BYTES;
@@ -70,12 +71,13 @@ pub(super) fn shelf(builder: &Builder, root: Hash) -> Vec<u8> {
     let fields = builder.fields.iter().flatten();
     let columns: Vec<&Column> = fields.chain(builder.paths.iter().map(|path| &path.column)).collect();
     put_number(&mut pieces.directory, columns.len() as u64);
-    columns.iter().for_each(|one| column(one, len, &mut pieces));
+    let events = Events::new(builder.counts.clone());
+    columns.iter().for_each(|one| column(one, &events, len, &mut pieces));
     words(builder, &mut pieces);
     finish(builder, root, pieces)
 }
 
-fn column(column: &Column, len: u32, pieces: &mut Pieces) {
+fn column(column: &Column, events: &Events, len: u32, pieces: &mut Pieces) {
     match &column.field {
         Field::Entry(field) => {
             put_number(&mut pieces.directory, 0);
@@ -91,7 +93,7 @@ fn column(column: &Column, len: u32, pieces: &mut Pieces) {
     pieces.entries(&column.present.to_set(), len);
     pieces.entries(&some(&column.loose, column.has_loose), len);
     let (values, numbers) = arranged(column);
-    dictionary(&values, len, pieces);
+    dictionary(&values, events, len, pieces);
     let (entries, numbers): (Vec<i64>, Vec<i64>) =
         numbers.iter().map(|(entry, number)| (i64::from(*entry), *number)).unzip();
     pieces.numbers(&entries);
@@ -125,7 +127,7 @@ fn arranged(column: &Column) -> Arranged<'_> {
 }
 
 /// The values in blocks, in which each key says how much of it is that of the key before; and their entries.
-fn dictionary(values: &[(Vec<u8>, RoaringBitmap)], len: u32, pieces: &mut Pieces) {
+fn dictionary(values: &[(Vec<u8>, RoaringBitmap)], events: &Events, len: u32, pieces: &mut Pieces) {
     let (mut index, mut keys, mut lists) = (Vec::new(), Vec::new(), Vec::new());
     for block in values.chunks(KEYS_BLOCK) {
         index.extend_from_slice(&(keys.len() as u32).to_le_bytes());
@@ -137,7 +139,11 @@ fn dictionary(values: &[(Vec<u8>, RoaringBitmap)], len: u32, pieces: &mut Pieces
             put_bytes(&mut keys, &key[shared..]);
             let start = lists.len();
             put_entries(&mut lists, entries, len);
-            put_number(&mut keys, entries.len());
+            let Tally { entries, events } = events.tally(entries);
+            put_number(&mut keys, entries << 1 | u64::from(events != entries));
+            if events != entries {
+                put_number(&mut keys, events);
+            }
             put_number(&mut keys, (lists.len() - start) as u64);
             before = key;
         }

@@ -4,15 +4,12 @@ use roaring::RoaringBitmap;
 
 use super::super::blocks::Blocks;
 use super::super::facts::{Column, Facts};
-use super::super::value::{FALSE, Key, NULL, NUMBER, TEXT, TRUE};
+use super::super::value::{FALSE, Key, NULL, NUMBER, TEXT, TOOL, TRUE};
 use super::super::{ShelfError, tokens};
 use super::{Asking, Found};
 use crate::line::Scalar;
 use crate::matches::is_like;
 use crate::query::{Comparison, Decimal, Pattern, Value};
-
-/// What the action of a tool begins with.
-const TOOL: &str = "tool:";
 
 /// The words of JSON that are values.
 const WORDS: [(&str, Scalar<'static>); 3] =
@@ -134,7 +131,7 @@ impl<F: Facts> Asking<'_, F> {
         is: &mut dyn FnMut(Scalar<'_>) -> bool,
     ) -> Result<Found, ShelfError> {
         let mut sure = RoaringBitmap::new();
-        let mut is_tool = |scalar: Scalar<'_>| match scalar {
+        let mut is_tool = |scalar: Scalar<'_>, _| match scalar {
             Scalar::Text(action) => action.strip_prefix(TOOL).is_some_and(|tool| is(Scalar::Text(tool))),
             _ => false,
         };
@@ -208,7 +205,7 @@ fn wildcard(column: &dyn Column, pattern: &Pattern, value: &Value) -> Result<Roa
 /// The entries whose dictionary has a value that begins with these bytes and is like this.
 fn dictionary(column: &dyn Column, prefix: &[u8], value: &Value) -> Result<RoaringBitmap, ShelfError> {
     let mut entries = RoaringBitmap::new();
-    column.each_like(prefix, &mut |scalar| is_like(value, scalar), &mut |_, found| entries |= found)?;
+    column.each_like(prefix, &mut |scalar, _| is_like(value, scalar), &mut |_, found| entries |= found)?;
     Ok(entries)
 }
 
