@@ -205,7 +205,7 @@ impl Index {
         match state.shelves.get(&first) {
             Some(Known::Open(opened, folder)) if self.fits(opened, first, root) => {
                 let (opened, folder) = (Arc::clone(opened), *folder);
-                let own = self.is_own(&mut state, &opened);
+                let own = self.is_own(&mut state, first, &opened);
                 return Some((opened, folder, own));
             }
             Some(Known::Absent(since)) if now < *since + LOOK_AGAIN => return None,
@@ -237,7 +237,7 @@ impl Index {
             if !self.fits(&opened, first, root) {
                 continue;
             }
-            if self.is_own(state, &opened) {
+            if self.is_own(state, first, &opened) {
                 return Some((Arc::new(opened), number, true));
             }
             best = best.or(Some((Arc::new(opened), number, false)));
@@ -251,12 +251,7 @@ impl Index {
 
     /// A shelf without an entry, which begins at an offset in the log.
     fn growing(&self, first: u64, seed: [u8; 16], offset: u64) -> Growing {
-        Growing::new(first, Builder::new(self.named(first), seed), offset)
-    }
-
-    /// What a shelf says is its first entry: that one, unless it is a small one of a test.
-    fn named(&self, first: u64) -> u64 {
-        first / self.entries * SHELF_ENTRIES
+        Growing::new(first, Builder::new(first, seed), offset)
     }
 
     fn fits(&self, opened: &Opened, first: u64, root: Hash) -> bool {
@@ -265,13 +260,12 @@ impl Index {
             return true;
         }
         let shelf = &opened.shelf;
-        shelf.first() == self.named(first) && u64::from(shelf.count()) == self.entries && shelf.root() == root
+        shelf.first() == first && u64::from(shelf.count()) == self.entries && shelf.root() == root
     }
 
     /// Whether the memory knows the digest of a shelf.
-    fn is_own(&self, state: &mut State, opened: &Opened) -> bool {
+    fn is_own(&self, state: &mut State, first: u64, opened: &Opened) -> bool {
         let Some(own) = &self.own else { return false };
-        let first = opened.shelf.first();
         let knows =
             |state: &State| state.digests.get(&first).is_some_and(|digests| digests.contains(&opened.digest));
         let now = self.machine.clock.elapsed();

@@ -52,6 +52,9 @@ use pages::{PAGE_BYTES, Pages};
 /// How many entries a shelf has: those of one hash of the tree's second level.
 pub const SHELF_ENTRIES: u64 = 65_536;
 
+/// A shelf begins at a multiple of this: a full one at a multiple of [`SHELF_ENTRIES`], a small one of a test at any tile.
+const ALIGNED: u64 = 256;
+
 /// How many entries in a row share the places of their words.
 pub(crate) const BLOCK_ENTRIES: u32 = 64;
 
@@ -148,7 +151,7 @@ impl Shelf {
             let fits = payload == start
                 && rest.is_empty()
                 && hashes.len() as u64 == payload.div_ceil(PAGE_BYTES)
-                && first.is_multiple_of(SHELF_ENTRIES)
+                && first.is_multiple_of(ALIGNED)
                 && first.checked_add(SHELF_ENTRIES).is_some()
                 && u64::from(count) <= SHELF_ENTRIES;
             let pages = Pages::new(source, payload, hashes, cache);

@@ -19,7 +19,7 @@ use crate::query::Query;
 /// The entries of one shelf, as far as they are there.
 #[derive(Debug)]
 pub(crate) struct Growing {
-    /// Its first entry. The builder of a small shelf in a test knows another number.
+    /// Its first entry.
     first: u64,
     builder: Builder,
     places: Places,

@@ -46,9 +46,10 @@ struct Amount {
 
 fn amount() -> Amount {
     if std::env::var_os("GRAVEN_LONG").is_some_and(|value| value == "1") {
-        Amount { entries: 200_000, queries: 20_000 }
+        Amount { entries: 200_100, queries: 20_000 }
     } else {
-        Amount { entries: 20_000, queries: 1_000 }
+        // Behind the last full shelf of 256 are enough to be worth an index.
+        Amount { entries: 20_100, queries: 1_000 }
     }
 }
 
@@ -56,7 +57,8 @@ fn amount() -> Amount {
 fn every_answer_is_that_of_calling_matches_on_every_line() {
     let amount = amount();
     let place = Place::of_every_kind(amount.entries, 1);
-    let searches = States::new(&place).all();
+    let states = States::new(&place);
+    let searches = states.all();
     let json = as_json(searches[0].1.reader());
     let threads = std::thread::available_parallelism().map_or(2, |threads| threads.get() as u64);
     let with_hits: usize = std::thread::scope(|scope| {
@@ -143,7 +145,11 @@ impl Asker<'_> {
         assert!(answer.findings.is_empty() && answer.coverage.complete, "{asked}");
         assert_eq!(indexes(&answer), asked.hits.last().copied().as_slice(), "{asked}");
         let hits: Vec<&Tree> = asked.hits.iter().map(|index| &self.json[*index as usize]).collect();
-        let answered = serde_json::to_value(&answer).unwrap();
+        // Without the hits: other programs cannot read all of their numbers.
+        let answered = json!({
+            "count": answer.count, "facets": answer.facets, "facets_rest": answer.facets_rest,
+            "histogram": answer.histogram, "sessions": answer.sessions,
+        });
         let same = |name: &str, expected: Value| assert_eq!(answered[name], expected, "{name}, {asked}");
         let wanted = |wanted: bool, value: &dyn Fn() -> Value| if wanted { value() } else { Value::Null };
         let events: u64 = hits.iter().map(|hit| oracle::events(hit)).sum();
@@ -153,7 +159,7 @@ impl Asker<'_> {
         same("sessions", wanted(ask.sessions, &|| oracle::sessions(&hits)));
         let (facets, rests) = oracle::facets(&hits, &names);
         same("facets", wanted(!names.is_empty(), &|| facets.clone()));
-        same("facets_rest", wanted(rests != json!({}), &|| rests.clone()));
+        same("facets_rest", rests);
     }
 }
 

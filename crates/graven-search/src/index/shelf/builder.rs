@@ -13,7 +13,7 @@ use super::column::{Column, Shared};
 use super::entries::Bits;
 use super::facts::Facts;
 use super::hash::{Seed, Token};
-use super::{Candidates, SHELF_ENTRIES, ShelfError, ask, tokens, write};
+use super::{ALIGNED, Candidates, SHELF_ENTRIES, ShelfError, ask, tokens, write};
 use crate::line::{Line, Scalar};
 use crate::query::{EntryField, Field, Query};
 
@@ -70,9 +70,9 @@ enum Place {
 }
 
 impl Builder {
-    /// Begins a shelf at a multiple of [`SHELF_ENTRIES`]. The seed is of its word hashes; it should be random.
+    /// Begins a shelf at a multiple of [`SHELF_ENTRIES`]; small ones of tests begin at any multiple of 256. The seed is of its word hashes; it should be random.
     pub(crate) fn new(first: u64, seed: [u8; 16]) -> Builder {
-        assert!(first.is_multiple_of(SHELF_ENTRIES), "shelves are aligned");
+        assert!(first.is_multiple_of(ALIGNED), "shelves are aligned");
         let shared = Shared::new(seed);
         let root = Path::new(Field::Detail(Vec::new()), &shared.seed, 0);
         Builder {

@@ -1,5 +1,6 @@
 //! The index of a trail in each state that it can have, each in a folder of its own.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use graven_search::{IndexUse, Keeper, Search, SearchOptions, Where};
@@ -31,12 +32,14 @@ pub(crate) enum State {
 /// The states of the index of one trail.
 pub(crate) struct States<'a> {
     place: &'a Place,
+    /// What a keeper has in memory is gone with it.
+    keeper: RefCell<Option<Keeper>>,
 }
 
 impl<'a> States<'a> {
     pub(crate) fn new(place: &'a Place) -> States<'a> {
         build(&options(place, "whole", true), place);
-        States { place }
+        States { place, keeper: RefCell::default() }
     }
 
     /// The trail with each of them. The first one is without an index.
@@ -104,6 +107,7 @@ impl<'a> States<'a> {
         if state == State::Followed {
             let mut keeper = search.keeper(Where::Trail).expect("it uses an index");
             while keeper.poll().expect("it follows").entries > 0 {}
+            *self.keeper.borrow_mut() = Some(keeper);
         }
         self.assert_is(state, &search);
         search
