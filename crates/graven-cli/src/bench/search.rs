@@ -4,7 +4,9 @@
 //! lines. All files are in memory, as far as it is large enough. Other programs that answer questions are measured by the
 //! project in `bench-compare`.
 
+mod child;
 mod floor;
+mod index;
 mod questions;
 mod skewed;
 mod trail;
@@ -16,12 +18,12 @@ use chrono::{DateTime, Utc};
 use graven::Machine;
 use graven::fsck::{self, VerifyOptions};
 use graven::layout::Layout;
-use graven_search::{Ask, Field, Hit, Moment, Query, Search, SearchOptions, State};
+use graven_search::{Ask, Field, Hit, Moment, Query, Search, State};
 
 use super::pairs::Pairs;
 use super::report::{Bound, Calls, Figure, Report};
 use super::stopwatch::{Stopwatch, Times, cpu_seconds};
-use super::{Bench, disk};
+use super::{Bench, disk, recorder};
 use crate::shared::failure::{Ending, Failure, OK};
 use crate::shared::ui::Ui;
 use floor::{Floor, Spot};
@@ -33,6 +35,9 @@ const QUESTIONS_MIN: usize = 3;
 
 /// How often `--exhaustive` and `verify` take turns.
 const EXHAUSTIVE_PAIRS: usize = 3;
+
+/// How many more entries are recorded before the recorder is killed.
+const KILLED_AT: u64 = 100_000;
 
 /// The arguments of `graven bench search`.
 #[derive(Debug, clap::Args)]
@@ -49,9 +54,15 @@ pub(crate) struct Args {
     /// Make the entries and the questions from this number
     #[arg(long, value_name = "N", default_value_t = 42)]
     seed: u64,
+    /// Run as a part of the bench on the trail in --dir. Used by the bench itself
+    #[arg(long, hide = true, value_name = "PART")]
+    part: Option<child::Part>,
 }
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
+    if let Some(part) = args.part {
+        return child::run(part, &args.dir);
+    }
     if args.entries == 0 {
         return Err(Failure::cannot("a trail without entries has no answers: --entries is at least 1"));
     }
@@ -67,15 +78,20 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     let mut report = Report::new();
     report.limit("entries of the trail", args.entries as f64);
     report.limit("bytes of a line", disk::bytes_of_lines(&dir)? as f64 / args.entries as f64);
+    index::build(&bench, &dir, &mut report)?;
     let mut asker = Asker::open(&bench, &dir, args.seed)?;
     for row in Row::ALL {
         bench.note(row.name());
         report.add(asker.row(*row)?);
     }
-    bench.note("the first answer");
-    report.add(asker.first_answer(&dir)?);
+    index::memory_of_questions(&dir, &mut report)?;
     bench.note("every entry, beside verify");
     report.add(asker.exhaustive(&dir)?);
+    bench.note("the first answer after kill -9");
+    recorder::record_and_kill(&dir, args.entries.min(KILLED_AT))?;
+    report.add(asker.first_answer(&dir)?);
+    disk::remove(&dir)?;
+    index::follow(&bench, args, &mut report)?;
     report.print(ui)?;
     Ok(OK)
 }
@@ -92,7 +108,7 @@ struct Asker<'a> {
 
 impl<'a> Asker<'a> {
     fn open(bench: &'a Bench, dir: &Path, seed: u64) -> Result<Asker<'a>, Failure> {
-        let search = Search::open(dir, SearchOptions::default()).map_err(no_answer)?;
+        let search = child::open(dir)?;
         let floor = Floor::new(search.reader())?;
         let entries = search.reader().len()?;
         let random = fastrand::Rng::with_seed(seed);
@@ -175,7 +191,7 @@ impl<'a> Asker<'a> {
         }
     }
 
-    /// Opens the trail, and asks it once.
+    /// Opens the trail, whose newest entries may have no head, and asks it once.
     fn first_answer(&mut self, dir: &Path) -> Result<Figure, Failure> {
         let mut times = Times::default();
         let mut used = 0.0;
@@ -183,7 +199,7 @@ impl<'a> Asker<'a> {
             let question = self.draw(Row::Filter, number)?;
             let before = cpu_seconds();
             times.time(|| {
-                let search = Search::open(dir, SearchOptions::default()).map_err(no_answer)?;
+                let search = child::open(dir)?;
                 answer(&search, &question, &self.moment)
             })?;
             used += cpu_seconds() - before;
@@ -192,7 +208,7 @@ impl<'a> Asker<'a> {
         let calls = Calls::new(times.percentile_us(0.99) / 1e3, used * 1e3 / f64::from(asked), asked);
         let basis = "open, and category + outcome + principal";
         let figure =
-            Figure::absolute("the first answer after opening", times.percentile_us(0.5) / 1e3, "ms", basis);
+            Figure::absolute("the first answer after kill -9", times.percentile_us(0.5) / 1e3, "ms", basis);
         Ok(figure.calls(calls).goal(Bound::AtMost(1_000.0)))
     }
 
