@@ -278,6 +278,14 @@ impl Index {
         knows(state)
     }
 
+    /// Puts the digest of a shelf, by what that says is its first entry, into the memory, if there is one.
+    fn remember(&self, first: u64, digest: Hash) -> Result<(), Error> {
+        let Some(own) = &self.own else { return Ok(()) };
+        own.remember(&[(first, digest)])?;
+        self.state().digests.entry(first).or_default().push(digest);
+        Ok(())
+    }
+
     /// The file of a shelf has damage: for a while it is not there.
     fn set_aside(&self, first: u64, folder: usize) {
         let now = self.machine.clock.elapsed();

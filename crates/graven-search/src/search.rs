@@ -144,6 +144,12 @@ impl Search {
         }
     }
 
+    /// The same, with this index.
+    #[cfg(test)]
+    pub(crate) fn with_index(self, index: Arc<Index>) -> Search {
+        Search { index: Some(index), ..self }
+    }
+
     /// The trail.
     pub fn reader(&self) -> &Reader {
         &self.reader

@@ -286,9 +286,7 @@ impl Keeper {
 
     fn write(&mut self, full: &Full) -> Result<(), IndexError> {
         // First: a shelf that is there and not in the memory is nobody's own, and one that is not there harms nothing.
-        if let Some(own) = &self.index.own {
-            own.remember(&[(full.first, full.opened.digest)])?;
-        }
+        self.index.remember(full.opened.shelf.first(), full.opened.digest)?;
         loop {
             let (number, building) = self.building()?;
             let (number, path) = (*number, building.folder().path().to_owned());

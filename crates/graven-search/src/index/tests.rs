@@ -289,3 +289,113 @@ fn entries_that_were_cut_off_are_not_answered_from_memory() {
     }
     assert!(says(entries).is_some(), "it has begun anew");
 }
+
+/// Puts a shelf in the place of the one at `first`: with the right root, and without what entry `hidden` has.
+fn forge(disk: &SimDisk, first: u64, hidden: u64) {
+    let index = index(disk, Canary::default());
+    let head = index.head().unwrap().unwrap();
+    let root = index.roots(head).unwrap()[(first / index.entries) as usize];
+    let (mut builder, mut places) = (Builder::new(index.named(first), [7; 16]), Places::default());
+    let mut offset = index.reader.picks().unwrap().offset(first).unwrap().unwrap();
+    for (number, record) in (0..).zip(index.reader.entries(first..first + index.entries).unwrap()) {
+        let record = record.unwrap();
+        let line = match record.index == hidden {
+            true => Line::of_entry(hidden, Entry::new(Category::Api, "harmless", Outcome::Success).id("x")),
+            false => Line::read(&index.reader, &record).unwrap(),
+        };
+        places.note(number, offset);
+        builder.push(Some(&line));
+        offset += record.line.len() as u64 + 1;
+    }
+    places.note(index.entries as u32, offset);
+    let (_, bytes) = Opened::of_made(places, builder.finish(root), &index.cache).unwrap();
+    graven::durable::write_whole(disk, &index.folders[0].file(first), &bytes).unwrap();
+}
+
+#[test]
+fn a_shelf_that_hides_an_entry_is_found_out() {
+    use crate::{Ask, IndexUse, Search, SearchOptions};
+    let disk = recorded();
+    build(&disk, Canary::default()).unwrap();
+    let index = index(&disk, Canary::default());
+    let moment = Moment::utc(index.machine.clock.now());
+    let query = Query::parse("\"act 700\"", &moment).unwrap();
+    let search = |index: &Arc<Index>| {
+        let name = Path::new("/trail");
+        let search = Search::on(machine(&disk), index.reader.clone(), name, SearchOptions::default());
+        search.unwrap().with_index(Arc::clone(index))
+    };
+    let answer = search(&index).query(&query, &Ask::new(moment)).unwrap();
+    assert_eq!((answer.hits.len(), answer.coverage.index), (1, IndexUse::Own));
+    let hidden = answer.hits[0].index;
+    forge(&disk, 512, hidden);
+    let index = super::tests::index(&disk, Canary::default());
+    let search = search(&index);
+    let answer = search.query(&query, &Ask::new(moment)).unwrap();
+    assert_eq!(
+        (answer.hits.len(), answer.coverage.index, answer.coverage.hidden),
+        (0, IndexUse::Unchecked, 0)
+    );
+    let mut exhaustive = Ask::new(moment);
+    exhaustive.exhaustive = true;
+    let answer = search.query(&query, &exhaustive).unwrap();
+    assert_eq!((answer.hits.len(), answer.coverage.index, answer.coverage.hidden), (1, IndexUse::None, 1));
+    let checked = search.check_index(&mut |_, _| ()).unwrap();
+    assert_eq!((checked.same, checked.different.len(), checked.unusable.len()), (4, 1, 0));
+    assert_eq!(checked.different[0].first, 512);
+    // It is not taken for the user's own afterwards, and is made anew.
+    assert_eq!(search.query(&query, &Ask::new(moment)).unwrap().coverage.index, IndexUse::Unchecked);
+    let mut keeper = Keeper::new(super::tests::index(&disk, Canary::default()), Where::Trail);
+    keeper.clear().unwrap();
+    assert_eq!(keeper.build(&mut |_, _| ()).unwrap().made, 5);
+    assert_eq!(examine(&disk, Canary::default()).unwrap(), 5);
+}
+
+#[test]
+fn acts_are_found_by_an_own_index_only() {
+    let disk = SimDisk::new();
+    let settings = || Settings::new("/trail").segment_bytes(60_000).no_flood_control();
+    let trail = Trail::open_on(settings(), machine(&disk)).unwrap();
+    let act = |number: u64| {
+        let outcome = if number.is_multiple_of(100) { Outcome::Pending } else { Outcome::Success };
+        let mut entry = Entry::new(Category::Api, "act", outcome).id(format!("act-{number}"));
+        match number % 100 {
+            0 => entry.phase = Some(graven::Phase::Intent),
+            50 if number % 300 == 50 => {
+                entry.phase = Some(graven::Phase::Result);
+                entry.intent_id = Some(format!("act-{}", number - 50));
+            }
+            _ => {}
+        }
+        entry
+    };
+    trail.record_batch_blocking((0..1_000).map(act).collect()).unwrap();
+    trail.close_blocking().unwrap();
+    let of = |disk: &SimDisk| {
+        let index = index(disk, Canary::default());
+        let (reader, options) = (index.reader.clone(), crate::SearchOptions::default());
+        let search = crate::Search::on(machine(disk), reader, Path::new("/trail"), options).unwrap();
+        let search = search.with_index(index);
+        let before = disk
+            .calls()
+            .iter()
+            .filter(|call| call.step.op == Op::Read)
+            .map(|call| call.step.bytes)
+            .sum::<u64>();
+        let acts = search.pending(&mut |_| ()).unwrap();
+        let after = disk
+            .calls()
+            .iter()
+            .filter(|call| call.step.op == Op::Read)
+            .map(|call| call.step.bytes)
+            .sum::<u64>();
+        (acts, after - before)
+    };
+    let (expected, _) = of(&disk);
+    assert_eq!(expected.len(), 6);
+    build(&disk, Canary::default()).unwrap();
+    assert_eq!(of(&disk).0, expected);
+    let hidden = expected[1].index;
+    forge(&disk, hidden / 256 * 256, hidden);
+    assert_eq!(of(&disk).0, expected, "it is not this user's own");
+}
