@@ -106,7 +106,6 @@ impl Keeper {
     /// # Errors
     /// [`IndexError`]: nothing is made of a trail that contradicts its key or the memory.
     pub fn build(&mut self, progress: &mut dyn FnMut(u64, u64)) -> Result<Built, IndexError> {
-        self.building()?;
         let standing = self.index.standing()?;
         if !standing.findings.is_empty() {
             return Err(IndexError::Contradiction);
@@ -115,6 +114,10 @@ impl Keeper {
         let Some(head) = standing.head else { return self.built(0) };
         self.head = Some((Some(head), now));
         let missing = (0..head.size / size).filter(|number| !self.is_there(number * size, head)).count();
+        if missing == 0 {
+            return self.built(0);
+        }
+        self.building()?;
         let (total, mut made) = (missing as u64 * size, 0);
         while self.begin(Some(head))? {
             let mut done = made * size;
@@ -145,8 +148,10 @@ impl Keeper {
         Ok(())
     }
 
-    fn built(&mut self, made: u64) -> Result<Built, IndexError> {
-        let folder = self.building()?.1.folder().path().to_owned();
+    fn built(&self, made: u64) -> Result<Built, IndexError> {
+        let number = self.building.as_ref().map(|(number, _)| *number);
+        let number = number.or(self.targets.first().copied()).ok_or(IndexError::NoFolder)?;
+        let folder = self.index.folders[number].path().to_owned();
         Ok(Built { made, left_out: self.left_out.len() as u64, folder })
     }
 
