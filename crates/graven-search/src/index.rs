@@ -26,7 +26,7 @@ use std::time::Duration;
 use std::{env, io};
 
 use graven::disk::File;
-use graven::fsck::{MemoryFolder, Seen, Standing, VerifyOptions, memory_name, standing};
+use graven::fsck::{MemoryFolder, Seen, Standing, VerifyOptions, memory_name, standing_again};
 use graven::prove::{SealedHead, subtree_roots};
 use graven::reader::Reader;
 use graven::{Error, Hash, Machine};
@@ -339,7 +339,7 @@ impl Index {
 
     /// What the trail is judged by.
     fn standing(&self) -> Result<Standing, Error> {
-        standing(&self.machine, &self.reader, &self.options, &self.seen)
+        standing_again(&self.machine, &self.reader, &self.options, &self.seen)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

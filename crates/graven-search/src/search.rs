@@ -18,7 +18,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use graven::fsck::{Seen, Standing, VerifyOptions, standing};
+use graven::fsck::{Seen, Standing, VerifyOptions, standing_again};
 use graven::reader::{Pending, Picks, Reader};
 use graven::{Machine, VerifierKey};
 use graven_core::hash::Hash;
@@ -308,7 +308,7 @@ impl Search {
         // Before the head, so that it covers as many of them as possible.
         let picks = self.reader.picks()?;
         let durable_len = picks.durable_len()?;
-        let mut standing = standing(&self.machine, &self.reader, &self.options, &self.seen)?;
+        let mut standing = standing_again(&self.machine, &self.reader, &self.options, &self.seen)?;
         let sealed = standing.head.map_or(0, |head| head.size);
         let wanted = ask.cursor.as_ref().map_or(sealed, |cursor| sealed.max(cursor.entries));
         // Where as many are durable as matter, the others need not be counted.

@@ -85,7 +85,9 @@ fn examine(disk: &SimDisk, canary: Canary) -> Result<u64, String> {
         }
     }
     for first in (0..entries).step_by(index.entries as usize) {
-        for text in ["absent", "outcome:denied", "\"act 70\" OR session:s-12", "-session:s-3", "after"] {
+        for text in
+            ["absent", "outcome:denied", "\"act 70\" OR session:s-12", "-session:s-3", "after", "w2", "w3"]
+        {
             let query = Query::parse(text, &Moment::utc(index.machine.clock.now())).unwrap();
             let Some(said) = index.ask(first, &query, head, entries) else { continue };
             shelves += u64::from(text == "absent");
@@ -398,4 +400,45 @@ fn acts_are_found_by_an_own_index_only() {
     let hidden = expected[1].index;
     forge(&disk, hidden / 256 * 256, hidden);
     assert_eq!(of(&disk).0, expected, "it is not this user's own");
+}
+
+/// Some lives of a trail and of its index on one disk: entries come, the index follows, and the power fails.
+fn lives(seed: u64, canary: Canary) -> Result<u64, String> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let (mut disk, mut next, mut shelves) = (SimDisk::new(), 0, 0);
+    for life in 0..6 {
+        let settings = Settings::new("/trail").segment_bytes(60_000).no_flood_control();
+        let trail = Trail::open_on(settings, machine(&disk)).unwrap();
+        let mut keeper = Keeper::new(index(&disk, canary), Where::Trail);
+        for _ in 0..random.u8(1..4) {
+            let count = random.u64(50..400);
+            let entry = |number| Entry::new(Category::Api, format!("w{life} {number}"), Outcome::Denied);
+            trail.record_batch_blocking((next..next + count).map(entry).collect()).unwrap();
+            next += count;
+            for _ in 0..random.u8(0..5) {
+                keeper.poll().map_err(|error| error.to_string())?;
+            }
+        }
+        // The power fails before the trail is closed, or a while later.
+        let before = disk.snapshot();
+        trail.close_blocking().unwrap();
+        for _ in 0..random.u8(0..5) {
+            keeper.poll().map_err(|error| error.to_string())?;
+        }
+        let moment = if random.bool() { before } else { disk.snapshot() };
+        disk = moment.crash(&moment.crash_choice_drawn(random.u64(..)));
+        drop(Trail::open_on(Settings::new("/trail"), machine(&disk)).unwrap());
+        shelves += examine(&disk, canary).map_err(|wrong| format!("seed {seed}, life {life}: {wrong}"))?;
+    }
+    build(&disk, canary).map_err(|error| error.to_string())?;
+    examine(&disk, canary)?;
+    Ok(shelves)
+}
+
+#[test]
+fn the_index_follows_a_trail_through_its_lives() {
+    let shelves: u64 = (0..12).map(|seed| lives(seed, Canary::default()).unwrap()).sum();
+    assert!(shelves > 50, "{shelves}");
+    let canary = Canary { writes_before_the_checkpoint: true, ignores_the_root: true };
+    assert!((0..12).any(|seed| lives(seed, canary).is_err()), "the canary is found");
 }
