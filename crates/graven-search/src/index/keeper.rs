@@ -11,7 +11,7 @@ use graven::reader::{Follow, Record};
 
 use super::folder::{Building, is_not_ours};
 use super::unsealed::{Full, Growing};
-use super::{Index, IndexError};
+use super::{Index, IndexError, Known};
 
 /// The most full shelves that wait in memory for a signed head: as many entries as can be without one.
 const FULL_MAX: usize = 4;
@@ -113,6 +113,8 @@ impl Keeper {
         let (size, now) = (self.index.entries, self.index.machine.clock.elapsed());
         let Some(head) = standing.head else { return self.built(0) };
         self.head = Some((Some(head), now));
+        // Another builder may have made meanwhile what was not there.
+        self.index.state().shelves.retain(|_, known| matches!(known, Known::Open(..)));
         let missing = (0..head.size / size).filter(|number| !self.is_there(number * size, head)).count();
         if missing == 0 {
             return self.built(0);

@@ -302,7 +302,10 @@ fn forge(disk: &SimDisk, first: u64, hidden: u64) {
     for (number, record) in (0..).zip(index.reader.entries(first..first + index.entries).unwrap()) {
         let record = record.unwrap();
         let line = match record.index == hidden {
-            true => Line::of_entry(hidden, Entry::new(Category::Api, "harmless", Outcome::Success).id("x")),
+            true => {
+                let harmless = Entry::new(Category::Api, "harmless", Outcome::Success).id("x");
+                Line::of_entry(hidden, harmless.timestamp(index.machine.clock.now()))
+            }
             false => Line::read(&index.reader, &record).unwrap(),
         };
         places.note(number, offset);
@@ -403,7 +406,8 @@ fn acts_are_found_by_an_own_index_only() {
 }
 
 /// Some lives of a trail and of its index on one disk: entries come, the index follows, and the power fails.
-fn lives(seed: u64, canary: Canary) -> Result<u64, String> {
+fn lives(seed: u64) -> Result<u64, String> {
+    let canary = Canary::default();
     let mut random = fastrand::Rng::with_seed(seed);
     let (mut disk, mut next, mut shelves) = (SimDisk::new(), 0, 0);
     for life in 0..6 {
@@ -427,6 +431,7 @@ fn lives(seed: u64, canary: Canary) -> Result<u64, String> {
         }
         let moment = if random.bool() { before } else { disk.snapshot() };
         disk = moment.crash(&moment.crash_choice_drawn(random.u64(..)));
+        examine(&disk, canary).map_err(|wrong| format!("seed {seed}, after life {life}: {wrong}"))?;
         drop(Trail::open_on(Settings::new("/trail"), machine(&disk)).unwrap());
         shelves += examine(&disk, canary).map_err(|wrong| format!("seed {seed}, life {life}: {wrong}"))?;
     }
@@ -437,8 +442,6 @@ fn lives(seed: u64, canary: Canary) -> Result<u64, String> {
 
 #[test]
 fn the_index_follows_a_trail_through_its_lives() {
-    let shelves: u64 = (0..12).map(|seed| lives(seed, Canary::default()).unwrap()).sum();
+    let shelves: u64 = (0..12).map(|seed| lives(seed).unwrap()).sum();
     assert!(shelves > 50, "{shelves}");
-    let canary = Canary { writes_before_the_checkpoint: true, ignores_the_root: true };
-    assert!((0..12).any(|seed| lives(seed, canary).is_err()), "the canary is found");
 }
