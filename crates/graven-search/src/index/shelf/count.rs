@@ -44,6 +44,14 @@ impl Events {
         self.counts.get(&entry).copied().unwrap_or(1)
     }
 
+    /// The events of some entries.
+    pub(super) fn of_all(&self, entries: &[u16]) -> u64 {
+        if self.counted.is_empty() {
+            return entries.len() as u64;
+        }
+        entries.iter().fold(0, |events: u64, entry| events.saturating_add(self.of(u32::from(*entry))))
+    }
+
     pub(super) fn tally(&self, entries: &RoaringBitmap) -> Tally {
         let mut tally = Tally { entries: entries.len(), events: entries.len() };
         if !self.counted.is_empty() {

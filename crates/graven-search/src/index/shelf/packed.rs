@@ -3,6 +3,9 @@
 
 use super::bytes::{Bytes, put_number};
 
+/// With more blocks to look into than this, all bits are read at once.
+const BLOCKS_APART: usize = 4;
+
 /// How many numbers a block has.
 const BLOCK: usize = 64;
 
@@ -55,6 +58,7 @@ pub(super) fn unzigzag(number: u64) -> i64 {
 pub(super) struct Table {
     count: usize,
     blocks: Vec<Block>,
+    bits_len: usize,
 }
 
 /// What the table says of one block.
@@ -87,7 +91,7 @@ impl Table {
             start += (block.width() as usize * numbers).div_ceil(8);
             blocks.push(block);
         }
-        (bytes.is_empty() && start == bits_len).then_some(Table { count, blocks })
+        (bytes.is_empty() && start == bits_len).then_some(Table { count, blocks, bits_len })
     }
 
     /// How many numbers there are.
@@ -103,23 +107,29 @@ impl Table {
         mut found: impl FnMut(u32),
     ) -> Result<(), E> {
         let (low, high) = range;
-        for (place, block) in self.blocks.iter().enumerate() {
-            if block.largest < low || block.least > high {
-                continue;
-            }
+        let is_apart = |block: &Block| block.largest < low || block.least > high;
+        let is_in = |block: &Block| low <= block.least && block.largest <= high;
+        let to_look_into = self.blocks.iter().filter(|block| !is_apart(block) && !is_in(block)).count();
+        let all = if to_look_into > BLOCKS_APART { Some(bits(0, self.bits_len)?) } else { None };
+        for (place, block) in self.blocks.iter().enumerate().filter(|(_, block)| !is_apart(block)) {
             let first = place * BLOCK;
             let numbers = (self.count - first).min(BLOCK);
-            if low <= block.least && block.largest <= high {
+            if is_in(block) {
                 (first..first + numbers).for_each(|at| found(at as u32));
                 continue;
             }
             let end = block.start + (block.width() as usize * numbers).div_ceil(8);
-            let bits = bits(block.start, end)?;
-            each_in(block, &bits, numbers, |at, number| {
-                if (low..=high).contains(&number) {
-                    found((first + at) as u32);
-                }
-            });
+            let mut look = |bits: &[u8]| {
+                each_in(block, bits, numbers, |at, number| {
+                    if (low..=high).contains(&number) {
+                        found((first + at) as u32);
+                    }
+                });
+            };
+            match &all {
+                Some(all) => look(all.get(block.start..end).unwrap_or_default()),
+                None => look(&bits(block.start, end)?),
+            }
         }
         Ok(())
     }

@@ -19,6 +19,9 @@ use super::{Shelf, ShelfError, tokens};
 use crate::line::Scalar;
 use crate::query::Field;
 
+/// So few entries are looked up one by one.
+const FEW: usize = 64;
+
 /// What the hashes fit, and yet makes no sense.
 fn form(what: &'static str) -> impl Fn() -> ShelfError {
     move || ShelfError::Form { what }
@@ -193,6 +196,22 @@ impl OnShelf<'_> {
         self.shelf.set(&(start..end))
     }
 
+    /// The entries of so many numbers.
+    fn rows(&self, count: usize) -> Result<Rows, ShelfError> {
+        let rows = if self.place.is_multiple {
+            let rows = self.shelf.all_numbers(&self.place.several_rows, count)?;
+            let row = |row: i64| u32::try_from(row).ok().filter(|row| *row < self.shelf.count);
+            Rows::Several(rows.into_iter().map(row).collect::<Option<_>>().ok_or_else(form("numbers"))?)
+        } else {
+            Rows::One(self.shelf.set(&self.place.rows)?)
+        };
+        let fits = match &rows {
+            Rows::One(entries) => entries.len() == count as u64,
+            Rows::Several(entries) => entries.len() == count,
+        };
+        fits.then_some(rows).ok_or_else(form("numbers"))
+    }
+
     /// A column has as many numbers as its entries have together.
     fn numbers_max(&self) -> usize {
         let table = &self.place.numbers.table;
@@ -254,22 +273,43 @@ impl Column for OnShelf<'_> {
         if found.is_empty() {
             return Ok(RoaringBitmap::new());
         }
-        let rows = self.shelf.all_numbers(&self.place.rows, table.count())?;
-        let row = |at: u32| rows.get(at as usize).and_then(|row| u32::try_from(*row).ok());
-        let row = |at| row(at).filter(|row| *row < self.shelf.count).ok_or_else(form("numbers"));
-        found.into_iter().map(row).collect()
+        self.rows(table.count())?.of(&found, self.shelf.count).ok_or_else(form("numbers"))
     }
 
     fn each_number(&self, f: &mut dyn FnMut(u32, i64)) -> Result<(), ShelfError> {
         let numbers = self.shelf.all_numbers(&self.place.numbers, self.numbers_max())?;
-        let rows = self.shelf.all_numbers(&self.place.rows, numbers.len())?;
-        if rows.len() != numbers.len() {
-            return Err(form("numbers")());
-        }
-        for (row, number) in rows.into_iter().zip(numbers) {
-            let row = u32::try_from(row).ok().filter(|row| *row < self.shelf.count);
-            f(row.ok_or_else(form("numbers"))?, number);
+        match self.rows(numbers.len())? {
+            Rows::One(entries) => entries.iter().zip(numbers).for_each(|(entry, number)| f(entry, number)),
+            Rows::Several(entries) => {
+                entries.into_iter().zip(numbers).for_each(|(entry, number)| f(entry, number))
+            }
         }
         Ok(())
+    }
+}
+
+/// The entries of the numbers of a column, in the order of the numbers.
+enum Rows {
+    One(RoaringBitmap),
+    Several(Vec<u32>),
+}
+
+impl Rows {
+    /// The entries of the numbers at these places, which come in order.
+    fn of(&self, places: &[u32], len: u32) -> Option<RoaringBitmap> {
+        match self {
+            // Each entry has one.
+            Rows::One(entries) if entries.len() == u64::from(len) => {
+                RoaringBitmap::from_sorted_iter(places.iter().copied()).ok()
+            }
+            Rows::One(entries) if places.len() < FEW => places.iter().map(|at| entries.select(*at)).collect(),
+            Rows::One(entries) => {
+                let mut left = places.iter().peekable();
+                let is_there = |(at, _): &(usize, u32)| left.next_if_eq(&&(*at as u32)).is_some();
+                let found = entries.iter().enumerate().filter(is_there).map(|(_, entry)| entry).collect();
+                Some(found)
+            }
+            Rows::Several(entries) => places.iter().map(|at| entries.get(*at as usize).copied()).collect(),
+        }
     }
 }

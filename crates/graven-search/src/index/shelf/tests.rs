@@ -4,7 +4,9 @@ mod random;
 
 use std::collections::BTreeMap;
 
-use graven::Entry;
+use graven::disk::{Disk, OsDisk};
+use graven::reader::Reader;
+use graven::{Entry, Settings, Trail};
 use graven_core::hash::Hash;
 use roaring::RoaringBitmap;
 
@@ -270,4 +272,39 @@ fn the_memory_of_a_shelf_is_bounded_whatever_is_in_it() {
     let unsure = Facts::unsure(&builder).unwrap().len();
     assert!((2_600..3_000).contains(&unsure), "{unsure}");
     assert!(builder.finish(ROOT).len() < 8 << 20);
+}
+
+#[test]
+fn a_blob_is_indexed_and_one_that_cannot_be_read_is_always_a_candidate() {
+    let folder = tempfile::tempdir().unwrap();
+    let trail = Trail::open(Settings::new(folder.path().join("trail")).no_flood_control()).unwrap();
+    let entry = |word: &str, bytes: usize| {
+        let entry = Entry::new("api".parse().unwrap(), "x", graven::Outcome::Success);
+        entry.detail(serde_json::json!({ "text": format!("{word} {}", "=".repeat(bytes)) }))
+    };
+    let entries =
+        [entry("needle", 70_000), entry("other", 70_000), entry("lost", 70_001), entry("huge", 1 << 20)];
+    trail.record_batch_blocking(entries.to_vec()).unwrap();
+    trail.close_blocking().unwrap();
+    let reader = Reader::open(folder.path().join("trail")).unwrap();
+    let lost = Line::read(&reader, &reader.record(2).unwrap().unwrap()).unwrap();
+    let lost = lost.stored().detail.as_ref().unwrap().blob().unwrap().sha256.to_hex();
+    OsDisk.remove_file(&folder.path().join("trail").join("blobs").join(&lost)).unwrap();
+    let mut builder = Builder::new(0, SEED);
+    for index in 0..4 {
+        builder.push(Some(&Line::read(&reader, &reader.record(index).unwrap().unwrap()).unwrap()));
+    }
+    // All of them are in one block, of which the words are; the columns have the values.
+    for (asked, expected) in [
+        ("needle", &[0, 1, 2, 3][..]),
+        ("nowhere", &[2, 3]),
+        ("has:detail.text", &[0, 1, 2, 3]),
+        ("-has:detail.text", &[2, 3]),
+        ("action:x", &[0, 1, 2, 3]),
+    ] {
+        let found = builder.candidates(&query(asked));
+        assert_eq!(found.entries.iter().collect::<Vec<_>>(), expected, "{asked}");
+        assert!(found.sure.iter().all(|entry| entry < 2), "{asked}");
+    }
+    assert!(!builder.candidates(&query(&lost)).entries.is_empty());
 }
