@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use graven::fsck::{Seen, Standing, VerifyOptions, standing_again};
+use graven::prove::Proved;
 use graven::reader::{Pending, Picks, Reader};
 use graven::{Machine, VerifierKey};
 use graven_core::hash::Hash;
@@ -69,6 +70,7 @@ pub struct Search {
     options: VerifyOptions,
     /// What was checked for earlier questions.
     seen: Arc<Seen>,
+    proved: Arc<Proved>,
     index: Option<Arc<Index>>,
 }
 
@@ -124,7 +126,7 @@ impl Search {
             true => None,
             false => Some(Arc::new(Index::new(&machine, &reader, &options, folders)?)),
         };
-        Ok(Search { machine, reader, options, seen: Arc::default(), index })
+        Ok(Search { machine, reader, options, seen: Arc::default(), proved: Arc::default(), index })
     }
 
     /// Keeps the index up to date: see [`Keeper`]. `None` for a search that uses none.
@@ -185,6 +187,7 @@ impl Search {
             entries: snapshot.entries,
             head: snapshot.standing.head,
             picks,
+            proved: Arc::clone(&self.proved),
         };
         let mut walk = self.walk(query, snapshot.standing.findings.clone(), way);
         let mut counts = Counts::new(ask);
@@ -240,7 +243,8 @@ impl Search {
         let until = ask.budget.map(|budget| started + budget);
         let (entries, head) = (snapshot.entries, snapshot.standing.head);
         let (order, exhaustive) = (ask.order, ask.exhaustive);
-        let way = Way { range, order, exhaustive, until, entries, head, picks };
+        let proved = Arc::clone(&self.proved);
+        let way = Way { range, order, exhaustive, until, entries, head, picks, proved };
         let mut walk = self.walk(query, snapshot.standing.findings.clone(), way);
         let mut counts = Counts::new(ask);
         let finished = loop {
