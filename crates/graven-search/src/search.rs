@@ -8,6 +8,7 @@ mod counts;
 mod findings;
 mod hidden;
 mod histogram;
+mod kinds;
 mod sessions;
 mod stretches;
 mod tally;
@@ -295,6 +296,15 @@ impl Search {
     /// As [`Reader::pending`].
     pub fn pending(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<Pending>, SearchError> {
         acts::pending(self, progress)
+    }
+
+    /// Counts entries by category and outcome, as [`Reader::tally`] does. Where there is an index of this user's own, most
+    /// entries are not read, unless a run with life signs makes the time of each of them matter.
+    ///
+    /// # Errors
+    /// As [`Reader::tally`].
+    pub fn tally(&self, progress: &mut dyn FnMut(u64)) -> Result<graven::reader::Tally, SearchError> {
+        kinds::tally(self, progress)
     }
 
     /// Follows the hits that are recorded from an index on.
