@@ -240,6 +240,10 @@ impl Column for Elsewhere {
         Ok(())
     }
 
+    fn each_code(&self, _: &RoaringBitmap, _: &mut dyn FnMut(u32, usize)) -> Result<bool, ShelfError> {
+        Ok(false)
+    }
+
     fn numbers(&self, _range: (i64, i64)) -> Result<RoaringBitmap, ShelfError> {
         Ok(RoaringBitmap::new())
     }

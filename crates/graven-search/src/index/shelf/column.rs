@@ -330,6 +330,10 @@ impl facts::Column for &Column {
         Ok(())
     }
 
+    fn each_code(&self, _: &RoaringBitmap, _: &mut dyn FnMut(u32, usize)) -> Result<bool, ShelfError> {
+        Ok(false)
+    }
+
     fn numbers(&self, range: (i64, i64)) -> Result<RoaringBitmap, ShelfError> {
         let is_in = |(_, number): &&(u16, i64)| (range.0..=range.1).contains(number);
         Ok(self.numbers.iter().filter(is_in).map(|(entry, _)| u32::from(*entry)).collect())

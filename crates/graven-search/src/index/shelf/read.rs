@@ -7,6 +7,7 @@ use roaring::RoaringBitmap;
 
 use super::blocks::{Blocks, read_blocks};
 use super::bytes::Bytes;
+use super::codes::Codes;
 use super::count::Tally;
 use super::directory::{ColumnPlace, NumbersPlace};
 use super::entries::{all, read_entries};
@@ -72,10 +73,10 @@ impl Facts for Shelf {
         Ok(self.directory()?.times)
     }
 
-    fn each_time(&self, f: &mut dyn FnMut(u32, i64)) -> Result<(), ShelfError> {
-        let times = self.all_numbers(&self.directory()?.time_numbers, self.count as usize)?;
-        times.iter().enumerate().for_each(|(entry, micros)| f(entry as u32, *micros));
-        Ok(())
+    fn each_row(&self, width: i64, f: &mut dyn FnMut(i64, Range<u32>)) -> Result<(), ShelfError> {
+        let place = &self.directory()?.time_numbers;
+        let table = self.table(place, self.count as usize)?;
+        table.rows(width, |start, end| self.bits(place, start, end), f)
     }
 
     fn at(&self, range: (i64, i64)) -> Result<RoaringBitmap, ShelfError> {
@@ -263,6 +264,27 @@ impl Column for OnShelf<'_> {
             (None, Some(())) => Ok(()),
             (None, None) => Err(form("dictionaries")()),
         }
+    }
+
+    fn each_code(&self, entries: &RoaringBitmap, f: &mut dyn FnMut(u32, usize)) -> Result<bool, ShelfError> {
+        if self.place.codes.table.is_empty() {
+            return Ok(false);
+        }
+        let coded = self.shelf.set(&self.place.coded)?;
+        let table = self.shelf.table(&self.place.codes, self.shelf.count as usize)?;
+        let bits = self.shelf.pages.piece(self.place.codes.bits.clone())?;
+        let values = self.keys()?.count_max();
+        if coded.len() != table.count() as u64 {
+            return Err(form("codes")());
+        }
+        let codes =
+            Codes { is_full: coded.len() == u64::from(self.shelf.count), entries: coded, table, bits };
+        let mut fits = true;
+        codes.each(entries, &mut |entry, code| match usize::try_from(code) {
+            Ok(code) if code < values => f(entry, code),
+            _ => fits = false,
+        });
+        fits.then_some(true).ok_or_else(form("codes"))
     }
 
     fn numbers(&self, range: (i64, i64)) -> Result<RoaringBitmap, ShelfError> {

@@ -13,7 +13,7 @@ use super::directory::{IS_MULTIPLE, KEYS_BLOCK, TOKENS_BUCKET, VALUES_AS_NUMBERS
 use super::entries::{Bits, put_entries};
 use super::pages::PAGE_BYTES;
 use super::value::Key;
-use super::{MAGIC, VERSION, blocks, packed};
+use super::{MAGIC, VERSION, blocks, codes, packed};
 use crate::line::Scalar;
 use crate::query::Field;
 
@@ -95,6 +95,8 @@ fn column(column: &Column, events: &Events, len: u32, pieces: &mut Pieces) {
     pieces.entries(&column.loose, len);
     let (values, numbers) = arranged(column, events);
     dictionary(&values, len, pieces);
+    let is_coded = !column.is_multiple && values.len() >= codes::VALUES_MIN;
+    coded(if is_coded { &values } else { &[] }, len, pieces);
     let (mut rows, mut several_rows) = (Bits::default(), Vec::new());
     for (entry, _) in numbers {
         match column.is_multiple {
@@ -169,6 +171,21 @@ fn dictionary(values: &[Value<'_>], len: u32, pieces: &mut Pieces) {
     pieces.add(&index);
     pieces.add(&keys);
     pieces.add(&lists);
+}
+
+/// The place in the dictionary of each entry's value.
+fn coded(values: &[Value<'_>], len: u32, pieces: &mut Pieces) {
+    const NONE: u32 = u32::MAX;
+    let (mut codes, mut entries) = (vec![NONE; len as usize], Bits::default());
+    for (code, value) in values.iter().enumerate() {
+        for entry in &*value.entries {
+            codes[usize::from(*entry)] = code as u32;
+            entries.insert(*entry);
+        }
+    }
+    let codes: Vec<i64> = codes.into_iter().filter(|code| *code != NONE).map(i64::from).collect();
+    pieces.entries(&entries, len);
+    pieces.numbers(&codes);
 }
 
 /// The tokens in buckets by their highest bits, each with its blocks.
