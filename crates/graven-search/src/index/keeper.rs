@@ -378,7 +378,6 @@ impl Index {
     }
 
     /// Whether it is the canary that does not look at roots.
-    #[cfg_attr(not(test), expect(clippy::unused_self, reason = "tests have a canary there"))]
     fn ignores_roots(&self) -> bool {
         #[cfg(test)]
         return self.canary.ignores_the_root || self.canary.writes_before_the_checkpoint;
