@@ -146,7 +146,6 @@ impl Keeper {
         }
         let mut state = self.index.state();
         state.shelves.clear();
-        state.damaged.clear();
         Ok(())
     }
 
@@ -286,7 +285,6 @@ impl Keeper {
             let mut state = self.index.state();
             state.full.remove(&full.first);
             state.shelves.remove(&full.first);
-            state.damaged.retain(|(first, _), _| *first != full.first);
         }
         Ok(written)
     }

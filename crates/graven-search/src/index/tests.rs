@@ -445,3 +445,32 @@ fn the_index_follows_a_trail_through_its_lives() {
     let shelves: u64 = (0..12).map(|seed| lives(seed).unwrap()).sum();
     assert!(shelves > 50, "{shelves}");
 }
+
+#[test]
+fn a_shelf_that_is_found_to_be_damaged_is_made_anew() {
+    let disk = recorded();
+    build(&disk, Canary::default()).unwrap();
+    let index = index(&disk, Canary::default());
+    let path = index.folders[0].file(512);
+    // All but the two ends.
+    disk.tamper(&path, |bytes| {
+        let (start, end) = (bytes.len() / 3, bytes.len() / 2);
+        bytes[start..end].fill(0);
+    })
+    .unwrap();
+    let broken = disk.contents(&path).unwrap();
+    let (head, entries) = (index.head().unwrap(), index.reader.len().unwrap());
+    let mut keeper = Keeper::new(Arc::clone(&index), Where::Trail);
+    let query = |text: &str| Query::parse(text, &Moment::utc(index.machine.clock.now())).unwrap();
+    let says = |text: &str| index.ask(512, &query(text), head, entries).is_some();
+    assert_eq!(keeper.build(&mut |_, _| ()).unwrap().made, 0, "its ends are whole");
+    let texts =
+        ["outcome:denied", "\"act 700\"", "session:s-30", "detail.x:1", "since:24h", "-has:principal"];
+    assert!(
+        !texts.iter().all(|text| says(text)) && !says("category:api"),
+        "some answer needs what is damaged"
+    );
+    assert_eq!(keeper.build(&mut |_, _| ()).unwrap().made, 1);
+    assert!(disk.contents(&path).unwrap() != broken && texts.iter().all(|text| says(text)));
+    assert_eq!(examine(&disk, Canary::default()).unwrap(), 5);
+}
