@@ -80,7 +80,9 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
         0 => "nothing to make: the index has all that can be in it".to_owned(),
         made => format!("made {}", counted(made, "file of the index", "files of the index")),
     })?;
-    ui.fact("in", built.folder.display())?;
+    if state.shelves > 0 {
+        ui.fact("in", built.folder.display())?;
+    }
     show(ui, &state)?;
     if built.left_out > 0 {
         ui.warn(format_args!(

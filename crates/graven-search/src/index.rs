@@ -25,8 +25,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{env, io};
 
-use graven::disk::File;
-use graven::fsck::{MemoryFolder, Seen, Standing, VerifyOptions, memory_name, standing};
+use graven::disk::{File, FileId};
+use graven::fsck::{MemoryFolder, Seen, Standing, VerifyOptions, memory_name, standing_again};
 use graven::prove::{SealedHead, subtree_roots};
 use graven::reader::Reader;
 use graven::{Error, Hash, Machine};
@@ -49,7 +49,7 @@ const OPEN_MAX: usize = 512;
 /// How many bytes of shelves are kept in memory.
 const CACHE_BYTES: usize = 32 << 20;
 
-/// How long what was not there, or was damaged, is not looked for again.
+/// How long what was not there is not looked for again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The level of the tree's hashes of which a shelf has one.
@@ -91,8 +91,8 @@ struct State {
     /// The hashes of the tree under a head, each over the entries of one shelf; `None` when they are not known.
     roots: Option<(SealedHead, Option<Arc<[Hash]>>)>,
     shelves: BTreeMap<u64, Known>,
-    /// Files with damage, by shelf and folder, and when that was found.
-    damaged: BTreeMap<(u64, usize), Duration>,
+    /// Files with damage, by shelf and folder. One that is made anew is another file.
+    damaged: BTreeMap<(u64, usize), FileId>,
     digests: Digests,
     /// When they were read.
     digests_at: Option<Duration>,
@@ -191,7 +191,7 @@ impl Index {
                     let end = first + self.entries;
                     return Some(Said { candidates, end, own, whereabouts: Whereabouts::Shelf(opened) });
                 }
-                Err(_) => self.set_aside(first, folder),
+                Err(_) => self.set_aside(first, folder, &opened),
             }
         }
         self.ask_memory(first, query, entries)
@@ -225,16 +225,13 @@ impl Index {
 
     /// Looks for the file of a shelf: the user's own one, else the first that fits.
     fn look(&self, state: &mut State, first: u64, root: Hash) -> Option<(Arc<Opened>, usize, bool)> {
-        let now = self.machine.clock.elapsed();
         let mut best = None;
         for (number, folder) in self.folders.iter().enumerate() {
-            if state.damaged.get(&(first, number)).is_some_and(|since| now < *since + LOOK_AGAIN) {
-                continue;
-            }
             // What cannot be opened or read is not there.
             let Ok(Some(file)) = folder.open(first) else { continue };
             let Ok(opened) = self.opened(&file) else { continue };
-            if !self.fits(&opened, first, root) {
+            let is_damaged = opened.file.as_ref() == state.damaged.get(&(first, number));
+            if is_damaged || !self.fits(&opened, first, root) {
                 continue;
             }
             if self.is_own(state, first, &opened) {
@@ -277,12 +274,19 @@ impl Index {
         knows(state)
     }
 
-    /// The file of a shelf has damage: for a while it is not there.
-    fn set_aside(&self, first: u64, folder: usize) {
-        let now = self.machine.clock.elapsed();
+    /// Puts the digest of a shelf, by what that says is its first entry, into the memory, if there is one.
+    fn remember(&self, first: u64, digest: Hash) -> Result<(), Error> {
+        let Some(own) = &self.own else { return Ok(()) };
+        own.remember(&[(first, digest)])?;
+        self.state().digests.entry(first).or_default().push(digest);
+        Ok(())
+    }
+
+    /// The file of a shelf has damage: it is not there, and is made anew by who keeps the index.
+    fn set_aside(&self, first: u64, folder: usize, opened: &Opened) {
         let mut state = self.state();
         state.shelves.remove(&first);
-        state.damaged.insert((first, folder), now);
+        state.damaged.extend(opened.file.map(|file| ((first, folder), file)));
     }
 
     /// The hashes of the tree under a head, each over the entries of one shelf; `None` when `tiles/` does not lead to the
@@ -330,7 +334,7 @@ impl Index {
 
     /// What the trail is judged by.
     fn standing(&self) -> Result<Standing, Error> {
-        standing(&self.machine, &self.reader, &self.options, &self.seen)
+        standing_again(&self.machine, &self.reader, &self.options, &self.seen)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -8,6 +8,7 @@ mod counts;
 mod findings;
 mod hidden;
 mod histogram;
+mod kinds;
 mod sessions;
 mod stretches;
 mod tally;
@@ -18,7 +19,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use graven::fsck::{Seen, Standing, VerifyOptions, standing};
+use graven::fsck::{Seen, Standing, VerifyOptions, standing_again};
+use graven::prove::Proved;
 use graven::reader::{Pending, Picks, Reader};
 use graven::{Machine, VerifierKey};
 use graven_core::hash::Hash;
@@ -72,6 +74,7 @@ pub struct Search {
     options: VerifyOptions,
     /// What was checked for earlier questions.
     seen: Arc<Seen>,
+    proved: Arc<Proved>,
     index: Option<Arc<Index>>,
 }
 
@@ -130,7 +133,7 @@ impl Search {
                 Some(Arc::new(if testing_only_small_shelves { index.testing_only_small() } else { index }))
             }
         };
-        Ok(Search { machine, reader, options, seen: Arc::default(), index })
+        Ok(Search { machine, reader, options, seen: Arc::default(), proved: Arc::default(), index })
     }
 
     /// Keeps the index up to date: see [`Keeper`]. `None` for a search that uses none.
@@ -148,6 +151,12 @@ impl Search {
             Some(index) => index.check(progress),
             None => Ok(Checked::default()),
         }
+    }
+
+    /// The same, with this index.
+    #[cfg(test)]
+    pub(crate) fn with_index(self, index: Arc<Index>) -> Search {
+        Search { index: Some(index), ..self }
     }
 
     /// The trail.
@@ -185,6 +194,7 @@ impl Search {
             entries: snapshot.entries,
             head: snapshot.standing.head,
             picks,
+            proved: Arc::clone(&self.proved),
         };
         let mut walk = self.walk(query, snapshot.standing.findings.clone(), way);
         let mut counts = Counts::new(ask);
@@ -240,7 +250,8 @@ impl Search {
         let until = ask.budget.map(|budget| started + budget);
         let (entries, head) = (snapshot.entries, snapshot.standing.head);
         let (order, exhaustive) = (ask.order, ask.exhaustive);
-        let way = Way { range, order, exhaustive, until, entries, head, picks };
+        let proved = Arc::clone(&self.proved);
+        let way = Way { range, order, exhaustive, until, entries, head, picks, proved };
         let mut walk = self.walk(query, snapshot.standing.findings.clone(), way);
         let mut counts = Counts::new(ask);
         let finished = loop {
@@ -293,6 +304,15 @@ impl Search {
         acts::pending(self, progress)
     }
 
+    /// Counts entries by category and outcome, as [`Reader::tally`] does. Where there is an index of this user's own, most
+    /// entries are not read, unless a run with life signs makes the time of each of them matter.
+    ///
+    /// # Errors
+    /// As [`Reader::tally`].
+    pub fn tally(&self, progress: &mut dyn FnMut(u64)) -> Result<graven::reader::Tally, SearchError> {
+        kinds::tally(self, progress)
+    }
+
     /// Follows the hits that are recorded from an index on.
     pub fn follow(&self, query: Query, from: u64) -> Following {
         Following::new(self.reader.clone(), query, from)
@@ -308,7 +328,7 @@ impl Search {
         // Before the head, so that it covers as many of them as possible.
         let picks = self.reader.picks()?;
         let durable_len = picks.durable_len()?;
-        let mut standing = standing(&self.machine, &self.reader, &self.options, &self.seen)?;
+        let mut standing = standing_again(&self.machine, &self.reader, &self.options, &self.seen)?;
         let sealed = standing.head.map_or(0, |head| head.size);
         let wanted = ask.cursor.as_ref().map_or(sealed, |cursor| sealed.max(cursor.entries));
         // Where as many are durable as matter, the others need not be counted.

@@ -33,7 +33,7 @@ mod tiles;
 pub use memory::{MemoryFolder, MemoryHeld, Remembered, memory_name, user_folder};
 pub use older_copy::{OlderCopy, Uncompared};
 pub use seen::Seen;
-pub use standing::{Standing, standing};
+pub use standing::{Standing, standing, standing_again};
 
 use std::path::{Path, PathBuf};
 

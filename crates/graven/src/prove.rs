@@ -2,6 +2,7 @@
 //!
 //! Every proof is checked before it is returned, by the same code that others check it with.
 
+mod proved;
 mod prover;
 mod subtrees;
 
@@ -17,6 +18,7 @@ use graven_core::tree::{Node, Tree};
 use crate::error::{Error, ErrorKind};
 use crate::reader::{Reader, Record};
 
+pub use proved::Proved;
 pub(crate) use prover::root_of_lines;
 pub use prover::{Prover, Seal, SealedHead};
 pub use subtrees::subtree_roots;

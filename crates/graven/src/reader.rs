@@ -42,7 +42,7 @@ pub use pending::{Pending, PendingActs};
 pub use picks::Picks;
 pub use sealed::SealedHashes;
 pub use signs::{LifeSigns, OpenRun, Silence};
-pub use stats::{Stats, Tally};
+pub use stats::{Stats, Tally, Tallying};
 
 pub(crate) use hashes::Hashes;
 

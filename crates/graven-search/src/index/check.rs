@@ -60,9 +60,7 @@ impl Index {
                 Compared::Same(digest) => {
                     same.insert(first);
                     checked.same += 1;
-                    if let Some(own) = &self.own {
-                        own.remember(&[(first, digest)])?;
-                    }
+                    self.remember(self.named(first), digest)?;
                 }
                 Compared::Different => checked
                     .different
@@ -72,7 +70,6 @@ impl Index {
             progress(done * self.entries, total);
         }
         checked.entries = same.len() as u64 * self.entries;
-        self.state().digests_at = None;
         Ok(checked)
     }
 

@@ -11,7 +11,7 @@ use graven::reader::{Follow, Record};
 
 use super::folder::{Building, is_not_ours};
 use super::unsealed::{Full, Growing};
-use super::{Index, IndexError};
+use super::{Index, IndexError, Known};
 
 /// The most full shelves that wait in memory for a signed head: as many entries as can be without one.
 const FULL_MAX: usize = 4;
@@ -106,7 +106,6 @@ impl Keeper {
     /// # Errors
     /// [`IndexError`]: nothing is made of a trail that contradicts its key or the memory.
     pub fn build(&mut self, progress: &mut dyn FnMut(u64, u64)) -> Result<Built, IndexError> {
-        self.building()?;
         let standing = self.index.standing()?;
         if !standing.findings.is_empty() {
             return Err(IndexError::Contradiction);
@@ -114,7 +113,13 @@ impl Keeper {
         let (size, now) = (self.index.entries, self.index.machine.clock.elapsed());
         let Some(head) = standing.head else { return self.built(0) };
         self.head = Some((Some(head), now));
+        // Another builder may have made meanwhile what was not there.
+        self.index.state().shelves.retain(|_, known| matches!(known, Known::Open(..)));
         let missing = (0..head.size / size).filter(|number| !self.is_there(number * size, head)).count();
+        if missing == 0 {
+            return self.built(0);
+        }
+        self.building()?;
         let (total, mut made) = (missing as u64 * size, 0);
         while self.begin(Some(head))? {
             let mut done = made * size;
@@ -141,12 +146,13 @@ impl Keeper {
         }
         let mut state = self.index.state();
         state.shelves.clear();
-        state.damaged.clear();
         Ok(())
     }
 
-    fn built(&mut self, made: u64) -> Result<Built, IndexError> {
-        let folder = self.building()?.1.folder().path().to_owned();
+    fn built(&self, made: u64) -> Result<Built, IndexError> {
+        let number = self.building.as_ref().map(|(number, _)| *number);
+        let number = number.or(self.targets.first().copied()).ok_or(IndexError::NoFolder)?;
+        let folder = self.index.folders[number].path().to_owned();
         Ok(Built { made, left_out: self.left_out.len() as u64, folder })
     }
 
@@ -279,16 +285,13 @@ impl Keeper {
             let mut state = self.index.state();
             state.full.remove(&full.first);
             state.shelves.remove(&full.first);
-            state.damaged.retain(|(first, _), _| *first != full.first);
         }
         Ok(written)
     }
 
     fn write(&mut self, full: &Full) -> Result<(), IndexError> {
         // First: a shelf that is there and not in the memory is nobody's own, and one that is not there harms nothing.
-        if let Some(own) = &self.index.own {
-            own.remember(&[(full.first, full.opened.digest)])?;
-        }
+        self.index.remember(full.opened.shelf.first(), full.opened.digest)?;
         loop {
             let (number, building) = self.building()?;
             let (number, path) = (*number, building.folder().path().to_owned());
@@ -373,7 +376,6 @@ impl Index {
     }
 
     /// Whether it is the canary that does not look at roots.
-    #[cfg_attr(not(test), expect(clippy::unused_self, reason = "tests have a canary there"))]
     fn ignores_roots(&self) -> bool {
         #[cfg(test)]
         return self.canary.ignores_the_root || self.canary.writes_before_the_checkpoint;

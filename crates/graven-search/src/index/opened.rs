@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use graven::Hash;
-use graven::disk::File;
+use graven::disk::{File, FileId};
 use graven_core::hash::sha256;
 
 use super::places::Places;
@@ -16,13 +16,15 @@ pub(crate) struct Opened {
     pub(crate) places: Places,
     /// The hash of the hashes of both: what all bytes of the file hang on.
     pub(crate) digest: Hash,
+    /// Which file it is; `None` for one in memory.
+    pub(crate) file: Option<FileId>,
 }
 
 impl Opened {
     /// Reads the two ends of a file.
     pub(crate) fn of_file(file: &Arc<dyn File>, cache: &Arc<Cache>) -> Result<Opened, ShelfError> {
         let (places, hash, rest) = Places::read(file)?.ok_or(ShelfError::NotAShelf)?;
-        Opened::of(places, hash, Source::File(rest), cache)
+        Ok(Opened { file: Some(file.id()?), ..Opened::of(places, hash, Source::File(rest), cache)? })
     }
 
     /// A shelf that was just made, and the bytes of its file.
@@ -40,6 +42,6 @@ impl Opened {
     fn of(places: Places, hash: Hash, source: Source, cache: &Arc<Cache>) -> Result<Opened, ShelfError> {
         let shelf = Shelf::open(source, cache)?;
         let digest = sha256(&[&hash.as_bytes()[..], shelf.digest().as_bytes()].concat());
-        Ok(Opened { shelf, places, digest })
+        Ok(Opened { shelf, places, digest, file: None })
     }
 }

@@ -10,6 +10,7 @@ mod blocks;
 mod builder;
 mod bytes;
 mod cache;
+mod codes;
 mod column;
 mod count;
 mod directory;

@@ -85,7 +85,9 @@ fn examine(disk: &SimDisk, canary: Canary) -> Result<u64, String> {
         }
     }
     for first in (0..entries).step_by(index.entries as usize) {
-        for text in ["absent", "outcome:denied", "\"act 70\" OR session:s-12", "-session:s-3", "after"] {
+        for text in
+            ["absent", "outcome:denied", "\"act 70\" OR session:s-12", "-session:s-3", "after", "w2", "w3"]
+        {
             let query = Query::parse(text, &Moment::utc(index.machine.clock.now())).unwrap();
             let Some(said) = index.ask(first, &query, head, entries) else { continue };
             shelves += u64::from(text == "absent");
@@ -288,4 +290,187 @@ fn entries_that_were_cut_off_are_not_answered_from_memory() {
         assert!(taken < 10_000);
     }
     assert!(says(entries).is_some(), "it has begun anew");
+}
+
+/// Puts a shelf in the place of the one at `first`: with the right root, and without what entry `hidden` has.
+fn forge(disk: &SimDisk, first: u64, hidden: u64) {
+    let index = index(disk, Canary::default());
+    let head = index.head().unwrap().unwrap();
+    let root = index.roots(head).unwrap()[(first / index.entries) as usize];
+    let (mut builder, mut places) = (Builder::new(first, [7; 16]), Places::default());
+    let mut offset = index.reader.picks().unwrap().offset(first).unwrap().unwrap();
+    for (number, record) in (0..).zip(index.reader.entries(first..first + index.entries).unwrap()) {
+        let record = record.unwrap();
+        let line = match record.index == hidden {
+            true => {
+                let harmless = Entry::new(Category::Api, "harmless", Outcome::Success).id("x");
+                Line::of_entry(hidden, harmless.timestamp(index.machine.clock.now()))
+            }
+            false => Line::read(&index.reader, &record).unwrap(),
+        };
+        places.note(number, offset);
+        builder.push(Some(&line));
+        offset += record.line.len() as u64 + 1;
+    }
+    places.note(index.entries as u32, offset);
+    let (_, bytes) = Opened::of_made(places, builder.finish(root), &index.cache).unwrap();
+    graven::durable::write_whole(disk, &index.folders[0].file(first), &bytes).unwrap();
+}
+
+#[test]
+fn a_shelf_that_hides_an_entry_is_found_out() {
+    use crate::{Ask, IndexUse, Search, SearchOptions};
+    let disk = recorded();
+    build(&disk, Canary::default()).unwrap();
+    let index = index(&disk, Canary::default());
+    let moment = Moment::utc(index.machine.clock.now());
+    let query = Query::parse("\"act 700\"", &moment).unwrap();
+    let search = |index: &Arc<Index>| {
+        let name = Path::new("/trail");
+        let search = Search::on(machine(&disk), index.reader.clone(), name, SearchOptions::default());
+        search.unwrap().with_index(Arc::clone(index))
+    };
+    let answer = search(&index).query(&query, &Ask::new(moment)).unwrap();
+    assert_eq!((answer.hits.len(), answer.coverage.index), (1, IndexUse::Own));
+    let hidden = answer.hits[0].index;
+    forge(&disk, 512, hidden);
+    let index = super::tests::index(&disk, Canary::default());
+    let search = search(&index);
+    let answer = search.query(&query, &Ask::new(moment)).unwrap();
+    assert_eq!(
+        (answer.hits.len(), answer.coverage.index, answer.coverage.hidden),
+        (0, IndexUse::Unchecked, 0)
+    );
+    let mut exhaustive = Ask::new(moment);
+    exhaustive.exhaustive = true;
+    let answer = search.query(&query, &exhaustive).unwrap();
+    assert_eq!((answer.hits.len(), answer.coverage.index, answer.coverage.hidden), (1, IndexUse::None, 1));
+    let checked = search.check_index(&mut |_, _| ()).unwrap();
+    assert_eq!((checked.same, checked.different.len(), checked.unusable.len()), (4, 1, 0));
+    assert_eq!(checked.different[0].first, 512);
+    // It is not taken for the user's own afterwards, and is made anew.
+    assert_eq!(search.query(&query, &Ask::new(moment)).unwrap().coverage.index, IndexUse::Unchecked);
+    let mut keeper = Keeper::new(super::tests::index(&disk, Canary::default()), Where::Trail);
+    keeper.clear().unwrap();
+    assert_eq!(keeper.build(&mut |_, _| ()).unwrap().made, 5);
+    assert_eq!(examine(&disk, Canary::default()).unwrap(), 5);
+}
+
+#[test]
+fn acts_are_found_by_an_own_index_only() {
+    let disk = SimDisk::new();
+    let settings = || Settings::new("/trail").segment_bytes(60_000).no_flood_control();
+    let trail = Trail::open_on(settings(), machine(&disk)).unwrap();
+    let act = |number: u64| {
+        let outcome = if number.is_multiple_of(100) { Outcome::Pending } else { Outcome::Success };
+        let mut entry = Entry::new(Category::Api, "act", outcome).id(format!("act-{number}"));
+        match number % 100 {
+            0 => entry.phase = Some(graven::Phase::Intent),
+            50 if number % 300 == 50 => {
+                entry.phase = Some(graven::Phase::Result);
+                entry.intent_id = Some(format!("act-{}", number - 50));
+            }
+            _ => {}
+        }
+        entry
+    };
+    trail.record_batch_blocking((0..1_000).map(act).collect()).unwrap();
+    trail.close_blocking().unwrap();
+    let of = |disk: &SimDisk| {
+        let index = index(disk, Canary::default());
+        let (reader, options) = (index.reader.clone(), crate::SearchOptions::default());
+        let search = crate::Search::on(machine(disk), reader, Path::new("/trail"), options).unwrap();
+        let search = search.with_index(index);
+        let before = disk
+            .calls()
+            .iter()
+            .filter(|call| call.step.op == Op::Read)
+            .map(|call| call.step.bytes)
+            .sum::<u64>();
+        let acts = search.pending(&mut |_| ()).unwrap();
+        let after = disk
+            .calls()
+            .iter()
+            .filter(|call| call.step.op == Op::Read)
+            .map(|call| call.step.bytes)
+            .sum::<u64>();
+        (acts, after - before)
+    };
+    let (expected, _) = of(&disk);
+    assert_eq!(expected.len(), 6);
+    build(&disk, Canary::default()).unwrap();
+    assert_eq!(of(&disk).0, expected);
+    let hidden = expected[1].index;
+    forge(&disk, hidden / 256 * 256, hidden);
+    assert_eq!(of(&disk).0, expected, "it is not this user's own");
+}
+
+/// Some lives of a trail and of its index on one disk: entries come, the index follows, and the power fails.
+fn lives(seed: u64) -> Result<u64, String> {
+    let canary = Canary::default();
+    let mut random = fastrand::Rng::with_seed(seed);
+    let (mut disk, mut next, mut shelves) = (SimDisk::new(), 0, 0);
+    for life in 0..6 {
+        let settings = Settings::new("/trail").segment_bytes(60_000).no_flood_control();
+        let trail = Trail::open_on(settings, machine(&disk)).unwrap();
+        let mut keeper = Keeper::new(index(&disk, canary), Where::Trail);
+        for _ in 0..random.u8(1..4) {
+            let count = random.u64(50..400);
+            let entry = |number| Entry::new(Category::Api, format!("w{life} {number}"), Outcome::Denied);
+            trail.record_batch_blocking((next..next + count).map(entry).collect()).unwrap();
+            next += count;
+            for _ in 0..random.u8(0..5) {
+                keeper.poll().map_err(|error| error.to_string())?;
+            }
+        }
+        // The power fails before the trail is closed, or a while later.
+        let before = disk.snapshot();
+        trail.close_blocking().unwrap();
+        for _ in 0..random.u8(0..5) {
+            keeper.poll().map_err(|error| error.to_string())?;
+        }
+        let moment = if random.bool() { before } else { disk.snapshot() };
+        disk = moment.crash(&moment.crash_choice_drawn(random.u64(..)));
+        examine(&disk, canary).map_err(|wrong| format!("seed {seed}, after life {life}: {wrong}"))?;
+        drop(Trail::open_on(Settings::new("/trail"), machine(&disk)).unwrap());
+        shelves += examine(&disk, canary).map_err(|wrong| format!("seed {seed}, life {life}: {wrong}"))?;
+    }
+    build(&disk, canary).map_err(|error| error.to_string())?;
+    examine(&disk, canary)?;
+    Ok(shelves)
+}
+
+#[test]
+fn the_index_follows_a_trail_through_its_lives() {
+    let shelves: u64 = (0..12).map(|seed| lives(seed).unwrap()).sum();
+    assert!(shelves > 50, "{shelves}");
+}
+
+#[test]
+fn a_shelf_that_is_found_to_be_damaged_is_made_anew() {
+    let disk = recorded();
+    build(&disk, Canary::default()).unwrap();
+    let index = index(&disk, Canary::default());
+    let path = index.folders[0].file(512);
+    // All but the two ends.
+    disk.tamper(&path, |bytes| {
+        let (start, end) = (bytes.len() / 3, bytes.len() / 2);
+        bytes[start..end].fill(0);
+    })
+    .unwrap();
+    let broken = disk.contents(&path).unwrap();
+    let (head, entries) = (index.head().unwrap(), index.reader.len().unwrap());
+    let mut keeper = Keeper::new(Arc::clone(&index), Where::Trail);
+    let query = |text: &str| Query::parse(text, &Moment::utc(index.machine.clock.now())).unwrap();
+    let says = |text: &str| index.ask(512, &query(text), head, entries).is_some();
+    assert_eq!(keeper.build(&mut |_, _| ()).unwrap().made, 0, "its ends are whole");
+    let texts =
+        ["outcome:denied", "\"act 700\"", "session:s-30", "detail.x:1", "since:24h", "-has:principal"];
+    assert!(
+        !texts.iter().all(|text| says(text)) && !says("category:api"),
+        "some answer needs what is damaged"
+    );
+    assert_eq!(keeper.build(&mut |_, _| ()).unwrap().made, 1);
+    assert!(disk.contents(&path).unwrap() != broken && texts.iter().all(|text| says(text)));
+    assert_eq!(examine(&disk, Canary::default()).unwrap(), 5);
 }

@@ -3,16 +3,17 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use graven::Outcome;
 use graven::prove::SealedHead;
 use roaring::RoaringBitmap;
 use roaring::bitmap::IntoIter;
 
 use super::answer::IndexUse;
 use super::counts::Counts;
-use crate::index::shelf::BLOCK_ENTRIES;
+use crate::index::shelf::{BLOCK_ENTRIES, Tally, facet};
 use crate::index::{Index, Said, Whereabouts};
 use crate::order::Order;
-use crate::query::Query;
+use crate::query::{EntryField, Field, Query};
 
 /// A range with fewer entries is read at once.
 const FEW: u64 = BLOCK_ENTRIES as u64;
@@ -186,6 +187,29 @@ impl Pick {
     /// The entries that it is about.
     pub(super) fn range(&self) -> Range<u64> {
         self.range.clone()
+    }
+
+    /// How many entries of the whole shelf have each category and outcome; `None` when its columns do not say it exactly, or
+    /// when it is about a part of the shelf.
+    pub(super) fn kinds(&self) -> Option<Vec<(String, Outcome, u64)>> {
+        let Whereabouts::Shelf(opened) = &self.whereabouts else { return None };
+        let shelf = &opened.shelf;
+        if self.range != (self.first..self.first + u64::from(shelf.count())) {
+            return None;
+        }
+        let (mut kinds, mut counted) = (Vec::new(), 0);
+        for outcome in [Outcome::Success, Outcome::Failure, Outcome::Denied, Outcome::Pending] {
+            let sure = shelf.candidates(&Query::of_value(EntryField::Outcome, outcome.as_str())).ok()?.sure;
+            let category = Field::Entry(EntryField::Category);
+            let mut add = |category: &str, found: Tally| {
+                counted += found.entries;
+                kinds.push((category.to_owned(), outcome, found.entries));
+            };
+            if !facet(shelf, &category, &sure, &mut add).ok()?.is_empty() {
+                return None;
+            }
+        }
+        (counted == u64::from(shelf.count())).then_some(kinds)
     }
 
     /// Whether nothing is left.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use graven::Error;
 use graven::clock::Clock;
-use graven::prove::{Prover, Seal, SealedHead};
+use graven::prove::{Proved, Prover, Seal, SealedHead};
 use graven::reader::{Picks, Reader, Record};
 use graven_core::verdict::Finding;
 
@@ -82,6 +82,8 @@ pub(super) struct Way {
     pub(super) entries: u64,
     pub(super) head: Option<SealedHead>,
     pub(super) picks: Picks,
+    /// What was proved for earlier questions.
+    pub(super) proved: Arc<Proved>,
 }
 
 /// What to do with a record.
@@ -101,7 +103,7 @@ impl<'a> Walk<'a> {
         clock: Arc<dyn Clock>,
         way: Way,
     ) -> Walk<'a> {
-        let Way { range, order, exhaustive, until, entries, head, picks } = way;
+        let Way { range, order, exhaustive, until, entries, head, picks, proved } = way;
         let asked = index.filter(|_| !exhaustive);
         let hidden = index.filter(|_| exhaustive).map(|index| Hidden::new(index, query, head, entries));
         Walk {
@@ -114,7 +116,7 @@ impl<'a> Walk<'a> {
             picks,
             block: Vec::new(),
             hinted: false,
-            prover: head.map(|head| Prover::new(reader, head)),
+            prover: head.map(|head| Prover::with(reader, head, proved)),
             exhaustive,
             hidden,
             until,

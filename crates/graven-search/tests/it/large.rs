@@ -137,7 +137,7 @@ pub(crate) const QUERIES: &[&str] = &[
     "\"act-3\" outcome:failure -principal:bob",
     "absentword",
     "any:alice outcome:denied category:auth",
-    "since:2h outcome:denied",
+    "since:4h outcome:denied",
     "index:60000..70000 outcome:denied",
     "has:phase",
     "category:api",

@@ -18,3 +18,4 @@ mod support;
 mod the_index_only_skips;
 mod the_page_on_searching;
 mod what_does_not_fit_is_found;
+mod who_made_the_index_is_said;

@@ -34,6 +34,9 @@ fn in_each_state_the_answers_are_those_of_reading() {
     let built = large.build();
     assert_eq!((built.made, built.left_out), (SHELVES, 0));
     assert_eq!(compare(&large, &expected, "whole"), IndexUse::Own);
+    let (plain, indexed) = (large.plain(), large.search());
+    assert_eq!(indexed.tally(&mut |_| ()).unwrap(), plain.tally(&mut |_| ()).unwrap());
+    assert_eq!(indexed.pending(&mut |_| ()).unwrap(), plain.pending(&mut |_| ()).unwrap());
     let whole = std::fs::read(large.shelf(1)).unwrap();
     std::fs::remove_file(large.shelf(1)).unwrap();
     assert_eq!(compare(&large, &expected, "half"), IndexUse::Own);

@@ -39,14 +39,22 @@ pub struct Standing {
 /// How often it is looked again before something is found: a process may be writing.
 const LOOKS_MAX: u32 = 3;
 
-/// Finds the key and the newest head that a trail is judged by, as [`verify`](super::verify) does. It remembers nothing but
-/// what it has `seen`.
+/// Finds the key and the newest head that a trail is judged by, as [`verify`](super::verify) does. It remembers nothing.
 ///
 /// # Errors
 ///
 /// `Unavailable` when the small files of the trail cannot be read, or the verifier's memory; `Data` when that memory is
 /// damaged.
-pub fn standing(
+pub fn standing(machine: &Machine, reader: &Reader, options: &VerifyOptions) -> Result<Standing, Error> {
+    standing_again(machine, reader, options, &Seen::default())
+}
+
+/// As [`standing`], for one who asks again and again: what was `seen` before and stays true is not checked again.
+///
+/// # Errors
+///
+/// As [`standing`].
+pub fn standing_again(
     machine: &Machine,
     reader: &Reader,
     options: &VerifyOptions,

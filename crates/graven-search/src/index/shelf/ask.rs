@@ -22,28 +22,43 @@ use crate::query::{EntryField, Expr, Field, Query, Term, Value};
 #[derive(Debug, Clone, Default)]
 struct Found {
     maybe: RoaringBitmap,
-    sure: RoaringBitmap,
+    /// `None` when it is all of them.
+    sure: Option<RoaringBitmap>,
 }
 
 impl Found {
     fn exactly(entries: RoaringBitmap) -> Found {
-        Found { sure: entries.clone(), maybe: entries }
+        Found { maybe: entries, sure: None }
     }
 
     fn perhaps(entries: RoaringBitmap) -> Found {
-        Found { maybe: entries, sure: RoaringBitmap::new() }
+        Found { maybe: entries, sure: Some(RoaringBitmap::new()) }
     }
 
-    fn and(mut self, other: &Found) -> Found {
-        self.maybe &= &other.maybe;
-        self.sure &= &other.sure;
-        self
+    fn sure(&self) -> &RoaringBitmap {
+        self.sure.as_ref().unwrap_or(&self.maybe)
     }
 
-    fn or(mut self, other: &Found) -> Found {
-        self.maybe |= &other.maybe;
-        self.sure |= &other.sure;
-        self
+    fn and(self, other: Found) -> Found {
+        let sure = match (&self.sure, &other.sure) {
+            (None, None) => None,
+            _ => Some(self.sure() & other.sure()),
+        };
+        Found { maybe: self.maybe & other.maybe, sure }
+    }
+
+    fn or(self, other: Found) -> Found {
+        let sure = match (&self.sure, &other.sure) {
+            (None, None) => None,
+            _ => Some(self.sure() | other.sure()),
+        };
+        Found { maybe: self.maybe | other.maybe, sure }
+    }
+
+    /// Everything else.
+    fn not(self, all: &RoaringBitmap) -> Found {
+        let sure = self.sure.is_some().then(|| all - &self.maybe);
+        Found { maybe: all - self.sure(), sure }
     }
 }
 
@@ -62,29 +77,32 @@ pub(super) fn candidates<F: Facts>(facts: &F, query: &Query) -> Result<Candidate
         Some(expression) => asking.expression(expression)?,
         None => asking.known(Found::exactly(asking.all.clone())),
     };
-    Ok(Candidates { entries: found.maybe, sure: found.sure })
+    let sure = found.sure().clone();
+    Ok(Candidates { entries: found.maybe, sure })
 }
 
 impl<F: Facts> Asking<'_, F> {
     fn expression(&self, expression: &Expr) -> Result<Found, ShelfError> {
         match expression {
             Expr::And(parts) => {
-                let mut found = Found::exactly(self.all.clone());
+                let mut found: Option<Found> = None;
                 for part in parts {
-                    found = found.and(&self.expression(part)?);
-                    if found.maybe.is_empty() {
-                        break;
+                    let next = self.expression(part)?;
+                    let both = match found {
+                        Some(found) => found.and(next),
+                        None => next,
+                    };
+                    if both.maybe.is_empty() {
+                        return Ok(both);
                     }
+                    found = Some(both);
                 }
-                Ok(found)
+                Ok(found.unwrap_or_else(|| Found::exactly(self.all.clone())))
             }
             Expr::Or(parts) => {
-                parts.iter().try_fold(Found::default(), |found, part| Ok(found.or(&self.expression(part)?)))
+                parts.iter().try_fold(Found::default(), |found, part| Ok(found.or(self.expression(part)?)))
             }
-            Expr::Not(inner) => {
-                let Found { maybe, sure } = self.expression(inner)?;
-                Ok(Found { maybe: &self.all - sure, sure: &self.all - maybe })
-            }
+            Expr::Not(inner) => Ok(self.expression(inner)?.not(&self.all)),
             Expr::Term(term) => Ok(self.known(self.term(term)?)),
         }
     }
@@ -92,8 +110,8 @@ impl<F: Facts> Asking<'_, F> {
     /// What is found, with those entries of which too little is known.
     fn known(&self, mut found: Found) -> Found {
         if !self.unsure.is_empty() {
+            found.sure = Some(found.sure() - &self.unsure);
             found.maybe |= &self.unsure;
-            found.sure -= &self.unsure;
         }
         found
     }
@@ -108,12 +126,14 @@ impl<F: Facts> Asking<'_, F> {
             Term::Since(time) => {
                 let (maybe_from, sure_from) = bounds(time);
                 let from = |micros| self.facts.at((micros, i64::MAX));
-                Ok(Found { maybe: from(maybe_from)?, sure: from(sure_from)? })
+                let sure = (sure_from != maybe_from).then(|| from(sure_from)).transpose()?;
+                Ok(Found { maybe: from(maybe_from)?, sure })
             }
             Term::Until(time) => {
                 let (sure_until, maybe_until) = bounds(time);
                 let until = |micros: i64| self.facts.at((i64::MIN, micros - 1));
-                Ok(Found { maybe: until(maybe_until)?, sure: until(sure_until)? })
+                let sure = (sure_until != maybe_until).then(|| until(sure_until)).transpose()?;
+                Ok(Found { maybe: until(maybe_until)?, sure })
             }
         }
     }
@@ -187,7 +207,7 @@ impl<F: Facts> Asking<'_, F> {
         values: &[Value],
         ask: impl Fn(&Value) -> Result<Found, ShelfError>,
     ) -> Result<Found, ShelfError> {
-        values.iter().try_fold(Found::default(), |found, value| Ok(found.or(&ask(value)?)))
+        values.iter().try_fold(Found::default(), |found, value| Ok(found.or(ask(value)?)))
     }
 }
 
@@ -218,6 +238,10 @@ impl Column for Elsewhere {
         _f: &mut dyn FnMut(Scalar<'_>, RoaringBitmap),
     ) -> Result<(), ShelfError> {
         Ok(())
+    }
+
+    fn each_code(&self, _: &RoaringBitmap, _: &mut dyn FnMut(u32, usize)) -> Result<bool, ShelfError> {
+        Ok(false)
     }
 
     fn numbers(&self, _range: (i64, i64)) -> Result<RoaringBitmap, ShelfError> {

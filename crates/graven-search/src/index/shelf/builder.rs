@@ -1,6 +1,7 @@
 //! Gathers entries, one after the other.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use chrono::{DateTime, Timelike, Utc};
 use graven_core::hash::Hash;
@@ -13,6 +14,7 @@ use super::column::{Column, Shared};
 use super::entries::Bits;
 use super::facts::Facts;
 use super::hash::{Seed, Token};
+use super::packed::Rows;
 use super::{ALIGNED, Candidates, SHELF_ENTRIES, ShelfError, ask, tokens, write};
 use crate::line::{Line, Scalar};
 use crate::query::{EntryField, Field, Query};
@@ -319,8 +321,10 @@ impl Facts for Builder {
         Ok(self.range)
     }
 
-    fn each_time(&self, f: &mut dyn FnMut(u32, i64)) -> Result<(), ShelfError> {
-        self.times.iter().enumerate().for_each(|(entry, micros)| f(entry as u32, *micros));
+    fn each_row(&self, width: i64, f: &mut dyn FnMut(i64, Range<u32>)) -> Result<(), ShelfError> {
+        let mut rows = Rows::new(width, f);
+        self.times.iter().enumerate().for_each(|(entry, micros)| rows.add(*micros, entry as u32));
+        rows.end(self.len());
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! The values of one field or path, while a shelf is built.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 
 use roaring::RoaringBitmap;
@@ -9,7 +11,7 @@ use super::entries::Bits;
 use super::hash::{Seed, Token};
 use super::tokens;
 use super::value::{Key, as_whole, read};
-use super::words::{HashedMap, Words};
+use super::words::Words;
 use super::{BLOCK_ENTRIES, ShelfError, facts};
 use crate::line::Scalar;
 use crate::query::Field;
@@ -31,6 +33,26 @@ const SPENT_MAX: usize = 4_096;
 
 /// The most values of all entries, counted each time.
 const ROWS_MAX: usize = 8 << 20;
+
+/// For keys that are hashes already.
+#[derive(Debug, Default, Clone, Copy)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _bytes: &[u8]) {
+        unreachable!("all keys are hashes");
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+type HashedMap<V> = HashMap<u64, V, BuildHasherDefault<AsItIs>>;
 
 /// What all columns of a shelf share.
 #[derive(Debug)]
@@ -80,7 +102,7 @@ impl Shared {
     }
 
     pub(super) fn spend(&mut self) {
-        self.spent += 1;
+        self.spent = self.spent.saturating_add(1);
     }
 
     pub(super) fn token(&mut self, token: Token) {
@@ -132,7 +154,7 @@ pub(crate) struct Column {
     is_closed: bool,
     last: Option<u16>,
     pub(super) values: Vec<Kept>,
-    index: HashedMap<u64, u32>,
+    index: HashedMap<u32>,
     /// How many entries have a value of the dictionary.
     rows: usize,
     /// The whole numbers, each with its entry.
@@ -306,6 +328,10 @@ impl facts::Column for &Column {
             }
         }
         Ok(())
+    }
+
+    fn each_code(&self, _: &RoaringBitmap, _: &mut dyn FnMut(u32, usize)) -> Result<bool, ShelfError> {
+        Ok(false)
     }
 
     fn numbers(&self, range: (i64, i64)) -> Result<RoaringBitmap, ShelfError> {

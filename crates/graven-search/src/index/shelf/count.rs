@@ -4,6 +4,7 @@
 //! entries, and it names those whose lines have to be read.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use graven::Outcome;
 use roaring::RoaringBitmap;
@@ -41,7 +42,27 @@ impl Events {
     }
 
     fn of(&self, entry: u32) -> u64 {
-        self.counts.get(&entry).copied().unwrap_or(1)
+        if self.counts.is_empty() { 1 } else { self.counts.get(&entry).copied().unwrap_or(1) }
+    }
+
+    /// The events of some entries.
+    pub(super) fn of_all(&self, entries: &[u16]) -> u64 {
+        if self.counted.is_empty() {
+            return entries.len() as u64;
+        }
+        entries.iter().fold(0, |events: u64, entry| events.saturating_add(self.of(u32::from(*entry))))
+    }
+
+    /// The same of those in a stretch.
+    fn tally_in(&self, entries: &RoaringBitmap, places: Range<u32>) -> Tally {
+        let count = entries.range_cardinality(places.clone());
+        if count == 0 || self.counted.is_empty() {
+            return Tally { entries: count, events: count };
+        }
+        let counted = || self.counted.range(places.clone()).filter(|entry| entries.contains(*entry));
+        let others = count - counted().count() as u64;
+        let events = counted().fold(others, |events, entry| events.saturating_add(self.of(entry)));
+        Tally { entries: count, events }
     }
 
     pub(super) fn tally(&self, entries: &RoaringBitmap) -> Tally {
@@ -72,17 +93,18 @@ fn shown(scalar: Scalar<'_>) -> &str {
 
 /// Shows the values that some entries have in a field, each with how many have it; a value can come several times. Returns
 /// the entries that are not counted: their lines have to be read.
+///
+/// # Errors
+/// When a piece is damaged: then what was shown does not count.
 pub(crate) fn facet<F: Facts>(
     facts: &F,
     field: &Field,
     entries: &RoaringBitmap,
     f: &mut dyn FnMut(&str, Tally),
 ) -> Result<RoaringBitmap, ShelfError> {
-    let (column, prefix) = match field {
-        Field::Entry(EntryField::Tool) => {
-            (facts.column(&Field::Entry(EntryField::Action))?, Key::of(Scalar::Text(TOOL)))
-        }
-        _ => (facts.column(field)?, Key::all()),
+    let (column, cut) = match field {
+        Field::Entry(EntryField::Tool) => (facts.column(&Field::Entry(EntryField::Action))?, TOOL),
+        _ => (facts.column(field)?, ""),
     };
     let Some(column) = column else {
         return Ok(match field {
@@ -96,27 +118,15 @@ pub(crate) fn facet<F: Facts>(
     let rest = column.loose()? & entries;
     let (counted, is_all) = (entries - &rest, entries.len() == u64::from(facts.len()) && rest.is_empty());
     let events = Events::new(facts.counts()?);
-    let prefix = prefix.as_bytes();
-    let cut = if prefix.is_empty() { "" } else { TOOL };
     if column.is_multiple() {
         several(&column, &counted, &mut |value, entries| f(value, events.tally(entries)))?;
         return Ok(rest);
     }
-    let mut wanted = |scalar: Scalar<'_>, tally: Tally| {
-        if is_all && let Some(value) = shown(scalar).strip_prefix(cut) {
-            f(value, tally);
-        }
-        !is_all
-    };
-    let mut lists: Vec<(String, Tally)> = Vec::new();
-    column.each_like(prefix, &mut wanted, &mut |scalar, found| {
-        let tally = events.tally(&(found & &counted));
-        if let Some(value) = shown(scalar).strip_prefix(cut).filter(|_| tally.entries > 0) {
-            lists.push((value.to_owned(), tally));
-        }
-    })?;
-    lists.iter().for_each(|(value, tally)| f(value, *tally));
-    if prefix.is_empty() {
+    match is_all {
+        true => each_value(&column, &mut |_, tally| tally, cut, f)?,
+        false => of_some(&column, &counted, &events, cut, f)?,
+    }
+    if cut.is_empty() {
         let mut numbers: HashMap<i64, Tally> = HashMap::new();
         column.each_number(&mut |entry, number| {
             if counted.contains(entry) {
@@ -126,6 +136,52 @@ pub(crate) fn facet<F: Facts>(
         numbers.iter().for_each(|(number, tally)| f(&number.to_string(), *tally));
     }
     Ok(rest)
+}
+
+/// Shows the values of the dictionary with what `tally` makes of each, by its place.
+fn each_value(
+    column: &dyn Column,
+    tally: &mut dyn FnMut(usize, Tally) -> Tally,
+    cut: &str,
+    f: &mut dyn FnMut(&str, Tally),
+) -> Result<(), ShelfError> {
+    let mut place = 0;
+    let mut show = |scalar: Scalar<'_>, whole: Tally| {
+        let tally = tally(place, whole);
+        place += 1;
+        if let Some(value) = shown(scalar).strip_prefix(cut).filter(|_| tally.entries > 0) {
+            f(value, tally);
+        }
+        false
+    };
+    column.each_like(&[], &mut show, &mut |_, _| {})
+}
+
+/// Shows the values of the dictionary that some entries have: by their codes, or by the sets of the values.
+fn of_some(
+    column: &dyn Column,
+    entries: &RoaringBitmap,
+    events: &Events,
+    cut: &str,
+    f: &mut dyn FnMut(&str, Tally),
+) -> Result<(), ShelfError> {
+    let mut by_code: Vec<Tally> = Vec::new();
+    let has_codes = column.each_code(entries, &mut |entry, code| {
+        if by_code.len() <= code {
+            by_code.resize(code + 1, Tally::default());
+        }
+        by_code[code].add(Tally { entries: 1, events: events.of(entry) });
+    })?;
+    if has_codes {
+        let mut of_code = |place, _| by_code.get(place).copied().unwrap_or_default();
+        return each_value(column, &mut of_code, cut, f);
+    }
+    column.each_like(&[], &mut |scalar, _| shown(scalar).starts_with(cut), &mut |scalar, found| {
+        let tally = events.tally(&(found & entries));
+        if let Some(value) = shown(scalar).strip_prefix(cut).filter(|_| tally.entries > 0) {
+            f(value, tally);
+        }
+    })
 }
 
 /// Shows the values of a column of which an entry can have several: one that it has twice, as a text and as a number, counts
@@ -150,6 +206,9 @@ fn several(
 
 /// Shows how many of some entries are in each row of so many seconds, counted from 1970, by their outcome; a row can come
 /// several times. Returns the entries that are not counted: their lines have to be read.
+///
+/// # Errors
+/// When a piece is damaged: then what was shown does not count.
 pub(crate) fn histogram<F: Facts>(
     facts: &F,
     width_s: i64,
@@ -160,25 +219,16 @@ pub(crate) fn histogram<F: Facts>(
     let mut rest = entries.clone();
     let Some(column) = facts.column(&Field::Entry(EntryField::Outcome))? else { return Ok(rest) };
     let events = Events::new(facts.counts()?);
-    let mut rows = Vec::with_capacity(facts.len() as usize);
-    facts.each_time(&mut |_, micros| rows.push(micros.div_euclid(width)))?;
+    let mut rows = Vec::new();
+    facts.each_row(width, &mut |row, places| rows.push((row, places)))?;
     for outcome in [Outcome::Success, Outcome::Failure, Outcome::Denied, Outcome::Pending] {
         let found = column.find(&Key::of(Scalar::Text(outcome.as_str())))? & entries;
         rest -= &found;
-        let mut row = None;
-        let mut tally = Tally::default();
-        for entry in &found {
-            let Some(of) = rows.get(entry as usize) else { continue };
-            if row != Some(*of) {
-                if let Some(row) = row {
-                    f(row, outcome, tally);
-                }
-                (row, tally) = (Some(*of), Tally::default());
+        for (row, places) in &rows {
+            let tally = events.tally_in(&found, places.clone());
+            if tally.entries > 0 {
+                f(*row, outcome, tally);
             }
-            tally.add(Tally { entries: 1, events: events.of(entry) });
-        }
-        if let Some(row) = row {
-            f(row, outcome, tally);
         }
     }
     Ok(rest)

@@ -51,8 +51,13 @@ pub(super) struct ColumnPlace {
     pub(super) key_index: Range<u64>,
     pub(super) keys: Range<u64>,
     pub(super) lists: Range<u64>,
-    /// The entry of each number.
-    pub(super) rows: NumbersPlace,
+    /// The entries that have a code, and the codes; nothing when the column has none.
+    pub(super) coded: Range<u64>,
+    pub(super) codes: NumbersPlace,
+    /// The entries of the numbers, when each has one.
+    pub(super) rows: Range<u64>,
+    /// The entry of each number, when an entry can have several.
+    pub(super) several_rows: NumbersPlace,
     pub(super) numbers: NumbersPlace,
 }
 
@@ -119,7 +124,10 @@ fn column(bytes: &mut Bytes<'_>) -> Option<ColumnPlace> {
         key_index: place(bytes)?,
         keys: place(bytes)?,
         lists: place(bytes)?,
-        rows: numbers(bytes)?,
+        coded: place(bytes)?,
+        codes: numbers(bytes)?,
+        rows: place(bytes)?,
+        several_rows: numbers(bytes)?,
         numbers: numbers(bytes)?,
     })
 }

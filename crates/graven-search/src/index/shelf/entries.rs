@@ -24,10 +24,39 @@ impl Bits {
         self.0[usize::from(entry) / 64] >> (entry % 64) & 1 == 1
     }
 
-    /// The set, in which whole stretches are short.
+    fn of(entries: &[u16]) -> Bits {
+        let mut bits = Bits::default();
+        entries.iter().for_each(|entry| bits.insert(*entry));
+        bits
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        self.0.iter().flat_map(|word| word.to_le_bytes()).collect()
+    }
+
     pub(super) fn to_set(&self) -> RoaringBitmap {
-        let bytes: Vec<u8> = self.0.iter().flat_map(|word| word.to_le_bytes()).collect();
-        RoaringBitmap::from_lsb0_bytes(0, &bytes)
+        RoaringBitmap::from_lsb0_bytes(0, &self.bytes())
+    }
+
+    /// Appends the set, as [`put_entries`] does.
+    pub(super) fn put(&self, out: &mut Vec<u8>, len: u32) {
+        let count: u32 = self.0.iter().map(|word| word.count_ones()).sum();
+        match count {
+            0 => {}
+            all if all == len => out.push(ALL),
+            few if few < len.div_ceil(8) => {
+                let is_there = |entry: &u32| self.has(*entry as u16);
+                put_entries(
+                    out,
+                    &(0..len).filter(is_there).map(|entry| entry as u16).collect::<Vec<_>>(),
+                    len,
+                );
+            }
+            _ => {
+                out.push(PLAIN);
+                out.extend_from_slice(&self.bytes()[..len.div_ceil(8) as usize]);
+            }
+        }
     }
 }
 
@@ -44,30 +73,29 @@ pub(super) fn all(len: u32) -> RoaringBitmap {
 }
 
 /// Appends a set of the entries of a shelf of this length: nothing for the empty one and little for the whole one, else
-/// the gaps between its entries, or a bit for each entry when that is shorter.
-pub(super) fn put_entries(out: &mut Vec<u8>, entries: &RoaringBitmap, len: u32) {
-    let start = out.len();
+/// the gaps between its entries, or a bit for each entry when that is shorter. The entries come in order.
+pub(super) fn put_entries(out: &mut Vec<u8>, entries: &[u16], len: u32) {
+    let plain = len.div_ceil(8) as usize;
     match entries.len() {
         0 => return,
-        all if all == u64::from(len) => return out.push(ALL),
-        _ => out.push(GAPS),
-    }
-    let plain = len.div_ceil(8) as usize;
-    let mut next = 0;
-    for entry in entries {
-        put_number(out, u64::from(entry - next));
-        next = entry + 1;
-        if out.len() - start > plain {
-            break;
+        all if all == len as usize => return out.push(ALL),
+        many if many >= plain => {}
+        _ => {
+            let start = out.len();
+            out.push(GAPS);
+            let mut next = 0;
+            for entry in entries {
+                put_number(out, u64::from(*entry) - next);
+                next = u64::from(*entry) + 1;
+            }
+            if out.len() - start <= plain {
+                return;
+            }
+            out.truncate(start);
         }
     }
-    if out.len() - start > plain {
-        out.truncate(start);
-        out.push(PLAIN);
-        let mut bits = vec![0; plain];
-        entries.iter().for_each(|entry| bits[entry as usize / 8] |= 1 << (entry % 8));
-        out.extend_from_slice(&bits);
-    }
+    out.push(PLAIN);
+    out.extend_from_slice(&Bits::of(entries).bytes()[..plain]);
 }
 
 /// Reads a set that takes all of these bytes.
@@ -106,9 +134,11 @@ mod tests {
         fn a_set_is_read_as_it_was_written(len in 1_u32..3_000, some in prop::collection::vec(any::<u32>(), 0..900)) {
             let entries: RoaringBitmap = some.into_iter().map(|entry| entry % len).collect();
             for entries in [entries, all(len), RoaringBitmap::new()] {
-                let mut out = Vec::new();
-                put_entries(&mut out, &entries, len);
-                prop_assert!(out.len() <= 1 + len.div_ceil(8) as usize);
+                let listed: Vec<u16> = entries.iter().map(|entry| entry as u16).collect();
+                let (mut out, mut of_bits) = (Vec::new(), Vec::new());
+                put_entries(&mut out, &listed, len);
+                Bits::of(&listed).put(&mut of_bits, len);
+                prop_assert!(out == of_bits && out.len() <= 1 + len.div_ceil(8) as usize);
                 prop_assert_eq!(read_entries(&out, len), Some(entries));
             }
         }

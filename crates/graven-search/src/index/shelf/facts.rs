@@ -1,5 +1,7 @@
 //! What is asked of a shelf, whether it is finished or in the making.
 
+use std::ops::Range;
+
 use roaring::RoaringBitmap;
 
 use super::ShelfError;
@@ -23,8 +25,9 @@ pub(crate) trait Facts {
     /// The first and the last time, in microseconds; `None` when there is no entry of which it is known.
     fn times(&self) -> Result<Option<(i64, i64)>, ShelfError>;
 
-    /// Shows the time of each entry, in microseconds; that of one that is not known is any.
-    fn each_time(&self, f: &mut dyn FnMut(u32, i64)) -> Result<(), ShelfError>;
+    /// Shows the stretches of entries whose times are in the same row of so many microseconds, counted from 1970, in order.
+    /// The time of an entry of which it is not known is any.
+    fn each_row(&self, width: i64, f: &mut dyn FnMut(i64, Range<u32>)) -> Result<(), ShelfError>;
 
     /// The entries with a time in this range of microseconds, with both ends.
     fn at(&self, range: (i64, i64)) -> Result<RoaringBitmap, ShelfError>;
@@ -73,6 +76,10 @@ pub(crate) trait Column {
         is: &mut dyn FnMut(Scalar<'_>, Tally) -> bool,
         f: &mut dyn FnMut(Scalar<'_>, RoaringBitmap),
     ) -> Result<(), ShelfError>;
+
+    /// Shows the place in the dictionary of the value of each of these entries, as far as they have one; whether the column
+    /// can do that.
+    fn each_code(&self, entries: &RoaringBitmap, f: &mut dyn FnMut(u32, usize)) -> Result<bool, ShelfError>;
 
     /// The entries that have a whole number in this range, with both ends, outside the dictionary.
     fn numbers(&self, range: (i64, i64)) -> Result<RoaringBitmap, ShelfError>;

@@ -32,6 +32,11 @@ impl Keys {
         self.index.len() / 4
     }
 
+    /// There are no more keys than this.
+    pub(super) fn count_max(&self) -> usize {
+        self.blocks() * KEYS_BLOCK
+    }
+
     fn block(&self, at: usize) -> Option<Block<'_>> {
         let (offsets, _) = self.index.as_chunks::<4>();
         let offset = |at: usize| offsets.get(at).map(|offset| u32::from_le_bytes(*offset) as usize);

@@ -1,7 +1,13 @@
 //! Whole numbers in blocks of 64, each with the bits that its largest one needs, behind a table of each block's least and
 //! largest: a range of numbers is found in the table first.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use super::bytes::{Bytes, put_number};
+
+/// With more blocks to look into than this, all bits are read at once.
+const BLOCKS_APART: usize = 4;
 
 /// How many numbers a block has.
 const BLOCK: usize = 64;
@@ -55,6 +61,7 @@ pub(super) fn unzigzag(number: u64) -> i64 {
 pub(super) struct Table {
     count: usize,
     blocks: Vec<Block>,
+    bits_len: usize,
 }
 
 /// What the table says of one block.
@@ -87,7 +94,7 @@ impl Table {
             start += (block.width() as usize * numbers).div_ceil(8);
             blocks.push(block);
         }
-        (bytes.is_empty() && start == bits_len).then_some(Table { count, blocks })
+        (bytes.is_empty() && start == bits_len).then_some(Table { count, blocks, bits_len })
     }
 
     /// How many numbers there are.
@@ -99,29 +106,66 @@ impl Table {
     pub(super) fn places<E>(
         &self,
         range: (i64, i64),
-        mut bits: impl FnMut(usize, usize) -> Result<std::sync::Arc<[u8]>, E>,
+        mut bits: impl FnMut(usize, usize) -> Result<Arc<[u8]>, E>,
         mut found: impl FnMut(u32),
     ) -> Result<(), E> {
         let (low, high) = range;
-        for (place, block) in self.blocks.iter().enumerate() {
-            if block.largest < low || block.least > high {
-                continue;
-            }
+        let is_apart = |block: &Block| block.largest < low || block.least > high;
+        let is_in = |block: &Block| low <= block.least && block.largest <= high;
+        let to_look_into = self.blocks.iter().filter(|block| !is_apart(block) && !is_in(block)).count();
+        let all = if to_look_into > BLOCKS_APART { Some(bits(0, self.bits_len)?) } else { None };
+        for (place, block) in self.blocks.iter().enumerate().filter(|(_, block)| !is_apart(block)) {
             let first = place * BLOCK;
             let numbers = (self.count - first).min(BLOCK);
-            if low <= block.least && block.largest <= high {
+            if is_in(block) {
                 (first..first + numbers).for_each(|at| found(at as u32));
                 continue;
             }
             let end = block.start + (block.width() as usize * numbers).div_ceil(8);
-            let bits = bits(block.start, end)?;
-            each_in(block, &bits, numbers, |at, number| {
-                if (low..=high).contains(&number) {
-                    found((first + at) as u32);
-                }
-            });
+            let mut look = |bits: &[u8]| {
+                each_in(block, bits, numbers, |at, number| {
+                    if (low..=high).contains(&number) {
+                        found((first + at) as u32);
+                    }
+                });
+            };
+            match &all {
+                Some(all) => look(all.get(block.start..end).unwrap_or_default()),
+                None => look(&bits(block.start, end)?),
+            }
         }
         Ok(())
+    }
+
+    /// The stretches of places whose numbers are in the same row of this width, in order. The bits of a block are read only
+    /// when its numbers are in several rows.
+    pub(super) fn rows<E>(
+        &self,
+        width: i64,
+        mut bits: impl FnMut(usize, usize) -> Result<Arc<[u8]>, E>,
+        found: &mut dyn FnMut(i64, Range<u32>),
+    ) -> Result<(), E> {
+        let mut rows = Rows::new(width, found);
+        for (place, block) in self.blocks.iter().enumerate() {
+            let first = place * BLOCK;
+            let numbers = (self.count - first).min(BLOCK);
+            if block.least.div_euclid(width) == block.largest.div_euclid(width) {
+                rows.add(block.least, first as u32);
+                continue;
+            }
+            let end = block.start + (block.width() as usize * numbers).div_ceil(8);
+            let bits = bits(block.start, end)?;
+            each_in(block, &bits, numbers, |at, number| rows.add(number, (first + at) as u32));
+        }
+        rows.end(self.count as u32);
+        Ok(())
+    }
+
+    /// The number at a place. The bits are all there are; past the end it is 0.
+    pub(super) fn one(&self, place: usize, bits: &[u8]) -> i64 {
+        let Some(block) = self.blocks.get(place / BLOCK) else { return 0 };
+        let bits = bits.get(block.start..).unwrap_or_default();
+        number_in(block, bits, place % BLOCK)
     }
 
     /// All numbers. The bits are all there are.
@@ -137,24 +181,63 @@ impl Table {
     }
 }
 
+/// Joins numbers side by side that are in the same row.
+pub(super) struct Rows<'a> {
+    width: i64,
+    /// The row of the numbers before, and the place of the first one of them.
+    row: Option<(i64, u32)>,
+    found: &'a mut dyn FnMut(i64, Range<u32>),
+}
+
+impl<'a> Rows<'a> {
+    pub(super) fn new(width: i64, found: &'a mut dyn FnMut(i64, Range<u32>)) -> Rows<'a> {
+        Rows { width, row: None, found }
+    }
+
+    /// Adds numbers of one row at a place.
+    pub(super) fn add(&mut self, number: i64, place: u32) {
+        let row = number.div_euclid(self.width);
+        match self.row {
+            Some((before, _)) if before == row => {}
+            before => {
+                if let Some((before, first)) = before {
+                    (self.found)(before, first..place);
+                }
+                self.row = Some((row, place));
+            }
+        }
+    }
+
+    /// There are no more, up to this place.
+    pub(super) fn end(self, place: u32) {
+        if let Some((row, first)) = self.row {
+            (self.found)(row, first..place);
+        }
+    }
+}
+
 /// Shows the numbers of a block. Bits that are not there are zeros.
 fn each_in(block: &Block, bits: &[u8], numbers: usize, mut f: impl FnMut(usize, i64)) {
+    (0..numbers).for_each(|at| f(at, number_in(block, bits, at)));
+}
+
+/// One number of a block. Bits that are not there are zeros.
+#[inline]
+fn number_in(block: &Block, bits: &[u8], at: usize) -> i64 {
     let width = block.width();
     let mask = if width == 0 { 0 } else { u64::MAX >> (64 - width) };
-    for at in 0..numbers {
-        let bit = at * width as usize;
-        let rest = bits.get(bit / 8..).unwrap_or_default();
-        let word = match rest.first_chunk::<16>() {
-            Some(chunk) => u128::from_le_bytes(*chunk),
-            None => {
-                let mut chunk = [0; 16];
-                chunk[..rest.len()].copy_from_slice(rest);
-                u128::from_le_bytes(chunk)
-            }
-        };
-        let above = (word >> (bit % 8)) as u64 & mask;
-        f(at, block.least.wrapping_add_unsigned(above));
-    }
+    let bit = at * width as usize;
+    let rest = bits.get(bit / 8..).unwrap_or_default();
+    let word = match rest.first_chunk::<16>() {
+        Some(chunk) => u128::from_le_bytes(*chunk),
+        None => {
+            let mut chunk = [0; 16];
+            chunk[..rest.len()].copy_from_slice(rest);
+            u128::from_le_bytes(chunk)
+        }
+    };
+    let above = (word >> (bit % 8)) as u64 & mask;
+    block.least.wrapping_add_unsigned(above)
 }
 
 #[cfg(test)]
@@ -177,12 +260,18 @@ mod tests {
             pack(&numbers, &mut table, &mut bits);
             let table = Table::read(&table, numbers.len(), bits.len()).unwrap();
             prop_assert_eq!(table.all(&bits), numbers.clone());
+            prop_assert!(numbers.iter().enumerate().all(|(at, number)| table.one(at, &bits) == *number));
             let range = (low, low + more);
             let mut places = Vec::new();
             let Ok(()) = table.places::<Infallible>(range, |start, end| Ok(bits[start..end].into()), |at| places.push(at));
             let expected: Vec<u32> =
                 (0..numbers.len()).filter(|at| (range.0..=range.1).contains(&numbers[*at])).map(|at| at as u32).collect();
             prop_assert_eq!(places, expected);
+            let mut rows = Vec::new();
+            let Ok(()) = table.rows::<Infallible>(more + 1, |start, end| Ok(bits[start..end].into()), &mut |row, places| {
+                rows.extend(places.map(|_| row));
+            });
+            prop_assert_eq!(rows, numbers.iter().map(|number| number.div_euclid(more + 1)).collect::<Vec<_>>());
         }
 
         #[test]

@@ -7,6 +7,7 @@ use roaring::RoaringBitmap;
 
 use super::blocks::{Blocks, read_blocks};
 use super::bytes::Bytes;
+use super::codes::Codes;
 use super::count::Tally;
 use super::directory::{ColumnPlace, NumbersPlace};
 use super::entries::{all, read_entries};
@@ -18,6 +19,9 @@ use super::value::{Key, read};
 use super::{Shelf, ShelfError, tokens};
 use crate::line::Scalar;
 use crate::query::Field;
+
+/// So few entries are looked up one by one.
+const FEW: usize = 64;
 
 /// What the hashes fit, and yet makes no sense.
 fn form(what: &'static str) -> impl Fn() -> ShelfError {
@@ -69,10 +73,10 @@ impl Facts for Shelf {
         Ok(self.directory()?.times)
     }
 
-    fn each_time(&self, f: &mut dyn FnMut(u32, i64)) -> Result<(), ShelfError> {
-        let times = self.all_numbers(&self.directory()?.time_numbers, self.count as usize)?;
-        times.iter().enumerate().for_each(|(entry, micros)| f(entry as u32, *micros));
-        Ok(())
+    fn each_row(&self, width: i64, f: &mut dyn FnMut(i64, Range<u32>)) -> Result<(), ShelfError> {
+        let place = &self.directory()?.time_numbers;
+        let table = self.table(place, self.count as usize)?;
+        table.rows(width, |start, end| self.bits(place, start, end), f)
     }
 
     fn at(&self, range: (i64, i64)) -> Result<RoaringBitmap, ShelfError> {
@@ -193,6 +197,22 @@ impl OnShelf<'_> {
         self.shelf.set(&(start..end))
     }
 
+    /// The entries of so many numbers.
+    fn rows(&self, count: usize) -> Result<Rows, ShelfError> {
+        let rows = if self.place.is_multiple {
+            let rows = self.shelf.all_numbers(&self.place.several_rows, count)?;
+            let row = |row: i64| u32::try_from(row).ok().filter(|row| *row < self.shelf.count);
+            Rows::Several(rows.into_iter().map(row).collect::<Option<_>>().ok_or_else(form("numbers"))?)
+        } else {
+            Rows::One(self.shelf.set(&self.place.rows)?)
+        };
+        let fits = match &rows {
+            Rows::One(entries) => entries.len() == count as u64,
+            Rows::Several(entries) => entries.len() == count,
+        };
+        fits.then_some(rows).ok_or_else(form("numbers"))
+    }
+
     /// A column has as many numbers as its entries have together.
     fn numbers_max(&self) -> usize {
         let table = &self.place.numbers.table;
@@ -246,6 +266,27 @@ impl Column for OnShelf<'_> {
         }
     }
 
+    fn each_code(&self, entries: &RoaringBitmap, f: &mut dyn FnMut(u32, usize)) -> Result<bool, ShelfError> {
+        if self.place.codes.table.is_empty() {
+            return Ok(false);
+        }
+        let coded = self.shelf.set(&self.place.coded)?;
+        let table = self.shelf.table(&self.place.codes, self.shelf.count as usize)?;
+        let bits = self.shelf.pages.piece(self.place.codes.bits.clone())?;
+        let values = self.keys()?.count_max();
+        if coded.len() != table.count() as u64 {
+            return Err(form("codes")());
+        }
+        let codes =
+            Codes { is_full: coded.len() == u64::from(self.shelf.count), entries: coded, table, bits };
+        let mut fits = true;
+        codes.each(entries, &mut |entry, code| match usize::try_from(code) {
+            Ok(code) if code < values => f(entry, code),
+            _ => fits = false,
+        });
+        fits.then_some(true).ok_or_else(form("codes"))
+    }
+
     fn numbers(&self, range: (i64, i64)) -> Result<RoaringBitmap, ShelfError> {
         let place = &self.place.numbers;
         let table = self.shelf.table(place, self.numbers_max())?;
@@ -254,22 +295,43 @@ impl Column for OnShelf<'_> {
         if found.is_empty() {
             return Ok(RoaringBitmap::new());
         }
-        let rows = self.shelf.all_numbers(&self.place.rows, table.count())?;
-        let row = |at: u32| rows.get(at as usize).and_then(|row| u32::try_from(*row).ok());
-        let row = |at| row(at).filter(|row| *row < self.shelf.count).ok_or_else(form("numbers"));
-        found.into_iter().map(row).collect()
+        self.rows(table.count())?.of(&found, self.shelf.count).ok_or_else(form("numbers"))
     }
 
     fn each_number(&self, f: &mut dyn FnMut(u32, i64)) -> Result<(), ShelfError> {
         let numbers = self.shelf.all_numbers(&self.place.numbers, self.numbers_max())?;
-        let rows = self.shelf.all_numbers(&self.place.rows, numbers.len())?;
-        if rows.len() != numbers.len() {
-            return Err(form("numbers")());
-        }
-        for (row, number) in rows.into_iter().zip(numbers) {
-            let row = u32::try_from(row).ok().filter(|row| *row < self.shelf.count);
-            f(row.ok_or_else(form("numbers"))?, number);
+        match self.rows(numbers.len())? {
+            Rows::One(entries) => entries.iter().zip(numbers).for_each(|(entry, number)| f(entry, number)),
+            Rows::Several(entries) => {
+                entries.into_iter().zip(numbers).for_each(|(entry, number)| f(entry, number))
+            }
         }
         Ok(())
+    }
+}
+
+/// The entries of the numbers of a column, in the order of the numbers.
+enum Rows {
+    One(RoaringBitmap),
+    Several(Vec<u32>),
+}
+
+impl Rows {
+    /// The entries of the numbers at these places, which come in order.
+    fn of(&self, places: &[u32], len: u32) -> Option<RoaringBitmap> {
+        match self {
+            // Each entry has one.
+            Rows::One(entries) if entries.len() == u64::from(len) => {
+                RoaringBitmap::from_sorted_iter(places.iter().copied()).ok()
+            }
+            Rows::One(entries) if places.len() < FEW => places.iter().map(|at| entries.select(*at)).collect(),
+            Rows::One(entries) => {
+                let mut left = places.iter().peekable();
+                let is_there = |(at, _): &(usize, u32)| left.next_if_eq(&&(*at as u32)).is_some();
+                let found = entries.iter().enumerate().filter(is_there).map(|(_, entry)| entry).collect();
+                Some(found)
+            }
+            Rows::Several(entries) => places.iter().map(|at| entries.get(*at as usize).copied()).collect(),
+        }
     }
 }

@@ -4,7 +4,9 @@ mod random;
 
 use std::collections::BTreeMap;
 
-use graven::Entry;
+use graven::disk::{Disk, OsDisk};
+use graven::reader::Reader;
+use graven::{Entry, Settings, Trail};
 use graven_core::hash::Hash;
 use roaring::RoaringBitmap;
 
@@ -155,7 +157,7 @@ fn counts_are_those_of_the_lines() {
 
 /// A shelf with something of each kind, in little room.
 fn small() -> (Vec<Option<Line<'static>>>, Vec<u8>) {
-    let lines = lines(&random::Random::new(9).entries(130));
+    let lines = lines(&random::Random::new(9).entries(70));
     let bytes = builder(&lines).finish(ROOT);
     (lines, bytes)
 }
@@ -173,7 +175,7 @@ fn its_footer_says_what_it_is() {
 fn a_changed_byte_is_found_or_without_effect() {
     let (lines, bytes) = small();
     let mut random = random::Random::new(1);
-    let queries: Vec<Query> = (0..12).map(|_| random.query()).collect();
+    let queries: Vec<Query> = (0..8).map(|_| random.query()).collect();
     let whole = shelf(&bytes).unwrap();
     let expected: Vec<Candidates> = queries.iter().map(|query| whole.candidates(query).unwrap()).collect();
     queries.iter().zip(&expected).for_each(|(query, candidates)| check(candidates, query, &lines));
@@ -257,12 +259,33 @@ fn an_entry_with_too_much_in_it_is_always_a_candidate() {
 }
 
 #[test]
+fn what_an_entry_with_too_much_leaves_out_the_next_one_adds() {
+    let text = |words: usize| (0..words).map(|number| format!("{number}w{number} ")).collect::<String>();
+    let entry = |words: usize| {
+        let entry = Entry::new("api".parse().unwrap(), "x", graven::Outcome::Success).id("i");
+        let detail = serde_json::json!({ "a": text(words), "b": "zebra crossing road", "key one": 1 });
+        Some(entry.timestamp(moment().now).detail(detail))
+    };
+    let mut seen = [0, 0];
+    for words in 4_060..4_100 {
+        let lines = lines(&[entry(words), entry(1)]);
+        let builder = builder(&lines);
+        for asked in ["zebra", "road", "\"crossing road\"", "key", "one", "detail.b:\"zebra crossing road\""]
+        {
+            check(&builder.candidates(&query(asked)), &query(asked), &lines);
+        }
+        seen[usize::from(Facts::unsure(&builder).unwrap().is_empty())] += 1;
+    }
+    assert!(seen[0] > 5 && seen[1] > 5, "{seen:?}");
+}
+
+#[test]
 fn the_memory_of_a_shelf_is_bounded_whatever_is_in_it() {
     let mut builder = Builder::new(FIRST, SEED);
     let mut random = fastrand::Rng::with_seed(5);
     for at in 0..3_000_u64 {
         let words: String = (0..3_000).map(|_| format!("{:x} ", random.u32(..))).collect();
-        let entry = Entry::new("api".parse().unwrap(), "x", graven::Outcome::Success).id(format!("i{at}"));
+        let entry = Entry::new("api".parse().unwrap(), "x", graven::Outcome::Success).id("i");
         let entry = entry.timestamp(moment().now).detail(serde_json::json!({ "text": words }));
         builder.push(Some(&Line::of_entry(FIRST + at, entry)));
     }
@@ -270,4 +293,39 @@ fn the_memory_of_a_shelf_is_bounded_whatever_is_in_it() {
     let unsure = Facts::unsure(&builder).unwrap().len();
     assert!((2_600..3_000).contains(&unsure), "{unsure}");
     assert!(builder.finish(ROOT).len() < 8 << 20);
+}
+
+#[test]
+fn a_blob_is_indexed_and_one_that_cannot_be_read_is_always_a_candidate() {
+    let folder = tempfile::tempdir().unwrap();
+    let trail = Trail::open(Settings::new(folder.path().join("trail")).no_flood_control()).unwrap();
+    let entry = |word: &str, bytes: usize| {
+        let entry = Entry::new("api".parse().unwrap(), "x", graven::Outcome::Success);
+        entry.detail(serde_json::json!({ "text": format!("{word} {}", "=".repeat(bytes)) }))
+    };
+    let entries =
+        [entry("needle", 70_000), entry("other", 70_000), entry("lost", 70_001), entry("huge", 1 << 20)];
+    trail.record_batch_blocking(entries.to_vec()).unwrap();
+    trail.close_blocking().unwrap();
+    let reader = Reader::open(folder.path().join("trail")).unwrap();
+    let lost = Line::read(&reader, &reader.record(2).unwrap().unwrap()).unwrap();
+    let lost = lost.stored().detail.as_ref().unwrap().blob().unwrap().sha256.to_hex();
+    OsDisk.remove_file(&folder.path().join("trail").join("blobs").join(&lost)).unwrap();
+    let mut builder = Builder::new(0, SEED);
+    for index in 0..4 {
+        builder.push(Some(&Line::read(&reader, &reader.record(index).unwrap().unwrap()).unwrap()));
+    }
+    // All of them are in one block, of which the words are; the columns have the values.
+    for (asked, expected) in [
+        ("needle", &[0, 1, 2, 3][..]),
+        ("nowhere", &[2, 3]),
+        ("has:detail.text", &[0, 1, 2, 3]),
+        ("-has:detail.text", &[2, 3]),
+        ("action:x", &[0, 1, 2, 3]),
+    ] {
+        let found = builder.candidates(&query(asked));
+        assert_eq!(found.entries.iter().collect::<Vec<_>>(), expected, "{asked}");
+        assert!(found.sure.iter().all(|entry| entry < 2), "{asked}");
+    }
+    assert!(!builder.candidates(&query(&lost)).entries.is_empty());
 }

@@ -39,11 +39,6 @@ impl<'a> Key<'a> {
         Key(Cow::Owned(buffer))
     }
 
-    /// What every key begins with.
-    pub(super) fn all() -> Key<'static> {
-        Key(Cow::Borrowed(&[]))
-    }
-
     pub(super) fn as_bytes(&self) -> &[u8] {
         &self.0
     }

@@ -1,17 +1,19 @@
 //! The bytes of a shelf: docs/FORMAT.md describes them.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use graven_core::hash::{Hash, sha256};
-use roaring::RoaringBitmap;
 
 use super::builder::Builder;
 use super::bytes::{put_bytes, put_number};
-use super::column::Column;
-use super::count::{Events, Tally};
+use super::column::{Column, Kept};
+use super::count::Events;
 use super::directory::{IS_MULTIPLE, KEYS_BLOCK, TOKENS_BUCKET, VALUES_AS_NUMBERS_MAX};
 use super::entries::{Bits, put_entries};
 use super::pages::PAGE_BYTES;
-use super::value::{Key, as_whole};
-use super::{MAGIC, VERSION, blocks, packed};
+use super::value::Key;
+use super::{MAGIC, VERSION, blocks, codes, packed};
 use crate::line::Scalar;
 use crate::query::Field;
 
@@ -29,9 +31,9 @@ impl Pieces {
         self.payload.extend_from_slice(piece);
     }
 
-    fn entries(&mut self, entries: &RoaringBitmap, len: u32) {
+    fn entries(&mut self, entries: &Bits, len: u32) {
         let mut piece = Vec::new();
-        put_entries(&mut piece, entries, len);
+        entries.put(&mut piece, len);
         self.add(&piece);
     }
 
@@ -60,8 +62,8 @@ pub(super) fn shelf(builder: &Builder, root: Hash) -> Vec<u8> {
     pieces.range(builder.range);
     pieces.range(builder.written_range);
     pieces.numbers(&builder.times);
-    pieces.entries(&builder.shared.unsure.to_set(), len);
-    pieces.entries(&builder.elsewhere.to_set(), len);
+    pieces.entries(&builder.shared.unsure, len);
+    pieces.entries(&builder.elsewhere, len);
     let mut counts = Vec::new();
     for (entry, count) in &builder.counts {
         put_number(&mut counts, u64::from(*entry));
@@ -89,60 +91,78 @@ fn column(column: &Column, events: &Events, len: u32, pieces: &mut Pieces) {
         }
     }
     pieces.directory.push(if column.is_multiple { IS_MULTIPLE } else { 0 });
-    let some = |bits: &Bits, any: bool| if any { bits.to_set() } else { RoaringBitmap::new() };
-    pieces.entries(&column.present.to_set(), len);
-    pieces.entries(&some(&column.loose, column.has_loose), len);
-    let (values, numbers) = arranged(column);
-    dictionary(&values, events, len, pieces);
-    let (entries, numbers): (Vec<i64>, Vec<i64>) =
-        numbers.iter().map(|(entry, number)| (i64::from(*entry), *number)).unzip();
-    pieces.numbers(&entries);
-    pieces.numbers(&numbers);
+    pieces.entries(&column.present, len);
+    pieces.entries(&column.loose, len);
+    let (values, numbers) = arranged(column, events);
+    dictionary(&values, len, pieces);
+    let is_coded = !column.is_multiple && values.len() >= codes::VALUES_MIN;
+    coded(if is_coded { &values } else { &[] }, len, pieces);
+    let (mut rows, mut several_rows) = (Bits::default(), Vec::new());
+    for (entry, _) in numbers {
+        match column.is_multiple {
+            true => several_rows.push(i64::from(*entry)),
+            false => rows.insert(*entry),
+        }
+    }
+    pieces.entries(&rows, len);
+    pieces.numbers(&several_rows);
+    pieces.numbers(&numbers.iter().map(|(_, number)| *number).collect::<Vec<_>>());
 }
 
-/// The values of the dictionary, sorted, each with its entries; and the other numbers.
-type Arranged<'a> = (Vec<(Vec<u8>, RoaringBitmap)>, &'a [(u16, i64)]);
+/// A value of the dictionary.
+struct Value<'a> {
+    key: Cow<'a, [u8]>,
+    entries: Cow<'a, [u16]>,
+    events: u64,
+}
 
-/// Few different numbers are values of the dictionary.
-fn arranged(column: &Column) -> Arranged<'_> {
-    let set = |entries: &[u16]| entries.iter().map(|entry| u32::from(*entry)).collect();
-    let mut values: Vec<(Vec<u8>, RoaringBitmap)> =
-        column.values.iter().map(|kept| (kept.key.to_vec(), set(&kept.entries))).collect();
-    let mut distinct = std::collections::BTreeMap::<i64, RoaringBitmap>::new();
-    let mut rest = &column.numbers[..];
-    for (entry, number) in rest {
-        distinct.entry(*number).or_default().insert(u32::from(*entry));
+/// The values of the dictionary, sorted, and the other numbers: few different ones are values of the dictionary.
+fn arranged<'a>(column: &'a Column, events: &Events) -> (Vec<Value<'a>>, &'a [(u16, i64)]) {
+    let value = |kept: &'a Kept| {
+        let (key, entries) = (Cow::Borrowed(&*kept.key), Cow::Borrowed(&kept.entries[..]));
+        Value { key, entries, events: kept.events }
+    };
+    let mut values: Vec<Value<'_>> = column.values.iter().map(value).collect();
+    let mut distinct = BTreeMap::<i64, Vec<u16>>::new();
+    let mut numbers = &column.numbers[..];
+    for (entry, number) in numbers {
+        let entries = distinct.entry(*number).or_default();
+        if entries.last() != Some(entry) {
+            entries.push(*entry);
+        }
         if distinct.len() > VALUES_AS_NUMBERS_MAX {
             break;
         }
     }
     if distinct.len() <= VALUES_AS_NUMBERS_MAX {
-        rest = &[];
-        let key = |number: i64| Key::of(Scalar::Number(&number.to_string())).as_bytes().to_vec();
-        values.extend(distinct.into_iter().map(|(number, entries)| (key(number), entries)));
+        numbers = &[];
+        values.extend(distinct.into_iter().map(|(number, entries)| {
+            let key = Key::of(Scalar::Number(&number.to_string())).as_bytes().to_vec();
+            let events = events.of_all(&entries);
+            Value { key: Cow::Owned(key), entries: Cow::Owned(entries), events }
+        }));
     }
-    debug_assert!(rest.iter().all(|(_, number)| as_whole(&number.to_string()) == Some(*number)));
-    values.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-    (values, rest)
+    values.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+    (values, numbers)
 }
 
 /// The values in blocks, in which each key says how much of it is that of the key before; and their entries.
-fn dictionary(values: &[(Vec<u8>, RoaringBitmap)], events: &Events, len: u32, pieces: &mut Pieces) {
+fn dictionary(values: &[Value<'_>], len: u32, pieces: &mut Pieces) {
     let (mut index, mut keys, mut lists) = (Vec::new(), Vec::new(), Vec::new());
     for block in values.chunks(KEYS_BLOCK) {
         index.extend_from_slice(&(keys.len() as u32).to_le_bytes());
         put_number(&mut keys, lists.len() as u64);
         let mut before: &[u8] = &[];
-        for (key, entries) in block {
+        for Value { key, entries, events } in block {
             let shared = key.iter().zip(before).take_while(|(one, other)| one == other).count();
             put_number(&mut keys, shared as u64);
             put_bytes(&mut keys, &key[shared..]);
             let start = lists.len();
             put_entries(&mut lists, entries, len);
-            let Tally { entries, events } = events.tally(entries);
-            put_number(&mut keys, entries << 1 | u64::from(events != entries));
-            if events != entries {
-                put_number(&mut keys, events);
+            let count = entries.len() as u64;
+            put_number(&mut keys, count << 1 | u64::from(*events != count));
+            if *events != count {
+                put_number(&mut keys, *events);
             }
             put_number(&mut keys, (lists.len() - start) as u64);
             before = key;
@@ -151,6 +171,21 @@ fn dictionary(values: &[(Vec<u8>, RoaringBitmap)], events: &Events, len: u32, pi
     pieces.add(&index);
     pieces.add(&keys);
     pieces.add(&lists);
+}
+
+/// The place in the dictionary of each entry's value.
+fn coded(values: &[Value<'_>], len: u32, pieces: &mut Pieces) {
+    const NONE: u32 = u32::MAX;
+    let (mut codes, mut entries) = (vec![NONE; len as usize], Bits::default());
+    for (code, value) in values.iter().enumerate() {
+        for entry in &*value.entries {
+            codes[usize::from(*entry)] = code as u32;
+            entries.insert(*entry);
+        }
+    }
+    let codes: Vec<i64> = codes.into_iter().filter(|code| *code != NONE).map(i64::from).collect();
+    pieces.entries(&entries, len);
+    pieces.numbers(&codes);
 }
 
 /// The tokens in buckets by their highest bits, each with its blocks.

@@ -42,7 +42,7 @@ impl<F: Facts> Asking<'_, F> {
             Value::Is(pattern, number) => self.blocks_of_value(of, pattern, number.as_ref())?,
             _ => Blocks::ALL,
         };
-        Ok(Found { maybe: &sure | blocks.of(&loose, self.facts.len()), sure })
+        Ok(Found { maybe: &sure | blocks.of(&loose, self.facts.len()), sure: Some(sure) })
     }
 
     /// The entries whose column has this text, or what is written like it.
@@ -114,7 +114,7 @@ impl<F: Facts> Asking<'_, F> {
         let Some(text) = pattern.as_literal() else {
             let found = self.any_tool_like(column, &mut |scalar| is_like(value, scalar))?;
             let blocks = self.blocks_of_pattern(pattern)?;
-            return Ok(Found { maybe: &found.sure | blocks.of(&found.maybe, self.facts.len()), ..found });
+            return Ok(Found { maybe: found.sure() | blocks.of(&found.maybe, self.facts.len()), ..found });
         };
         let action = Pattern::literal(&format!("{TOOL}{text}"));
         self.value(column, of, &Value::Is(action, None))
@@ -137,7 +137,7 @@ impl<F: Facts> Asking<'_, F> {
         };
         let prefix = Key::of(Scalar::Text(TOOL));
         column.each_like(prefix.as_bytes(), &mut is_tool, &mut |_, entries| sure |= entries)?;
-        Ok(Found { maybe: &sure | column.loose()?, sure })
+        Ok(Found { maybe: &sure | column.loose()?, sure: Some(sure) })
     }
 
     /// One of these values in any field.
