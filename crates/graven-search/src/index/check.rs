@@ -60,7 +60,7 @@ impl Index {
                 Compared::Same(digest) => {
                     same.insert(first);
                     checked.same += 1;
-                    self.remember(self.named(first), digest)?;
+                    self.remember(first, digest)?;
                 }
                 Compared::Different => checked
                     .different
