@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-use graven::fsck::{Seen, VerifyOptions, standing};
+use graven::fsck::{VerifyOptions, standing};
 use graven::prove::{Prover, Seal, SealedHead};
 use graven::reader::{Reader, Record};
 use graven::{Entry, Machine};
@@ -36,7 +36,7 @@ pub(super) struct Spot {
 
 impl Floor {
     pub(super) fn new(reader: &Reader) -> Result<Floor, Failure> {
-        let standing = standing(&Machine::os(), reader, &VerifyOptions::default(), &Seen::default())?;
+        let standing = standing(&Machine::os(), reader, &VerifyOptions::default())?;
         let head =
             standing.head.ok_or_else(|| Failure::cannot("the bench's own trail has no signed head"))?;
         Ok(Floor { reader: reader.clone(), head, files: HashMap::new() })
