@@ -2,18 +2,28 @@
 
 use std::path::Path;
 
-use graven_search::{Ask, Field, Moment, Query, Search, SearchOptions, State};
+use graven_search::{Ask, Field, Moment, Query, Search, SearchOptions, State, Where};
 
 use super::Source;
-use super::peer::{Peer, asked};
+use super::peer::{Built, Peer, asked, measure};
 use super::questions::{FACETS, LIMIT, Question};
+use crate::files;
 use crate::peer::Failure;
 
-pub(super) fn build(source: &Source, _: &Path) -> Result<Peer, Failure> {
-    let search = Search::open(&source.dir, SearchOptions::default())?;
+pub(super) fn build(source: &Source, folder: &Path) -> Result<Peer, Failure> {
+    let mut options = SearchOptions::default();
+    options.state = Some(folder.join("state"));
+    let search = Search::open(&source.dir, options)?;
+    let mut keeper = search.keeper(Where::Trail).ok_or("the trail can have no index")?;
+    let (made, wall_s, cpu_s) = measure(|| Ok(keeper.build(&mut |_, _| ())?))?;
+    // Of a trail with fewer than 65,536 entries nothing is made, and they are read one by one.
+    let built = match made.made {
+        0 => None,
+        _ => Some(Built { wall_s, cpu_s, bytes: files::bytes_below(&made.folder)? }),
+    };
     let moment = Moment::utc(chrono::DateTime::UNIX_EPOCH);
     let ask = move |question: &Question| asked(|| answer(&search, question, &moment));
-    Ok(Peer { name: "Graven", version: "this tree".into(), built: None, once: false, ask: Box::new(ask) })
+    Ok(Peer { name: "Graven", version: "this tree".into(), built, once: false, ask: Box::new(ask) })
 }
 
 fn answer(search: &Search, question: &Question, moment: &Moment) -> Result<u64, Failure> {
