@@ -1,4 +1,5 @@
-//! `graven bench search`: how long a large trail takes to answer, beside the work that no search can avoid.
+//! `graven bench search`: how long a large trail takes to answer, beside the work that no search can avoid, and what its
+//! index costs.
 //!
 //! Each question is asked in turn with its floor: `pread`, leaf hash, decoding, and the path to the signed head, of the same
 //! lines. All files are in memory, as far as it is large enough. Other programs that answer questions are measured by the

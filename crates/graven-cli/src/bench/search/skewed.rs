@@ -13,7 +13,7 @@ const SESSIONS: usize = 200;
 /// After how many entries a session ends, on average.
 const SESSION_ENTRIES: u64 = 50;
 
-/// How many words there are, and how many of them can begin a command.
+/// How many words there are.
 const WORDS: usize = 20_000;
 
 /// The two most frequent words: each is common, and the second never follows the first.
