@@ -22,7 +22,12 @@ pub(super) fn build(source: &Source, folder: &Path) -> Result<Peer, Failure> {
         _ => Some(Built { wall_s, cpu_s, bytes: files::bytes_below(&made.folder)? }),
     };
     let moment = Moment::utc(chrono::DateTime::UNIX_EPOCH);
-    let ask = move |question: &Question| asked(|| answer(&search, question, &moment));
+    // The newest entries, which have no file yet, in memory.
+    while keeper.poll()?.entries > 0 {}
+    let ask = move |question: &Question| {
+        let _kept = &keeper;
+        asked(|| answer(&search, question, &moment))
+    };
     Ok(Peer { name: "Graven", version: "this tree".into(), built, once: false, ask: Box::new(ask) })
 }
 

@@ -25,6 +25,7 @@ const TABLES: &str = "
 /// Made when the rows are in: that is faster.
 const INDEXES: &str = "
     create index by_filter on e (category, outcome, principal);
+    create index by_kind on e (category, outcome);
     create index by_action on e (action);
     create index by_exit on e (exit) where exit is not null;
     create index by_session on e (session_id);

@@ -19,7 +19,7 @@ use chrono::{DateTime, Utc};
 use graven::Machine;
 use graven::fsck::{self, VerifyOptions};
 use graven::layout::Layout;
-use graven_search::{Ask, Field, Hit, Moment, Query, Search, State};
+use graven_search::{Ask, Field, Hit, Keeper, Moment, Query, Search, State};
 
 use super::pairs::Pairs;
 use super::report::{Bound, Calls, Figure, Report};
@@ -101,6 +101,8 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
 struct Asker<'a> {
     bench: &'a Bench,
     search: Search,
+    /// What has the newest entries in memory, as a program that keeps the index has.
+    _keeper: Keeper,
     floor: Floor,
     entries: u64,
     random: fastrand::Rng,
@@ -110,12 +112,13 @@ struct Asker<'a> {
 impl<'a> Asker<'a> {
     fn open(bench: &'a Bench, dir: &Path, seed: u64) -> Result<Asker<'a>, Failure> {
         let search = child::open(dir)?;
+        let keeper = child::kept(&search)?;
         let floor = Floor::new(search.reader())?;
         let entries = search.reader().len()?;
         let random = fastrand::Rng::with_seed(seed);
         // No question is about a time from now.
         let moment = Moment::utc(DateTime::<Utc>::UNIX_EPOCH);
-        Ok(Asker { bench, search, floor, entries, random, moment })
+        Ok(Asker { bench, search, _keeper: keeper, floor, entries, random, moment })
     }
 
     /// A question about a random entry.

@@ -56,6 +56,7 @@ pub(super) fn run(part: Part, dir: &Path) -> Ending {
             Said { entries: built.made * graven_search::SHELF_ENTRIES, ..Said::default() }
         }
         Part::Ask => {
+            let _keeper = kept(&search)?;
             let moment = Moment::utc(chrono::DateTime::UNIX_EPOCH);
             let Some(newest) = search.reader().tail(1)?.next().transpose()? else {
                 return Err(Failure::cannot("the bench's own trail is empty"));
@@ -93,6 +94,13 @@ fn follow(search: &Search) -> Result<Said, Failure> {
         }
     }
     Ok(said)
+}
+
+/// Keeps the newest entries, which no file of the index has yet, in memory.
+pub(super) fn kept(search: &Search) -> Result<Keeper, Failure> {
+    let mut keeper = keeper(search)?;
+    while keeper.poll().map_err(no_index)?.entries > 0 {}
+    Ok(keeper)
 }
 
 fn keeper(search: &Search) -> Result<Keeper, Failure> {
