@@ -94,8 +94,8 @@ pub(crate) fn entries(count: usize, seed: u64) -> Vec<Entry> {
         let number = all.len();
         match random.u16(0..1_000) {
             0..20 => all.extend(imported(number, &mut random)),
-            20..24 => all.push(hostile(number, &mut random)),
-            24..44 => {
+            20 => all.push(hostile(number, &mut random)),
+            21..44 => {
                 let mut intent = entry(number, &mut random).phase(Phase::Intent);
                 intent.outcome = Outcome::Pending;
                 let id = format!("id-{number}");
