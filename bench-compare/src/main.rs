@@ -1,4 +1,4 @@
-//! Measures Graven and its peers in turn, in one run on one machine. See the README.
+//! Measures Graven and its peers in turn, in one run on one machine: recording, or with `--only search` answering. See the README.
 
 mod asking;
 mod entry;
@@ -7,6 +7,7 @@ mod options;
 mod peer;
 mod peers;
 mod report;
+mod search;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -37,6 +38,9 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Failure> {
+    if options.only.as_deref().is_some_and(|only| only.eq_ignore_ascii_case("search")) {
+        return search::run(options);
+    }
     let folder = tempfile::Builder::new().prefix("graven-compare-").tempdir_in(&options.dir)?;
     let (mut peers, not_run) = peers::all();
     if let Some(only) = &options.only {

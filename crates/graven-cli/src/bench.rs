@@ -14,6 +14,7 @@ mod processes;
 mod recorder;
 mod redaction;
 mod report;
+mod search;
 mod stopwatch;
 mod throughput;
 mod verifying;
@@ -30,7 +31,10 @@ use tokio::runtime::Runtime;
 
 /// The arguments of `graven bench`.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
     /// Write the trails to be measured in this directory. They are removed afterwards
     #[arg(long, value_name = "DIR", default_value = ".")]
     dir: PathBuf,
@@ -54,7 +58,17 @@ pub(crate) struct Args {
     milliseconds: u64,
 }
 
+/// What is measured by itself.
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Measure how long a large trail takes to answer questions
+    Search(search::Args),
+}
+
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
+    if let Some(What::Search(args)) = &args.what {
+        return search::run(args, ui);
+    }
     if let Some(dir) = &args.recorder {
         return recorder::record_until_killed(dir, args.entries);
     }

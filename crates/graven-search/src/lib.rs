@@ -31,6 +31,7 @@
 mod cursor;
 mod error;
 mod follow;
+mod index;
 mod line;
 mod matches;
 mod order;
@@ -40,6 +41,10 @@ mod search;
 pub use cursor::{Cursor, CursorError};
 pub use error::SearchError;
 pub use follow::{Batch, Following};
+pub use index::shelf::SHELF_ENTRIES;
+#[doc(hidden)]
+pub use index::shelf::testing_only_ask_shelf;
+pub use index::{Built, Checked, IndexError, IndexState, Keeper, Kept, Where, Wrong, cache_folder};
 pub use line::Line;
 pub use matches::matches;
 pub use order::Order;

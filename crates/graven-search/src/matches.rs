@@ -46,7 +46,8 @@ fn meets_term(term: &Term, line: &Line<'_>) -> bool {
     }
 }
 
-fn is_like(value: &Value, scalar: Scalar<'_>) -> bool {
+/// Whether a value of an entry is one that a query asks for.
+pub(crate) fn is_like(value: &Value, scalar: Scalar<'_>) -> bool {
     match (value, scalar) {
         (Value::Is(pattern, _), Scalar::Text(text)) => pattern.matches(text),
         (Value::Is(_, Some(number)), Scalar::Number(stored)) => {

@@ -41,6 +41,7 @@ const TARGETS: &[(&str, Option<&str>)] = &[
     ("redact", Some("redact")),
     ("verify", Some("note")),
     ("query", Some("query")),
+    ("shelf", None),
     ("engine", None),
 ];
 

@@ -19,8 +19,17 @@ pub(crate) fn processor() -> String {
 
 /// The resident memory of a process in bytes, if the system tells it.
 pub(crate) fn resident_bytes(process: u32) -> Option<u64> {
+    memory(&process.to_string(), "VmRSS:")
+}
+
+/// The most resident memory that this process had, in bytes, if the system tells it.
+pub(crate) fn peak_bytes() -> Option<u64> {
+    memory("self", "VmHWM:")
+}
+
+fn memory(process: &str, name: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn measure(bench: &Bench, entries: u64, report: &mut Report) -> Resul
 }
 
 /// Runs a recorder until it has recorded enough, asks the system for its memory, and kills it.
-fn record_and_kill(dir: &Path, entries: u64) -> Result<u64, Failure> {
+pub(crate) fn record_and_kill(dir: &Path, entries: u64) -> Result<u64, Failure> {
     let cannot = |error| Failure::cannot(format_args!("cannot run a recorder: {error}"));
     let mut child = Command::new(std::env::current_exe().map_err(cannot)?)
         .arg("bench")

@@ -1,6 +1,7 @@
 //! What the bench prints: the limits of the machine, and each figure of Graven beside that of its peer.
 //!
-//! Only ratios have goals. A figure without a peer is shown and not judged: machines differ more than programs do.
+//! Mostly ratios have goals: machines differ more than programs do. A figure without a peer has one only where people
+//! wait for it.
 
 use std::collections::BTreeMap;
 
@@ -48,6 +49,25 @@ pub(crate) struct Figure {
     met: Option<bool>,
     /// What the peer is, or what was measured.
     basis: String,
+    /// What else is known of the calls that the figure is the median of.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    calls: Option<Calls>,
+}
+
+/// Many calls, beside their median.
+#[derive(Debug, Serialize)]
+pub(crate) struct Calls {
+    /// The time, in the unit of the figure, that 99 of 100 calls did not exceed.
+    p99: f64,
+    /// The CPU time of one call, in the same unit: the mean.
+    cpu: f64,
+    calls: u32,
+}
+
+impl Calls {
+    pub(crate) fn new(p99: f64, cpu: f64, calls: u32) -> Calls {
+        Calls { p99: round(p99), cpu: round(cpu), calls }
+    }
 }
 
 /// What a ratio has to be.
@@ -74,7 +94,18 @@ impl Figure {
         basis: impl Into<String>,
     ) -> Figure {
         let (graven, basis) = (round(value), basis.into());
-        Figure { name, graven, unit, peer: None, ratio: None, goal: None, reached: None, met: None, basis }
+        Figure {
+            name,
+            graven,
+            unit,
+            peer: None,
+            ratio: None,
+            goal: None,
+            reached: None,
+            met: None,
+            basis,
+            calls: None,
+        }
     }
 
     /// A figure beside that of its peer.
@@ -91,13 +122,19 @@ impl Figure {
         }
     }
 
-    /// The same figure with a goal for its ratio.
+    /// The same figure with a goal for its ratio; where it has no peer, for the figure itself.
     pub(crate) fn goal(self, bound: Bound) -> Figure {
-        let reached = self.ratio.map(|ratio| match bound {
-            Bound::AtLeast(least) => ratio >= least,
-            Bound::AtMost(most) => ratio <= most,
+        let judged = self.ratio.unwrap_or(self.graven);
+        let reached = Some(match bound {
+            Bound::AtLeast(least) => judged >= least,
+            Bound::AtMost(most) => judged <= most,
         });
         Figure { goal: Some(bound), reached, met: reached, ..self }
+    }
+
+    /// The same figure, as the median of these calls.
+    pub(crate) fn calls(self, calls: Calls) -> Figure {
+        Figure { calls: Some(calls), ..self }
     }
 }
 
@@ -179,7 +216,10 @@ impl Figure {
             None => String::new(),
         };
         let (name, graven, unit) = (self.name, self.graven, self.unit);
-        let basis = ui.paint(Look::Faint, &self.basis);
+        let calls = self.calls.as_ref();
+        let calls =
+            calls.map(|calls| format!("p99 {}, CPU {}, {} calls; ", calls.p99, calls.cpu, calls.calls));
+        let basis = ui.paint(Look::Faint, calls.unwrap_or_default() + &self.basis);
         format!("{sign} {name:<44} {graven:>12} {peer:>12} {unit:<4} {ratio:>7}  {goal:<6}  {basis}")
     }
 }

@@ -38,6 +38,11 @@ impl Times {
         result
     }
 
+    /// Adds the times of other calls.
+    pub(crate) fn add(&mut self, others: Times) {
+        self.0.extend(others.0);
+    }
+
     /// The time, in microseconds, that this share of the calls did not exceed.
     pub(crate) fn percentile_us(&mut self, share: f64) -> f64 {
         self.0.sort_unstable();

@@ -1,6 +1,6 @@
 //! `tail` prints the newest entries, and with `-f` also new ones, over rotations.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 
 use crate::deadline::Running;
 use crate::run::{Place, line, lines};
@@ -89,4 +89,52 @@ fn hits_follow_over_rotations() {
     // A query that begins with `-` comes after `--`.
     assert_eq!(place.run(["tail", "trail", "-n", "2", "--", "-has:session"]).ok().text().lines().count(), 2);
     place.run(["tail", "trail", "outcom:x"]).code(2);
+}
+
+#[test]
+fn hits_follow_over_rotations_and_killed_recorders() {
+    let place = Place::with_entries(10);
+    let query = "action:round* OR action:\"action 9\"";
+    let mut tail = Running::start(&mut place.command(["tail", "trail", query, "-n", "1", "-f", "--json"]));
+    let mut shown = BufReader::new(tail.stdout.take().unwrap()).lines();
+    let mut next = || {
+        let line: serde_json::Value = serde_json::from_str(&shown.next().unwrap().unwrap()).unwrap();
+        line["action"].as_str().unwrap().to_owned()
+    };
+    // What is recorded from now on has to follow.
+    assert_eq!(next(), "action 9");
+    let (mut acknowledged, mut seen): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+    for round in 1..=8 {
+        let mut recorder = place.start(["record", "trail", "--stdin"]);
+        let mut stdin = recorder.stdin.take().unwrap();
+        let mut receipts = BufReader::new(recorder.stdout.take().unwrap()).lines();
+        let actions: Vec<String> = (0..400).map(|number| format!("round {round}, {number}")).collect();
+        let input: String = actions.iter().map(|action| line(action)).collect();
+        let writing = std::thread::spawn(move || {
+            // It is killed while it reads.
+            let _ = stdin.write_all(input.as_bytes());
+            stdin
+        });
+        for action in actions.iter().take(40 * round) {
+            receipts.next().unwrap().unwrap();
+            acknowledged.push(action.clone());
+        }
+        recorder.kill().unwrap();
+        recorder.wait().unwrap();
+        drop(writing.join().unwrap());
+    }
+    place.feed(["record", "trail", "--stdin"], line("round, the last one")).ok();
+    assert!(std::fs::read_dir(place.path("trail/segments")).unwrap().count() >= 3);
+    while seen.last().is_none_or(|action| action != "round, the last one") {
+        seen.push(next());
+    }
+    // Each acknowledged entry, in order; what was not acknowledged may be there, once.
+    let unique: std::collections::BTreeSet<&String> = seen.iter().collect();
+    assert_eq!(unique.len(), seen.len());
+    let mut seen = seen.iter();
+    for action in &acknowledged {
+        assert!(seen.any(|shown| shown == action), "{action} is lost");
+    }
+    tail.kill().unwrap();
+    tail.wait().unwrap();
 }

@@ -90,6 +90,27 @@ impl Decimal {
         Decimal { digits, ..self }.shifted(grown)
     }
 
+    /// The largest whole number that is not above it, and whether it is that number. An error when it is smaller than all
+    /// of them, or larger.
+    pub(crate) fn floor(&self) -> Result<(i64, bool), Ordering> {
+        let side = if self.negative { Ordering::Less } else { Ordering::Greater };
+        let length = self.digits.len() as i64;
+        // The digits before the point, of which there can be more than are written.
+        let before = self.exponent.max(0);
+        if before > 19 {
+            return Err(side);
+        }
+        let written = before.min(length) as usize;
+        let whole = format!("{:0<1$}", &self.digits[..written], before as usize);
+        let magnitude: i128 = if whole.is_empty() { 0 } else { whole.parse().expect("nineteen digits fit") };
+        let is_whole = length <= before;
+        let floor = match self.negative {
+            true => -magnitude - i128::from(!is_whole),
+            false => magnitude,
+        };
+        i64::try_from(floor).map(|floor| (floor, is_whole)).map_err(|_| side)
+    }
+
     /// Whether it is zero.
     fn is_zero(&self) -> bool {
         self.digits.is_empty()
@@ -230,6 +251,26 @@ mod tests {
         assert_eq!(number("999999999999999999999").times(24).to_string(), "2.3999999999999999999976e22");
         assert_eq!(number("0").times(60), number("0"));
         assert_eq!(number("2").shifted(3), number("2000"));
+    }
+
+    #[test]
+    fn the_floor_is_the_next_whole_number_below() {
+        for (text, floor) in [
+            ("0", Ok((0, true))),
+            ("-0.5", Ok((-1, false))),
+            ("0.5e-30", Ok((0, false))),
+            ("-1e-30", Ok((-1, false))),
+            ("12.5e1", Ok((125, true))),
+            ("1e18", Ok((1_000_000_000_000_000_000, true))),
+            ("-9223372036854775808", Ok((i64::MIN, true))),
+            ("9223372036854775807.5", Ok((i64::MAX, false))),
+            ("9223372036854775808", Err(Ordering::Greater)),
+            ("-9223372036854775808.1", Err(Ordering::Less)),
+            ("1e400", Err(Ordering::Greater)),
+            ("-1e400", Err(Ordering::Less)),
+        ] {
+            assert_eq!(number(text).floor(), floor, "{text}");
+        }
     }
 
     proptest! {

@@ -20,7 +20,7 @@ pub(super) enum Part {
 
 impl Pattern {
     /// A value that stands for itself.
-    pub(super) fn literal(text: &str) -> Pattern {
+    pub(crate) fn literal(text: &str) -> Pattern {
         Pattern { pieces: vec![text.to_owned()] }
     }
 
@@ -46,8 +46,22 @@ impl Pattern {
     }
 
     /// The texts between the wildcards.
-    pub(super) fn pieces(&self) -> &[String] {
+    pub(crate) fn pieces(&self) -> &[String] {
         &self.pieces
+    }
+
+    /// What every text that is like this begins with.
+    pub(crate) fn beginning(&self) -> &str {
+        &self.pieces[0]
+    }
+
+    /// What every text that is like this has, cut so that no word in it goes on at a wildcard.
+    pub(crate) fn whole_words_of_pieces(&self) -> impl Iterator<Item = &str> {
+        let last = self.pieces.len() - 1;
+        self.pieces.iter().enumerate().map(move |(place, piece)| {
+            let piece = if place > 0 { piece.trim_start_matches(may_go_on) } else { piece };
+            if place < last { piece.trim_end_matches(may_go_on) } else { piece }
+        })
     }
 
     /// Whether the whole of a text is like this.
@@ -70,6 +84,11 @@ impl Pattern {
         }
         true
     }
+}
+
+/// Whether a character at a wildcard may be in the middle of a word: also those that only become a letter when folded.
+fn may_go_on(character: char) -> bool {
+    super::text::is_in_word(character)
 }
 
 #[cfg(test)]

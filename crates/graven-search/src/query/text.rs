@@ -67,6 +67,32 @@ impl Text {
         places
     }
 
+    /// Shows the words that a text has, folded and whole, when it has this one; neighbours here are neighbours there.
+    pub(crate) fn each_whole_word(&self, f: &mut dyn FnMut(&str)) {
+        let goes_on = self.is_beginning && self.folded.ends_with(is_word);
+        let rest = match goes_on {
+            // More may follow the last one.
+            true => self.folded.trim_end_matches(is_word),
+            false => &self.folded,
+        };
+        each_word_of_folded(rest, f);
+    }
+
+    /// Whether some text has it that is like this one, in which a `#` is any digit: folded, and without other `#`.
+    pub(crate) fn may_be_in(&self, template: &str) -> bool {
+        let template: Vec<char> = template.chars().collect();
+        let wanted: Vec<char> = self.folded.chars().collect();
+        let is_like = |wanted: char, at: char| wanted == at || (at == '#' && wanted.is_ascii_digit());
+        let is_word = |at: Option<&char>| at.is_some_and(|at| *at == '#' || is_word(*at));
+        template.windows(wanted.len()).enumerate().any(|(start, window)| {
+            let before = start.checked_sub(1).and_then(|at| template.get(at));
+            let cut_before = is_word(before) && is_word(wanted.first());
+            let cut_behind =
+                is_word(wanted.last()) && is_word(template.get(start + wanted.len())) && !self.is_beginning;
+            !cut_before && !cut_behind && wanted.iter().zip(window).all(|(wanted, at)| is_like(*wanted, *at))
+        })
+    }
+
     /// Where a folded text has it for the first time, from a place on.
     fn find(&self, folded: &str, mut from: usize) -> Option<Range<usize>> {
         let starts_with_word = self.folded.starts_with(is_word);
@@ -90,7 +116,37 @@ impl Text {
     }
 }
 
-/// Whether a character belongs to a word: letters and digits of any script.
+/// Shows the words of a text, folded, in their order.
+pub(crate) fn each_word(text: &str, f: &mut dyn FnMut(&str)) {
+    each_word_of_folded(&fold(text), f);
+}
+
+fn each_word_of_folded(folded: &str, f: &mut dyn FnMut(&str)) {
+    if !folded.is_ascii() {
+        return folded.split(|c| !is_word(c)).filter(|word| !word.is_empty()).for_each(f);
+    }
+    let mut start = None;
+    for (at, byte) in folded.bytes().enumerate() {
+        match (start, byte.is_ascii_alphanumeric()) {
+            (None, true) => start = Some(at),
+            (Some(first), false) => {
+                f(&folded[first..at]);
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    if let Some(first) = start {
+        f(&folded[first..]);
+    }
+}
+
+/// Whether a character of a text belongs to a word.
+pub(super) fn is_in_word(character: char) -> bool {
+    is_word(fold_char(character))
+}
+
+/// Whether a character of a folded text belongs to a word: letters and digits of any script.
 fn is_word(character: char) -> bool {
     character.is_alphanumeric()
 }
@@ -172,7 +228,52 @@ mod tests {
         })
     }
 
+    fn words(text: &str) -> Vec<String> {
+        let mut words = Vec::new();
+        each_word(text, &mut |word| words.push(word.to_owned()));
+        words
+    }
+
+    fn whole_words(text: &Text) -> Vec<String> {
+        let mut words = Vec::new();
+        text.each_whole_word(&mut |word| words.push(word.to_owned()));
+        words
+    }
+
+    #[test]
+    fn words_are_cut_at_their_borders() {
+        assert_eq!(words("sudo Rm -rf_x/é9—ÉCOLE"), ["sudo", "rm", "rf", "x", "é9", "école"]);
+        assert_eq!(words("-- "), [""; 0]);
+        assert_eq!(whole_words(&Text::new("rm -RF x", true)), ["rm", "rf"]);
+        assert_eq!(whole_words(&Text::new("rm -RF ", true)), ["rm", "rf"]);
+        assert_eq!(whole_words(&Text::new("x", true)), [""; 0]);
+    }
+
+    #[test]
+    fn a_template_stands_for_all_texts_that_are_like_it() {
+        let may = |text: &str| Text::new(text, false).may_be_in("2026-##-##t##:##:##.###z");
+        for text in
+            ["2026", "11", "29T11", "-11-29t11:00:", ".123Z", "07.123z", "2026-11-29T11:00:00.123Z", "-"]
+        {
+            assert!(may(text), "{text}");
+        }
+        for text in ["2025", "404", "123", "T11", "29", "1", "z", "2026-11-29T11:00:00.123Z ", "é", "#"] {
+            assert_eq!(may(text), text == "29", "{text}");
+        }
+        assert!(Text::new("123", true).may_be_in("2026-##-##t##:##:##.###z"));
+    }
+
     proptest! {
+        #[test]
+        fn a_text_that_has_another_one_has_its_words_as_neighbours(
+            text in "[aAbÉéß9 \\-]{0,14}", wanted in "[aAbÉéß9 \\-]{1,5}", is_beginning in any::<bool>(),
+        ) {
+            let wanted = Text::new(&wanted, is_beginning);
+            let (there, asked) = (words(&text), whole_words(&wanted));
+            let has_them = asked.is_empty() || there.windows(asked.len()).any(|some| some == asked);
+            prop_assert!(has_them || !wanted.is_in(&text), "{:?} in {:?}", wanted, text);
+        }
+
         #[test]
         fn a_text_is_found_as_by_trying_every_place(
             text in "[aAbÉéß \\-]{0,14}", wanted in "[aAbÉéß \\-]{1,4}", is_beginning in any::<bool>(),

@@ -1,218 +1,184 @@
-//! Pages, counts, facets, histogram and sessions are those of reading every entry with the one definition of a hit.
+//! A thousand random queries: pages in both orders, counts, facets, histogram and sessions are those of calling `matches`
+//! on every line, with the index in any state.
+//!
+//! `GRAVEN_LONG=1` asks 20,000 queries of 200,000 entries.
 
-use std::collections::{BTreeMap, BTreeSet};
+use graven_core::json::tree::Tree;
+use graven_search::{Ask, Field, Line, Order, Query, Search, matches};
+use serde_json::{Value, json};
 
-use graven_search::{Answer, Ask, Field, Line, Order, Query, Search, State, matches};
-use serde_json::Value;
+use crate::support::oracle::{self, as_json};
+use crate::support::states::{State, States};
+use crate::support::{Place, indexes, moment, random_query};
 
-use crate::support::{Place, entries, indexes, moment, query};
+/// What can be asked for in facets.
+const FACETS: &[&str] = &[
+    "outcome",
+    "category",
+    "action",
+    "principal",
+    "session_id",
+    "on_behalf_of",
+    "agent.id",
+    "source.ip",
+    "tool",
+    "duration_ms",
+    "id",
+    "detail",
+    "detail.exit",
+    "detail.a.b",
+    "detail.command",
+    "detail.size",
+    "phase",
+];
 
-/// Random queries of every kind.
-fn queries(count: usize) -> Vec<Query> {
-    let mut random = fastrand::Rng::with_seed(15);
-    let terms = [
-        "category:api",
-        "outcome:(denied OR failure)",
-        "principal:alice@example.com",
-        "-has:principal",
-        "session:s-3",
-        "action:\"POST *\"",
-        "\"rm -rf\"",
-        "rm",
-        "été",
-        "élodie",
-        "detail.exit:>0",
-        "detail.exit:0",
-        "detail.tags.b:>1500",
-        "has:detail.\"k8s.io/decision\"",
-        "needle",
-        "ip:10.1.0.0/16",
-        "for:root",
-        "duration:>2s",
-        "count:>=2",
-        "since:24h",
-        "until:12h",
-        "index:100..1999",
-        "index:>=2500",
-        "any:0",
-        "id:id-77*",
-        "tool:bash",
-        "absentword",
-    ];
-    let mut queries = vec![query("")];
-    while queries.len() < count {
-        let mut term = || {
-            let term = *random.choice(&terms).expect("there are some");
-            if random.u8(0..4) == 0 { format!("-({term})") } else { term.to_owned() }
-        };
-        let (a, b, c) = (term(), term(), term());
-        let text = match random.u8(0..4) {
-            0 => a,
-            1 => format!("{a} {b}"),
-            2 => format!("({a} OR {b}) {c}"),
-            _ => format!("{a} -({b} {c})"),
-        };
-        queries.push(query(&text));
-    }
-    queries
+/// The most pages of one query that are turned.
+const PAGES_MAX: usize = 4;
+
+/// Everything of this many hits is counted for one of ten queries: the others have enough with fewer.
+const COUNTED_OFTEN: usize = 2_000;
+
+/// One of this many queries is also asked without an index.
+const WITHOUT_INDEX: u64 = 50;
+
+/// How much is asked.
+struct Amount {
+    entries: usize,
+    queries: u64,
 }
 
-/// All pages of a query, of random sizes.
-fn pages(search: &Search, query: &Query, order: Order, random: &mut fastrand::Rng) -> Vec<u64> {
-    let mut found = Vec::new();
-    let mut ask = Ask::new(moment());
-    ask.order = order;
-    loop {
-        ask.limit = random.u64(1..=400);
-        let answer = search.query(query, &ask).unwrap();
-        assert!(answer.hits.len() as u64 <= ask.limit && answer.findings.is_empty());
-        found.extend(indexes(&answer));
-        let Some(next) = answer.next else { return found };
-        ask.cursor = Some(next.parse().unwrap());
+fn amount() -> Amount {
+    if std::env::var_os("GRAVEN_LONG").is_some_and(|value| value == "1") {
+        Amount { entries: 200_100, queries: 20_000 }
+    } else {
+        // Behind the last full shelf of 256 are enough to be worth an index.
+        Amount { entries: 20_100, queries: 1_000 }
     }
 }
 
-/// What is counted, by looking at the JSON of the hits.
-fn counted(lines: &[Value], answer: &Answer) {
-    let events = |line: &Value| line["count"].as_u64().unwrap_or(1);
-    let count = answer.count.unwrap();
-    assert_eq!((count.entries, count.exact), (lines.len() as u64, true));
-    assert_eq!(count.events, lines.iter().map(events).sum::<u64>());
-    let facets = answer.facets.as_ref().unwrap();
-    for name in ["outcome", "principal", "on_behalf_of", "detail.exit"] {
-        let mut expected: BTreeMap<String, (u64, u64)> = BTreeMap::new();
-        for line in lines {
-            let value = name.split('.').fold(line, |value, key| &value[key]);
-            let values = match value {
-                Value::Array(values) => values.clone(),
-                Value::Null => Vec::new(),
-                one => vec![one.clone()],
-            };
-            for value in values {
-                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                let sums = expected.entry(text).or_default();
-                *sums = (sums.0 + 1, sums.1 + events(line));
+#[test]
+fn every_answer_is_that_of_calling_matches_on_every_line() {
+    let amount = amount();
+    let place = Place::of_every_kind(amount.entries, 1);
+    let states = States::new(&place);
+    let searches = states.all();
+    let json = as_json(searches[0].1.reader());
+    let threads = std::thread::available_parallelism().map_or(2, |threads| threads.get() as u64);
+    let with_hits: usize = std::thread::scope(|scope| {
+        let ask = |thread: u64| {
+            let (searches, json) = (&searches, &json);
+            scope.spawn(move || {
+                let seeds = (thread..amount.queries).step_by(usize::try_from(threads).expect("a few"));
+                Asker { searches, json }.ask_all(seeds)
+            })
+        };
+        let running: Vec<_> = (0..threads).map(ask).collect();
+        running.into_iter().map(|thread| thread.join().expect("its answers are right")).sum()
+    });
+    assert!(with_hits as u64 > amount.queries / 2, "only {with_hits} queries have hits");
+}
+
+/// Asks, and compares.
+struct Asker<'a> {
+    /// The trail, with its index in each state.
+    searches: &'a [(State, Search)],
+    json: &'a [Tree],
+}
+
+impl Asker<'_> {
+    /// Asks a query of each seed; how many of them have hits.
+    fn ask_all(&self, seeds: impl Iterator<Item = u64>) -> usize {
+        let reader = self.searches[0].1.reader();
+        let records: Vec<_> = reader.entries(..).unwrap().map(Result::unwrap).collect();
+        let lines: Vec<Line<'_>> = records.iter().map(|record| Line::read(reader, record).unwrap()).collect();
+        let mut with_hits = 0;
+        for seed in seeds {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let query = random_query(self.json, &mut random);
+            let hits: Vec<u64> =
+                lines.iter().filter(|line| matches(&query, line)).map(|line| line.index()).collect();
+            with_hits += usize::from(!hits.is_empty());
+            // Reading all takes long, so only some queries are asked without an index.
+            let without = seed.is_multiple_of(WITHOUT_INDEX).then_some(0);
+            let with = 1 + usize::try_from(seed).expect("few") % (self.searches.len() - 1);
+            for (state, search) in without.into_iter().chain([with]).map(|at| &self.searches[at]) {
+                let asked = Asked { seed, query: &query, hits: &hits, state: *state, search };
+                self.pages(&asked, &mut random);
+                if hits.len() < COUNTED_OFTEN || seed.is_multiple_of(10) {
+                    self.counts(&asked, &mut random);
+                }
             }
         }
-        let found = facets[name].iter().map(|value| (value.value.clone(), (value.entries, value.events)));
-        assert_eq!(found.collect::<BTreeMap<_, _>>(), expected, "{name}");
-        assert!(facets[name].is_sorted_by_key(|value| std::cmp::Reverse(value.entries)));
+        with_hits
     }
-    let histogram = answer.histogram.as_ref().unwrap();
-    assert_eq!(histogram.rows.iter().map(|row| row.entries()).sum::<u64>(), count.entries);
-    assert_eq!(histogram.rows.iter().map(|row| row.events).sum::<u64>(), count.events);
-    for (number, row) in (0..).zip(&histogram.rows) {
-        let from = histogram.from.unwrap().timestamp() + number * histogram.bucket_s;
-        let inside = |line: &&Value| {
-            let time: chrono::DateTime<chrono::Utc> = line["timestamp"].as_str().unwrap().parse().unwrap();
-            (from..from + histogram.bucket_s).contains(&time.timestamp())
-        };
-        assert_eq!(row.entries(), lines.iter().filter(inside).count() as u64);
-    }
-    let sessions = answer.sessions.as_ref().unwrap();
-    let of = |id: &str| lines.iter().filter(|line| line["session_id"] == id).collect::<Vec<_>>();
-    for session in sessions {
-        let of_it = of(&session.id);
-        assert_eq!(session.entries, of_it.len() as u64);
-        assert_eq!(session.denied, of_it.iter().filter(|line| line["outcome"] == "denied").count() as u64);
-        let principals: BTreeSet<&str> = of_it.iter().filter_map(|line| line["principal"].as_str()).collect();
-        assert!(session.principals.iter().map(String::as_str).eq(principals));
-    }
-    let ids: BTreeSet<&str> = lines.iter().filter_map(|line| line["session_id"].as_str()).collect();
-    assert_eq!(sessions.len(), ids.len());
-}
 
-#[test]
-fn every_answer_is_that_of_reading_all() {
-    let place = Place::with(entries(3_000, 1));
-    let search = place.search();
-    let reader = search.reader();
-    let records: Vec<_> = reader.entries(..).unwrap().map(Result::unwrap).collect();
-    let lines: Vec<Line<'_>> = records.iter().map(|record| Line::read(reader, record).unwrap()).collect();
-    let mut random = fastrand::Rng::with_seed(2);
-    let (mut with_hits, queries) = (0, queries(150));
-    for query in &queries {
-        let hits: Vec<&Line<'_>> = lines.iter().filter(|line| matches(query, line)).collect();
-        let mut expected: Vec<u64> = hits.iter().map(|line| line.index()).collect();
-        with_hits += usize::from(!hits.is_empty());
-        assert_eq!(pages(&search, query, Order::OldestFirst, &mut random), expected, "{query}");
-        expected.reverse();
-        assert_eq!(pages(&search, query, Order::NewestFirst, &mut random), expected, "{query}");
-
+    /// The pages of a query, of random sizes, in a random order.
+    fn pages(&self, asked: &Asked<'_>, random: &mut fastrand::Rng) {
         let mut ask = Ask::new(moment());
-        (ask.count, ask.histogram, ask.sessions) = (true, true, true);
-        ask.facets =
-            ["outcome", "principal", "for", "detail.exit"].map(|name| Field::parse(name).unwrap()).to_vec();
-        let answer = search.query(query, &ask).unwrap();
-        expected.truncate(50);
-        assert_eq!(indexes(&answer), expected, "{query}");
-        assert!(answer.hits.iter().all(|hit| hit.state == State::Proved));
-        let json = |line: &&&Line<'_>| -> Value {
-            let record = &records[line.index() as usize];
-            let mut json: Value = serde_json::from_slice(&record.line).unwrap();
-            // As another program would read it: its numbers are rounded, and `1e400` is none.
-            if let Some(detail) = &line.entry().detail {
-                json["detail"] =
-                    serde_json::from_str(detail.as_str()).unwrap_or_else(|_| json["detail"].clone());
-            }
-            json
-        };
-        counted(&hits.iter().map(|line| json(&line)).collect::<Vec<_>>(), &answer);
+        let mut expected = asked.hits.to_vec();
+        if random.bool() {
+            ask.order = Order::OldestFirst;
+        } else {
+            expected.reverse();
+        }
+        let mut left = &expected[..];
+        for page in 0..PAGES_MAX {
+            ask.limit = if random.u8(0..8) > 0 { random.u64(1..=50) } else { random.u64(1..=1_000) };
+            let answer = asked.search.query(asked.query, &ask).unwrap();
+            let (here, rest) = left.split_at(left.len().min(ask.limit as usize));
+            assert_eq!(indexes(&answer), here, "page {page}, {asked}");
+            assert!(answer.findings.is_empty(), "{:?}, {asked}", answer.findings);
+            assert!(answer.hits.iter().all(|hit| hit.state == graven_search::State::Proved), "{asked}");
+            left = rest;
+            let Some(next) = answer.next else {
+                assert!(left.is_empty(), "{} hits are on no page, {asked}", left.len());
+                return;
+            };
+            ask.cursor = Some(next.parse().unwrap());
+        }
     }
-    assert!(with_hits > queries.len() / 2, "{with_hits}");
+
+    /// What is counted of all hits. Each question asks for another choice of it.
+    fn counts(&self, asked: &Asked<'_>, random: &mut fastrand::Rng) {
+        let mut ask = Ask::new(moment());
+        ask.limit = 1;
+        (ask.count, ask.histogram, ask.sessions) = (random.bool(), random.bool(), random.u8(0..4) == 0);
+        let names: Vec<&str> = FACETS.iter().copied().filter(|_| random.u8(0..6) == 0).collect();
+        ask.facets = names.iter().map(|name| Field::parse(name).unwrap()).collect();
+        ask.count |= names.is_empty() && !ask.histogram && !ask.sessions;
+        let answer = asked.search.query(asked.query, &ask).unwrap();
+        assert!(answer.findings.is_empty() && answer.coverage.complete, "{asked}");
+        assert_eq!(indexes(&answer), asked.hits.last().copied().as_slice(), "{asked}");
+        let hits: Vec<&Tree> = asked.hits.iter().map(|index| &self.json[*index as usize]).collect();
+        // Without the hits: other programs cannot read all of their numbers.
+        let answered = json!({
+            "count": answer.count, "facets": answer.facets, "facets_rest": answer.facets_rest,
+            "histogram": answer.histogram, "sessions": answer.sessions,
+        });
+        let same = |name: &str, expected: Value| assert_eq!(answered[name], expected, "{name}, {asked}");
+        let wanted = |wanted: bool, value: &dyn Fn() -> Value| if wanted { value() } else { Value::Null };
+        let events: u64 = hits.iter().map(|hit| oracle::events(hit)).sum();
+        let count = json!({"entries": hits.len(), "events": events, "exact": true});
+        same("count", wanted(ask.count, &|| count.clone()));
+        same("histogram", wanted(ask.histogram, &|| oracle::histogram(&hits)));
+        same("sessions", wanted(ask.sessions, &|| oracle::sessions(&hits)));
+        let (facets, rests) = oracle::facets(&hits, &names);
+        same("facets", wanted(!names.is_empty(), &|| facets.clone()));
+        same("facets_rest", rests);
+    }
 }
 
-#[test]
-fn the_json_is_as_it_is_documented() {
-    let place = Place::with(entries(20, 3));
-    let mut ask = Ask::new(moment());
-    (ask.count, ask.histogram, ask.sessions, ask.limit) = (true, true, true, 2);
-    ask.facets = vec![Field::parse("outcome").unwrap()];
-    let answer = place.search().query(&query("since:7d"), &ask).unwrap();
-    let json = serde_json::to_value(&answer).unwrap();
-    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
-    assert_eq!(keys(&json), "count coverage facets findings histogram hits next range sessions took_ms");
-    assert_eq!(keys(&json["hits"][0]), "entry index leaf_hash state");
-    assert_eq!(json["hits"][0]["state"], "proved");
-    assert_eq!(keys(&json["count"]), "entries events exact");
-    assert_eq!(keys(&json["facets"]["outcome"][0]), "entries events value");
-    assert_eq!(keys(&json["histogram"]), "bucket_s from rows");
-    assert_eq!(keys(&json["histogram"]["rows"][0]), "denied events failure pending success");
-    assert_eq!(keys(&json["sessions"][0]), "agents denied entries failed first id last principals");
-    assert_eq!(
-        keys(&json["coverage"]),
-        "complete durable entries index indexed_to key_source scanned unsealed"
-    );
-    assert_eq!(json["coverage"]["key_source"], "self_asserted");
-    assert_eq!(json["range"], serde_json::json!({"since": "2026-11-22T12:00:00Z", "until": null}));
-    // What nobody asked for is not there, and is not computed.
-    let plain = serde_json::to_value(place.search().query(&query(""), &Ask::new(moment())).unwrap()).unwrap();
-    assert_eq!(keys(&plain), "coverage findings hits next range took_ms");
-    assert_eq!(plain["next"], Value::Null);
+/// A query with what it has to find, in the order of the log.
+struct Asked<'a> {
+    seed: u64,
+    query: &'a Query,
+    hits: &'a [u64],
+    state: State,
+    search: &'a Search,
 }
 
-#[test]
-fn a_budget_ends_counting_and_says_so() {
-    let place = Place::with(entries(3_000, 4));
-    let mut ask = Ask::new(moment());
-    (ask.count, ask.budget) = (true, Some(std::time::Duration::ZERO));
-    let answer = place.search().query(&query(""), &ask).unwrap();
-    assert_eq!((answer.count.unwrap().exact, answer.coverage.complete), (false, false));
-    assert!(answer.coverage.scanned < answer.coverage.entries);
-    // The rest is not lost: the cursor goes on where it stopped.
-    let mut rest = Ask::new(moment());
-    rest.cursor = Some(answer.next.unwrap().parse().unwrap());
-    let next = place.search().query(&query(""), &rest).unwrap();
-    let first = answer.hits.last().map_or(answer.coverage.entries, |hit| hit.index);
-    assert_eq!(next.hits[0].index, first - 1);
-}
-
-#[test]
-fn an_exhaustive_answer_has_read_every_entry() {
-    let place = Place::with(entries(600, 5));
-    let mut ask = Ask::new(moment());
-    ask.exhaustive = true;
-    let answer = place.search().query(&query("index:3"), &ask).unwrap();
-    assert_eq!((indexes(&answer), answer.coverage.scanned), (vec![3], answer.coverage.entries));
-    assert_eq!(place.search().query(&query("index:3"), &Ask::new(moment())).unwrap().coverage.scanned, 1);
+impl std::fmt::Display for Asked<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "index {:?}, seed {}: {}", self.state, self.seed, self.query)
+    }
 }

@@ -63,3 +63,29 @@ fn what_was_acknowledged_is_found_at_once() {
     let answer = search.query(&query(""), &Ask::new(moment())).unwrap();
     assert!(answer.hits.iter().all(|hit| hit.state == State::Proved) && answer.coverage.unsealed == 0);
 }
+
+#[test]
+fn pages_stay_while_segments_are_closed_between_them() {
+    let place = Place::with(some(1_000));
+    let (search, trail) = (place.search(), place.trail());
+    let segments = || place.dir().join("segments").read_dir().unwrap().count();
+    for order in [Order::NewestFirst, Order::OldestFirst] {
+        let mut ask = Ask::new(moment());
+        (ask.order, ask.limit) = (order, 300);
+        let (mut found, before) = (Vec::new(), segments());
+        let entries = loop {
+            let page = search.query(&query("action:entry*"), &ask).unwrap();
+            assert!(page.findings.is_empty(), "{:?}", page.findings);
+            found.extend(indexes(&page));
+            let Some(next) = page.next else { break page.coverage.entries };
+            ask.cursor = Some(next.parse().unwrap());
+            trail.record_batch_blocking(some(1_000)).unwrap();
+            trail.checkpoint_blocking().unwrap();
+        };
+        assert!(segments() >= before + 3, "{before} and {}", segments());
+        if order == Order::NewestFirst {
+            found.reverse();
+        }
+        assert_eq!(found, (0..entries).collect::<Vec<_>>());
+    }
+}

@@ -1,10 +1,18 @@
 //! What several tests use.
 
+mod asking;
+mod kinds;
+pub(crate) mod oracle;
+pub(crate) mod states;
+
 use std::path::PathBuf;
 
-use graven::{Entry, Outcome, Settings, Source, Trail};
+use graven::{Entry, Settings, Trail};
 use graven_search::{Answer, Line, Moment, Query, Search, SearchOptions, matches};
 use tempfile::TempDir;
+
+pub(crate) use asking::random_query;
+pub(crate) use kinds::entries;
 
 /// The moment of all tests.
 pub(crate) fn moment() -> Moment {
@@ -95,55 +103,4 @@ impl Place {
 /// The indexes of the hits.
 pub(crate) fn indexes(answer: &Answer) -> Vec<u64> {
     answer.hits.iter().map(|hit| hit.index).collect()
-}
-
-/// Entries of many kinds, the same for the same seed.
-pub(crate) fn entries(count: usize, seed: u64) -> Vec<Entry> {
-    let mut random = fastrand::Rng::with_seed(seed);
-    (0..count).map(|number| entry(number, &mut random)).collect()
-}
-
-fn entry(number: usize, random: &mut fastrand::Rng) -> Entry {
-    let category = random.choice(["api", "auth", "tool_execution", "billing"]).expect("one of four");
-    let outcome =
-        *random.choice(&[Outcome::Success, Outcome::Failure, Outcome::Denied]).expect("one of three");
-    let category = category.parse().expect("a category");
-    let action =
-        *random.choice(&["tool:bash", "POST /api/session", "GET /", "login", "été"]).expect("one of five");
-    let time = moment().now - chrono::TimeDelta::seconds(random.i64(0..200_000));
-    let mut entry = Entry::new(category, action, outcome).id(format!("id-{number}")).timestamp(time);
-    if random.bool() {
-        entry = entry
-            .principal(*random.choice(&["alice@example.com", "bob", "ci", "ÉLODIE"]).expect("one of four"));
-    }
-    if random.u8(0..3) > 0 {
-        entry = entry.session_id(format!("s-{}", random.u8(0..20)));
-    }
-    if random.u8(0..8) == 0 {
-        entry = entry.count(random.u64(2..50));
-    }
-    if random.u8(0..4) == 0 {
-        entry = entry.on_behalf_of(["alice@example.com", "root"]);
-    }
-    if random.u8(0..4) == 0 {
-        let source = Source { ip: Some(format!("10.{}.0.1", random.u8(0..4))), ..Source::default() };
-        entry = entry.source(source);
-    }
-    if random.bool() {
-        entry = entry.duration_ms(random.u64(0..5_000));
-    }
-    match random.u8(0..8) {
-        0 => entry.detail_json(&format!(
-            r#"{{"command":"\u0072m -rf /tmp/{number}","exit":{}}}"#,
-            random.i8(-1..3)
-        )),
-        1 => entry.detail(serde_json::json!({"exit": "0", "tags": ["a", {"b": number}]})),
-        2 => entry.detail_json(r#"{"exit":1e+300,"k8s.io/decision":"allow"}"#),
-        3 => entry.detail(serde_json::json!(["ß", "\u{1b}[2J", "=cmd()", "\u{202e}"])),
-        // Too long for its line.
-        4 if random.u8(0..10) == 0 => {
-            entry.detail(serde_json::json!({"needle": "in the blob", "padding": "x".repeat(70_000)}))
-        }
-        _ => entry,
-    }
 }

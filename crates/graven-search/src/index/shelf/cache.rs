@@ -1,0 +1,87 @@
+//! Pieces of shelves that were read and checked: the same ones are asked for again and again.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The number of a shelf, and where in it a piece lies.
+type Place = (u64, u64, u64);
+
+/// What a piece costs beside its bytes.
+const PIECE_COSTS: usize = 96;
+
+/// Pieces of many shelves in bounded memory: those that were not asked for lately are forgotten.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    /// How many bytes each generation may have.
+    bytes_max: usize,
+    next: AtomicU64,
+    generations: Mutex<Generations>,
+}
+
+#[derive(Debug, Default)]
+struct Generations {
+    young: HashMap<Place, Arc<[u8]>>,
+    young_bytes: usize,
+    old: HashMap<Place, Arc<[u8]>>,
+}
+
+impl Cache {
+    /// Keeps at most so many bytes.
+    pub(crate) fn new(bytes_max: usize) -> Arc<Cache> {
+        Arc::new(Cache { bytes_max: bytes_max / 2, next: AtomicU64::new(0), generations: Mutex::default() })
+    }
+
+    /// A number that no other shelf has.
+    pub(super) fn new_number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn get(&self, place: Place) -> Option<Arc<[u8]>> {
+        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(piece) = generations.young.get(&place) {
+            return Some(Arc::clone(piece));
+        }
+        let piece = generations.old.remove(&place)?;
+        self.keep(&mut generations, place, &piece);
+        Some(piece)
+    }
+
+    pub(super) fn put(&self, place: Place, piece: &Arc<[u8]>) {
+        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        self.keep(&mut generations, place, piece);
+    }
+
+    fn keep(&self, generations: &mut Generations, place: Place, piece: &Arc<[u8]>) {
+        let costs = piece.len() + PIECE_COSTS;
+        if generations.young_bytes + costs > self.bytes_max {
+            generations.old = std::mem::take(&mut generations.young);
+            generations.young_bytes = 0;
+        }
+        if costs <= self.bytes_max && generations.young.insert(place, Arc::clone(piece)).is_none() {
+            generations.young_bytes += costs;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_asked_for_lately_stays_and_the_memory_is_bounded() {
+        let cache = Cache::new(20_000);
+        let piece: Arc<[u8]> = vec![1; 1_000].into();
+        for number in 0..1_000 {
+            cache.put((0, number, 0), &piece);
+            assert!(cache.get((0, 0, 0)).is_some(), "asked for all the time");
+            let generations = cache.generations.lock().unwrap();
+            let kept = generations.young.len() + generations.old.len();
+            assert!(kept * 1_096 <= 20_000, "{kept}");
+        }
+        assert!(cache.get((0, 500, 0)).is_none() && cache.get((0, 999, 0)).is_some());
+        // Too large for all of it.
+        cache.put((1, 0, 0), &vec![0; 20_000].into());
+        assert!(cache.get((1, 0, 0)).is_none());
+    }
+}
