@@ -43,6 +43,12 @@ impl Shelf {
         Table::read(&table, count_max, bits).ok_or_else(form("tables of numbers"))
     }
 
+    /// The table of the times: each entry has one.
+    fn time_table(&self, place: &NumbersPlace) -> Result<Table, ShelfError> {
+        let table = self.table(place, self.count as usize)?;
+        if table.count() == self.count as usize { Ok(table) } else { Err(form("times")()) }
+    }
+
     /// A stretch of the bits of some numbers.
     fn bits(&self, place: &NumbersPlace, start: usize, end: usize) -> Result<Arc<[u8]>, ShelfError> {
         self.pages.piece(place.bits.start + start as u64..place.bits.start + end as u64)
@@ -75,7 +81,7 @@ impl Facts for Shelf {
 
     fn each_row(&self, width: i64, f: &mut dyn FnMut(i64, Range<u32>)) -> Result<(), ShelfError> {
         let place = &self.directory()?.time_numbers;
-        let table = self.table(place, self.count as usize)?;
+        let table = self.time_table(place)?;
         table.rows(width, |start, end| self.bits(place, start, end), f)
     }
 
@@ -87,7 +93,7 @@ impl Facts for Shelf {
             _ => return Ok(RoaringBitmap::new()),
         }
         let place = &directory.time_numbers;
-        let table = self.table(place, self.count as usize)?;
+        let table = self.time_table(place)?;
         let mut entries = Vec::new();
         table.places(range, |start, end| self.bits(place, start, end), |entry| entries.push(entry))?;
         RoaringBitmap::from_sorted_iter(entries).map_err(|_| form("times")())
@@ -217,7 +223,7 @@ impl OnShelf<'_> {
     fn numbers_max(&self) -> usize {
         let table = &self.place.numbers.table;
         // A block of the table takes two bytes at least.
-        (table.end - table.start) as usize * 32
+        usize::try_from(table.end - table.start).unwrap_or(usize::MAX).saturating_mul(32)
     }
 }
 
@@ -273,7 +279,8 @@ impl Column for OnShelf<'_> {
         let coded = self.shelf.set(&self.place.coded)?;
         let table = self.shelf.table(&self.place.codes, self.shelf.count as usize)?;
         let bits = self.shelf.pages.piece(self.place.codes.bits.clone())?;
-        let values = self.keys()?.count_max();
+        // Each has an entry.
+        let values = self.keys()?.count_max().min(self.shelf.count as usize);
         if coded.len() != table.count() as u64 {
             return Err(form("codes")());
         }

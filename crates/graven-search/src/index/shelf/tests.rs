@@ -267,7 +267,7 @@ fn what_an_entry_with_too_much_leaves_out_the_next_one_adds() {
         Some(entry.timestamp(moment().now).detail(detail))
     };
     let mut seen = [0, 0];
-    for words in 4_060..4_100 {
+    for words in 4_040..4_080 {
         let lines = lines(&[entry(words), entry(1)]);
         let builder = builder(&lines);
         for asked in ["zebra", "road", "\"crossing road\"", "key", "one", "detail.b:\"zebra crossing road\""]
