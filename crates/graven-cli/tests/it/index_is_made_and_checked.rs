@@ -125,9 +125,9 @@ fn a_builder_that_is_killed_leaves_nothing_wrong() {
     let place = place();
     let plain = without_time(ask(&place, &["outcome:denied", "--no-index"]));
     for _ in 0..4 {
-        let child = place.start(["index", "trail", "--rebuild"]);
+        let mut child = place.start(["index", "trail", "--rebuild"]);
         // From the moment on that it works, at whatever step it is. It may also have ended.
-        while !place.path("trail/search").exists() {
+        while !place.path("trail/search").exists() && child.try_wait().unwrap().is_none() {
             std::thread::yield_now();
         }
         drop(child);
