@@ -9,6 +9,7 @@ mod demo;
 mod exec;
 mod export;
 mod import;
+mod index;
 mod init;
 mod key;
 mod man;
@@ -79,6 +80,8 @@ enum Command {
     Search(search::Args),
     /// Show one session from its first entry to its last
     Session(session::Args),
+    /// Make the index of a trail, or compare it with the log
+    Index(index::Args),
     /// List acts that began and have no result
     Pending(pending::Args),
     /// Write a proof that an entry is in the trail
@@ -170,6 +173,7 @@ fn run(command: &Command, ui: Ui) -> Ending {
         Command::Show(args) => show::run(args, ui),
         Command::Search(args) => search::run(args, ui),
         Command::Session(args) => session::run(args, ui),
+        Command::Index(args) => index::run(args, ui),
         Command::Pending(args) => pending::run(args, ui),
         Command::Prove(args) => prove::run(args, ui),
         Command::Verify(args) => verify::run(args, ui),

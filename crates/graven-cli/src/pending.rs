@@ -5,6 +5,7 @@ use graven::clock::{Clock, OsClock};
 use graven::reader::Pending;
 use serde::Serialize;
 
+use crate::shared::asking::{Indexed, Trust};
 use crate::shared::failure::{self, Ending, Failure};
 use crate::shared::progress::{Progress, Unit};
 use crate::shared::target::Target;
@@ -17,12 +18,16 @@ use crate::shared::ui::{Look, Ui};
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
+    #[command(flatten)]
+    trust: Trust,
+    #[command(flatten)]
+    indexed: Indexed,
 }
 
 const LONG_ABOUT: &str = "\
 List acts that began and have no result: a crash interrupted them, or a program is doing them now
 
-Reads the whole trail. A program may record to it meanwhile. With --json the answer is one array, oldest act first. \
+Reads the whole trail, or, where there is an index of your own, only the entries of acts. A program may record to it meanwhile. With --json the answer is one array, oldest act first. \
 The exit code is 0, with or without such acts.";
 
 /// One act in the answer.
@@ -35,10 +40,10 @@ struct Shown<'a> {
 }
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
-    let reader = args.target.read()?;
-    let entries = reader.len()?;
+    let search = args.trust.open(&args.target, &args.indexed)?;
+    let entries = search.reader().len()?;
     let progress = Progress::new(ui, "reading", Unit::Entries, entries);
-    let acts = reader.pending(&mut |done| progress.set(done, entries))?;
+    let acts = search.pending(&mut |done| progress.set(done, entries))?;
     drop(progress);
     let now = OsClock::new().now();
     if ui.json() {

@@ -7,9 +7,10 @@ mod tallies;
 use std::time::Duration;
 
 use clap::ArgAction;
-use graven_search::{Ask, Cursor, Field, LIMIT, LIMIT_MAX, Order, Query, Search, Zone};
+use graven_search::{Ask, Coverage, Cursor, Field, IndexUse, LIMIT, LIMIT_MAX, Order, Query, Search, Zone};
 
-use crate::shared::asking::{self, Trust};
+use crate::index;
+use crate::shared::asking::{self, Indexed, Trust};
 use crate::shared::failure::{Ending, Failure};
 use crate::shared::target::Target;
 use crate::shared::text::{count, counted};
@@ -62,6 +63,8 @@ pub(crate) struct Args {
     exhaustive: bool,
     #[command(flatten)]
     trust: Trust,
+    #[command(flatten)]
+    indexed: Indexed,
     /// Print every hit as one line of JSON
     #[arg(long, conflicts_with_all = ["csv", "json"])]
     jsonl: bool,
@@ -80,6 +83,9 @@ before a term negates it. Quote the whole query for the shell.
 Each hit is proved by the signed head, or is not sealed yet. The answer says what it covers. A program may record to the \
 trail meanwhile: the answer is about the entries that were durable when it began.
 
+An index is used where there is one. Where some of it is missing, these entries are read one by one, and behind the \
+answer the index is made in the user's cache folder; --no-index leaves that out. `graven index` makes one beside the trail.
+
 Exit codes: 0 an answer, also without hits, 1 something does not fit (it is shown, and is no hit), 2 no answer.";
 
 fn field(name: &str) -> Result<Field, String> {
@@ -97,17 +103,23 @@ fn budget(text: &str) -> Result<Duration, String> {
 }
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
-    let search = args.trust.open(&args.target)?;
+    let search = args.trust.open(&args.target, &args.indexed)?;
     let (query, ask) = args.question(ui)?;
+    let exit = shown(args, ui, &search, &query, &ask)?;
+    index::make_behind(ui, &search);
+    Ok(exit)
+}
+
+fn shown(args: &Args, ui: Ui, search: &Search, query: &Query, ask: &Ask) -> Ending {
     let form = match (args.jsonl, args.csv) {
         (true, _) => Some(Form::Jsonl),
         (_, true) => Some(Form::Csv),
         _ => None,
     };
     if let Some(form) = form {
-        return stream::run(ui, &search, &query, &ask, form, args.limit);
+        return stream::run(ui, search, query, ask, form, args.limit);
     }
-    answer(args, ui, &search, &query, &ask)
+    answer(args, ui, search, query, ask)
 }
 
 impl Args {
@@ -154,14 +166,18 @@ impl Args {
 fn answer(args: &Args, ui: Ui, search: &Search, query: &Query, ask: &Ask) -> Ending {
     let answer = search.query(query, ask)?;
     let exit = asking::findings(ui, &answer.findings, answer.findings_left_out);
+    let exit = asking::hidden(ui, &answer.coverage, exit);
     if ui.json() {
-        let explained =
-            args.explain.then(|| Explained { query: query.to_string(), reading: query.reading() });
+        let explained = args.explain.then(|| Explained {
+            query: query.to_string(),
+            reading: query.reading(),
+            plan: plan(ask, &answer.coverage),
+        });
         ui.object(&Shown { answer: &answer, explain: explained })?;
         return Ok(exit);
     }
     if args.explain {
-        explain(ui, query, ask)?;
+        explain(ui, query, &plan(ask, &answer.coverage))?;
     }
     table::show(ui, query, &answer.hits)?;
     tallies::show(ui, &answer)?;
@@ -199,14 +215,20 @@ struct Shown<'a> {
 struct Explained {
     query: String,
     reading: Vec<String>,
+    plan: String,
 }
 
-fn explain(ui: Ui, query: &Query, ask: &Ask) -> Result<(), Failure> {
+fn explain(ui: Ui, query: &Query, plan: &str) -> Result<(), Failure> {
     ui.fact("query", query)?;
     ui.fact("read as", "")?;
     for line in query.reading() {
         ui.line(format_args!("    {line}"))?;
     }
+    ui.fact("plan", plan)
+}
+
+/// What was done for an answer.
+fn plan(ask: &Ask, coverage: &Coverage) -> String {
     let order = match ask.order {
         Order::NewestFirst => "from the newest to the oldest",
         Order::OldestFirst => "from the oldest to the newest",
@@ -216,5 +238,13 @@ fn explain(ui: Ui, query: &Query, ask: &Ask) -> Result<(), Failure> {
         (false, true) => "all hits are counted",
         (false, false) => "until the page is full",
     };
-    ui.fact("plan", format_args!("read and match each entry, {order}, without an index; {until}"))
+    let way = match coverage.index {
+        IndexUse::None => "read and match each entry, without an index".to_owned(),
+        _ => format!(
+            "ask {}, and read and match the entries that it names, and each one that it does not cover",
+            counted(coverage.shelves, "shelf of the index", "shelves of the index")
+        ),
+    };
+    let read = counted(coverage.scanned, "entry was", "entries were");
+    format!("{way}; {order}; {until}; {read} read")
 }

@@ -6,7 +6,7 @@ use graven::Outcome;
 use graven_search::{Ask, State, Timeline, TimelineEntry, Zone};
 
 use crate::search::describe_session;
-use crate::shared::asking::{self, Trust};
+use crate::shared::asking::{self, Indexed, Trust};
 use crate::shared::describe;
 use crate::shared::failure::{Ending, Failure};
 use crate::shared::target::Target;
@@ -27,6 +27,8 @@ pub(crate) struct Args {
     id: String,
     #[command(flatten)]
     trust: Trust,
+    #[command(flatten)]
+    indexed: Indexed,
 }
 
 const AFTER_HELP: &str = "\
@@ -35,7 +37,7 @@ Each entry is proved by the signed head, or is not sealed yet. An intent names i
 Exit codes: 0 an answer, also without entries, 1 something does not fit (it is shown), 2 no answer.";
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
-    let search = args.trust.open(&args.target)?;
+    let search = args.trust.open(&args.target, &args.indexed)?;
     let timeline = search.session(&args.id, &Ask::new(asking::moment(Zone::default())))?;
     let exit = asking::findings(ui, &timeline.findings, timeline.findings_left_out);
     if ui.json() {

@@ -5,6 +5,7 @@ mod lifecycle;
 use graven::reader::{LifeSigns, Stats, Tally};
 use serde::Serialize;
 
+use crate::shared::asking::{Indexed, Trust};
 use crate::shared::failure::{self, Ending, Failure};
 use crate::shared::progress::{Progress, Unit};
 use crate::shared::target::Target;
@@ -19,6 +20,10 @@ pub(crate) struct Args {
     /// Skip the count by category and outcome, which reads all entries
     #[arg(long)]
     quick: bool,
+    #[command(flatten)]
+    trust: Trust,
+    #[command(flatten)]
+    indexed: Indexed,
 }
 
 /// The answer in JSON.
@@ -41,13 +46,13 @@ struct Counts<'a> {
 }
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
-    let reader = args.target.read()?;
-    let stats = reader.stats()?;
+    let search = args.trust.open(&args.target, &args.indexed)?;
+    let stats = search.reader().stats()?;
     let tally = if args.quick {
         None
     } else {
         let progress = Progress::new(ui, "counting", Unit::Entries, stats.entries);
-        Some(reader.tally(&mut |done| progress.set(done, stats.entries))?)
+        Some(search.tally(&mut |done| progress.set(done, stats.entries))?)
     };
     if ui.json() {
         let tally = tally.as_ref();

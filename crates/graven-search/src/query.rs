@@ -125,9 +125,23 @@ impl Query {
 
     /// The query for all entries of a session.
     pub(crate) fn of_session(id: &str) -> Query {
-        let values = vec![Value::Is(Pattern::literal(id), None)];
-        let field = Field::Entry(EntryField::SessionId);
-        Query { expression: Some(Expr::Term(Term::Field(field, values))) }
+        Query::of_value(EntryField::SessionId, id)
+    }
+
+    /// The query for all entries that begin or end an act.
+    pub(crate) fn of_acts() -> Query {
+        Query { expression: Some(Expr::Term(Term::Has(Field::Entry(EntryField::Phase)))) }
+    }
+
+    /// The query for the entries of the trail itself.
+    pub(crate) fn of_the_trail() -> Query {
+        Query::of_value(EntryField::Category, graven::Category::Trail.as_str())
+    }
+
+    /// The query for the entries with this value in a field.
+    pub(crate) fn of_value(field: EntryField, value: &str) -> Query {
+        let values = vec![Value::Is(Pattern::literal(value), None)];
+        Query { expression: Some(Expr::Term(Term::Field(Field::Entry(field), values))) }
     }
 
     pub(crate) fn expression(&self) -> Option<&Expr> {

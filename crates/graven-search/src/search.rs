@@ -1,20 +1,27 @@
 //! Asks a trail: pages of proved hits, counts, and all that an answer has to say of itself.
 
+mod acts;
 mod answer;
 mod ask;
 mod blocks;
+mod counts;
 mod findings;
+mod hidden;
 mod histogram;
+mod kinds;
 mod sessions;
+mod stretches;
 mod tally;
 mod timeline;
 mod walk;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use graven::fsck::{Standing, VerifyOptions, standing};
-use graven::reader::Reader;
+use graven::fsck::{Seen, Standing, VerifyOptions, standing_again};
+use graven::prove::Proved;
+use graven::reader::{Pending, Picks, Reader};
 use graven::{Machine, VerifierKey};
 use graven_core::hash::Hash;
 use graven_core::verdict::{Finding, Verdict};
@@ -29,11 +36,11 @@ pub use timeline::{Timeline, TimelineEntry};
 use crate::cursor::{Cursor, CursorError};
 use crate::error::SearchError;
 use crate::follow::Following;
+use crate::index::{Checked, Index, IndexError, IndexState, Keeper, Where};
 use crate::order::Order;
 use crate::query::{Field, Query};
-use histogram::Buckets;
-use sessions::Sessions;
-use tally::Facets;
+use counts::Counts;
+use stretches::Used;
 #[cfg(test)]
 pub(crate) use tally::values_of;
 use walk::{Step, Walk, Way};
@@ -45,16 +52,27 @@ pub struct SearchOptions {
     /// The key that must have signed the heads. Default: the key in the verifier's memory; if there is none, the key that
     /// the trail itself names.
     pub key: Option<VerifierKey>,
-    /// The folder of the verifier's memory. Default: `None`, no memory.
+    /// The folder of the verifier's memory. It also knows which indexes are this user's own. Default: `None`, no memory.
     pub state: Option<PathBuf>,
+    /// The folder that has the index, with those of other trails. Default: `None`, the one in the trail, and `cache`.
+    pub index: Option<PathBuf>,
+    /// The folder of the user's cache for indexes, see [`cache_folder`](crate::cache_folder). Default: `None`, only the
+    /// index in the trail is used.
+    pub cache: Option<PathBuf>,
+    /// Whether no index is used. Default: `false`.
+    pub no_index: bool,
 }
 
-/// A trail that is asked questions. It takes no lock and writes nothing.
+/// A trail that is asked questions. Clones share what they know of its index.
 #[derive(Debug, Clone)]
 pub struct Search {
     machine: Machine,
     reader: Reader,
     options: VerifyOptions,
+    /// What was checked for earlier questions.
+    seen: Arc<Seen>,
+    proved: Arc<Proved>,
+    index: Option<Arc<Index>>,
 }
 
 /// The entries that an answer is about, and what it believes.
@@ -70,7 +88,16 @@ struct Snapshot {
 struct Outcome {
     findings: (Vec<Finding>, u64),
     scanned: u64,
+    used: Used,
+    hidden: u64,
     finished: bool,
+}
+
+impl Outcome {
+    fn of(walk: Walk<'_>, finished: bool) -> Outcome {
+        let (scanned, used, hidden) = (walk.scanned, walk.used(), walk.hidden());
+        Outcome { findings: walk.findings.finish(), scanned, used, hidden, finished }
+    }
 }
 
 impl Search {
@@ -80,19 +107,63 @@ impl Search {
     /// As [`Reader::open`].
     pub fn open(path: impl AsRef<Path>, options: SearchOptions) -> Result<Search, SearchError> {
         let reader = Reader::open(path.as_ref())?;
-        Ok(Search::on(Machine::os(), reader, path.as_ref(), options))
+        Search::on(Machine::os(), reader, path.as_ref(), options)
     }
 
     /// The same, on a given machine. `name` is the path by which the caller knows the trail.
-    pub fn on(machine: Machine, reader: Reader, name: &Path, options: SearchOptions) -> Search {
-        let SearchOptions { key, state } = options;
+    ///
+    /// # Errors
+    /// `Trail` when the trail's directory cannot be looked at.
+    pub fn on(
+        machine: Machine,
+        reader: Reader,
+        name: &Path,
+        options: SearchOptions,
+    ) -> Result<Search, SearchError> {
+        let SearchOptions { key, state, index, cache, no_index } = options;
         let options = VerifyOptions { key, state, name: Some(name.to_owned()), ..VerifyOptions::default() };
-        Search { machine, reader, options }
+        let folders = (index.as_deref(), cache.as_deref());
+        let index = match no_index {
+            true => None,
+            false => Some(Arc::new(Index::new(&machine, &reader, &options, folders)?)),
+        };
+        Ok(Search { machine, reader, options, seen: Arc::default(), proved: Arc::default(), index })
+    }
+
+    /// Keeps the index up to date: see [`Keeper`]. `None` for a search that uses none.
+    pub fn keeper(&self, place: Where) -> Option<Keeper> {
+        Some(Keeper::new(Arc::clone(self.index.as_ref()?), place))
+    }
+
+    /// Compares the index with the log, and remembers what is the same. `progress` is told how many entries of the shelves
+    /// are done, and of how many.
+    ///
+    /// # Errors
+    /// [`IndexError`] when the trail or the index cannot be read, or the trail contradicts its key or the memory.
+    pub fn check_index(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Checked, IndexError> {
+        match &self.index {
+            Some(index) => index.check(progress),
+            None => Ok(Checked::default()),
+        }
+    }
+
+    /// The same, with this index.
+    #[cfg(test)]
+    pub(crate) fn with_index(self, index: Arc<Index>) -> Search {
+        Search { index: Some(index), ..self }
     }
 
     /// The trail.
     pub fn reader(&self) -> &Reader {
         &self.reader
+    }
+
+    /// What there is of the index.
+    ///
+    /// # Errors
+    /// `Trail` when the trail cannot be read.
+    pub fn index_state(&self) -> Result<IndexState, IndexError> {
+        self.index.as_ref().map_or_else(|| Ok(IndexState::default()), |index| index.status())
     }
 
     /// Answers a query.
@@ -104,7 +175,7 @@ impl Search {
     /// `Cursor` when the cursor belongs to another search, or the trail is another one now; `Trail` when it cannot be read.
     pub fn query(&self, query: &Query, ask: &Ask) -> Result<Answer, SearchError> {
         let started = self.machine.clock.elapsed();
-        let snapshot = self.snapshot(query, ask)?;
+        let (snapshot, picks) = self.snapshot(query, ask)?;
         let whole = whole(query, snapshot.entries, ask.exhaustive);
         let page = page(whole.clone(), ask);
         let limit = ask.limit.clamp(1, LIMIT_MAX) as usize;
@@ -114,15 +185,22 @@ impl Search {
             order: ask.order,
             exhaustive: ask.exhaustive,
             until: ask.budget.map(|budget| started + budget),
+            entries: snapshot.entries,
+            head: snapshot.standing.head,
+            picks,
+            proved: Arc::clone(&self.proved),
         };
-        let mut walk = self.walk(query, &snapshot, way);
+        let mut walk = self.walk(query, snapshot.standing.findings.clone(), way);
         let mut counts = Counts::new(ask);
         let mut hits: Vec<Hit> = Vec::new();
         // Where the next page begins, once this one is full.
         let mut position = None;
         let finished = loop {
-            if position.is_some() && !ask.wants_all() {
-                break false;
+            if position.is_some() {
+                if !ask.wants_all() {
+                    break false;
+                }
+                walk.count_ahead(&mut counts)?;
             }
             let found = match walk.next()? {
                 Step::Hit(found) => found,
@@ -145,7 +223,7 @@ impl Search {
             let (entries, last) = (snapshot.entries, snapshot.last);
             Cursor::new(origin, query, ask.order, entries, last, position, &ask.moment).to_string()
         });
-        let outcome = Outcome { scanned: walk.scanned, findings: walk.findings.finish(), finished };
+        let outcome = Outcome::of(walk, finished);
         let took = self.machine.clock.elapsed() - started;
         Ok(counts.answer(query, &snapshot, hits, next, outcome, took.as_secs_f64() * 1_000.0))
     }
@@ -161,11 +239,14 @@ impl Search {
         f: &mut dyn FnMut(Hit) -> Result<bool, E>,
     ) -> Result<Answer, E> {
         let started = self.machine.clock.elapsed();
-        let snapshot = self.snapshot(query, ask)?;
+        let (snapshot, picks) = self.snapshot(query, ask)?;
         let range = page(whole(query, snapshot.entries, ask.exhaustive), ask);
         let until = ask.budget.map(|budget| started + budget);
-        let way = Way { range, order: ask.order, exhaustive: ask.exhaustive, until };
-        let mut walk = self.walk(query, &snapshot, way);
+        let (entries, head) = (snapshot.entries, snapshot.standing.head);
+        let (order, exhaustive) = (ask.order, ask.exhaustive);
+        let proved = Arc::clone(&self.proved);
+        let way = Way { range, order, exhaustive, until, entries, head, picks, proved };
+        let mut walk = self.walk(query, snapshot.standing.findings.clone(), way);
         let mut counts = Counts::new(ask);
         let finished = loop {
             match walk.next().map_err(SearchError::from)? {
@@ -179,7 +260,7 @@ impl Search {
                 Step::OutOfTime => break false,
             }
         };
-        let outcome = Outcome { scanned: walk.scanned, findings: walk.findings.finish(), finished };
+        let outcome = Outcome::of(walk, finished);
         let took = self.machine.clock.elapsed() - started;
         Ok(counts.answer(query, &snapshot, Vec::new(), None, outcome, took.as_secs_f64() * 1_000.0))
     }
@@ -208,23 +289,47 @@ impl Search {
         timeline::read(self, id, ask)
     }
 
+    /// The acts that have an intent and no result, as [`Reader::pending`] finds them. Where there is an index of this user's
+    /// own, only entries with a phase are read. `progress` is told how many entries are behind.
+    ///
+    /// # Errors
+    /// As [`Reader::pending`].
+    pub fn pending(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<Pending>, SearchError> {
+        acts::pending(self, progress)
+    }
+
+    /// Counts entries by category and outcome, as [`Reader::tally`] does. Where there is an index of this user's own, most
+    /// entries are not read, unless a run with life signs makes the time of each of them matter.
+    ///
+    /// # Errors
+    /// As [`Reader::tally`].
+    pub fn tally(&self, progress: &mut dyn FnMut(u64)) -> Result<graven::reader::Tally, SearchError> {
+        kinds::tally(self, progress)
+    }
+
     /// Follows the hits that are recorded from an index on.
     pub fn follow(&self, query: Query, from: u64) -> Following {
         Following::new(self.reader.clone(), query, from)
     }
 
-    fn walk<'a>(&'a self, query: &'a Query, snapshot: &Snapshot, way: Way) -> Walk<'a> {
-        let standing = &snapshot.standing;
-        let clock = std::sync::Arc::clone(&self.machine.clock);
-        Walk::new(&self.reader, query, standing.head, standing.findings.clone(), clock, way)
+    fn walk<'a>(&'a self, query: &'a Query, findings: Vec<Finding>, way: Way) -> Walk<'a> {
+        let clock = Arc::clone(&self.machine.clock);
+        Walk::new(&self.reader, query, self.index.as_deref(), findings, clock, way)
     }
 
-    /// What the answer is about: what is durable now, or the snapshot of the cursor.
-    fn snapshot(&self, query: &Query, ask: &Ask) -> Result<Snapshot, SearchError> {
+    /// What the answer is about, and its entries: what is durable now, or the snapshot of the cursor.
+    fn snapshot(&self, query: &Query, ask: &Ask) -> Result<(Snapshot, Picks), SearchError> {
         // Before the head, so that it covers as many of them as possible.
-        let (durable_len, len) = (self.reader.durable_len()?, self.reader.len()?);
-        let mut standing = standing(&self.machine, &self.reader, &self.options)?;
+        let picks = self.reader.picks()?;
+        let durable_len = picks.durable_len()?;
+        let mut standing = standing_again(&self.machine, &self.reader, &self.options, &self.seen)?;
         let sealed = standing.head.map_or(0, |head| head.size);
+        let wanted = ask.cursor.as_ref().map_or(sealed, |cursor| sealed.max(cursor.entries));
+        // Where as many are durable as matter, the others need not be counted.
+        let len = match durable_len.filter(|durable| *durable >= wanted) {
+            Some(durable) => durable,
+            None => picks.len()?,
+        };
         // The trail may have grown since it was measured.
         if sealed > len {
             standing.findings.extend(truncated(self.reader.len()?, sealed));
@@ -235,26 +340,26 @@ impl Search {
             None => (len, Durable::Lines),
         };
         let Some(cursor) = &ask.cursor else {
-            let last = self.leaf_of_last(now)?;
+            let last = leaf_of_last(&picks, now)?;
             // An entry that cannot be read is a finding of the walk, and there is no second page.
-            return Ok(Snapshot { entries: now, durable, last, standing });
+            return Ok((Snapshot { entries: now, durable, last, standing }, picks));
         };
         cursor.check(&self.reader.meta().origin, query, ask.order)?;
         let other = CursorError::OtherEntries { index: cursor.entries.saturating_sub(1) };
-        if cursor.entries > len || self.leaf_of_last(cursor.entries)? != cursor.last {
+        if cursor.entries > len || leaf_of_last(&picks, cursor.entries)? != cursor.last {
             return Err(other.into());
         }
-        Ok(Snapshot { entries: cursor.entries, durable, last: cursor.last, standing })
+        Ok((Snapshot { entries: cursor.entries, durable, last: cursor.last, standing }, picks))
     }
+}
 
-    /// The leaf hash of the last of this number of entries; `None` when there is none, or it cannot be read.
-    fn leaf_of_last(&self, entries: u64) -> Result<Option<Hash>, SearchError> {
-        let Some(index) = entries.checked_sub(1) else { return Ok(None) };
-        match self.reader.record(index) {
-            Ok(record) => Ok(record.map(|record| record.leaf_hash())),
-            Err(error) if error.kind() == graven::ErrorKind::Data => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+/// The leaf hash of the last of this number of entries; `None` when there is none, or it cannot be read.
+fn leaf_of_last(picks: &Picks, entries: u64) -> Result<Option<Hash>, SearchError> {
+    let Some(index) = entries.checked_sub(1) else { return Ok(None) };
+    match picks.record(index) {
+        Ok(record) => Ok(record.map(|record| record.leaf_hash())),
+        Err(error) if error.kind() == graven::ErrorKind::Data => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -297,80 +402,5 @@ fn after(index: u64, order: Order) -> u64 {
     match order {
         Order::NewestFirst => index,
         Order::OldestFirst => index + 1,
-    }
-}
-
-/// What is counted of all hits.
-struct Counts {
-    count: Option<Count>,
-    facets: Option<Facets>,
-    buckets: Option<Buckets>,
-    sessions: Option<Sessions>,
-}
-
-impl Counts {
-    fn new(ask: &Ask) -> Counts {
-        Counts {
-            count: ask.count.then_some(Count { entries: 0, events: 0, exact: true }),
-            facets: (!ask.facets.is_empty()).then(|| Facets::new(&ask.facets)),
-            buckets: ask.histogram.then(Buckets::default),
-            sessions: ask.sessions.then(Sessions::default),
-        }
-    }
-
-    fn add(&mut self, line: &crate::Line<'_>) {
-        if let Some(count) = &mut self.count {
-            count.entries += 1;
-            count.events = count.events.saturating_add(line.events());
-        }
-        if let Some(facets) = &mut self.facets {
-            facets.add(line);
-        }
-        if let Some(buckets) = &mut self.buckets {
-            buckets.add(line);
-        }
-        if let Some(sessions) = &mut self.sessions {
-            sessions.add(line);
-        }
-    }
-
-    fn answer(
-        self,
-        query: &Query,
-        snapshot: &Snapshot,
-        hits: Vec<Hit>,
-        next: Option<String>,
-        outcome: Outcome,
-        took_ms: f64,
-    ) -> Answer {
-        let (facets, facets_rest) = self.facets.map(Facets::finish).unzip();
-        let (sessions, sessions_left_out) = self.sessions.map(Sessions::finish).unzip();
-        let (findings, findings_left_out) = outcome.findings;
-        let (since, until) = query.times();
-        let sealed = snapshot.standing.head.map_or(0, |head| head.size);
-        Answer {
-            hits,
-            next,
-            count: self.count.map(|count| Count { exact: outcome.finished, ..count }),
-            facets,
-            facets_rest: facets_rest.unwrap_or_default(),
-            histogram: self.buckets.map(Buckets::finish),
-            sessions,
-            sessions_left_out: sessions_left_out.unwrap_or(0),
-            findings,
-            findings_left_out,
-            coverage: Coverage {
-                entries: snapshot.entries,
-                durable: snapshot.durable,
-                key_source: snapshot.standing.key_source,
-                index: IndexUse::None,
-                indexed_to: 0,
-                scanned: outcome.scanned,
-                unsealed: snapshot.entries.saturating_sub(sealed),
-                complete: outcome.finished,
-            },
-            range: TimeRange { since, until },
-            took_ms,
-        }
     }
 }

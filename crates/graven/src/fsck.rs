@@ -22,6 +22,7 @@ mod reading;
 mod recorded;
 mod rollback;
 mod scan;
+mod seen;
 mod snapshot;
 mod spine;
 mod standing;
@@ -29,9 +30,10 @@ mod survey;
 mod tail;
 mod tiles;
 
-pub use memory::{Remembered, user_folder};
+pub use memory::{MemoryFolder, MemoryHeld, Remembered, memory_name, user_folder};
 pub use older_copy::{OlderCopy, Uncompared};
-pub use standing::{Standing, standing};
+pub use seen::Seen;
+pub use standing::{Standing, standing, standing_again};
 
 use std::path::{Path, PathBuf};
 

@@ -2,7 +2,10 @@
 //!
 //! Every proof is checked before it is returned, by the same code that others check it with.
 
+mod proved;
 mod prover;
+mod sealed_head;
+mod subtrees;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -16,8 +19,11 @@ use graven_core::tree::{Node, Tree};
 use crate::error::{Error, ErrorKind};
 use crate::reader::{Reader, Record};
 
+pub use proved::Proved;
 pub(crate) use prover::root_of_lines;
-pub use prover::{Prover, Seal, SealedHead};
+pub use prover::{Prover, Seal};
+pub use sealed_head::SealedHead;
+pub use subtrees::subtree_roots;
 
 /// An entry and the proof that it is in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]

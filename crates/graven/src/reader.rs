@@ -11,6 +11,7 @@ pub(crate) mod hashes;
 mod lines;
 mod offsets;
 mod pending;
+mod picks;
 mod sealed;
 mod segments;
 mod signs;
@@ -27,19 +28,21 @@ use graven_core::entry::{BlobRef, Entry};
 use graven_core::hash::{Hash, leaf_hash, sha256};
 
 use crate::error::{Error, ErrorKind};
+use crate::files::access;
 use crate::files::durable;
 use crate::files::layout::Layout;
-use crate::files::lock_line;
 use crate::files::meta::Meta;
 use crate::seam::disk::{Disk, File, Kind, Open};
 use crate::seam::machine::Machine;
+use crate::settings::Settings;
 
 pub use entries::Entries;
 pub use follow::Follow;
-pub use pending::Pending;
+pub use pending::{Pending, PendingActs};
+pub use picks::Picks;
 pub use sealed::SealedHashes;
 pub use signs::{LifeSigns, OpenRun, Silence};
-pub use stats::{Stats, Tally};
+pub use stats::{Stats, Tally, Tallying};
 
 pub(crate) use hashes::Hashes;
 
@@ -112,20 +115,24 @@ impl Reader {
         &self.shared.layout
     }
 
-    pub(crate) fn disk(&self) -> &Arc<dyn Disk> {
+    /// The disk that it reads from.
+    pub fn disk(&self) -> &Arc<dyn Disk> {
         &self.shared.disk
+    }
+
+    /// The disk for a program that makes files of its own in the trail's directory: they get the owner and the mode of
+    /// the trail's files.
+    ///
+    /// # Errors
+    /// `Unavailable` when the trail's directory cannot be looked at.
+    pub fn disk_for_files(&self, machine: &Machine) -> Result<Arc<dyn Disk>, Error> {
+        let settings = Settings::new(self.layout().dir());
+        Ok(access::machine_of(machine.clone(), self.layout(), &settings)?.disk)
     }
 
     /// The number of entries now: all complete lines, sealed or not.
     pub fn len(&self) -> Result<u64, Error> {
-        let segments = self.segments()?;
-        let live = segments.live();
-        let Some(file) = &live.file else {
-            return Ok(live.first);
-        };
-        let lines = self
-            .indexed(live, file, |index| index.lines_before(&**file, u64::MAX, live.settled_bytes(file)?));
-        Ok(live.first.saturating_add(lines?))
+        self.picks()?.len()
     }
 
     /// The number of entries that are durable as `LOCK` says; `None` when it says nothing of the live file.
@@ -133,17 +140,7 @@ impl Reader {
     /// # Errors
     /// As [`len`](Reader::len).
     pub fn durable_len(&self) -> Result<Option<u64>, Error> {
-        // `LOCK` first: the live file only grows.
-        let line = lock_line::read(&**self.disk(), self.layout())
-            .map_err(|error| cannot("read", &self.layout().lock(), error))?;
-        let segments = self.segments()?;
-        let live = segments.live();
-        let (Some(line), Some(file)) = (line.filter(|line| line.first == live.first), &live.file) else {
-            return Ok(None);
-        };
-        let lines = self
-            .indexed(live, file, |index| index.lines_before(&**file, line.bytes, live.settled_bytes(file)?));
-        Ok(Some(live.first.saturating_add(lines?)))
+        self.picks()?.durable_len()
     }
 
     /// Whether the trail has no entries.

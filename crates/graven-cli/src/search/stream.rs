@@ -81,7 +81,8 @@ pub(super) fn run(
         let (scanned, entries) = (text::count(answer.coverage.scanned), text::count(answer.coverage.entries));
         ui.warn(format_args!("the time was over: only {scanned} of {entries} entries were read"));
     }
-    Ok(asking::findings(ui, &answer.findings, answer.findings_left_out))
+    let exit = asking::findings(ui, &answer.findings, answer.findings_left_out);
+    Ok(asking::hidden(ui, &answer.coverage, exit))
 }
 
 fn cells(hit: &Hit) -> [String; 10] {

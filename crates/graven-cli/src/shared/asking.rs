@@ -7,7 +7,10 @@ use graven::clock::{Clock, OsClock};
 use graven::fsck::{KeySource, user_folder};
 use graven::{Redaction, Redactor, VerifierKey};
 use graven_core::verdict::Finding;
-use graven_search::{Coverage, Durable, Moment, Query, Search, SearchError, SearchOptions, Zone};
+use graven_search::{
+    Coverage, Durable, IndexError, IndexUse, Moment, Query, Search, SearchError, SearchOptions, Zone,
+    cache_folder,
+};
 
 use crate::shared::failure::{self, Failure};
 use crate::shared::target::Target;
@@ -35,12 +38,25 @@ fn verifier_key(text: &str) -> Result<VerifierKey, String> {
     VerifierKey::parse(text.trim()).map_err(|error| error.to_string())
 }
 
+/// The flags for the index of a trail.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Indexed {
+    /// Use the index in this folder, which can have those of many trails [default: DIR/search, and the user's cache folder]
+    #[arg(long, value_name = "DIR", conflicts_with = "no_index")]
+    pub(crate) index: Option<PathBuf>,
+    /// Use no index, and make none
+    #[arg(long)]
+    pub(crate) no_index: bool,
+}
+
 impl Trust {
     /// Opens a trail for searches.
-    pub(crate) fn open(&self, target: &Target) -> Result<Search, Failure> {
+    pub(crate) fn open(&self, target: &Target, indexed: &Indexed) -> Result<Search, Failure> {
         target.must_exist()?;
         let mut options = SearchOptions::default();
         options.key.clone_from(&self.key);
+        options.index.clone_from(&indexed.index);
+        (options.cache, options.no_index) = (cache_folder(), indexed.no_index);
         options.state = match (&self.state, self.no_state) {
             (_, true) => None,
             (Some(folder), _) => Some(folder.clone()),
@@ -87,6 +103,18 @@ impl From<SearchError> for Failure {
     }
 }
 
+impl From<IndexError> for Failure {
+    fn from(error: IndexError) -> Failure {
+        match error {
+            IndexError::Trail(error) => Failure::from(error),
+            IndexError::Contradiction => Failure::cannot(error).exit(failure::FOUND),
+            IndexError::Folder { path, source } => Failure::file("write the index in", &path, &source)
+                .advise("name a folder with --index, or search without one with --no-index"),
+            other => Failure::cannot(other),
+        }
+    }
+}
+
 /// Shows findings; the exit code that they make.
 pub(crate) fn findings(ui: Ui, findings: &[Finding], left_out: u64) -> u8 {
     if findings.is_empty() {
@@ -119,8 +147,35 @@ pub(crate) fn coverage(ui: Ui, coverage: &Coverage) -> Result<(), Failure> {
         count(coverage.scanned),
         counted(coverage.entries, "entry", "entries")
     );
+    match coverage.index {
+        IndexUse::Own => {
+            line.push_str(&format!(
+                "; with the index of {}",
+                counted(coverage.indexed_to, "entry", "entries")
+            ));
+        }
+        IndexUse::Unchecked => line.push_str(&format!(
+            "; with an unchecked index of {}, which can hide entries: see `graven index --check`",
+            counted(coverage.indexed_to, "entry", "entries")
+        )),
+        _ => {}
+    }
     if coverage.unsealed > 0 {
         line.push_str(&format!("; {} not sealed yet", count(coverage.unsealed)));
     }
     ui.line(ui.paint(Look::Faint, line))
+}
+
+/// Says how many hits the index hides, if an exhaustive search has found some; the exit code that this makes.
+pub(crate) fn hidden(ui: Ui, coverage: &Coverage, exit: u8) -> u8 {
+    if coverage.hidden == 0 {
+        return exit;
+    }
+    if !ui.json() {
+        let hits = counted(coverage.hidden, "hit", "hits");
+        ui.warn(format_args!(
+            "the index hides {hits}: make it anew with `graven index --rebuild`, and find out who wrote it"
+        ));
+    }
+    failure::FOUND
 }

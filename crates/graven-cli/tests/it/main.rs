@@ -19,6 +19,7 @@ mod export_tiles;
 mod four_processes_are_killed;
 mod import_drops_nothing;
 mod import_reads_what_others_wrote;
+mod index_is_made_and_checked;
 mod init_makes_a_trail;
 mod mistakes_are_explained;
 mod nothing_reaches_a_terminal_raw;

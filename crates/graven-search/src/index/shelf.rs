@@ -42,6 +42,7 @@ pub(crate) use cache::Cache;
 pub(crate) use count::{facet, histogram, tally};
 pub(crate) use error::ShelfError;
 pub(crate) use events::Tally;
+#[cfg(test)]
 pub(crate) use facts::Facts;
 pub use fuzzed::testing_only_ask_shelf;
 pub(crate) use source::Source;
@@ -53,7 +54,7 @@ use hash::Seed;
 use pages::{PAGE_BYTES, Pages};
 
 /// How many entries a shelf has: those of one hash of the tree's second level.
-pub(crate) const SHELF_ENTRIES: u64 = 65_536;
+pub const SHELF_ENTRIES: u64 = 65_536;
 
 /// How many entries in a row share the places of their words.
 pub(crate) const BLOCK_ENTRIES: u32 = 64;
@@ -80,13 +81,6 @@ pub(crate) struct Candidates {
     pub(crate) entries: RoaringBitmap,
     /// Those of them that are hits without a look at their lines.
     pub(crate) sure: RoaringBitmap,
-}
-
-impl Candidates {
-    /// Whether the candidates are the hits.
-    pub(crate) fn is_exact(&self) -> bool {
-        self.entries.len() == self.sure.len()
-    }
 }
 
 /// A finished shelf. Of its file only what is needed is read, and each piece of it is checked.
@@ -180,6 +174,11 @@ impl Shelf {
     /// The hash of its footer, which has the hashes of all the rest.
     pub(crate) fn digest(&self) -> Hash {
         self.digest
+    }
+
+    /// The seed of its word hashes.
+    pub(crate) fn seed(&self) -> [u8; 16] {
+        self.seed.bytes()
     }
 
     /// Which of its entries may be hits.

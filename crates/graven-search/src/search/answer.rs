@@ -131,14 +131,21 @@ pub struct Coverage {
     pub key_source: KeySource,
     /// Which index was used.
     pub index: IndexUse,
-    /// How many entries that index covers.
+    /// Up to which entry the index was used: those behind it were read one by one, and so were those of shelves that are
+    /// missing. 0 without an index.
     pub indexed_to: u64,
+    /// How many shelves of the index were asked.
+    #[serde(skip)]
+    pub shelves: u64,
     /// How many entries were read and decoded.
     pub scanned: u64,
     /// How many entries of the snapshot no signed head covers yet.
     pub unsealed: u64,
     /// Whether all was looked at that was asked for. Otherwise the page is full, or the time was over.
     pub complete: bool,
+    /// How many hits the index does not name. Only an exhaustive answer knows that.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub hidden: u64,
 }
 
 /// What says how many entries are durable.
@@ -158,6 +165,21 @@ pub enum Durable {
 pub enum IndexUse {
     /// None: the entries were read.
     None,
+    /// One that this user has made or compared with the log.
+    Own,
+    /// One of which somebody else may have left out entries.
+    Unchecked,
+}
+
+impl IndexUse {
+    /// Its name in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            IndexUse::None => "none",
+            IndexUse::Own => "own",
+            IndexUse::Unchecked => "unchecked",
+        }
+    }
 }
 
 /// The times that a query asks for, absolute.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use graven::reader::{Reader, Record};
+use graven::reader::{Picks, Record};
 use graven::{Error, ErrorKind};
 use graven_core::verdict::{Finding, Verdict};
 
@@ -16,22 +16,25 @@ const BLOCK_MAX: u64 = 1_024;
 
 /// The blocks of a range.
 #[derive(Debug)]
-pub(super) struct Blocks<'a> {
-    reader: &'a Reader,
+pub(super) struct Blocks {
     /// What is left.
     left: Range<u64>,
     order: Order,
     size: u64,
 }
 
-impl<'a> Blocks<'a> {
-    pub(super) fn new(reader: &'a Reader, range: Range<u64>, order: Order) -> Blocks<'a> {
+impl Blocks {
+    pub(super) fn new(range: Range<u64>, order: Order) -> Blocks {
         let left = range.start..range.end.max(range.start);
-        Blocks { reader, left, order, size: BLOCK_FIRST }
+        Blocks { left, order, size: BLOCK_FIRST }
     }
 
     /// The entries of the next block, in the order that was asked for; `None` at the end.
-    pub(super) fn next(&mut self, findings: &mut dyn FnMut(Finding)) -> Result<Option<Vec<Record>>, Error> {
+    pub(super) fn next(
+        &mut self,
+        picks: &Picks,
+        findings: &mut dyn FnMut(Finding),
+    ) -> Result<Option<Vec<Record>>, Error> {
         if self.left.is_empty() {
             return Ok(None);
         }
@@ -52,7 +55,7 @@ impl<'a> Blocks<'a> {
         }
         self.size = (self.size * 2).min(BLOCK_MAX);
         let mut records = Vec::new();
-        read(self.reader, block, &mut records, findings)?;
+        read(picks, block, &mut records, findings)?;
         if self.order == Order::NewestFirst {
             records.reverse();
         }
@@ -61,13 +64,13 @@ impl<'a> Blocks<'a> {
 }
 
 /// Reads a range. Where that fails because of the data, each half is tried by itself.
-fn read(
-    reader: &Reader,
+pub(super) fn read(
+    picks: &Picks,
     range: Range<u64>,
     records: &mut Vec<Record>,
     findings: &mut dyn FnMut(Finding),
 ) -> Result<(), Error> {
-    let problem = match attempt(reader, range.clone())? {
+    let problem = match attempt(picks, range.clone())? {
         Ok(found) => {
             records.extend(found);
             return Ok(());
@@ -76,21 +79,21 @@ fn read(
     };
     let last = range.end - 1;
     let fails_alike =
-        |index| attempt(reader, index..index + 1).map(|read| read.as_ref().err() == Some(&problem));
+        |index| attempt(picks, index..index + 1).map(|read| read.as_ref().err() == Some(&problem));
     // A segment that is gone: the same is wrong with its first and with its last entry.
     if range.start == last || (fails_alike(range.start)? && fails_alike(last)?) {
         findings(Finding::new(Verdict::Missing, problem).range(range.start, last));
         return Ok(());
     }
     let middle = range.start + (range.end - range.start) / 2;
-    read(reader, range.start..middle, records, findings)?;
-    read(reader, middle..range.end, records, findings)
+    read(picks, range.start..middle, records, findings)?;
+    read(picks, middle..range.end, records, findings)
 }
 
 /// The entries of a range, or what is wrong with them.
-fn attempt(reader: &Reader, range: Range<u64>) -> Result<Result<Vec<Record>, String>, Error> {
+fn attempt(picks: &Picks, range: Range<u64>) -> Result<Result<Vec<Record>, String>, Error> {
     let wanted = range.end - range.start;
-    let found: Result<Vec<Record>, Error> = reader.entries(range).and_then(|entries| entries.collect());
+    let found: Result<Vec<Record>, Error> = picks.entries(range).and_then(|entries| entries.collect());
     match found {
         Ok(found) if found.len() as u64 == wanted => Ok(Ok(found)),
         Ok(_) => Ok(Err("it is missing".to_owned())),

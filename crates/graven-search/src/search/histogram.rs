@@ -70,14 +70,24 @@ impl Buckets {
     pub(super) fn add(&mut self, line: &Line<'_>) {
         let entry = line.stored();
         let Some(time) = entry.timestamp else { return };
-        let mut row = Row { events: line.events(), ..Row::default() };
-        match entry.outcome {
-            Outcome::Success => row.success = 1,
-            Outcome::Failure => row.failure = 1,
-            Outcome::Denied => row.denied = 1,
-            Outcome::Pending => row.pending = 1,
+        self.add_sum(time.timestamp(), entry.outcome, 1, line.events());
+    }
+
+    /// How many seconds a row has now.
+    pub(super) fn width_s(&self) -> i64 {
+        width(self.step)
+    }
+
+    /// Adds entries with this outcome, in the row of a second.
+    pub(super) fn add_sum(&mut self, second: i64, outcome: Outcome, entries: u64, events: u64) {
+        let mut row = Row { events, ..Row::default() };
+        match outcome {
+            Outcome::Success => row.success = entries,
+            Outcome::Failure => row.failure = entries,
+            Outcome::Denied => row.denied = entries,
+            Outcome::Pending => row.pending = entries,
         }
-        self.rows.entry(time.timestamp().div_euclid(width(self.step))).or_default().add(&row);
+        self.rows.entry(second.div_euclid(width(self.step))).or_default().add(&row);
         while self.span() > ROWS_MAX {
             self.widen();
         }

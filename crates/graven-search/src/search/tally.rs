@@ -79,17 +79,28 @@ impl Facets {
         Facets { facets: distinct.into_iter().map(facet).collect() }
     }
 
+    /// The fields, in the order in which they are numbered.
+    pub(super) fn fields(&self) -> impl Iterator<Item = &Field> {
+        self.facets.iter().map(|facet| &facet.field)
+    }
+
     pub(super) fn add(&mut self, line: &Line<'_>) {
-        for Facet { field, values, rest } in &mut self.facets {
-            for value in values_of(line, field) {
-                if values.len() >= VALUES_MAX && !values.contains_key(&value) {
-                    rest.add(1, line.events());
-                    continue;
-                }
-                let (entries, events) = values.entry(value).or_default();
-                *entries += 1;
-                *events = events.saturating_add(line.events());
+        for facet in &mut self.facets {
+            for value in values_of(line, &facet.field) {
+                facet.add(value, 1, line.events());
             }
+        }
+    }
+
+    /// Adds values of the field with this number: each with the entries that have it, and their events.
+    pub(super) fn add_sums(&mut self, number: usize, sums: impl Iterator<Item = (String, u64, u64)>) {
+        let Some(facet) = self.facets.get_mut(number) else { return };
+        for (value, entries, events) in sums {
+            let value = match graven_core::text::cut(&value, VALUE_BYTES_MAX) {
+                cut if cut.len() < value.len() => cut.to_owned(),
+                _ => value,
+            };
+            facet.add(value, entries, events);
         }
     }
 
@@ -108,6 +119,16 @@ impl Facets {
             listed.insert(field.to_string(), values);
         }
         (listed, rests)
+    }
+}
+
+impl Facet {
+    fn add(&mut self, value: String, entries: u64, events: u64) {
+        if self.values.len() >= VALUES_MAX && !self.values.contains_key(&value) {
+            return self.rest.add(entries, events);
+        }
+        let sums = self.values.entry(value).or_default();
+        *sums = (sums.0 + entries, sums.1.saturating_add(events));
     }
 }
 

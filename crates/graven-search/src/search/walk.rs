@@ -6,13 +6,17 @@ use std::time::Duration;
 
 use graven::Error;
 use graven::clock::Clock;
-use graven::prove::{Prover, Seal, SealedHead};
-use graven::reader::{Reader, Record};
+use graven::prove::{Proved, Prover, Seal, SealedHead};
+use graven::reader::{Picks, Reader, Record};
 use graven_core::verdict::Finding;
 
 use super::answer::{Hit, State};
-use super::blocks::Blocks;
+use super::blocks::{Blocks, read};
+use super::counts::Counts;
 use super::findings::Findings;
+use super::hidden::Hidden;
+use super::stretches::{Pick, Stretch, Stretches, Used, Wanted};
+use crate::index::Index;
 use crate::line::{Line, unreadable};
 use crate::matches::matches;
 use crate::order::Order;
@@ -22,23 +26,32 @@ use crate::query::Query;
 const LOOK_AT_CLOCK: u64 = 64;
 
 /// A walk.
-#[derive(Debug)]
 pub(super) struct Walk<'a> {
     reader: &'a Reader,
     query: &'a Query,
-    blocks: Blocks<'a>,
+    order: Order,
+    stretches: Stretches<'a>,
+    /// What is left of the stretch that is read.
+    scan: Option<Blocks>,
+    /// The candidates of the shelf that is read, and whether those were counted that can be without reading.
+    pick: Option<(Box<Pick>, bool)>,
+    picks: Picks,
     /// The entries of the block that are left, the next one last.
     block: Vec<Record>,
+    /// Whether the index said where they are.
+    hinted: bool,
     prover: Option<Prover>,
     /// Whether entries are proved that are no hits.
     exhaustive: bool,
+    /// What the index does not name although it is a hit; only where every entry is read.
+    hidden: Option<Hidden<'a>>,
     /// When it ends, by the clock of the machine.
     until: Option<Duration>,
     clock: Arc<dyn Clock>,
     pub(super) findings: Findings,
     /// How many entries were decoded.
     pub(super) scanned: u64,
-    /// The entry that was looked at last.
+    /// The entry that was looked at last, or the last one that need not be looked at.
     pub(super) at: Option<u64>,
 }
 
@@ -65,25 +78,48 @@ pub(super) struct Way {
     pub(super) order: Order,
     pub(super) exhaustive: bool,
     pub(super) until: Option<Duration>,
+    /// How many entries the snapshot has.
+    pub(super) entries: u64,
+    pub(super) head: Option<SealedHead>,
+    pub(super) picks: Picks,
+    /// What was proved for earlier questions.
+    pub(super) proved: Arc<Proved>,
+}
+
+/// What to do with a record.
+enum Look<'a> {
+    Hit(Box<Found<'a>>),
+    Miss,
+    /// It is not what is stored there, or the index has a wrong place for it.
+    Wrong(Finding),
 }
 
 impl<'a> Walk<'a> {
     pub(super) fn new(
         reader: &'a Reader,
         query: &'a Query,
-        head: Option<SealedHead>,
+        index: Option<&'a Index>,
         findings: Vec<Finding>,
         clock: Arc<dyn Clock>,
         way: Way,
     ) -> Walk<'a> {
+        let Way { range, order, exhaustive, until, entries, head, picks, proved } = way;
+        let asked = index.filter(|_| !exhaustive);
+        let hidden = index.filter(|_| exhaustive).map(|index| Hidden::new(index, query, head, entries));
         Walk {
             reader,
             query,
-            blocks: Blocks::new(reader, way.range, way.order),
+            order,
+            stretches: Stretches::new(asked, query, head, entries, (range, order)),
+            scan: None,
+            pick: None,
+            picks,
             block: Vec::new(),
-            prover: head.map(|head| Prover::new(reader, head)),
-            exhaustive: way.exhaustive,
-            until: way.until,
+            hinted: false,
+            prover: head.map(|head| Prover::with(reader, head, proved)),
+            exhaustive,
+            hidden,
+            until,
             clock,
             findings: Findings::of(findings),
             scanned: 0,
@@ -91,60 +127,171 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// What was used of the index.
+    pub(super) fn used(&self) -> Used {
+        self.stretches.used
+    }
+
+    /// How many hits the index does not name, where every entry was read.
+    pub(super) fn hidden(&self) -> u64 {
+        self.hidden.as_ref().map_or(0, Hidden::count)
+    }
+
     /// Goes to the next hit.
     pub(super) fn next(&mut self) -> Result<Step<'a>, Error> {
         loop {
-            if self.is_out_of_time() {
+            if self.scanned.is_multiple_of(LOOK_AT_CLOCK) && self.is_out_of_time() {
                 return Ok(Step::OutOfTime);
             }
             let Some(record) = self.block.pop() else {
-                let findings = &mut self.findings;
-                let Some(mut block) = self.blocks.next(&mut |finding| findings.add(finding))? else {
+                if self.is_out_of_time() {
+                    return Ok(Step::OutOfTime);
+                }
+                if !self.refill()? {
                     return Ok(Step::End);
-                };
-                block.reverse();
-                self.block = block;
+                }
                 continue;
             };
             self.scanned += 1;
             self.at = Some(record.index);
             if let Some(found) = self.look_at(record)? {
+                if let Some(hidden) = &mut self.hidden {
+                    hidden.look(found.record.index);
+                }
                 return Ok(Step::Hit(found));
             }
         }
     }
 
+    /// Counts hits that lie ahead, as far as that goes without reading them. They are no steps any more.
+    pub(super) fn count_ahead(&mut self, counts: &mut Counts) -> Result<(), Error> {
+        while self.block.is_empty() && self.scan.is_none() && !self.is_out_of_time() {
+            match &mut self.pick {
+                Some((pick, is_counted)) if !*is_counted => {
+                    pick.count(counts);
+                    *is_counted = true;
+                }
+                Some((pick, _)) if pick.is_over() => {}
+                Some(_) => return Ok(()),
+                None => {}
+            }
+            if !self.refill()? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
     fn is_out_of_time(&self) -> bool {
-        let look = self.scanned.is_multiple_of(LOOK_AT_CLOCK);
-        look && self.until.is_some_and(|until| self.clock.elapsed() >= until)
+        self.until.is_some_and(|until| self.clock.elapsed() >= until)
+    }
+
+    /// Reads the next entries; `false` at the end. There may be none although it is not the end.
+    fn refill(&mut self) -> Result<bool, Error> {
+        let findings = &mut self.findings;
+        if let Some(scan) = &mut self.scan {
+            match scan.next(&self.picks, &mut |finding| findings.add(finding))? {
+                Some(block) => self.block = block,
+                None => self.scan = None,
+            }
+            self.hinted = false;
+        } else if let Some((pick, _)) = &mut self.pick {
+            match pick.next() {
+                Some(wanted) => self.block = self.read_wanted(&wanted)?,
+                None => {
+                    let range = pick.range();
+                    self.pick = None;
+                    self.pass(&range);
+                }
+            }
+        } else {
+            match self.stretches.next() {
+                None => return Ok(false),
+                Some(Stretch::Scan(range)) => self.scan = Some(Blocks::new(range, self.order)),
+                Some(Stretch::Pick(pick)) => self.pick = Some((pick, false)),
+            }
+        }
+        self.block.reverse();
+        Ok(true)
+    }
+
+    /// The entries of a range need no further look.
+    fn pass(&mut self, range: &Range<u64>) {
+        if range.is_empty() {
+            return;
+        }
+        self.at = Some(match self.order {
+            Order::NewestFirst => range.start,
+            Order::OldestFirst => range.end - 1,
+        });
+    }
+
+    /// Reads candidates, in the order that was asked for.
+    fn read_wanted(&mut self, wanted: &Wanted) -> Result<Vec<Record>, Error> {
+        let picks = &mut self.picks;
+        let bytes = wanted.bytes.clone();
+        let hinted = bytes.and_then(|bytes| picks.lines(wanted.block.clone(), bytes, &wanted.entries));
+        self.hinted = hinted.is_some();
+        let mut records = match hinted {
+            Some(records) => records,
+            None => self.search_wanted(&wanted.entries)?,
+        };
+        if self.order == Order::NewestFirst {
+            records.reverse();
+        }
+        Ok(records)
+    }
+
+    /// Reads entries of which nobody knows where they are. What cannot be read is a finding.
+    fn search_wanted(&mut self, entries: &[u64]) -> Result<Vec<Record>, Error> {
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(Vec::new()) };
+        let (mut records, findings) = (Vec::new(), &mut self.findings);
+        read(&self.picks, *first..last + 1, &mut records, &mut |finding| findings.add(finding))?;
+        records.retain(|record: &Record| entries.binary_search(&record.index).is_ok());
+        Ok(records)
     }
 
     /// Looks at one entry. One that does not fit is no hit.
     fn look_at(&mut self, record: Record) -> Result<Option<Found<'a>>, Error> {
+        let index = record.index;
+        let mut look = self.judge(record)?;
+        if self.hinted && matches!(look, Look::Wrong(_)) {
+            // Before anything is said of the entry: is it the one that is stored?
+            let records = self.search_wanted(&[index])?;
+            let Some(record) = records.into_iter().next() else { return Ok(None) };
+            look = self.judge(record)?;
+        }
+        match look {
+            Look::Hit(found) => Ok(Some(*found)),
+            Look::Miss => Ok(None),
+            Look::Wrong(finding) => {
+                self.findings.add(finding);
+                Ok(None)
+            }
+        }
+    }
+
+    fn judge(&mut self, record: Record) -> Result<Look<'a>, Error> {
         let line = match Line::read(self.reader, &record) {
             Ok(line) => line,
-            Err(error) => {
-                self.findings.add(unreadable(record.index, &error));
-                return Ok(None);
-            }
+            Err(error) => return Ok(Look::Wrong(unreadable(record.index, &error))),
         };
         let is_hit = matches(self.query, &line);
         if let Some(finding) = line.finding() {
             self.findings.add(finding);
         }
-        if !is_hit && !self.exhaustive {
-            return Ok(None);
+        // One that was a hit when the index was made, and is none now, was changed.
+        let was_hit = self.pick.as_ref().is_some_and(|(pick, _)| pick.is_sure(record.index));
+        if !is_hit && !was_hit && !self.exhaustive {
+            return Ok(Look::Miss);
         }
         let seal = self.prover.as_mut().map_or(Ok(Seal::Unsealed), |prover| prover.judge(&record))?;
         let state = match seal {
             Seal::Proved => State::Proved,
             Seal::Unsealed => State::Unsealed,
-            Seal::DoesNotFit(finding) => {
-                self.findings.add(*finding);
-                return Ok(None);
-            }
+            Seal::DoesNotFit(finding) => return Ok(Look::Wrong(*finding)),
         };
-        Ok(is_hit.then_some(Found { record, line, state }))
+        Ok(if is_hit { Look::Hit(Box::new(Found { record, line, state })) } else { Look::Miss })
     }
 }
 

@@ -20,6 +20,7 @@ use super::memory::{KeyMemory, Memory};
 use super::older_copy::{Comparison, OlderCopy};
 use super::rollback;
 use super::scan::{Plan, Scan, scan};
+use super::seen::Seen;
 use super::snapshot::{Snapshot, read_if_there};
 use super::survey::{Survey, survey};
 use super::tail::{Tail, count};
@@ -225,7 +226,7 @@ impl Examiner<'_> {
         let disk = &self.machine.disk;
         let findings = &mut examination.findings;
         let heads = match &examination.key {
-            Some(key) => Heads::read(&**disk, self.layout, snapshot, key, findings)?,
+            Some(key) => Heads::read(&**disk, self.layout, snapshot, (key, &Seen::default()), findings)?,
             None => Heads::default(),
         };
         let same_key =

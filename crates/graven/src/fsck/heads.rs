@@ -8,6 +8,7 @@ use graven_core::note::{Note, VerifierKey};
 use graven_core::verdict::{Finding, Verdict};
 
 use super::memory::Memory;
+use super::seen::Seen;
 use super::snapshot::{Snapshot, read_if_there};
 use crate::files::layout::Layout;
 use crate::files::notes::closed_text;
@@ -69,24 +70,27 @@ pub(super) struct Heads {
 }
 
 impl Heads {
-    /// Reads and checks all heads; adds what is wrong with them to the findings.
+    /// Reads and checks all heads, with the signatures that were not `seen` before; adds what is wrong with them to the
+    /// findings.
     pub(super) fn read(
         disk: &dyn Disk,
         layout: &Layout,
         snapshot: &Snapshot,
-        key: &VerifierKey,
+        (key, seen): (&VerifierKey, &Seen),
         findings: &mut Vec<Finding>,
     ) -> io::Result<Heads> {
         let mut heads = Heads::default();
         match &snapshot.checkpoint {
-            Some(bytes) => heads.checkpoint = open(bytes, key, Kind::Checkpoint, "checkpoint", findings),
+            Some(bytes) => {
+                heads.checkpoint = open(bytes, (key, seen), Kind::Checkpoint, "checkpoint", findings)
+            }
             None => findings.push(
                 Finding::new(Verdict::Missing, "the checkpoint is missing: every trail has one")
                     .file("checkpoint"),
             ),
         }
         if let Some(bytes) = &snapshot.closed {
-            heads.closed = open_closed(bytes, key);
+            heads.closed = open_closed(bytes, (key, seen));
             if heads.closed.is_none() {
                 findings.push(bad_signature("closed", key));
             }
@@ -96,7 +100,7 @@ impl Heads {
             let Some(bytes) = read_if_there(disk, &layout.boundary(*size))? else {
                 continue;
             };
-            match open(&bytes, key, Kind::Boundary, &name, findings) {
+            match open(&bytes, (key, seen), Kind::Boundary, &name, findings) {
                 Some(head) if head.size == *size => heads.boundaries.push(head),
                 Some(head) => findings.push(
                     Finding::new(
@@ -153,18 +157,21 @@ impl Heads {
 
 fn open(
     bytes: &[u8],
-    key: &VerifierKey,
+    (key, seen): (&VerifierKey, &Seen),
     kind: Kind,
     name: &str,
     findings: &mut Vec<Finding>,
 ) -> Option<Head> {
-    match Checkpoint::open(bytes, key) {
-        Ok((Checkpoint { size, root, .. }, _)) => Some(Head { kind, size, root }),
-        Err(_) => {
-            findings.push(bad_signature(name, key));
-            None
-        }
-    }
+    let is_signed = || Checkpoint::open(bytes, key).is_ok();
+    let text = Note::parse(bytes)
+        .ok()
+        .filter(|_| seen.or("checkpoint", &[key.to_string().as_bytes(), bytes], is_signed));
+    let Some(Checkpoint { size, root, .. }) = text.and_then(|note| Checkpoint::parse_text(&note.text).ok())
+    else {
+        findings.push(bad_signature(name, key));
+        return None;
+    };
+    Some(Head { kind, size, root })
 }
 
 fn bad_signature(file: &str, key: &VerifierKey) -> Finding {
@@ -172,9 +179,12 @@ fn bad_signature(file: &str, key: &VerifierKey) -> Finding {
     Finding::new(Verdict::BadSignature, message).file(file)
 }
 
-fn open_closed(bytes: &[u8], key: &VerifierKey) -> Option<Head> {
+fn open_closed(bytes: &[u8], (key, seen): (&VerifierKey, &Seen)) -> Option<Head> {
     let note = Note::parse(bytes).ok()?;
-    note.verify(&[key]).ok()?;
+    let is_signed = || note.verify(&[key]).is_ok();
+    if !seen.or("note", &[key.to_string().as_bytes(), bytes], is_signed) {
+        return None;
+    }
     let mut lines = note.text.lines().skip(2);
     let size = lines.next()?.parse().ok()?;
     let root = Hash::parse(lines.next()?).ok()?;

@@ -17,6 +17,7 @@ use serde::Serialize;
 
 pub(super) use by_key::KeyMemory;
 pub(super) use by_path::Memory;
+pub use folder::{Folder as MemoryFolder, Held as MemoryHeld, hashed as memory_name};
 
 use crate::error::Error;
 use crate::files::layout::Layout;

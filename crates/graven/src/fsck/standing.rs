@@ -14,6 +14,7 @@ use graven_core::verdict::{Finding, Verdict};
 use super::heads::{Head, Heads};
 use super::judging_key::JudgingKey;
 use super::memory::{Memories, Memory, Recalled};
+use super::seen::Seen;
 use super::snapshot::Snapshot;
 use super::{KeySource, VerifyOptions, examine, reading};
 use crate::error::Error;
@@ -45,6 +46,20 @@ const LOOKS_MAX: u32 = 3;
 /// `Unavailable` when the small files of the trail cannot be read, or the verifier's memory; `Data` when that memory is
 /// damaged.
 pub fn standing(machine: &Machine, reader: &Reader, options: &VerifyOptions) -> Result<Standing, Error> {
+    standing_again(machine, reader, options, &Seen::default())
+}
+
+/// As [`standing`], for one who asks again and again: what was `seen` before and stays true is not checked again.
+///
+/// # Errors
+///
+/// As [`standing`].
+pub fn standing_again(
+    machine: &Machine,
+    reader: &Reader,
+    options: &VerifyOptions,
+    seen: &Seen,
+) -> Result<Standing, Error> {
     let layout = reader.layout();
     let new = |folder| Memories::new(machine, folder, layout, options.name.as_deref());
     let memories = options.state.as_deref().map(new).transpose()?;
@@ -52,12 +67,12 @@ pub fn standing(machine: &Machine, reader: &Reader, options: &VerifyOptions) -> 
     let own = || examine::own_key(machine, layout);
     let recall = |memories: &Memories| memories.recall(options.key.as_ref(), own);
     let recalled = memories.as_ref().map(recall).transpose()?.unwrap_or_default();
-    let mut standing = look(machine, reader, options, &recalled)?;
+    let mut standing = look(machine, reader, options, &recalled, seen)?;
     for _ in 1..LOOKS_MAX {
         if standing.findings.is_empty() {
             break;
         }
-        standing = look(machine, reader, options, &recalled)?;
+        standing = look(machine, reader, options, &recalled, seen)?;
     }
     Ok(standing)
 }
@@ -67,6 +82,7 @@ fn look(
     reader: &Reader,
     options: &VerifyOptions,
     recalled: &Recalled,
+    seen: &Seen,
 ) -> Result<Standing, Error> {
     let layout = reader.layout();
     let unreadable = |source: io::Error| Error::cannot("read the trail in", layout.dir(), source);
@@ -79,14 +95,14 @@ fn look(
         findings.push(chosen.other_key());
     }
     let snapshot = Snapshot::take(&*machine.disk, layout).map_err(unreadable)?;
-    let heads =
-        Heads::read(&*machine.disk, layout, &snapshot, chosen.key, &mut findings).map_err(unreadable)?;
+    let heads = Heads::read(&*machine.disk, layout, &snapshot, (chosen.key, seen), &mut findings)
+        .map_err(unreadable)?;
     findings.extend(snapshot.not_files);
     let head = heads.sealed().map(|head| SealedHead { size: head.size, root: head.root });
     if !other_key {
         let sealed = head.map_or(0, |head| head.size);
         for remembered in remembered(recalled, chosen.key, sealed) {
-            findings.extend(contradiction(reader, head, &remembered)?);
+            findings.extend(contradiction(reader, head, &remembered, seen)?);
         }
     }
     Ok(Standing { key_source: chosen.source, key: chosen.key.clone(), head, findings })
@@ -109,8 +125,14 @@ fn contradiction(
     reader: &Reader,
     head: Option<SealedHead>,
     remembered: &Head,
+    seen: &Seen,
 ) -> Result<Option<Finding>, Error> {
-    if head.is_some_and(|head| continues(reader, head, remembered)) {
+    let does = |head: SealedHead| {
+        let sizes = [remembered.size.to_le_bytes(), head.size.to_le_bytes()].concat();
+        let roots = [&remembered.root.as_bytes()[..], head.root.as_bytes()].concat();
+        seen.or("continues", &[&sizes, &roots], || continues(reader, head, remembered))
+    };
+    if head.is_some_and(does) {
         return Ok(None);
     }
     let last = remembered.size.max(1) - 1;

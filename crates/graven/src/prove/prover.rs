@@ -1,6 +1,7 @@
 //! Proves many entries under one signed head: the hashes of 256 entries are checked together, and each entry against its own.
 
 use std::io;
+use std::sync::Arc;
 
 use graven_core::hash::{Hash, leaf_hash};
 use graven_core::proof::{inclusion_proof, verify_inclusion};
@@ -8,17 +9,10 @@ use graven_core::tile::TILE_WIDTH;
 use graven_core::tree::{Node, Tree};
 use graven_core::verdict::{Finding, Verdict};
 
+use super::proved::Proved;
+use super::sealed_head::SealedHead;
 use crate::error::{Error, ErrorKind};
-use crate::reader::{Reader, Record};
-
-/// A signed head: how many entries it covers, and their root.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SealedHead {
-    /// The number of entries.
-    pub size: u64,
-    /// The root of their tree.
-    pub root: Hash,
-}
+use crate::reader::{Hashes, Reader, Record};
 
 /// What can be said of one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +30,9 @@ pub enum Seal {
 pub struct Prover {
     reader: Reader,
     head: SealedHead,
+    hashes: Hashes,
+    /// What others have proved before.
+    proved: Arc<Proved>,
     /// The group that was proved last.
     group: Option<Group>,
     /// What the stored lines lead to, once that was needed.
@@ -57,7 +54,13 @@ struct FromLines(Option<Vec<Hash>>);
 impl Prover {
     /// Proves entries under this head. The caller has checked its signature.
     pub fn new(reader: &Reader, head: SealedHead) -> Prover {
-        Prover { reader: reader.clone(), head, group: None, lines: None }
+        Prover::with(reader, head, Arc::default())
+    }
+
+    /// The same, with what was proved before for the same trail.
+    pub fn with(reader: &Reader, head: SealedHead, proved: Arc<Proved>) -> Prover {
+        let hashes = reader.hashes(head.size);
+        Prover { reader: reader.clone(), head, hashes, proved, group: None, lines: None }
     }
 
     /// The head.
@@ -106,11 +109,17 @@ impl Prover {
     }
 
     /// The leaf hashes of a group in `tiles/`, if they lead to the root.
-    fn leaves_from_tiles(&self, first: u64) -> Option<Vec<Hash>> {
+    fn leaves_from_tiles(&mut self, first: u64) -> Option<Vec<Hash>> {
         let SealedHead { size, root } = self.head;
-        let mut hashes = self.reader.hashes(size);
         let end = self.end(first);
+        let (hashes, proved) = (&mut self.hashes, &self.proved);
         let leaves = hashes.read(0, first, end).ok()?;
+        if end - first == TILE_WIDTH
+            && let Some(group) = proved.group(&self.reader, hashes, self.head, first / TILE_WIDTH)
+            && leaves.iter().copied().collect::<Tree>().root() == group
+        {
+            return Some(leaves);
+        }
         let path = inclusion_proof(first, size, |node: Node| {
             let (start, stop) = (node.index << node.level, (node.index + 1) << node.level);
             // The path of one leaf has every other leaf of the group in it, so that all of them are proved.

@@ -23,6 +23,11 @@ pub struct Entries {
 impl Entries {
     pub(super) fn new(reader: Reader, start: u64, end: u64) -> Result<Entries, Error> {
         let segments = reader.segments()?;
+        Entries::among(reader, segments, start, end)
+    }
+
+    /// The entries of a range that are in these segments.
+    pub(super) fn among(reader: Reader, segments: Segments, start: u64, end: u64) -> Result<Entries, Error> {
         let position = if start < end { segments.position_of(start)? } else { 0 };
         Ok(Entries { reader, segments, position, lines: None, next: start, end })
     }

@@ -57,9 +57,7 @@ impl Reader {
     /// # Errors
     /// `Data` when an intent or a result cannot be read.
     pub fn pending(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<Pending>, Error> {
-        // Most lines have no phase, and are not read any further.
-        let phase = Finder::new(PHASE_KEY);
-        let mut open: HashMap<String, Vec<u64>> = HashMap::new();
+        let mut acts = PendingActs::new();
         let mut behind = 0_u64;
         let mut entries = self.entries(..)?;
         while let Some((index, line)) = entries.next_line()? {
@@ -67,23 +65,9 @@ impl Reader {
             if behind.is_multiple_of(PROGRESS_ENTRIES) {
                 progress(behind);
             }
-            if phase.find(line).is_none() {
-                continue;
-            }
-            let entry = Entry::from_line(line).map_err(|error| unreadable(index, error))?;
-            match (entry.phase, entry.intent_id, entry.id) {
-                (Some(Phase::Intent), _, Some(id)) => open.entry(id).or_default().push(index),
-                (Some(Phase::Result), Some(intent_id), _) => close(&mut open, &intent_id),
-                _ => {}
-            }
+            acts.hear(index, line)?;
         }
-        let mut indexes: Vec<u64> = open.into_values().flatten().collect();
-        indexes.sort_unstable();
-        if indexes.len() <= FEW {
-            let record = |index| self.record(index)?.ok_or_else(|| gone(index));
-            return indexes.into_iter().map(|index| pending(&record(index)?)).collect();
-        }
-        self.pending_at(&indexes)
+        acts.finish(self)
     }
 
     /// The intents at these indexes, which are in order. Reads what lies between the first and the last once.
@@ -100,6 +84,59 @@ impl Reader {
             }
         }
         wanted.next().map_or(Ok(found), |index| Err(gone(*index)))
+    }
+}
+
+/// Gathers the acts without a result, for a caller that reads the entries, or at least each one that has a phase.
+#[derive(Debug)]
+pub struct PendingActs {
+    phase: Finder<'static>,
+    /// The open intents by their id.
+    open: HashMap<String, Vec<u64>>,
+}
+
+impl PendingActs {
+    /// None so far.
+    pub fn new() -> PendingActs {
+        PendingActs { phase: Finder::new(PHASE_KEY), open: HashMap::new() }
+    }
+
+    /// Hears the next entry.
+    ///
+    /// # Errors
+    /// `Data` when it is an intent or a result that cannot be read.
+    pub fn hear(&mut self, index: u64, line: &[u8]) -> Result<(), Error> {
+        // Most lines have no phase, and are not read any further.
+        if self.phase.find(line).is_none() {
+            return Ok(());
+        }
+        let entry = Entry::from_line(line).map_err(|error| unreadable(index, error))?;
+        match (entry.phase, entry.intent_id, entry.id) {
+            (Some(Phase::Intent), _, Some(id)) => self.open.entry(id).or_default().push(index),
+            (Some(Phase::Result), Some(intent_id), _) => close(&mut self.open, &intent_id),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The acts without a result, oldest first.
+    ///
+    /// # Errors
+    /// `Data` when an intent cannot be read.
+    pub fn finish(self, reader: &Reader) -> Result<Vec<Pending>, Error> {
+        let mut indexes: Vec<u64> = self.open.into_values().flatten().collect();
+        indexes.sort_unstable();
+        if indexes.len() <= FEW {
+            let record = |index| reader.record(index)?.ok_or_else(|| gone(index));
+            return indexes.into_iter().map(|index| pending(&record(index)?)).collect();
+        }
+        reader.pending_at(&indexes)
+    }
+}
+
+impl Default for PendingActs {
+    fn default() -> PendingActs {
+        PendingActs::new()
     }
 }
 

@@ -23,7 +23,7 @@ const LOOKS_MAX: u32 = 1_000;
 const UNSETTLED_BYTES: u64 = 2 * GROUP_BYTES_MAX as u64;
 
 /// The segments of a trail at one moment, in order. The last one is the live one.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Segments {
     pub(super) parts: Vec<Part>,
 }

@@ -49,6 +49,7 @@ pub struct LifeSigns {
 }
 
 /// Reads along.
+#[derive(Debug)]
 pub(super) struct Listener {
     signs: LifeSigns,
     runs: Runs,
@@ -73,6 +74,11 @@ struct Settings {
 impl Listener {
     pub(super) fn new() -> Listener {
         Listener { signs: LifeSigns::default(), runs: Runs::default() }
+    }
+
+    /// Whether entries of callers matter.
+    pub(super) fn needs_each(&self) -> bool {
+        self.runs.judges()
     }
 
     /// Hears one line, and what a glance at it says.

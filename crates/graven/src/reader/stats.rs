@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
+use graven_core::entry::Outcome;
 use graven_core::line::glance::Glance;
 use graven_core::note::Note;
 use serde::Serialize;
@@ -105,29 +106,15 @@ impl Reader {
     /// Counts entries by category and outcome. Reads the whole trail; `progress` is told, now and then, how many
     /// entries are behind.
     pub fn tally(&self, progress: &mut dyn FnMut(u64)) -> Result<Tally, Error> {
-        /// How often progress is told.
-        const PROGRESS_ENTRIES: u64 = 65_536;
-        let mut tally = Tally::default();
-        // Before the entries: a run that begins behind this size is none of those that the note ended.
-        let closed = self.closed_size()?;
-        let mut listener = Listener::new();
+        let mut tallying = Tallying::new(self)?;
         let mut entries = self.entries(..)?;
         while let Some((index, line)) = entries.next_line()? {
-            tally.entries += 1;
-            if tally.entries.is_multiple_of(PROGRESS_ENTRIES) {
-                progress(tally.entries);
+            tallying.hear(index, line);
+            if tallying.entries().is_multiple_of(PROGRESS_ENTRIES) {
+                progress(tallying.entries());
             }
-            let seen = Glance::at(line);
-            match seen.and_then(|seen| Some((seen.category(), seen.outcome()?))) {
-                Some((category, outcome)) => {
-                    *slot(slot(&mut tally.categories, category), outcome.as_str()) += 1;
-                }
-                None => tally.unreadable += 1,
-            }
-            listener.hear(index, line, seen);
         }
-        tally.life = listener.finish(closed);
-        Ok(tally)
+        Ok(tallying.finish())
     }
 
     /// When the entry at an index was made; `None` when there is no such entry, or it does not say.
@@ -155,6 +142,64 @@ impl Reader {
         };
         let files = names.iter().filter(|name| name.metadata.kind == Kind::File);
         Ok(files.fold((0, 0), |(count, bytes), file| (count + 1, bytes + file.metadata.bytes)))
+    }
+}
+
+/// How often progress is told.
+const PROGRESS_ENTRIES: u64 = 65_536;
+
+/// Counts entries by category and outcome, for a caller that reads them one by one, or knows how many there are of each.
+#[derive(Debug)]
+pub struct Tallying {
+    tally: Tally,
+    listener: Listener,
+    closed: Option<u64>,
+}
+
+impl Tallying {
+    /// Nothing so far. Call it before the entries are read.
+    ///
+    /// # Errors
+    /// `Unavailable` when the note of the last close cannot be read.
+    pub fn new(reader: &Reader) -> Result<Tallying, Error> {
+        // Before the entries: a run that begins behind this size is none of those that the note ended.
+        let closed = reader.closed_size()?;
+        Ok(Tallying { tally: Tally::default(), listener: Listener::new(), closed })
+    }
+
+    /// How many entries were counted.
+    pub fn entries(&self) -> u64 {
+        self.tally.entries
+    }
+
+    /// Counts the next entry.
+    pub fn hear(&mut self, index: u64, line: &[u8]) {
+        self.tally.entries += 1;
+        let seen = Glance::at(line);
+        match seen.and_then(|seen| Some((seen.category(), seen.outcome()?))) {
+            Some((category, outcome)) => {
+                *slot(slot(&mut self.tally.categories, category), outcome.as_str()) += 1;
+            }
+            None => self.tally.unreadable += 1,
+        }
+        self.listener.hear(index, line, seen);
+    }
+
+    /// Whether the time of every entry matters now: a run with a heartbeat is open. Otherwise entries that are not of the
+    /// category `trail` can be [added](Tallying::add) by their number.
+    pub fn needs_each(&self) -> bool {
+        self.listener.needs_each()
+    }
+
+    /// Counts the next entries, all of this category and outcome.
+    pub fn add(&mut self, category: &str, outcome: Outcome, entries: u64) {
+        self.tally.entries += entries;
+        *slot(slot(&mut self.tally.categories, category), outcome.as_str()) += entries;
+    }
+
+    /// The counts.
+    pub fn finish(self) -> Tally {
+        Tally { life: self.listener.finish(self.closed), ..self.tally }
     }
 }
 

@@ -105,11 +105,6 @@ impl Builder {
         }
     }
 
-    /// The index of its first entry.
-    pub(crate) fn first(&self) -> u64 {
-        self.first
-    }
-
     /// How many entries it has.
     pub(crate) fn len(&self) -> u32 {
         self.times.len() as u32
@@ -309,10 +304,6 @@ impl Facts for Builder {
 
     fn len(&self) -> u32 {
         self.times.len() as u32
-    }
-
-    fn times(&self) -> Result<Option<(i64, i64)>, ShelfError> {
-        Ok(self.range)
     }
 
     fn each_row(&self, width: i64, f: &mut dyn FnMut(i64, Range<u32>)) -> Result<(), ShelfError> {

@@ -22,9 +22,6 @@ pub(crate) trait Facts {
     fn first(&self) -> u64;
     fn len(&self) -> u32;
 
-    /// The first and the last time, in microseconds; `None` when there is no entry of which it is known.
-    fn times(&self) -> Result<Option<(i64, i64)>, ShelfError>;
-
     /// Shows the stretches of entries whose times are in the same row of this width in microseconds, counted from 1970, in order.
     /// The time of an entry of which it is not known is any.
     fn each_row(&self, width: i64, f: &mut dyn FnMut(i64, Range<u32>)) -> Result<(), ShelfError>;

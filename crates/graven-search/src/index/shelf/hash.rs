@@ -19,6 +19,14 @@ impl Seed {
         Seed([u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1])])
     }
 
+    pub(super) fn bytes(&self) -> [u8; 16] {
+        let [first, second] = self.0.map(u64::to_le_bytes);
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&first);
+        bytes[8..].copy_from_slice(&second);
+        bytes
+    }
+
     /// The hash of some bytes that belong to something with this hash.
     #[inline]
     pub(super) fn hash(&self, of: u64, bytes: &[u8]) -> u64 {

@@ -75,10 +75,6 @@ impl Facts for Shelf {
         self.count
     }
 
-    fn times(&self) -> Result<Option<(i64, i64)>, ShelfError> {
-        Ok(self.directory()?.times)
-    }
-
     fn each_row(&self, width: i64, f: &mut dyn FnMut(i64, Range<u32>)) -> Result<(), ShelfError> {
         let place = &self.directory()?.time_numbers;
         let table = self.time_table(place)?;

@@ -15,24 +15,28 @@ use crate::seam::machine::Machine;
 /// How long a verifier waits for the others. They hold the lock only while they replace two small files.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The folder.
-#[derive(Debug)]
-pub(super) struct Folder {
+/// A folder of memory. Only what a verifier has made or checked itself is put there.
+#[derive(Debug, Clone)]
+pub struct Folder {
     disk: Arc<dyn Disk>,
     path: PathBuf,
 }
 
 /// Holds the folder's lock until it is dropped.
 #[derive(Debug)]
-pub(super) struct Held(#[expect(dead_code, reason = "dropping it releases the lock")] Arc<dyn Lock>);
+pub struct Held(#[expect(dead_code, reason = "dropping it releases the lock")] Arc<dyn Lock>);
 
 impl Folder {
-    pub(super) fn new(machine: &Machine, path: &Path) -> Folder {
+    /// The folder at a path. It need not be there.
+    pub fn new(machine: &Machine, path: &Path) -> Folder {
         Folder { disk: Arc::clone(&machine.disk), path: path.to_owned() }
     }
 
     /// Makes the folder if it is missing, and locks it: `flock` on the folder itself.
-    pub(super) fn lock(&self) -> Result<Held, Error> {
+    ///
+    /// # Errors
+    /// `Unavailable` when that is not possible, or others hold the lock for too long.
+    pub fn lock(&self) -> Result<Held, Error> {
         let lock = durable::create_dir_all(&*self.disk, &self.path)
             .and_then(|()| self.disk.open_lock(&self.path))
             .map_err(|source| unusable("write", &self.path, source))?;
@@ -50,7 +54,10 @@ impl Folder {
 
     /// Reads a file and parses it; `None` when there is none. A file that cannot be parsed is an error: it is kept for a
     /// person to look at.
-    pub(super) fn read<T>(&self, name: &str, parse: impl Fn(&[u8]) -> Option<T>) -> Result<Option<T>, Error> {
+    ///
+    /// # Errors
+    /// `Data` when it cannot be parsed; `Unavailable` when it cannot be read.
+    pub fn read<T>(&self, name: &str, parse: impl Fn(&[u8]) -> Option<T>) -> Result<Option<T>, Error> {
         let path = self.path.join(name);
         let bytes = match durable::read_file(&*self.disk, &path) {
             Ok(bytes) => bytes,
@@ -67,7 +74,10 @@ impl Folder {
     }
 
     /// Replaces a file by one line of JSON. The caller holds the lock.
-    pub(super) fn replace(&self, name: &str, content: &impl serde::Serialize) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// `Unavailable` when it cannot be written.
+    pub fn replace(&self, name: &str, content: &impl serde::Serialize) -> Result<(), Error> {
         let path = self.path.join(name);
         let mut bytes = serde_json::to_vec(content).expect("strings and numbers always serialise");
         bytes.push(b'\n');
@@ -76,7 +86,7 @@ impl Folder {
 }
 
 /// A name that no content can choose: the first 32 hex digits of the SHA-256 of the bytes.
-pub(super) fn hashed(bytes: &[u8]) -> String {
+pub fn hashed(bytes: &[u8]) -> String {
     let mut digits = sha256(bytes).to_hex();
     digits.truncate(32);
     digits

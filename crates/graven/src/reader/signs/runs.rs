@@ -55,7 +55,7 @@ pub(super) struct Opening {
 }
 
 /// The open runs.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Runs {
     open: Vec<Run>,
     /// The shortest heartbeat of them.
@@ -69,6 +69,7 @@ pub(super) struct Runs {
     silences: Vec<Silence>,
 }
 
+#[derive(Debug)]
 struct Run {
     name: Option<String>,
     opened: u64,
@@ -79,7 +80,7 @@ struct Run {
     lost: bool,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Sign {
     index: u64,
     /// `None` when it is not known when this was recorded.

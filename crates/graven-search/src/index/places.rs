@@ -1,0 +1,135 @@
+//! Where in the log each block of a shelf's entries begins, so that one of them is read without a search for it.
+//!
+//! They stand before the shelf in its file, with their own hash:
+//!
+//! ```text
+//! "graven places 1\n" │ number of places, 8 bytes │ each place, 8 bytes │ SHA-256 of all before │ the shelf
+//! ```
+//!
+//! Numbers have their low byte first. There is one place for each block of 64 entries, and one for the end of the last
+//! block. A place is an offset in the log ([`Picks`](graven::reader::Picks)), and only a hint.
+
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+
+use graven::disk::{File, FileId};
+use graven::durable;
+use graven_core::hash::{Hash, sha256};
+use graven_core::tile::HASH_BYTES;
+
+use super::shelf::BLOCK_ENTRIES;
+
+/// How the file begins.
+const MAGIC: &[u8; 16] = b"graven places 1\n";
+
+/// What stands before the places.
+const HEAD_BYTES: usize = MAGIC.len() + 8;
+
+/// The most places: those of a shelf.
+const PLACES_MAX: u64 = super::shelf::SHELF_ENTRIES / BLOCK_ENTRIES as u64 + 1;
+
+/// The places of the blocks of one shelf.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Places {
+    offsets: Vec<u64>,
+}
+
+impl Places {
+    /// Notes where the next entry begins. `number` is its number in the shelf.
+    pub(crate) fn note(&mut self, number: u32, offset: u64) {
+        if number.is_multiple_of(BLOCK_ENTRIES) {
+            self.offsets.push(offset);
+        }
+    }
+
+    /// Where the block of an entry begins and ends; `None` when that is not known.
+    pub(crate) fn block(&self, number: u32) -> Option<Range<u64>> {
+        let block = (number / BLOCK_ENTRIES) as usize;
+        Some(*self.offsets.get(block)?..*self.offsets.get(block + 1)?)
+    }
+
+    /// The places as they stand in the file.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend((self.offsets.len() as u64).to_le_bytes());
+        bytes.extend(self.offsets.iter().flat_map(|offset| offset.to_le_bytes()));
+        let hash = sha256(&bytes);
+        bytes.extend(hash.as_bytes());
+        bytes
+    }
+
+    /// The hash at the end of encoded places.
+    pub(crate) fn hash_of(encoded: &[u8]) -> Hash {
+        let hash = encoded.last_chunk::<HASH_BYTES>().expect("places end with their hash");
+        Hash::from_bytes(*hash)
+    }
+
+    /// Reads the places of a file, their hash, and the rest of the file; `None` when it has none.
+    pub(crate) fn read(file: &Arc<dyn File>) -> io::Result<Option<(Places, Hash, Arc<dyn File>)>> {
+        let mut head = [0; HEAD_BYTES];
+        if durable::read_full_at(&**file, &mut head, 0)? < HEAD_BYTES || !head.starts_with(MAGIC) {
+            return Ok(None);
+        }
+        let count = number(&head[MAGIC.len()..]);
+        if count > PLACES_MAX {
+            return Ok(None);
+        }
+        let length = HEAD_BYTES + 8 * count as usize;
+        let mut bytes = vec![0; length + HASH_BYTES];
+        if durable::read_full_at(&**file, &mut bytes, 0)? < bytes.len() {
+            return Ok(None);
+        }
+        let hash = sha256(&bytes[..length]);
+        if Places::hash_of(&bytes) != hash {
+            return Ok(None);
+        }
+        let (offsets, _) = bytes[HEAD_BYTES..length].as_chunks::<8>();
+        let offsets = offsets.iter().map(|offset| u64::from_le_bytes(*offset)).collect();
+        let rest = Behind { file: Arc::clone(file), bytes: bytes.len() as u64 };
+        Ok(Some((Places { offsets }, hash, Arc::new(rest))))
+    }
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+/// A file without its first bytes, for reading.
+#[derive(Debug)]
+struct Behind {
+    file: Arc<dyn File>,
+    /// How many bytes are left out.
+    bytes: u64,
+}
+
+impl File for Behind {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let offset = offset.checked_add(self.bytes).ok_or(io::ErrorKind::InvalidInput)?;
+        self.file.read_at(buffer, offset)
+    }
+
+    fn bytes(&self) -> io::Result<u64> {
+        Ok(self.file.bytes()?.saturating_sub(self.bytes))
+    }
+
+    fn id(&self) -> io::Result<FileId> {
+        self.file.id()
+    }
+
+    fn write_at(&self, _: &[u8], _: u64) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn set_bytes(&self, _: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
