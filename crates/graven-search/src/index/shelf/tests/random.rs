@@ -206,7 +206,8 @@ impl Random {
         match self.0.u8(..7) {
             0 => format!("any:\"{}\"", escaped(&text)),
             1 => format!("{field}:\"{}\"", escaped(&text)),
-            2 => {
+            // The entry's own numbers have no wildcards.
+            2 if is_text || field.starts_with("detail") => {
                 let (start, end) = self.piece(&text);
                 let (before, behind) = if self.one_in(2) { ("", "*") } else { ("*", "*") };
                 let piece = if before.is_empty() { &text[..end] } else { &text[start..end] };
@@ -215,7 +216,8 @@ impl Random {
             3 => format!("any:\"{}*\"", escaped(&text[..self.piece(&text).1])),
             4 if text.parse::<f64>().is_ok() && !is_text => format!("{field}:>={text}"),
             5 if !text.is_empty() && text.chars().all(char::is_alphanumeric) => {
-                format!("{}*", &text[..self.piece(&text).1])
+                let length = 1 + self.0.usize(..text.chars().count());
+                format!("{}*", text.chars().take(length).collect::<String>())
             }
             _ if is_text => {
                 let (start, end) = self.piece(&text);
