@@ -16,6 +16,7 @@ mod count;
 mod directory;
 mod entries;
 mod error;
+mod events;
 mod facts;
 mod fuzzed;
 mod hash;
@@ -38,8 +39,9 @@ use roaring::RoaringBitmap;
 
 pub(crate) use builder::Builder;
 pub(crate) use cache::Cache;
-pub(crate) use count::{Tally, facet, histogram, tally};
+pub(crate) use count::{facet, histogram, tally};
 pub(crate) use error::ShelfError;
+pub(crate) use events::Tally;
 #[cfg(test)]
 pub(crate) use facts::Facts;
 pub use fuzzed::testing_only_ask_shelf;

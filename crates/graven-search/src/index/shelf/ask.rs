@@ -10,8 +10,8 @@ mod value;
 use chrono::{DateTime, Timelike, Utc};
 use roaring::RoaringBitmap;
 
-use super::count::Tally;
 use super::entries::all;
+use super::events::Tally;
 use super::facts::{Column, Facts};
 use super::value::Key;
 use super::{Candidates, ShelfError, tokens};

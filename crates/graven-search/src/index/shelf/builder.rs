@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use chrono::{DateTime, Timelike, Utc};
-use graven_core::hash::Hash;
 use graven_core::json::tree::Tree;
 use graven_core::time::is_in_range;
 use roaring::RoaringBitmap;
@@ -15,7 +14,7 @@ use super::entries::Bits;
 use super::facts::Facts;
 use super::hash::{Seed, Token};
 use super::packed::Rows;
-use super::{Candidates, SHELF_ENTRIES, ShelfError, ask, tokens, write};
+use super::{Candidates, SHELF_ENTRIES, ShelfError, ask, tokens};
 use crate::line::{Line, Scalar};
 use crate::query::{EntryField, Field, Query};
 
@@ -114,11 +113,6 @@ impl Builder {
     /// Which of its entries may be hits: as the finished shelf will say.
     pub(crate) fn candidates(&self, query: &Query) -> Candidates {
         ask::candidates(self, query).expect("nothing is read from a file")
-    }
-
-    /// The bytes of the shelf. The root is the hash of the tree over its entries.
-    pub(crate) fn finish(self, root: Hash) -> Vec<u8> {
-        write::shelf(&self, root)
     }
 
     /// Adds what an entry has; whether that was all.

@@ -8,9 +8,9 @@ use roaring::RoaringBitmap;
 use super::blocks::{Blocks, read_blocks};
 use super::bytes::Bytes;
 use super::codes::Codes;
-use super::count::Tally;
 use super::directory::{ColumnPlace, NumbersPlace};
 use super::entries::{all, read_entries};
+use super::events::Tally;
 use super::facts::{Column, Facts};
 use super::hash::{Seed, Token};
 use super::keys::Keys;
@@ -199,7 +199,7 @@ impl OnShelf<'_> {
         self.shelf.set(&(start..end))
     }
 
-    /// The entries of so many numbers.
+    /// The entries of this many numbers.
     fn rows(&self, count: usize) -> Result<Rows, ShelfError> {
         let rows = if self.place.is_multiple {
             let rows = self.shelf.all_numbers(&self.place.several_rows, count)?;
