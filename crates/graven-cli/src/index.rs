@@ -170,6 +170,10 @@ pub(crate) fn make_behind(ui: Ui, search: &Search) {
     let entries = counted(missing * SHELF_ENTRIES, "entry", "entries");
     ui.note(format_args!("making the index of {entries} for the next search; --no-index leaves that out"));
     match build(&mut keeper, ui) {
+        Ok(built) if built.left_out > 0 => ui.warn(format_args!(
+            "{} left out: the log does not lead to the signed root there; run `graven verify`",
+            counted(built.left_out, "file was", "files were")
+        )),
         Ok(built) => ui.note(format_args!("the index is in {}", built.folder.display())),
         // That one makes the same.
         Err(IndexError::Busy { .. }) => ui.note("another process is making it"),

@@ -5,7 +5,9 @@
 //! program that records to it. Each hit is proved by the signed head, each answer says what it covers, and what does not
 //! fit is a finding and no hit.
 //!
-//! It has no index yet: it reads the entries, the newest first.
+//! An index lets a search skip entries. It is made of files that can be deleted at any time, and nothing false comes from
+//! it: what it names is read, matched and proved, and where there is none, entries are read one by one. A [`Keeper`] makes
+//! it, and keeps it up to date beside a program that records.
 //!
 //! ```
 //! use graven::{Category, Entry, Outcome, Settings, Trail};

@@ -4,6 +4,7 @@
 
 mod proved;
 mod prover;
+mod sealed_head;
 mod subtrees;
 
 use std::collections::HashMap;
@@ -20,7 +21,8 @@ use crate::reader::{Reader, Record};
 
 pub use proved::Proved;
 pub(crate) use prover::root_of_lines;
-pub use prover::{Prover, Seal, SealedHead};
+pub use prover::{Prover, Seal};
+pub use sealed_head::SealedHead;
 pub use subtrees::subtree_roots;
 
 /// An entry and the proof that it is in the log.

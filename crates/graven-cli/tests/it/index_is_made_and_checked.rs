@@ -119,3 +119,30 @@ fn a_small_trail_has_nothing_to_make() {
     );
     place.run(["index", "nowhere"]).code(2);
 }
+
+#[test]
+fn a_builder_that_is_killed_leaves_nothing_wrong() {
+    let place = place();
+    let plain = without_time(ask(&place, &["outcome:denied", "--no-index"]));
+    for _ in 0..4 {
+        let mut child = place.start(["index", "trail", "--rebuild"]);
+        // From the moment on that it works, at whatever step it is. It may also have ended.
+        while !place.path("trail/search").exists() && child.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        drop(child);
+        assert_eq!(without_time(ask(&place, &["outcome:denied", "--index", "none"])), plain);
+        assert_eq!(
+            without_time(place.run(["search", "trail", "outcome:denied", "--json"]).code(0).json()),
+            plain
+        );
+        place.run(["verify", "trail"]).ok();
+    }
+    place.run(["index", "trail"]).ok();
+    place.run(["index", "trail", "--check"]).ok();
+    let names: Vec<_> = std::fs::read_dir(place.path("trail/search"))
+        .unwrap()
+        .map(|name| name.unwrap().file_name())
+        .collect();
+    assert_eq!(names, ["00000000000000000000.shelf"], "nothing half made is left");
+}

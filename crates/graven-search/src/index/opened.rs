@@ -6,7 +6,7 @@ use graven::Hash;
 use graven::disk::{File, FileId};
 use graven_core::hash::sha256;
 
-use super::places::Places;
+use super::places::{Beginning, Places};
 use super::shelf::{Cache, Shelf, ShelfError, Source};
 
 /// A shelf that can be asked.
@@ -23,7 +23,7 @@ pub(crate) struct Opened {
 impl Opened {
     /// Reads the two ends of a file.
     pub(crate) fn of_file(file: &Arc<dyn File>, cache: &Arc<Cache>) -> Result<Opened, ShelfError> {
-        let (places, hash, rest) = Places::read(file)?.ok_or(ShelfError::NotAShelf)?;
+        let Beginning { places, hash, rest } = Places::read(file)?.ok_or(ShelfError::NotAShelf)?;
         Ok(Opened { file: Some(file.id()?), ..Opened::of(places, hash, Source::File(rest), cache)? })
     }
 

@@ -35,6 +35,16 @@ pub(crate) struct Places {
     offsets: Vec<u64>,
 }
 
+/// What a file begins with.
+#[derive(Debug)]
+pub(crate) struct Beginning {
+    pub(crate) places: Places,
+    /// The hash of the places.
+    pub(crate) hash: Hash,
+    /// The file without them.
+    pub(crate) rest: Arc<dyn File>,
+}
+
 impl Places {
     /// Notes where the next entry begins. `number` is its number in the shelf.
     pub(crate) fn note(&mut self, number: u32, offset: u64) {
@@ -65,8 +75,8 @@ impl Places {
         Hash::from_bytes(*hash)
     }
 
-    /// Reads the places of a file, their hash, and the rest of the file; `None` when it has none.
-    pub(crate) fn read(file: &Arc<dyn File>) -> io::Result<Option<(Places, Hash, Arc<dyn File>)>> {
+    /// Reads the beginning of a file; `None` when it has no places.
+    pub(crate) fn read(file: &Arc<dyn File>) -> io::Result<Option<Beginning>> {
         let mut head = [0; HEAD_BYTES];
         if durable::read_full_at(&**file, &mut head, 0)? < HEAD_BYTES || !head.starts_with(MAGIC) {
             return Ok(None);
@@ -87,7 +97,7 @@ impl Places {
         let (offsets, _) = bytes[HEAD_BYTES..length].as_chunks::<8>();
         let offsets = offsets.iter().map(|offset| u64::from_le_bytes(*offset)).collect();
         let rest = Behind { file: Arc::clone(file), bytes: bytes.len() as u64 };
-        Ok(Some((Places { offsets }, hash, Arc::new(rest))))
+        Ok(Some(Beginning { places: Places { offsets }, hash, rest: Arc::new(rest) }))
     }
 }
 

@@ -16,6 +16,7 @@ mod count;
 mod directory;
 mod entries;
 mod error;
+mod events;
 mod facts;
 mod fuzzed;
 mod hash;
@@ -38,8 +39,10 @@ use roaring::RoaringBitmap;
 
 pub(crate) use builder::Builder;
 pub(crate) use cache::Cache;
-pub(crate) use count::{Tally, facet, histogram, tally};
+pub(crate) use count::{facet, histogram, tally};
 pub(crate) use error::ShelfError;
+pub(crate) use events::Tally;
+#[cfg(test)]
 pub(crate) use facts::Facts;
 pub use fuzzed::testing_only_ask_shelf;
 pub(crate) use source::Source;
@@ -81,13 +84,6 @@ pub(crate) struct Candidates {
     pub(crate) entries: RoaringBitmap,
     /// Those of them that are hits without a look at their lines.
     pub(crate) sure: RoaringBitmap,
-}
-
-impl Candidates {
-    /// Whether the candidates are the hits.
-    pub(crate) fn is_exact(&self) -> bool {
-        self.entries.len() == self.sure.len()
-    }
 }
 
 /// A finished shelf. Of its file only what is needed is read, and each piece of it is checked.

@@ -10,7 +10,7 @@ use graven_core::hash::Hash;
 use graven_core::tile::TILE_WIDTH;
 use graven_core::tree::Tree;
 
-use super::SealedHead;
+use super::sealed_head::SealedHead;
 use super::subtrees::subtree_roots;
 use crate::reader::{Hashes, Reader};
 

@@ -9,18 +9,10 @@ use graven_core::tile::TILE_WIDTH;
 use graven_core::tree::{Node, Tree};
 use graven_core::verdict::{Finding, Verdict};
 
-use super::Proved;
+use super::proved::Proved;
+use super::sealed_head::SealedHead;
 use crate::error::{Error, ErrorKind};
 use crate::reader::{Hashes, Reader, Record};
-
-/// A signed head: how many entries it covers, and their root.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SealedHead {
-    /// The number of entries.
-    pub size: u64,
-    /// The root of their tree.
-    pub root: Hash,
-}
 
 /// What can be said of one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]

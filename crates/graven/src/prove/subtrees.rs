@@ -6,7 +6,7 @@ use graven_core::hash::Hash;
 use graven_core::tile::TILE_HEIGHT;
 use graven_core::tree::{self, Node, Tree};
 
-use super::SealedHead;
+use super::sealed_head::SealedHead;
 use crate::reader::Reader;
 
 /// The roots of all complete subtrees of `256^level` entries under a head, from the first entry on. They are those in

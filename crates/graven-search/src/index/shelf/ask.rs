@@ -10,8 +10,8 @@ mod value;
 use chrono::{DateTime, Timelike, Utc};
 use roaring::RoaringBitmap;
 
-use super::count::Tally;
 use super::entries::all;
+use super::events::Tally;
 use super::facts::{Column, Facts};
 use super::value::Key;
 use super::{Candidates, ShelfError, tokens};
@@ -86,7 +86,9 @@ impl<F: Facts> Asking<'_, F> {
         match expression {
             Expr::And(parts) => {
                 let mut found: Option<Found> = None;
-                for part in parts {
+                // Where the entries lie costs least, and mostly excludes all of a shelf.
+                let (first, then): (Vec<&Expr>, Vec<&Expr>) = parts.iter().partition(|part| is_place(part));
+                for part in first.into_iter().chain(then) {
                     let next = self.expression(part)?;
                     let both = match found {
                         Some(found) => found.and(next),
@@ -251,6 +253,11 @@ impl Column for Elsewhere {
     fn each_number(&self, _f: &mut dyn FnMut(u32, i64)) -> Result<(), ShelfError> {
         Ok(())
     }
+}
+
+/// Whether a part asks when or where.
+fn is_place(part: &Expr) -> bool {
+    matches!(part, Expr::Term(Term::Since(_) | Term::Until(_) | Term::Index(_)))
 }
 
 /// From which microsecond on an entry may be of this time or later, and from which on it surely is.

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use chrono::{DateTime, Timelike, Utc};
-use graven_core::hash::Hash;
 use graven_core::json::tree::Tree;
 use graven_core::time::is_in_range;
 use roaring::RoaringBitmap;
@@ -15,7 +14,7 @@ use super::entries::Bits;
 use super::facts::Facts;
 use super::hash::{Seed, Token};
 use super::packed::Rows;
-use super::{ALIGNED, Candidates, SHELF_ENTRIES, ShelfError, ask, tokens, write};
+use super::{ALIGNED, Candidates, SHELF_ENTRIES, ShelfError, ask, tokens};
 use crate::line::{Line, Scalar};
 use crate::query::{EntryField, Field, Query};
 
@@ -106,11 +105,6 @@ impl Builder {
         }
     }
 
-    /// The index of its first entry.
-    pub(crate) fn first(&self) -> u64 {
-        self.first
-    }
-
     /// How many entries it has.
     pub(crate) fn len(&self) -> u32 {
         self.times.len() as u32
@@ -119,11 +113,6 @@ impl Builder {
     /// Which of its entries may be hits: as the finished shelf will say.
     pub(crate) fn candidates(&self, query: &Query) -> Candidates {
         ask::candidates(self, query).expect("nothing is read from a file")
-    }
-
-    /// The bytes of the shelf. The root is the hash of the tree over its entries.
-    pub(crate) fn finish(self, root: Hash) -> Vec<u8> {
-        write::shelf(&self, root)
     }
 
     /// Adds what an entry has; whether that was all.
@@ -315,10 +304,6 @@ impl Facts for Builder {
 
     fn len(&self) -> u32 {
         self.times.len() as u32
-    }
-
-    fn times(&self) -> Result<Option<(i64, i64)>, ShelfError> {
-        Ok(self.range)
     }
 
     fn each_row(&self, width: i64, f: &mut dyn FnMut(i64, Range<u32>)) -> Result<(), ShelfError> {

@@ -27,7 +27,7 @@ struct Generations {
 }
 
 impl Cache {
-    /// Keeps at most so many bytes.
+    /// Keeps at most this many bytes.
     pub(crate) fn new(bytes_max: usize) -> Arc<Cache> {
         Arc::new(Cache { bytes_max: bytes_max / 2, next: AtomicU64::new(0), generations: Mutex::default() })
     }

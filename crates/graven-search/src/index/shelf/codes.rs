@@ -9,7 +9,7 @@ use super::packed::Table;
 /// With fewer values, their sets are as fast.
 pub(super) const VALUES_MIN: usize = 8;
 
-/// When more than one of so many codes is asked for, all are unpacked.
+/// When more than one of this many codes is asked for, all are unpacked.
 const ONE_OF: u64 = 16;
 
 /// The codes of a column of which no entry has several values.

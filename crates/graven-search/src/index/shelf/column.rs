@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use roaring::RoaringBitmap;
 
-use super::count::Tally;
 use super::entries::Bits;
+use super::events::Tally;
 use super::hash::{Seed, Token};
 use super::tokens;
 use super::value::{Key, as_whole, read};
@@ -22,7 +22,7 @@ const VALUE_BYTES_MAX: usize = 256;
 /// The most values of a dictionary. With more of them the column is closed: all its values are loose.
 const VALUES_MAX: usize = 8_192;
 
-/// From so many values on, a column is closed when most of its entries have a value of their own.
+/// From this number of values on, a column is closed when most of its entries have a value of their own.
 const VALUES_FEW: usize = 512;
 
 /// The most bytes of all values of a shelf in dictionaries.

@@ -12,7 +12,7 @@ pub(super) const KEYS_BLOCK: usize = 16;
 /// About how many tokens are searched through one by one.
 pub(super) const TOKENS_BUCKET: usize = 128;
 
-/// So many different numbers of a column are values of its dictionary.
+/// Up to this many different numbers of a column are values of its dictionary.
 pub(super) const VALUES_AS_NUMBERS_MAX: usize = 256;
 
 /// The mark of a column of which an entry has several values.

@@ -6,7 +6,7 @@ use roaring::RoaringBitmap;
 
 use super::ShelfError;
 use super::blocks::Blocks;
-use super::count::Tally;
+use super::events::Tally;
 use super::hash::{Seed, Token};
 use super::value::Key;
 use crate::line::Scalar;
@@ -22,10 +22,7 @@ pub(crate) trait Facts {
     fn first(&self) -> u64;
     fn len(&self) -> u32;
 
-    /// The first and the last time, in microseconds; `None` when there is no entry of which it is known.
-    fn times(&self) -> Result<Option<(i64, i64)>, ShelfError>;
-
-    /// Shows the stretches of entries whose times are in the same row of so many microseconds, counted from 1970, in order.
+    /// Shows the stretches of entries whose times are in the same row of this width in microseconds, counted from 1970, in order.
     /// The time of an entry of which it is not known is any.
     fn each_row(&self, width: i64, f: &mut dyn FnMut(i64, Range<u32>)) -> Result<(), ShelfError>;
 

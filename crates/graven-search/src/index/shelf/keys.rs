@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::bytes::Bytes;
-use super::count::Tally;
 use super::directory::KEYS_BLOCK;
+use super::events::Tally;
 
 /// The keys of a dictionary.
 pub(super) struct Keys {
@@ -13,6 +13,9 @@ pub(super) struct Keys {
     index: Arc<[u8]>,
     keys: Arc<[u8]>,
 }
+
+/// Looks at a key, how often it is there, and where its list is; whether to go on.
+type OfKey<'a> = dyn FnMut(&[u8], Tally, Range<u64>) -> bool + 'a;
 
 /// One block while it is read.
 struct Block<'a> {
@@ -76,11 +79,7 @@ impl Keys {
 
     /// Shows each key that begins like this, how often it is there and where their list is, until `f` says no. `None`
     /// when the bytes make no sense.
-    pub(super) fn each(
-        &self,
-        prefix: &[u8],
-        f: &mut dyn FnMut(&[u8], Tally, Range<u64>) -> bool,
-    ) -> Option<()> {
+    pub(super) fn each(&self, prefix: &[u8], f: &mut OfKey<'_>) -> Option<()> {
         for at in self.block_of(prefix)?..self.blocks() {
             let mut block = self.block(at)?;
             while let Some((tally, list)) = block.next()? {

@@ -30,7 +30,7 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    /// The pages of so many bytes, with the hash of each.
+    /// The pages of this many bytes, with the hash of each.
     pub(super) fn new(source: Source, bytes: u64, hashes: Vec<Hash>, cache: &Arc<Cache>) -> Pages {
         Pages { source, bytes, hashes, number: cache.new_number(), cache: Arc::clone(cache) }
     }

@@ -8,9 +8,9 @@ use roaring::RoaringBitmap;
 use super::blocks::{Blocks, read_blocks};
 use super::bytes::Bytes;
 use super::codes::Codes;
-use super::count::Tally;
 use super::directory::{ColumnPlace, NumbersPlace};
 use super::entries::{all, read_entries};
+use super::events::Tally;
 use super::facts::{Column, Facts};
 use super::hash::{Seed, Token};
 use super::keys::Keys;
@@ -43,6 +43,12 @@ impl Shelf {
         Table::read(&table, count_max, bits).ok_or_else(form("tables of numbers"))
     }
 
+    /// The table of the times: each entry has one.
+    fn time_table(&self, place: &NumbersPlace) -> Result<Table, ShelfError> {
+        let table = self.table(place, self.count as usize)?;
+        if table.count() == self.count as usize { Ok(table) } else { Err(form("times")()) }
+    }
+
     /// A stretch of the bits of some numbers.
     fn bits(&self, place: &NumbersPlace, start: usize, end: usize) -> Result<Arc<[u8]>, ShelfError> {
         self.pages.piece(place.bits.start + start as u64..place.bits.start + end as u64)
@@ -69,13 +75,9 @@ impl Facts for Shelf {
         self.count
     }
 
-    fn times(&self) -> Result<Option<(i64, i64)>, ShelfError> {
-        Ok(self.directory()?.times)
-    }
-
     fn each_row(&self, width: i64, f: &mut dyn FnMut(i64, Range<u32>)) -> Result<(), ShelfError> {
         let place = &self.directory()?.time_numbers;
-        let table = self.table(place, self.count as usize)?;
+        let table = self.time_table(place)?;
         table.rows(width, |start, end| self.bits(place, start, end), f)
     }
 
@@ -87,7 +89,7 @@ impl Facts for Shelf {
             _ => return Ok(RoaringBitmap::new()),
         }
         let place = &directory.time_numbers;
-        let table = self.table(place, self.count as usize)?;
+        let table = self.time_table(place)?;
         let mut entries = Vec::new();
         table.places(range, |start, end| self.bits(place, start, end), |entry| entries.push(entry))?;
         RoaringBitmap::from_sorted_iter(entries).map_err(|_| form("times")())
@@ -197,7 +199,7 @@ impl OnShelf<'_> {
         self.shelf.set(&(start..end))
     }
 
-    /// The entries of so many numbers.
+    /// The entries of this many numbers.
     fn rows(&self, count: usize) -> Result<Rows, ShelfError> {
         let rows = if self.place.is_multiple {
             let rows = self.shelf.all_numbers(&self.place.several_rows, count)?;
@@ -217,7 +219,7 @@ impl OnShelf<'_> {
     fn numbers_max(&self) -> usize {
         let table = &self.place.numbers.table;
         // A block of the table takes two bytes at least.
-        (table.end - table.start) as usize * 32
+        usize::try_from(table.end - table.start).unwrap_or(usize::MAX).saturating_mul(32)
     }
 }
 
@@ -273,7 +275,8 @@ impl Column for OnShelf<'_> {
         let coded = self.shelf.set(&self.place.coded)?;
         let table = self.shelf.table(&self.place.codes, self.shelf.count as usize)?;
         let bits = self.shelf.pages.piece(self.place.codes.bits.clone())?;
-        let values = self.keys()?.count_max();
+        // Each has an entry.
+        let values = self.keys()?.count_max().min(self.shelf.count as usize);
         if coded.len() != table.count() as u64 {
             return Err(form("codes")());
         }

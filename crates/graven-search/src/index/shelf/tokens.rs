@@ -13,7 +13,7 @@ const DETAIL: u64 = 3;
 /// What the token of a path begins with: it stands where the detail has something there.
 const PRESENT: u64 = 4;
 
-/// A word with a digit and at least so many bytes is mostly a part of a random id. It is rare enough by itself: it makes
+/// A word with a digit and at least this many bytes is mostly a part of a random id. It is rare enough by itself: it makes
 /// no pairs.
 const ID_PART_BYTES: usize = 4;
 

@@ -8,9 +8,9 @@ use graven_core::hash::{Hash, sha256};
 use super::builder::Builder;
 use super::bytes::{put_bytes, put_number};
 use super::column::{Column, Kept};
-use super::count::Events;
 use super::directory::{IS_MULTIPLE, KEYS_BLOCK, TOKENS_BUCKET, VALUES_AS_NUMBERS_MAX};
 use super::entries::{Bits, put_entries};
+use super::events::Events;
 use super::pages::PAGE_BYTES;
 use super::value::Key;
 use super::{MAGIC, VERSION, blocks, codes, packed};
@@ -55,8 +55,14 @@ impl Pieces {
     }
 }
 
-/// The bytes of a shelf.
-pub(super) fn shelf(builder: &Builder, root: Hash) -> Vec<u8> {
+impl Builder {
+    /// The bytes of the shelf. The root is the hash of the tree over its entries.
+    pub(crate) fn finish(self, root: Hash) -> Vec<u8> {
+        shelf(&self, root)
+    }
+}
+
+fn shelf(builder: &Builder, root: Hash) -> Vec<u8> {
     let mut pieces = Pieces { payload: Vec::new(), directory: Vec::new() };
     let len = builder.len();
     pieces.range(builder.range);

@@ -1,9 +1,11 @@
 //! Entries and queries of every kind, the same for the same seed.
 
 use graven::{Agent, Approval, Category, Decision, Entry, Outcome, Phase, Source};
+use graven_core::json::tree::Tree;
 
 use super::{moment, query};
-use crate::query::Query;
+use crate::line::{Line, Scalar};
+use crate::query::{EntryField, Field, Query};
 
 /// Words of both: some of them only look alike.
 const WORDS: &[&str] = &[
@@ -186,6 +188,61 @@ impl Random {
         query(&text)
     }
 
+    /// A query with a term that is made of what a line has, so that it mostly is a hit.
+    pub(super) fn query_of(&mut self, line: &Line<'_>) -> Query {
+        let term = self.term_of(line);
+        let text = match self.0.u8(..6) {
+            0 => format!("-({term})"),
+            1 => format!("({term}) ({})", self.expression(1)),
+            2 => format!("({term}) OR ({})", self.expression(1)),
+            _ => term,
+        };
+        query(&text)
+    }
+
+    fn term_of(&mut self, line: &Line<'_>) -> String {
+        let values = values_of(line);
+        let (field, text, is_text) = values[self.0.usize(..values.len())].clone();
+        match self.0.u8(..7) {
+            0 => format!("any:\"{}\"", escaped(&text)),
+            1 => format!("{field}:\"{}\"", escaped(&text)),
+            // The entry's own numbers have no wildcards.
+            2 if is_text || field.starts_with("detail") => {
+                let (start, end) = self.piece(&text);
+                let (before, behind) = if self.one_in(2) { ("", "*") } else { ("*", "*") };
+                let piece = if before.is_empty() { &text[..end] } else { &text[start..end] };
+                format!("{field}:\"{before}{}{behind}\"", escaped(piece))
+            }
+            3 => format!("any:\"{}*\"", escaped(&text[..self.piece(&text).1])),
+            4 if text.parse::<f64>().is_ok() && !is_text => format!("{field}:>={text}"),
+            5 if !text.is_empty() && text.chars().all(char::is_alphanumeric) => {
+                let length = 1 + self.0.usize(..text.chars().count());
+                format!("{}*", text.chars().take(length).collect::<String>())
+            }
+            _ if is_text => {
+                let (start, end) = self.piece(&text);
+                match escaped(&text[start..end]) {
+                    piece if piece.is_empty() => format!("has:{field}"),
+                    piece => format!("\"{piece}\""),
+                }
+            }
+            _ => format!("has:{field}"),
+        }
+    }
+
+    /// A stretch of a text: mostly one that begins and ends at borders of words.
+    fn piece(&mut self, text: &str) -> (usize, usize) {
+        let is_border = |at: &usize| {
+            let word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+            !(word(text[..*at].chars().next_back()) && word(text[*at..].chars().next()))
+        };
+        let anywhere = self.one_in(5);
+        let borders: Vec<usize> =
+            (0..=text.len()).filter(|at| text.is_char_boundary(*at) && (anywhere || is_border(at))).collect();
+        let ends = [self.0.usize(..borders.len()), self.0.usize(..borders.len())];
+        (borders[ends[0].min(ends[1])], borders[ends[0].max(ends[1])])
+    }
+
     fn expression(&mut self, depth: usize) -> String {
         if depth == 0 || self.one_in(3) {
             return self.term();
@@ -317,6 +374,54 @@ impl Random {
         ])
         .to_owned()
     }
+}
+
+/// What a line has: the field, its value, and whether that is a text.
+fn values_of(line: &Line<'_>) -> Vec<(String, String, bool)> {
+    let mut values = Vec::new();
+    for field in EntryField::ALL {
+        line.any_of_field(*field, &mut |scalar| {
+            add(&Field::Entry(*field), scalar, &mut values);
+            false
+        });
+    }
+    if let Some(detail) = line.detail() {
+        in_detail(detail, &mut Vec::new(), &mut values);
+    }
+    // A long one would make the query too long.
+    values.retain(|(field, text, _)| field.len() + text.len() < 1_000);
+    values
+}
+
+fn add(field: &Field, scalar: Scalar<'_>, values: &mut Vec<(String, String, bool)>) {
+    let (text, is_text) = match scalar {
+        Scalar::Text(text) => (text, true),
+        Scalar::Number(number) => (number, false),
+        Scalar::Bool(true) => ("true", false),
+        Scalar::Bool(false) => ("false", false),
+        Scalar::Null => ("null", false),
+    };
+    values.push((field.to_string(), text.to_owned(), is_text));
+}
+
+fn in_detail(tree: &Tree, path: &mut Vec<String>, values: &mut Vec<(String, String, bool)>) {
+    let scalar = match tree {
+        Tree::Array(elements) => return elements.iter().for_each(|element| in_detail(element, path, values)),
+        Tree::Object(members) => {
+            for (key, value) in members.iter().take(40) {
+                values.push((Field::Detail(path.clone()).to_string(), key.clone(), true));
+                path.push(key.clone());
+                in_detail(value, path, values);
+                path.pop();
+            }
+            return;
+        }
+        Tree::Null => Scalar::Null,
+        Tree::Bool(value) => Scalar::Bool(*value),
+        Tree::Number(number) => Scalar::Number(number),
+        Tree::String(text) => Scalar::Text(text),
+    };
+    add(&Field::Detail(path.clone()), scalar, values);
 }
 
 fn escaped(text: &str) -> String {
