@@ -98,6 +98,14 @@ fn the_first_search_makes_it_behind_its_answer() {
     assert!(!place.path("trail/search").exists(), "a search writes nothing into the trail");
     let done = place.run(["search", "trail", "outcome:denied", "--json"]).ok();
     assert_eq!(done.json()["coverage"]["index"], "own");
+    // What is in the user's cache is not there for others.
+    let made = place.run(["index", "trail", "--json"]).ok().json();
+    assert_eq!(made["made"], 1, "{made}");
+    assert!(place.path("trail/search/00000000000000000000.shelf").exists());
+    let again = place.run(["index", "trail", "--json"]).ok().json();
+    assert_eq!(again["made"], 0, "{again}");
+    let anew = place.run(["index", "trail", "--rebuild", "--json"]).ok().json();
+    assert_eq!(anew["made"], 1, "{anew}");
     // In a folder of the user's choice.
     let made = place.run(["index", "trail", "--index", "mine", "--json"]).ok().json();
     assert_eq!(made["made"], 1);
@@ -132,6 +140,7 @@ fn a_builder_that_is_killed_leaves_nothing_wrong() {
         }
         drop(child);
         assert_eq!(without_time(ask(&place, &["outcome:denied", "--index", "none"])), plain);
+        // This one uses what there is, and makes what is missing in the user's cache.
         assert_eq!(
             without_time(place.run(["search", "trail", "outcome:denied", "--json"]).code(0).json()),
             plain

@@ -115,12 +115,17 @@ impl Keeper {
         self.head = Some((Some(head), now));
         // Another builder may have made meanwhile what was not there.
         self.index.state().shelves.retain(|_, known| matches!(known, Known::Open(..)));
-        let missing = (0..head.size / size).filter(|number| !self.is_there(number * size, head)).count();
-        if missing == 0 {
+        let missing = |keeper: &Keeper| {
+            (0..head.size / size).filter(|number| !keeper.is_there(number * size, head)).count() as u64
+        };
+        if missing(self) > 0 {
+            // Which folder can be written decides what is missing.
+            self.building()?;
+        }
+        let (total, mut made) = (missing(self) * size, 0);
+        if total == 0 {
             return self.built(0);
         }
-        self.building()?;
-        let (total, mut made) = (missing as u64 * size, 0);
         while self.begin(Some(head))? {
             let mut done = made * size;
             while self.follow.is_some() {
@@ -193,8 +198,11 @@ impl Keeper {
         }
     }
 
+    /// Whether there is a shelf in the folder that this writes to, or in one that is looked at before that: what lies in a
+    /// user's cache is not there for others.
     fn is_there(&self, first: u64, head: SealedHead) -> bool {
-        self.index.finished(first, head).is_some()
+        let found = self.index.finished(first, head);
+        found.is_some_and(|(_, folder, _)| self.targets.first().is_some_and(|target| folder <= *target))
     }
 
     /// Takes up the entries that are new; how many. Without a shelf in the making afterwards, one became full or cannot be
