@@ -153,7 +153,9 @@ impl Engine {
 /// Settles what an earlier engine of this process left in doubt. Hashes that cannot be read leave it in doubt.
 fn settle(lost: &Lost, recovered: &Recovered) {
     let Some(since) = lost.in_doubt_since() else { return };
-    match recovered.levels.leaves_from(since) {
+    // Twice: after an error that passes, the next opening may be far away.
+    let sealed = recovered.levels.leaves_from(since).or_else(|_| recovered.levels.leaves_from(since));
+    match sealed {
         Ok(sealed) => {
             let found = sealed.iter().chain(&recovered.unsealed).copied();
             #[cfg(feature = "sim")]
