@@ -220,7 +220,7 @@ impl<'a> Asker<'a> {
     fn exhaustive(&self, dir: &Path) -> Result<Figure, Failure> {
         let mut pairs = Pairs::default();
         for _ in 0..EXHAUSTIVE_PAIRS {
-            let mut ask = Ask::new(self.moment.clone());
+            let mut ask = Ask::new(self.moment);
             ask.exhaustive = true;
             let query = read(&Question::Text(skewed::ABSENT.to_owned()), &self.moment)?;
             let watch = Stopwatch::start();
@@ -254,7 +254,7 @@ fn goal(row: Row) -> Option<Bound> {
 
 /// Asks one question. The hits of the page: where each is, and how long its line.
 fn answer(search: &Search, question: &Question, moment: &Moment) -> Result<Vec<(u64, usize)>, Failure> {
-    let mut ask = Ask::new(moment.clone());
+    let mut ask = Ask::new(*moment);
     ask.limit = LIMIT as u64;
     match question {
         Question::Session(id) => {

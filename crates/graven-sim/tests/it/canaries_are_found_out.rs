@@ -3,7 +3,7 @@
 use graven_sim::{Budget, Canary, simulate};
 
 /// How many lives a canary may live.
-const LIVES: u64 = 5_000;
+const LIVES: u64 = 20_000;
 
 #[test]
 fn each_canary_is_found_out_by_a_rule_that_it_breaks() {
