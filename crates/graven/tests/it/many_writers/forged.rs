@@ -2,6 +2,7 @@
 //! signs nothing over it.
 
 use graven::ErrorKind;
+use graven::sim::Stepped;
 use graven_core::checkpoint::Checkpoint;
 use graven_core::hash::{Hash, leaf_hash};
 use graven_core::note::SigningKey;
@@ -26,14 +27,7 @@ fn a_process_signs_nothing_over_other_entries_than_it_knows() {
         Forgery { what: "its own, under a head that covers more", leaf: 3, size: 7 },
     ];
     for Forgery { what, leaf, size } in forgeries {
-        let mut world = World::new();
-        let (mut one, mut other) = (world.open(), world.open());
-        world.record_many(&mut one, 2);
-        world.record(&mut other).unwrap();
-        other.publish();
-        // The entries 3 and 4 are known to the other process and not sealed; it knows nothing of 5 and 6.
-        world.record_many(&mut other, 2);
-        world.record_many(&mut one, 2);
+        let (world, one, mut other) = two_processes();
         forge(&world, leaf, size);
         other.publish();
         let error = other.trail().poisoned().unwrap_or_else(|| panic!("{what}: it went on"));
@@ -48,13 +42,7 @@ fn a_process_signs_nothing_over_other_entries_than_it_knows() {
 #[test]
 fn a_process_goes_on_from_a_head_over_the_entries_that_it_knows() {
     for size in [5, 7] {
-        let mut world = World::new();
-        let (mut one, mut other) = (world.open(), world.open());
-        world.record_many(&mut one, 2);
-        world.record(&mut other).unwrap();
-        other.publish();
-        world.record_many(&mut other, 2);
-        world.record_many(&mut one, 2);
+        let (world, one, mut other) = two_processes();
         forge(&world, usize::MAX, size);
         other.publish();
         assert!(other.trail().poisoned().is_none(), "{size}: {:?}", other.trail().poisoned());
@@ -63,6 +51,18 @@ fn a_process_goes_on_from_a_head_over_the_entries_that_it_knows() {
         world.check(DIR);
         world.assert_intact();
     }
+}
+
+/// The other process has sealed the entries 0 to 2, knows 3 and 4, which it has written itself, and nothing of 5 and 6.
+fn two_processes() -> (World, Stepped, Stepped) {
+    let mut world = World::new();
+    let (mut one, mut other) = (world.open(), world.open());
+    world.record_many(&mut one, 2);
+    world.record(&mut other).unwrap();
+    other.publish();
+    world.record_many(&mut other, 2);
+    world.record_many(&mut one, 2);
+    (world, one, other)
 }
 
 /// Signs a head of `size` entries, of which one is another one, and writes its hashes.
