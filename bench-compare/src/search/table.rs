@@ -115,7 +115,7 @@ impl Table {
             "wall s",
             "size of lines"
         );
-        // Writing to a String cannot fail.
+        // Writing to a String cannot fail, here and below.
         for line in &self.built {
             let number = |number: Option<f64>, digits| {
                 number.map_or("-".into(), |number| format!("{number:.digits$}"))

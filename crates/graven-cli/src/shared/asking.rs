@@ -81,8 +81,8 @@ pub(crate) fn zone(name: &str) -> Result<Zone, String> {
 pub(crate) fn query(ui: Ui, text: &str, moment: &Moment) -> Result<Query, Failure> {
     Query::parse(text, moment).map_err(|error| {
         // A secret that somebody searches for is not repeated.
-        let redactor = Redactor::new(Redaction::default()).ok();
-        let harmless = redactor.is_some_and(|redactor| redactor.text(text) == text);
+        let redactor = Redactor::new(Redaction::default());
+        let harmless = redactor.is_ok_and(|redactor| redactor.text(text) == text);
         if harmless && !ui.json() {
             error.pointed(text).iter().for_each(|line| ui.note(format_args!("  {line}")));
         }
