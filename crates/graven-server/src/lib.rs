@@ -1,0 +1,1 @@
+//! `graven serve`: one audit trail for programs in any language, over HTTP.
