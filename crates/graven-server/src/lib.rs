@@ -1,1 +1,6 @@
 //! `graven serve`: one audit trail for programs in any language, over HTTP.
+
+pub mod auth;
+pub mod data;
+pub mod name;
+pub mod settings;
