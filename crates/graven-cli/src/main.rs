@@ -19,6 +19,7 @@ mod record;
 mod redact;
 mod repair;
 mod search;
+mod serve;
 mod session;
 mod shared;
 mod show;
@@ -76,6 +77,8 @@ enum Command {
     Tail(tail::Args),
     /// Show one entry
     Show(show::Args),
+    /// Serve trails over HTTP to programs in any language
+    Serve(serve::Args),
     /// Search a trail, and prove each hit
     Search(search::Args),
     /// Show one session from its first entry to its last
@@ -171,6 +174,7 @@ fn run(command: &Command, ui: Ui) -> Ending {
         Command::Import(args) => import::run(args, ui),
         Command::Tail(args) => tail::run(args, ui),
         Command::Show(args) => show::run(args, ui),
+        Command::Serve(args) => serve::run(args, ui),
         Command::Search(args) => search::run(args, ui),
         Command::Session(args) => session::run(args, ui),
         Command::Index(args) => index::run(args, ui),

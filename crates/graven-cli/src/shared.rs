@@ -7,6 +7,7 @@ pub(crate) mod fields;
 pub(crate) mod files;
 pub(crate) mod misspelled;
 pub(crate) mod progress;
+pub(crate) mod settings;
 pub(crate) mod submit;
 pub(crate) mod target;
 pub(crate) mod text;

@@ -3,4 +3,14 @@
 pub mod auth;
 pub mod data;
 pub mod name;
+pub mod serve;
 pub mod settings;
+
+mod api;
+mod blocking;
+mod body;
+mod intake;
+mod own;
+mod problem;
+mod state;
+mod trails;
