@@ -42,10 +42,16 @@ pub struct Token {
     /// When it was made.
     pub created: DateTime<Utc>,
     /// From when on it is refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<DateTime<Utc>>,
+}
+
+/// A line of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Kept {
     /// The SHA-256 of the token.
     pub(super) sha256: Hash,
+    pub(super) token: Token,
 }
 
 /// What a new token is to be.
@@ -79,7 +85,7 @@ impl NewToken {
     }
 
     /// What is kept of it.
-    pub(super) fn into_token(self, sha256: Hash, now: DateTime<Utc>) -> Result<Token, AuthError> {
+    pub(super) fn kept(self, sha256: Hash, now: DateTime<Utc>) -> Result<Kept, AuthError> {
         let id = secret::id(&sha256);
         let token = Token {
             name: self.name.unwrap_or_else(|| format!("{}-{id}", self.role)),
@@ -90,13 +96,12 @@ impl NewToken {
             assert_principal: self.assert_principal || self.role == Role::Admin,
             created: now,
             expires: self.expires,
-            sha256,
         };
         if token.expires.is_some_and(|expires| expires <= now) {
             return Err(AuthError::Invalid("a token that has expired already is of no use".to_owned()));
         }
         token.check().map_err(AuthError::Invalid)?;
-        Ok(token)
+        Ok(Kept { sha256, token })
     }
 }
 
@@ -122,9 +127,6 @@ impl Token {
                 "a name has 1 to {NAME_BYTES_MAX} bytes, no control characters, and no space at its ends"
             ));
         }
-        if self.id != secret::id(&self.sha256) {
-            return Err(format!("the id {} is not that of its hash", self.id));
-        }
         let is_limited = self.trails.is_limited() || self.categories.is_limited();
         if self.role == Role::Admin && is_limited {
             return Err(
@@ -145,11 +147,11 @@ impl Token {
 #[serde(deny_unknown_fields)]
 struct Whole {
     version: u32,
-    tokens: Vec<Token>,
+    tokens: Vec<Kept>,
 }
 
 /// Reads the file. `None` when there is none.
-pub(super) fn read(path: &Path) -> Result<Option<Vec<Token>>, AuthError> {
+pub(super) fn read(path: &Path) -> Result<Option<Vec<Kept>>, AuthError> {
     let cannot = |source| AuthError::File { doing: "read", path: path.to_owned(), source };
     if !durable::exists(&OsDisk, path).map_err(cannot)? {
         return Ok(None);
@@ -162,14 +164,17 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<Token>>, AuthError> {
     parse(&bytes).map(Some).map_err(|why| AuthError::Damaged { path: path.to_owned(), why })
 }
 
-fn parse(bytes: &[u8]) -> Result<Vec<Token>, String> {
+fn parse(bytes: &[u8]) -> Result<Vec<Kept>, String> {
     let whole: Whole = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     if whole.version != VERSION {
         return Err(format!("it has the version {}, and this program knows {VERSION}", whole.version));
     }
     let mut ids: Vec<&str> = Vec::with_capacity(whole.tokens.len());
-    for token in &whole.tokens {
+    for Kept { sha256, token } in &whole.tokens {
         token.check()?;
+        if token.id != secret::id(sha256) {
+            return Err(format!("the id {} is not that of its hash", token.id));
+        }
         ids.push(&token.id);
     }
     ids.sort_unstable();
@@ -180,7 +185,7 @@ fn parse(bytes: &[u8]) -> Result<Vec<Token>, String> {
 }
 
 /// Replaces the file, whole and durably. It can be read by its owner only.
-pub(super) fn write(path: &Path, tokens: Vec<Token>) -> Result<(), AuthError> {
+pub(super) fn write(path: &Path, tokens: Vec<Kept>) -> Result<(), AuthError> {
     let cannot = |source| AuthError::File { doing: "write", path: path.to_owned(), source };
     let whole = Whole { version: VERSION, tokens };
     let mut bytes = serde_json::to_vec_pretty(&whole).map_err(|error| cannot(error.into()))?;

@@ -9,7 +9,8 @@ use graven::disk::{Disk, File, Open, OsDisk};
 use graven_core::hash::Hash;
 use rustix::fs::stat;
 
-use super::{AuthError, Caller, Token, file};
+use super::file::{self, Kept};
+use super::{AuthError, Caller, Token};
 
 /// How often reading begins again because the file was replaced meanwhile.
 const READS_MAX: u32 = 100;
@@ -78,8 +79,8 @@ impl Known {
     }
 }
 
-fn by_hash(tokens: Vec<Token>) -> HashMap<Hash, Row> {
-    let row = |token: Token| (token.sha256, Row { caller: Arc::new(token.caller()), token });
+fn by_hash(tokens: Vec<Kept>) -> HashMap<Hash, Row> {
+    let row = |kept: Kept| (kept.sha256, Row { caller: Arc::new(kept.token.caller()), token: kept.token });
     tokens.into_iter().map(row).collect()
 }
 

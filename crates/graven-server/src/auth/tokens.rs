@@ -9,9 +9,10 @@ use chrono::{DateTime, Utc};
 use graven::disk::{Disk, Hold, Lock, OsDisk};
 use graven::durable;
 
+use super::file::{self, Kept};
 use super::known::Known;
 use super::usage::{self, LastUse};
-use super::{AuthError, Caller, NewToken, Refused, Role, Secret, TOKENS_MAX, Token, file, secret};
+use super::{AuthError, Caller, NewToken, Refused, Role, Secret, TOKENS_MAX, Token, secret};
 use crate::data::DataFolder;
 
 /// How long a change waits for another process that changes the tokens. It takes milliseconds, unless the disk is stuck.
@@ -38,8 +39,8 @@ pub struct Made {
     pub secret: Secret,
     /// What is kept of it.
     pub token: Token,
-    /// Whether the file with the token of the first start was removed.
-    pub removed_admin_token: bool,
+    /// Whether the file with the token of the first start was there, and is removed.
+    pub removed_admin_token: Result<bool, AuthError>,
 }
 
 /// A token in a list.
@@ -105,8 +106,8 @@ impl Tokens {
         if file::read(&self.data.tokens())?.is_some() {
             return Ok(None);
         }
-        let (secret, token) =
-            make(NewToken { name: Some("admin".to_owned()), ..NewToken::new(Role::Admin) }, now)?;
+        let new = NewToken { name: Some("admin".to_owned()), ..NewToken::new(Role::Admin) };
+        let (secret, kept) = make(new, now)?;
         // The token's own file first: after a crash between the two, the next start makes another token, and puts that one
         // here. The other way round, nobody would know the token that counts.
         let (path, line) = (self.data.admin_token(), format!("{}\n", secret.as_str()));
@@ -115,7 +116,7 @@ impl Tokens {
             path,
             source,
         })?;
-        file::write(&self.data.tokens(), vec![token])?;
+        file::write(&self.data.tokens(), vec![kept])?;
         Ok(Some(secret))
     }
 
@@ -125,22 +126,24 @@ impl Tokens {
     ///
     /// When no such token can be made, or the file of the tokens cannot be read or written.
     pub fn create(&self, new: NewToken, now: DateTime<Utc>) -> Result<Made, AuthError> {
-        let (secret, token) = make(new, now)?;
+        let (secret, kept) = make(new, now)?;
+        let token = kept.token.clone();
         let _lock = self.lock()?;
         let mut tokens = file::read(&self.data.tokens())?.unwrap_or_default();
         if tokens.len() >= TOKENS_MAX {
             return Err(AuthError::Invalid(format!("there are {TOKENS_MAX} tokens: revoke some first")));
         }
-        if tokens.iter().any(|other| other.id == token.id) {
+        if tokens.iter().any(|other| other.token.id == token.id) {
             return Err(AuthError::Invalid("the random numbers of this machine repeat".to_owned()));
         }
-        tokens.push(token.clone());
+        tokens.push(kept);
         file::write(&self.data.tokens(), tokens)?;
         let path = self.data.admin_token();
         let removed_admin_token = match OsDisk.remove_file(&path) {
-            Ok(()) => true,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-            Err(source) => return Err(AuthError::File { doing: "remove", path, source }),
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            // The new token counts already, so this is no reason to keep it back.
+            Err(source) => Err(AuthError::File { doing: "remove", path, source }),
         };
         Ok(Made { secret, token, removed_admin_token })
     }
@@ -153,13 +156,13 @@ impl Tokens {
     pub fn revoke(&self, id_or_name: &str) -> Result<Token, AuthError> {
         let _lock = self.lock()?;
         let mut tokens = file::read(&self.data.tokens())?.unwrap_or_default();
-        let place = match tokens.iter().position(|token| token.id == id_or_name) {
+        let place = match tokens.iter().position(|kept| kept.token.id == id_or_name) {
             Some(place) => place,
             None => place_of(&tokens, id_or_name)?,
         };
         let revoked = tokens.remove(place);
         file::write(&self.data.tokens(), tokens)?;
-        Ok(revoked)
+        Ok(revoked.token)
     }
 
     /// All tokens, in the order in which they were made.
@@ -172,7 +175,7 @@ impl Tokens {
         let mut used = usage::read(&self.data.token_use());
         usage::merge(&mut used, &self.used());
         let listed = |token: Token| Listed { last_used: used.get(&token.id).copied(), token };
-        Ok(tokens.into_iter().map(listed).collect())
+        Ok(tokens.into_iter().map(|kept| listed(kept.token)).collect())
     }
 
     /// Writes down when each token was used last. A server calls it now and then, and at its end; it waits for the disk.
@@ -187,7 +190,7 @@ impl Tokens {
         let mut all = before.clone();
         usage::merge(&mut all, &self.used());
         if let Some(tokens) = file::read(&self.data.tokens())? {
-            all.retain(|id, _| tokens.iter().any(|token| token.id == *id));
+            all.retain(|id, _| tokens.iter().any(|kept| kept.token.id == *id));
         }
         if all == before { Ok(()) } else { usage::write(&path, &all) }
     }
@@ -242,21 +245,21 @@ impl Tokens {
     }
 }
 
-fn make(new: NewToken, now: DateTime<Utc>) -> Result<(Secret, Token), AuthError> {
+fn make(new: NewToken, now: DateTime<Utc>) -> Result<(Secret, Kept), AuthError> {
     let secret = Secret::make()
         .map_err(|error| AuthError::Invalid(format!("the system gives no random numbers: {error}")))?;
-    let token = new.into_token(secret.hash(), now)?;
-    Ok((secret, token))
+    let kept = new.kept(secret.hash(), now)?;
+    Ok((secret, kept))
 }
 
 /// Where the only token with this name is.
-fn place_of(tokens: &[Token], name: &str) -> Result<usize, AuthError> {
-    let places: Vec<usize> = (0..tokens.len()).filter(|place| tokens[*place].name == name).collect();
+fn place_of(tokens: &[Kept], name: &str) -> Result<usize, AuthError> {
+    let places: Vec<usize> = (0..tokens.len()).filter(|place| tokens[*place].token.name == name).collect();
     match places[..] {
         [place] => Ok(place),
         [] => Err(AuthError::NotFound(name.to_owned())),
         _ => {
-            let ids = places.into_iter().map(|place| tokens[place].id.clone()).collect();
+            let ids = places.into_iter().map(|place| tokens[place].token.id.clone()).collect();
             Err(AuthError::Ambiguous { name: name.to_owned(), ids })
         }
     }
