@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 use std::process;
 
-use graven_server::serve::{Ended, Server};
+use graven_server::serve::{Ended, Server, signals};
 use graven_server::settings::Settings;
 use serde_json::json;
 use tracing::Level;
@@ -58,9 +58,12 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
         .map_err(|error| Failure::cannot(format_args!("cannot start the threads of the server: {error}")))?;
     let settings = effective.settings;
     let ended = runtime.block_on(async {
+        // Before anybody can know that the server is there.
+        let asked =
+            signals().map_err(|error| Failure::cannot(format_args!("cannot wait for signals: {error}")))?;
         let server = Server::start(settings.clone()).await.map_err(|error| Failure::cannot(chain(&error)))?;
         started(ui, &settings, &server)?;
-        Ok::<Ended, Failure>(server.run().await)
+        Ok::<Ended, Failure>(server.run(asked).await)
     })?;
     match ended {
         Ended::InOrder => {

@@ -18,7 +18,7 @@ use crate::auth::Right;
 use crate::problem::{Kind, Problem};
 use crate::state::Shared;
 
-/// All addresses. Whatever is not named here is not there, and whoever lacks the right that an address needs is refused.
+/// All addresses. Whatever is not named here is not there, and a request without the right that its address needs is refused.
 pub(crate) fn router(state: &Shared) -> Router {
     let may = |right| from_fn_with_state((Arc::clone(state), right), access::check);
     Router::new()

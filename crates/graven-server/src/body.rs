@@ -54,7 +54,7 @@ impl Room {
         self.bytes_max
     }
 
-    /// Makes sure that `taken` is enough for so many bytes. It never waits, so that no two bodies wait for each other.
+    /// Makes sure that `taken` is enough for this number of bytes. It never waits, so that no two bodies wait for each other.
     ///
     /// # Errors
     /// `Busy` when there is not so much room.

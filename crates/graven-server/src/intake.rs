@@ -10,7 +10,7 @@ use graven::{Category, Entry};
 use graven_core::input::InputError;
 use graven_core::intake::{IntakeError, LINE_BYTES_MAX, client_entry};
 
-use crate::auth::{Caller, Role};
+use crate::auth::Caller;
 use crate::problem::{Kind, Problem};
 use crate::state::Shared;
 use crate::trails::Served;
@@ -113,7 +113,7 @@ impl Intake {
     pub(crate) fn complete(&self, mut entry: Entry, now: DateTime<Utc>) -> Result<Entry, Problem> {
         self.may_hand_in(&entry.category)?;
         let caller = &self.caller;
-        if !(caller.assert_principal || caller.role == Role::Admin) {
+        if !caller.assert_principal {
             entry.principal = Some(caller.name.clone());
         }
         Ok(entry.received_at(now).recorded_by(caller.name.clone()))

@@ -23,7 +23,7 @@ use crate::settings::Settings;
 use crate::state::{Shared, State};
 use crate::trails;
 
-pub use ending::Ended;
+pub use ending::{Asked, Ended, signals};
 
 use connections::Connections;
 
@@ -54,9 +54,6 @@ pub enum ServeError {
         /// Why not.
         source: io::Error,
     },
-    /// The signals that end a server cannot be awaited.
-    #[error("cannot wait for signals")]
-    Signals(#[source] io::Error),
 }
 
 /// A server that is ready to take connections.
@@ -66,7 +63,6 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     first_token: Option<Secret>,
-    signals: ending::Signals,
 }
 
 impl Server {
@@ -75,8 +71,6 @@ impl Server {
     /// # Errors
     /// When any of these fails. Nothing was served then.
     pub async fn start(settings: Settings) -> Result<Server, ServeError> {
-        // Before anybody can know that the server is there.
-        let signals = ending::Signals::new().map_err(ServeError::Signals)?;
         let clock = OsClock::new();
         let tokens = Tokens::open(&settings.data)?;
         let first_token = tokens.first_start(clock.now())?;
@@ -96,7 +90,7 @@ impl Server {
             clock,
             ending: watch::Sender::new(false),
         });
-        Ok(Server { state, listener, address, first_token, signals })
+        Ok(Server { state, listener, address, first_token })
     }
 
     /// Where it listens.
@@ -109,9 +103,9 @@ impl Server {
         self.first_token.as_ref()
     }
 
-    /// Serves until a signal says to stop.
-    pub async fn run(self) -> Ended {
-        let Server { state, listener, address, mut signals, .. } = self;
+    /// Serves until it is asked to end.
+    pub async fn run(self, mut asked: Asked) -> Ended {
+        let Server { state, listener, address, .. } = self;
         let detail = serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"),
             "listen": address.to_string(),
@@ -123,7 +117,7 @@ impl Server {
         loop {
             tokio::select! {
                 biased;
-                () = signals.next() => break,
+                () = ending::next(&mut asked) => break,
                 accepted = listener.accept() => match accepted {
                     Ok((stream, peer)) => connections.serve(stream, peer),
                     Err(error) => {
@@ -135,7 +129,7 @@ impl Server {
         }
         drop(listener);
         gathering.abort();
-        ending::end(state, connections, signals).await
+        ending::end(state, connections, asked).await
     }
 }
 

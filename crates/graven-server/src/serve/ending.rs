@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use graven::{Category, Outcome};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use super::connections::Connections;
@@ -26,49 +27,54 @@ pub enum Ended {
     InOrder,
     /// Some requests were not answered in time, or a trail could not be closed. What was acknowledged is durable.
     Late,
-    /// A second signal came. What was acknowledged is durable.
+    /// It was asked a second time. What was acknowledged is durable.
     AtOnce,
 }
 
-/// The signals that a server knows.
-#[derive(Debug)]
-pub(super) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hang_up: Signal,
-}
+/// What asks a server to end: once in order, and once more at once.
+pub type Asked = mpsc::UnboundedReceiver<()>;
 
-impl Signals {
-    /// From now on no signal ends the process by itself.
-    pub(super) fn new() -> io::Result<Signals> {
-        Ok(Signals {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
-        })
-    }
-
-    /// Waits for the next signal that asks the server to end.
-    pub(super) async fn next(&mut self) {
+/// The signals of this process that ask the server to end: SIGINT and SIGTERM. From now on no signal ends the process by
+/// itself.
+///
+/// # Errors
+/// When the signals cannot be awaited.
+pub fn signals() -> io::Result<Asked> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let (ask, asked) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
         loop {
             tokio::select! {
-                _ = self.interrupt.recv() => return,
-                _ = self.terminate.recv() => return,
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
                 // There is nothing to read again: the file of the tokens is looked at for each request.
-                _ = self.hang_up.recv() => {}
+                _ = hang_up.recv() => continue,
+            }
+            if ask.send(()).is_err() {
+                return;
             }
         }
+    });
+    Ok(asked)
+}
+
+/// Waits until the server is asked to end.
+pub(super) async fn next(asked: &mut Asked) {
+    if asked.recv().await.is_none() {
+        // Nobody is left who could ask.
+        std::future::pending().await
     }
 }
 
 /// Ends the server.
-pub(super) async fn end(state: Shared, connections: Connections, mut signals: Signals) -> Ended {
+pub(super) async fn end(state: Shared, connections: Connections, mut asked: Asked) -> Ended {
     let now = Instant::now();
     // Streams wait for this.
     state.ending.send_replace(true);
     let ended = tokio::select! {
         biased;
-        () = signals.next() => Ended::AtOnce,
+        () = next(&mut asked) => Ended::AtOnce,
         ended = in_order(&state, connections, now) => ended,
     };
     if ended != Ended::InOrder {
