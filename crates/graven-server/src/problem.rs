@@ -174,6 +174,16 @@ impl Problem {
         self.kind.is_passing()
     }
 
+    /// Whether it is this one.
+    pub(crate) fn is(&self, kind: Kind) -> bool {
+        self.kind == kind
+    }
+
+    /// What is wrong.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// The status of an answer that is this problem alone.
     pub(crate) fn status(&self) -> StatusCode {
         self.kind.facts().1

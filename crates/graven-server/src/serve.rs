@@ -75,6 +75,12 @@ impl Server {
         let tokens = Tokens::open(&settings.data)?;
         let first_token = tokens.first_start(clock.now())?;
         let trails = trails::open(&settings.data, &settings.trails)?;
+        for served in trails.all() {
+            // Ids that were used before the start count from the first request on.
+            if let Err(problem) = served.catch_up().await {
+                tracing::warn!(trail = %served.name(), error = problem.detail(), "the newest entries cannot be read yet");
+            }
+        }
         let address = settings.listen;
         let listen = |source| ServeError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
@@ -139,5 +145,9 @@ async fn gather(state: Shared) {
     loop {
         ticks.tick().await;
         state.own.flush(state.elapsed(), false);
+        for served in state.trails.all() {
+            // Where it fails, the next entry with an id says why.
+            let _ = served.catch_up().await;
+        }
     }
 }

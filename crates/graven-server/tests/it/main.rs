@@ -8,6 +8,7 @@
 mod answers_come_when_entries_are_durable;
 mod bodies_are_bounded;
 mod entries_are_proved_one_by_one;
+mod ids_are_recorded_once;
 mod lines_are_answered_as_they_come;
 mod nobody_acts_under_another_name;
 mod nothing_without_a_token;
