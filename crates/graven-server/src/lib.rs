@@ -2,5 +2,6 @@
 
 pub mod auth;
 pub mod data;
+pub mod limits;
 pub mod name;
 pub mod settings;
