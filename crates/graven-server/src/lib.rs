@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod data;
+pub mod demo;
 pub mod limits;
 pub mod name;
 pub mod settings;

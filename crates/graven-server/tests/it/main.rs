@@ -5,6 +5,7 @@
     reason = "a test fails by panicking, and looks at the files directly"
 )]
 
+mod demo_tells_one_story;
 mod flood_of_one_leaves_room_for_others;
 mod roles_and_limits_of_tokens;
 mod settings_say_what_is_wrong;
