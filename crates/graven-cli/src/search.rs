@@ -7,7 +7,9 @@ mod tallies;
 use std::time::Duration;
 
 use clap::ArgAction;
-use graven_search::{Ask, Coverage, Cursor, Field, IndexUse, LIMIT, LIMIT_MAX, Order, Query, Search, Zone};
+use graven_search::{
+    Ask, Cursor, Explained, Explanation, Field, LIMIT, LIMIT_MAX, Order, Query, Search, Zone, going_on,
+};
 
 use crate::index;
 use crate::shared::asking::{self, Indexed, Trust};
@@ -131,16 +133,9 @@ impl Args {
             .map(str::parse)
             .transpose()
             .map_err(|error: graven_search::CursorError| Failure::cannot(error))?;
-        // With the clock of the first page, so that `24h` means the same on the next one.
-        let moment = match &cursor {
-            Some(cursor) => cursor.moment(),
-            None => asking::moment(self.tz.unwrap_or_default()),
-        };
-        let text = match (&self.query, &cursor) {
-            (Some(query), _) => query,
-            (None, Some(cursor)) => cursor.query(),
-            (None, None) => "",
-        };
+        let now = asking::moment(self.tz.unwrap_or_default());
+        let order = self.oldest.then_some(Order::OldestFirst);
+        let (text, moment, order) = going_on(self.query.as_deref(), cursor.as_ref(), order, now);
         let query = asking::query(ui, text, &moment)?;
         let mut ask = Ask::new(moment);
         ask.limit = self.limit.unwrap_or(LIMIT);
@@ -149,11 +144,7 @@ impl Args {
             return Err(Failure::cannot(message)
                 .advise("go on with --cursor, or print all hits with --jsonl or --csv"));
         }
-        ask.order = match &cursor {
-            Some(cursor) if !self.oldest => cursor.order(),
-            _ if self.oldest => Order::OldestFirst,
-            _ => Order::NewestFirst,
-        };
+        ask.order = order;
         ask.cursor = cursor;
         (ask.count, ask.histogram, ask.sessions) = (self.count, self.histogram, self.sessions);
         ask.facets.clone_from(&self.facets);
@@ -168,16 +159,11 @@ fn answer(args: &Args, ui: Ui, search: &Search, query: &Query, ask: &Ask) -> End
     let exit = asking::findings(ui, &answer.findings, answer.findings_left_out);
     let exit = asking::hidden(ui, &answer.coverage, exit);
     if ui.json() {
-        let explained = args.explain.then(|| Explained {
-            query: query.to_string(),
-            reading: query.reading(),
-            plan: plan(ask, &answer.coverage),
-        });
-        ui.object(&Shown { answer: &answer, explain: explained })?;
+        ui.object(&Explained::new(&answer, query, ask, args.explain))?;
         return Ok(exit);
     }
     if args.explain {
-        explain(ui, query, &plan(ask, &answer.coverage))?;
+        explain(ui, &Explanation::of(query, ask, &answer))?;
     }
     table::show(ui, query, &answer.hits)?;
     tallies::show(ui, &answer)?;
@@ -201,50 +187,11 @@ fn answer(args: &Args, ui: Ui, search: &Search, query: &Query, ask: &Ask) -> End
     Ok(exit)
 }
 
-/// The answer in JSON.
-#[derive(serde::Serialize)]
-struct Shown<'a> {
-    #[serde(flatten)]
-    answer: &'a graven_search::Answer,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    explain: Option<Explained>,
-}
-
-/// How the query was read.
-#[derive(serde::Serialize)]
-struct Explained {
-    query: String,
-    reading: Vec<String>,
-    plan: String,
-}
-
-fn explain(ui: Ui, query: &Query, plan: &str) -> Result<(), Failure> {
-    ui.fact("query", query)?;
+fn explain(ui: Ui, explanation: &Explanation) -> Result<(), Failure> {
+    ui.fact("query", &explanation.query)?;
     ui.fact("read as", "")?;
-    for line in query.reading() {
+    for line in &explanation.reading {
         ui.line(format_args!("    {line}"))?;
     }
-    ui.fact("plan", plan)
-}
-
-/// What was done for an answer.
-fn plan(ask: &Ask, coverage: &Coverage) -> String {
-    let order = match ask.order {
-        Order::NewestFirst => "from the newest to the oldest",
-        Order::OldestFirst => "from the oldest to the newest",
-    };
-    let until = match (ask.exhaustive, ask.count || ask.histogram || ask.sessions || !ask.facets.is_empty()) {
-        (true, _) => "every entry is proved",
-        (false, true) => "all hits are counted",
-        (false, false) => "until the page is full",
-    };
-    let way = match coverage.index {
-        IndexUse::None => "read and match each entry, without an index".to_owned(),
-        _ => format!(
-            "ask {}, and read and match the entries that it names, and each one that it does not cover",
-            counted(coverage.shelves, "shelf of the index", "shelves of the index")
-        ),
-    };
-    let read = counted(coverage.scanned, "entry was", "entries were");
-    format!("{way}; {order}; {until}; {read} read")
+    ui.fact("plan", &explanation.plan)
 }

@@ -6,6 +6,9 @@ use crate::input::InputError;
 /// The largest detail that is kept beside the log.
 pub const BLOB_BYTES_MAX: u64 = 16 << 20;
 
+/// The longest JSON text of one entry that is read: the largest detail and all other fields.
+pub const LINE_BYTES_MAX: usize = BLOB_BYTES_MAX as usize + (256 << 10);
+
 /// JSON of at most this length always fits into a stored line of 65,535 bytes. Id, time and the `null`s that are added
 /// need far less than the 535 bytes that are left.
 const ALWAYS_FITS_BYTES: usize = 65_000;

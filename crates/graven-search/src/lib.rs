@@ -55,6 +55,7 @@ pub use query::{
     TERMS_MAX, TEXT_BYTES_MAX, Text, Zone, ZoneError,
 };
 pub use search::{
-    Answer, Ask, Count, Coverage, Durable, FINDINGS_MAX, FacetValue, Histogram, Hit, IndexUse, LIMIT,
-    LIMIT_MAX, Rest, Row, Search, SearchOptions, Session, State, TimeRange, Timeline, TimelineEntry,
+    Answer, Ask, Count, Coverage, Durable, Explained, Explanation, FINDINGS_MAX, FacetValue, Histogram, Hit,
+    IndexUse, LIMIT, LIMIT_MAX, Rest, Row, Search, SearchOptions, Session, State, TimeRange, Timeline,
+    TimelineEntry, going_on,
 };

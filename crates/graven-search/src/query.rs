@@ -144,6 +144,28 @@ impl Query {
         Query { expression: Some(Expr::Term(Term::Field(Field::Entry(field), values))) }
     }
 
+    /// This query, limited to entries of some categories. Limiting it again in the same way changes nothing, so a query
+    /// that was printed and read again can be limited anew.
+    #[must_use]
+    pub fn within(self, categories: &[graven::Category]) -> Query {
+        let field = Field::Entry(EntryField::Category);
+        let values = categories.iter().map(|name| Value::Is(Pattern::literal(name.as_str()), None)).collect();
+        let limit = match categories.is_empty() {
+            // Every entry has a category.
+            true => Expr::Not(Box::new(Expr::Term(Term::Has(field)))),
+            false => Expr::Term(Term::Field(field, values)),
+        };
+        let all = match self.expression {
+            None => vec![limit],
+            Some(Expr::And(all)) if all.first() == Some(&limit) => all,
+            Some(Expr::And(all)) => [vec![limit], all].concat(),
+            Some(one) if one == limit => vec![limit],
+            Some(one) => vec![limit, one],
+        };
+        let expression = if all.len() == 1 { all.into_iter().next() } else { Some(Expr::And(all)) };
+        Query { expression }
+    }
+
     pub(crate) fn expression(&self) -> Option<&Expr> {
         self.expression.as_ref()
     }

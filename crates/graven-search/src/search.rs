@@ -5,6 +5,7 @@ mod answer;
 mod ask;
 mod blocks;
 mod counts;
+mod explanation;
 mod findings;
 mod hidden;
 mod histogram;
@@ -27,7 +28,8 @@ use graven_core::hash::Hash;
 use graven_core::verdict::{Finding, Verdict};
 
 pub use answer::{Answer, Coverage, Durable, FINDINGS_MAX, Hit, IndexUse, State, TimeRange};
-pub use ask::{Ask, LIMIT, LIMIT_MAX};
+pub use ask::{Ask, LIMIT, LIMIT_MAX, going_on};
+pub use explanation::{Explained, Explanation};
 pub use histogram::{Histogram, Row};
 pub use sessions::Session;
 pub use tally::{Count, FacetValue, Rest};

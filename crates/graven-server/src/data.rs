@@ -24,6 +24,16 @@ impl DataFolder {
         self.0.join("trails").join(name.as_str())
     }
 
+    /// The folder of what the server remembers of its trails: their keys, the newest heads, and which indexes are its own.
+    pub fn memory(&self) -> PathBuf {
+        self.0.join("memory")
+    }
+
+    /// The folder for indexes of trails in whose folders it cannot write.
+    pub fn index(&self) -> PathBuf {
+        self.0.join("index")
+    }
+
     /// The file of the tokens: who may do what. It holds no secret, only the hashes of the tokens.
     pub fn tokens(&self) -> PathBuf {
         self.0.join("tokens.json")

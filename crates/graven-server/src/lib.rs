@@ -5,4 +5,14 @@ pub mod data;
 pub mod demo;
 pub mod limits;
 pub mod name;
+pub mod serve;
 pub mod settings;
+
+mod api;
+mod blocking;
+mod body;
+mod intake;
+mod own;
+mod problem;
+mod state;
+mod trails;

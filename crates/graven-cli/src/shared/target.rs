@@ -29,7 +29,7 @@ impl Target {
 
     /// Settings that open this trail for writing, but never create it.
     pub(crate) fn settings(&self) -> Settings {
-        self.settings_at(&self.layout()).must_exist()
+        self.layout().opening().must_exist()
     }
 
     /// Settings that also create the trail. A new path that ends in `.jsonl` is a live file.
@@ -38,7 +38,7 @@ impl Target {
         if !is_dir && self.path.extension() == Some(OsStr::new("jsonl")) {
             return Settings::live_file(&self.path);
         }
-        self.settings_at(&self.layout())
+        self.layout().opening()
     }
 
     /// Opens the trail for writing.
@@ -96,14 +96,6 @@ impl Target {
         let path = self.path.display();
         Failure::cannot(format_args!("no trail at {path}{why}"))
             .advise(format_args!("make one with `graven init {path}`"))
-    }
-
-    fn settings_at(&self, layout: &Layout) -> Settings {
-        if layout == &Layout::in_dir(layout.dir()) {
-            Settings::new(layout.dir())
-        } else {
-            Settings::live_file(layout.live())
-        }
     }
 }
 

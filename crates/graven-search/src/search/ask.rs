@@ -60,3 +60,16 @@ impl Ask {
         self.count || self.histogram || self.sessions || self.exhaustive || !self.facets.is_empty()
     }
 }
+
+/// By what a question is read that may go on with a cursor: the text of its query, the moment, and the order. What is not
+/// given is taken from the cursor.
+pub fn going_on<'a>(
+    text: Option<&'a str>,
+    cursor: Option<&'a Cursor>,
+    order: Option<Order>,
+    now: Moment,
+) -> (&'a str, Moment, Order) {
+    let Some(cursor) = cursor else { return (text.unwrap_or_default(), now, order.unwrap_or_default()) };
+    // With the clock of the first page, so that `24h` means the same on the next one.
+    (text.unwrap_or(cursor.query()), cursor.moment(), order.unwrap_or(cursor.order()))
+}

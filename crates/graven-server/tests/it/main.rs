@@ -5,10 +5,19 @@
     reason = "a test fails by panicking, and looks at the files directly"
 )]
 
+mod answers_come_when_entries_are_durable;
+mod bodies_are_bounded;
 mod demo_tells_one_story;
+mod entries_are_proved_one_by_one;
 mod flood_of_one_leaves_room_for_others;
+mod lines_are_answered_as_they_come;
+mod nobody_acts_under_another_name;
+mod nothing_without_a_token;
+mod pages_of_hits;
 mod roles_and_limits_of_tokens;
+mod server_ends_in_order;
 mod settings_say_what_is_wrong;
 mod settings_table_is_the_truth;
+mod support;
 mod token_changes_count_from_the_next_request;
 mod token_file_is_never_an_open_door;

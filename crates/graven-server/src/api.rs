@@ -1,0 +1,52 @@
+//! The addresses of the server: one list of all of them, and what each needs.
+
+mod access;
+mod ask;
+mod entries;
+mod entry;
+mod health;
+mod search;
+mod trails;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+
+use crate::auth::Right;
+use crate::problem::{Kind, Problem};
+use crate::state::Shared;
+
+/// All addresses. Whatever is not named here is not there, and a request without the right that its address needs is refused.
+pub(crate) fn router(state: &Shared) -> Router {
+    let may = |right| from_fn_with_state((Arc::clone(state), right), access::check);
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/v1/trails", get(trails::list).layer(may(Right::Read)))
+        .route("/v1/trails/{trail}", get(trails::one).layer(may(Right::Read)))
+        .route(
+            "/v1/trails/{trail}/entries",
+            get(search::page).layer(may(Right::Read)).merge(post(entries::record).layer(may(Right::Record))),
+        )
+        .route("/v1/trails/{trail}/search", post(search::posted).layer(may(Right::Read)))
+        .route("/v1/trails/{trail}/entries/by-id", get(entry::by_id).layer(may(Right::Read)))
+        .route("/v1/trails/{trail}/entries/{index}", get(entry::one).layer(may(Right::Read)))
+        .route("/v1/trails/{trail}/entries/{index}/proof", get(entry::proof).layer(may(Right::Prove)))
+        .route("/v1/trails/{trail}/entries/{index}/blob", get(entry::blob).layer(may(Right::Read)))
+        .fallback(nothing)
+        .method_not_allowed_fallback(other_method)
+        .with_state(Arc::clone(state))
+}
+
+async fn nothing() -> Problem {
+    Problem::new(Kind::NotFound, "nothing is at this address: docs/SERVER.md lists all of them")
+}
+
+async fn other_method() -> Problem {
+    Problem::new(
+        Kind::MethodNotAllowed,
+        "this address does not take this method: the header `Allow` names those that it takes",
+    )
+}

@@ -1,0 +1,114 @@
+//! Who may do what: each address but those of health is behind this check.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::auth::{Caller, Refused, Right};
+use crate::name::TrailName;
+use crate::own;
+use crate::problem::{Kind, Problem};
+use crate::state::Shared;
+use crate::trails::Served;
+
+/// Who sends a request that may be sent.
+#[derive(Debug, Clone)]
+pub(super) struct Permitted(pub(super) Arc<Caller>);
+
+/// The trail that the request is about, which its sender may use in this way.
+#[derive(Debug, Clone)]
+pub(super) struct OnTrail(pub(super) Arc<Served>);
+
+/// Lets a request pass that has a good token with the right, for the trail in its path if there is one.
+pub(super) async fn check(
+    State((state, right)): State<(Shared, Right)>,
+    parameters: Result<RawPathParams, axum::extract::rejection::RawPathParamsRejection>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match permit(&state, right, parameters.ok().as_ref(), &mut request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+fn permit(
+    state: &Shared,
+    right: Right,
+    parameters: Option<&RawPathParams>,
+    request: &mut Request,
+) -> Result<(), Problem> {
+    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+    let caller = match token(request.headers()) {
+        Some(token) => state.tokens.check(token, state.now()).map_err(|refused| {
+            state.own.refused(address, own::why(&refused), state.elapsed());
+            unauthorized(&refused)
+        })?,
+        None => {
+            state.own.refused(address, "no token", state.elapsed());
+            let message = "send a token: `Authorization: Bearer gvn_…`; `graven token new` makes one";
+            return Err(Problem::new(Kind::Unauthorized, message));
+        }
+    };
+    let parameters = parameters.ok_or_else(|| Problem::parameter("path", "it is not UTF-8"))?;
+    let trail = parameters.iter().find(|(name, _)| *name == "trail").map(|(_, trail)| trail);
+    match trail {
+        None => caller.may(right)?,
+        Some(text) => {
+            let name: TrailName = text.parse().map_err(|_| Problem::unknown_trail(text))?;
+            caller.may_in(right, &name)?;
+            let served = state.trails.find(&name).ok_or_else(|| Problem::unknown_trail(text))?;
+            request.extensions_mut().insert(OnTrail(Arc::clone(served)));
+        }
+    }
+    request.extensions_mut().insert(Permitted(caller));
+    Ok(())
+}
+
+/// The token of a request.
+fn token(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The same for all tokens that never were, so that nobody finds out which there were.
+fn unauthorized(refused: &Refused) -> Problem {
+    match refused {
+        Refused::Unavailable(error) => {
+            tracing::error!(error = error.to_string(), "nobody gets in");
+            Problem::new(Kind::Unavailable, "the tokens cannot be read now; the server's log says why")
+        }
+        Refused::Malformed | Refused::Unknown | Refused::Expired { .. } => Problem::new(
+            Kind::Unauthorized,
+            "this token is not good here: it is not whole, was revoked or has expired",
+        ),
+    }
+}
+
+/// Nothing gets here without the check.
+fn unchecked() -> Problem {
+    tracing::error!("an address is not behind the check of tokens");
+    Problem::fault()
+}
+
+impl<S: Sync> FromRequestParts<S> for Permitted {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Permitted, Problem> {
+        parts.extensions.get::<Permitted>().cloned().ok_or_else(unchecked)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for OnTrail {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<OnTrail, Problem> {
+        parts.extensions.get::<OnTrail>().cloned().ok_or_else(unchecked)
+    }
+}

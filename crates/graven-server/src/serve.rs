@@ -1,0 +1,143 @@
+//! Starts the server, takes connections, and ends in order: streams first, then what was accepted is answered.
+
+mod connections;
+mod ending;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use graven::clock::{Clock, OsClock};
+use graven::{Category, Outcome};
+use graven_search::SearchError;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::api;
+use crate::auth::{AuthError, Secret, Tokens};
+use crate::blocking::Blocking;
+use crate::body::Room;
+use crate::own::{self, Own};
+use crate::settings::Settings;
+use crate::state::{Shared, State};
+use crate::trails;
+
+pub use ending::{Asked, Ended, signals};
+
+use connections::Connections;
+
+/// How often what was gathered for the server's own entries is looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How long to wait when no connection can be taken, as when there are too many.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// A trail cannot be opened.
+    #[error(transparent)]
+    Trail(#[from] graven::Error),
+    /// A trail cannot be opened for searches.
+    #[error(transparent)]
+    Search(#[from] SearchError),
+    /// The tokens cannot be read or made.
+    #[error(transparent)]
+    Tokens(#[from] AuthError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// A server that is ready to take connections.
+#[derive(Debug)]
+pub struct Server {
+    state: Shared,
+    listener: TcpListener,
+    address: SocketAddr,
+    first_token: Option<Secret>,
+}
+
+impl Server {
+    /// Opens the trails, makes the token of the first start, and listens.
+    ///
+    /// # Errors
+    /// When any of these fails. Nothing was served then.
+    pub async fn start(settings: Settings) -> Result<Server, ServeError> {
+        let clock = OsClock::new();
+        let tokens = Tokens::open(&settings.data)?;
+        let first_token = tokens.first_start(clock.now())?;
+        let trails = trails::open(&settings.data, &settings.trails)?;
+        let address = settings.listen;
+        let listen = |source| ServeError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let own = Own::new(trails.main().and_then(|main| main.writer().cloned()));
+        let state = Arc::new(State {
+            blocking: Blocking::new(&settings.limits),
+            room: Room::new(&settings.limits),
+            settings,
+            tokens,
+            trails,
+            own,
+            clock,
+            ending: watch::Sender::new(false),
+        });
+        Ok(Server { state, listener, address, first_token })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The token that was made because there was none.
+    pub fn first_token(&self) -> Option<&Secret> {
+        self.first_token.as_ref()
+    }
+
+    /// Serves until it is asked to end.
+    pub async fn run(self, mut asked: Asked) -> Ended {
+        let Server { state, listener, address, .. } = self;
+        let detail = serde_json::json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "listen": address.to_string(),
+            "trails": state.trails.all().map(|served| served.name().to_string()).collect::<Vec<_>>(),
+        });
+        state.own.tell(Category::Config, own::STARTED, Outcome::Success, detail);
+        let gathering = tokio::spawn(gather(Arc::clone(&state)));
+        let connections = Connections::new(api::router(&state), &state.settings.limits);
+        loop {
+            tokio::select! {
+                biased;
+                () = ending::next(&mut asked) => break,
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, peer)) => connections.serve(stream, peer),
+                    Err(error) => {
+                        tracing::warn!(error = error.to_string(), "no connection can be taken");
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                },
+            }
+        }
+        drop(listener);
+        gathering.abort();
+        ending::end(state, connections, asked).await
+    }
+}
+
+/// Records what the server gathers of itself.
+async fn gather(state: Shared) {
+    let mut ticks = tokio::time::interval(TICK);
+    loop {
+        ticks.tick().await;
+        state.own.flush(state.elapsed(), false);
+    }
+}

@@ -1,0 +1,143 @@
+//! The trails that are served: a writer that lasts, a search over the files, and the counts of each.
+
+mod opening;
+mod recording;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use graven::reader::Record;
+use graven::{LastingTrail, Redactor};
+use graven_core::entry::stored_id;
+use graven_search::Search;
+use serde::Serialize;
+
+use crate::name::TrailName;
+use crate::problem::{Kind, Problem};
+
+pub(crate) use opening::open;
+
+/// All trails of the server, by name.
+#[derive(Debug)]
+pub(crate) struct Trails(BTreeMap<TrailName, Arc<Served>>);
+
+/// One trail.
+#[derive(Debug)]
+pub(crate) struct Served {
+    name: TrailName,
+    /// `None` for a trail that is only read.
+    writer: Option<LastingTrail>,
+    search: Search,
+    /// The rules of the trail for secrets, for texts that repeat what a client has sent.
+    redactor: Option<Redactor>,
+    tallies: Tallies,
+}
+
+/// What became of entries since the server started.
+#[derive(Debug, Default)]
+pub(crate) struct Tallies {
+    recorded: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// The same, as it stands in an answer.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Tallied {
+    /// Entries of clients that were recorded.
+    pub(crate) recorded: u64,
+    /// Entries of clients that were refused.
+    pub(crate) refused: u64,
+}
+
+impl Trails {
+    /// The trail of a name.
+    pub(crate) fn find(&self, name: &TrailName) -> Option<&Arc<Served>> {
+        self.0.get(name)
+    }
+
+    /// All trails, by name.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Served>> {
+        self.0.values()
+    }
+
+    /// The trail in which the server records what happens to itself.
+    pub(crate) fn main(&self) -> Option<&Arc<Served>> {
+        self.find(&TrailName::main())
+    }
+}
+
+impl Served {
+    /// The name in addresses.
+    pub(crate) fn name(&self) -> &TrailName {
+        &self.name
+    }
+
+    /// Answers questions from the files.
+    pub(crate) fn search(&self) -> &Search {
+        &self.search
+    }
+
+    /// The writer; `None` for a trail that is only read.
+    pub(crate) fn writer(&self) -> Option<&LastingTrail> {
+        self.writer.as_ref()
+    }
+
+    /// The writer.
+    ///
+    /// # Errors
+    /// `ReadOnly` for a trail that is only read.
+    pub(crate) fn writable(&self) -> Result<&LastingTrail, Problem> {
+        self.writer.as_ref().ok_or_else(|| {
+            let message = format!("this server only reads the trail {}", self.name);
+            Problem::new(Kind::ReadOnly, message)
+        })
+    }
+
+    /// A text that may repeat what a client has sent, without its secrets.
+    pub(crate) fn without_secrets(&self, text: &str) -> String {
+        self.redactor.as_ref().map_or_else(|| text.to_owned(), |redactor| redactor.text(text).into_owned())
+    }
+
+    /// How many entries are durable.
+    ///
+    /// # Errors
+    /// As [`Reader::len`](graven::reader::Reader::len).
+    pub(crate) fn entries(&self) -> Result<u64, graven::Error> {
+        let reader = self.search.reader();
+        Ok(match reader.durable_len()? {
+            Some(entries) => entries,
+            None => reader.len()?,
+        })
+    }
+
+    /// The newest entry with an id, which may have been stored without a secret that was in it.
+    ///
+    /// # Errors
+    /// As [`Reader::find`](graven::reader::Reader::find).
+    pub(crate) fn find(&self, id: &str) -> Result<Option<Record>, graven::Error> {
+        let reader = self.search.reader();
+        let without = self.without_secrets(id);
+        let stored = stored_id(&without);
+        match reader.find(&stored)? {
+            None if stored != id => reader.find(id),
+            found => Ok(found),
+        }
+    }
+
+    /// What became of entries since the server started.
+    pub(crate) fn tallied(&self) -> Tallied {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Tallied { recorded: count(&self.tallies.recorded), refused: count(&self.tallies.refused) }
+    }
+}
+
+impl Tallies {
+    pub(crate) fn record(&self, entries: u64) {
+        self.recorded.fetch_add(entries, Ordering::Relaxed);
+    }
+
+    pub(crate) fn refuse(&self, entries: u64) {
+        self.refused.fetch_add(entries, Ordering::Relaxed);
+    }
+}
