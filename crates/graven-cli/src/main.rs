@@ -5,6 +5,8 @@
 
 mod bench;
 mod completions;
+#[cfg(feature = "server")]
+mod config;
 mod demo;
 mod exec;
 mod export;
@@ -19,6 +21,7 @@ mod record;
 mod redact;
 mod repair;
 mod search;
+#[cfg(feature = "server")]
 mod serve;
 mod session;
 mod shared;
@@ -26,6 +29,8 @@ mod show;
 mod soak;
 mod stats;
 mod tail;
+#[cfg(feature = "server")]
+mod token;
 mod verify;
 
 use std::panic;
@@ -77,8 +82,6 @@ enum Command {
     Tail(tail::Args),
     /// Show one entry
     Show(show::Args),
-    /// Serve trails over HTTP to programs in any language
-    Serve(serve::Args),
     /// Search a trail, and prove each hit
     Search(search::Args),
     /// Show one session from its first entry to its last
@@ -93,6 +96,15 @@ enum Command {
     Verify(verify::Args),
     /// Print statistics of a trail
     Stats(stats::Args),
+    /// Serve trails over HTTP, to programs in any language
+    #[cfg(feature = "server")]
+    Serve(serve::Args),
+    /// Make, list and revoke the tokens of a server
+    #[cfg(feature = "server")]
+    Token(token::Args),
+    /// Print the settings of a server, and where each came from
+    #[cfg(feature = "server")]
+    Config(config::Args),
     /// Export a trail in a format that other programs read
     Export(export::Args),
     /// Remove secrets from a text, or show which secrets a trail would remove
@@ -174,7 +186,6 @@ fn run(command: &Command, ui: Ui) -> Ending {
         Command::Import(args) => import::run(args, ui),
         Command::Tail(args) => tail::run(args, ui),
         Command::Show(args) => show::run(args, ui),
-        Command::Serve(args) => serve::run(args, ui),
         Command::Search(args) => search::run(args, ui),
         Command::Session(args) => session::run(args, ui),
         Command::Index(args) => index::run(args, ui),
@@ -182,6 +193,12 @@ fn run(command: &Command, ui: Ui) -> Ending {
         Command::Prove(args) => prove::run(args, ui),
         Command::Verify(args) => verify::run(args, ui),
         Command::Stats(args) => stats::run(args, ui),
+        #[cfg(feature = "server")]
+        Command::Serve(args) => serve::run(args, ui),
+        #[cfg(feature = "server")]
+        Command::Token(args) => token::run(args, ui),
+        #[cfg(feature = "server")]
+        Command::Config(args) => config::run(args, ui),
         Command::Export(args) => export::run(args, ui),
         Command::Redact(args) => redact::run(args, ui),
         Command::Repair(args) => repair::run(args, ui),

@@ -5,12 +5,12 @@ use std::io;
 use std::process;
 
 use graven_server::serve::{Ended, Server, signals};
-use graven_server::settings::Settings;
+use graven_server::settings::{Broken, Settings};
 use serde_json::json;
 use tracing::Level;
 
 use crate::shared::failure::{self, Ending, Failure};
-use crate::shared::settings::SettingsArgs;
+use crate::shared::server::ServerSettings;
 use crate::shared::ui::{Look, Ui};
 
 /// The exit code when a second signal ended the server.
@@ -21,8 +21,8 @@ const AT_ONCE: i32 = 130;
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
     #[command(flatten)]
-    settings: SettingsArgs,
-    /// Check the settings, say which rules they do not keep, and end
+    settings: ServerSettings,
+    /// Check the settings, say which rule they do not keep, and start nothing
     #[arg(long)]
     check: bool,
 }
@@ -41,16 +41,8 @@ Exit codes: 0 it ended in order, 1 some requests were not answered in time, 2 it
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     let effective = args.settings.effective()?;
     let broken = effective.check();
-    for broken in &broken {
-        ui.warn(format_args!("{}: {}", broken.rule, broken.why));
-        broken.add.iter().for_each(|line| ui.note(format_args!("  {line}")));
-    }
-    if !broken.is_empty() {
-        return Err(Failure::cannot("the server does not start with these settings"));
-    }
-    if args.check {
-        ui.line("the settings keep every rule")?;
-        return Ok(failure::OK);
+    if args.check || !broken.is_empty() {
+        return told(ui, &broken);
     }
     tracing_subscriber::fmt().with_max_level(Level::WARN).with_ansi(false).with_writer(io::stderr).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -77,6 +69,24 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
         }
         Ended::AtOnce => process::exit(AT_ONCE),
     }
+}
+
+/// Says which rules the settings do not keep, and what to add.
+fn told(ui: Ui, broken: &[Broken]) -> Ending {
+    if ui.json() {
+        let rules: Vec<_> = broken
+            .iter()
+            .map(|Broken { rule, why, add }| json!({"rule": rule, "why": why, "add": add}))
+            .collect();
+        ui.object(&json!({"ok": broken.is_empty(), "broken": rules}))?;
+    } else if broken.is_empty() {
+        ui.line(ui.paint(Look::Good, "the settings keep all rules"))?;
+    }
+    for Broken { rule, why, add } in broken.iter().filter(|_| !ui.json()) {
+        ui.note(format_args!("{} {rule}: {why}", ui.paint_err(Look::Bad, "graven:")));
+        add.iter().for_each(|line| ui.note(format_args!("        {}", ui.paint_err(Look::Name, line))));
+    }
+    Ok(if broken.is_empty() { failure::OK } else { failure::CANNOT })
 }
 
 /// Says what is served and where, and the token of the first start.

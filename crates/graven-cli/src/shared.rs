@@ -7,7 +7,8 @@ pub(crate) mod fields;
 pub(crate) mod files;
 pub(crate) mod misspelled;
 pub(crate) mod progress;
-pub(crate) mod settings;
+#[cfg(feature = "server")]
+pub(crate) mod server;
 pub(crate) mod submit;
 pub(crate) mod target;
 pub(crate) mod text;

@@ -2,6 +2,8 @@
 
 pub mod auth;
 pub mod data;
+pub mod demo;
+pub mod limits;
 pub mod name;
 pub mod serve;
 pub mod settings;
