@@ -53,18 +53,10 @@ pub(super) fn run(
     limit: Option<u64>,
 ) -> Ending {
     let mut page = Vec::new();
-    if form == Form::Csv {
-        page.extend(csv_row(&COLUMNS.map(str::to_owned))?);
-    }
+    page.extend(head(form)?);
     let mut left = limit.unwrap_or(u64::MAX);
     let answer = search.each(query, ask, &mut |hit| {
-        let row = match form {
-            Form::Jsonl => text::json(&hit)
-                .map(|line| (line + "\n").into_bytes())
-                .map_err(|error| Failure::cannot(format_args!("cannot write a hit as JSON: {error}"))),
-            Form::Csv => csv_row(&cells(&hit)),
-        };
-        page.extend(row.map_err(Stop::Output)?);
+        page.extend(row(form, &hit).map_err(Stop::Output)?);
         if page.len() >= PAGE_BYTES {
             ui.bytes(&page).map_err(Stop::Output)?;
             page.clear();
@@ -83,6 +75,24 @@ pub(super) fn run(
     }
     let exit = asking::findings(ui, &answer.findings, answer.findings_left_out);
     Ok(asking::hidden(ui, &answer.coverage, exit))
+}
+
+/// What stands before the first hit.
+pub(super) fn head(form: Form) -> Result<Vec<u8>, Failure> {
+    match form {
+        Form::Jsonl => Ok(Vec::new()),
+        Form::Csv => csv_row(&COLUMNS.map(str::to_owned)),
+    }
+}
+
+/// One hit.
+pub(super) fn row(form: Form, hit: &Hit) -> Result<Vec<u8>, Failure> {
+    match form {
+        Form::Jsonl => text::json(hit)
+            .map(|line| (line + "\n").into_bytes())
+            .map_err(|error| Failure::cannot(format_args!("cannot write a hit as JSON: {error}"))),
+        Form::Csv => csv_row(&cells(hit)),
+    }
 }
 
 fn cells(hit: &Hit) -> [String; 10] {
