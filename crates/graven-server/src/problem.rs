@@ -43,10 +43,14 @@ pub(crate) enum Kind {
     UnknownTrail,
     /// There is no such entry.
     UnknownEntry,
+    /// There is no such act.
+    UnknownAct,
     /// There is no such method here.
     MethodNotAllowed,
     /// The id belongs to another entry of the same token.
     IdConflict,
+    /// The act has a result already.
+    ActEnded,
     /// The body is too large, or has too many entries.
     TooLarge,
     /// The media type of the body is none that is taken here.
@@ -87,10 +91,12 @@ impl Kind {
             Kind::NotFound => ("not-found", StatusCode::NOT_FOUND, "Nothing is here"),
             Kind::UnknownTrail => ("unknown-trail", StatusCode::NOT_FOUND, "There is no such trail"),
             Kind::UnknownEntry => ("unknown-entry", StatusCode::NOT_FOUND, "There is no such entry"),
+            Kind::UnknownAct => ("unknown-act", StatusCode::NOT_FOUND, "There is no such act"),
             Kind::MethodNotAllowed => {
                 ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "This method is not taken here")
             }
             Kind::IdConflict => ("id-conflict", StatusCode::CONFLICT, "The id belongs to another entry"),
+            Kind::ActEnded => ("act-ended", StatusCode::CONFLICT, "The act has a result already"),
             Kind::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
             Kind::UnsupportedMediaType => (
                 "unsupported-media-type",
@@ -139,6 +145,9 @@ pub(crate) struct Problem {
     /// Where in the query the mistake is, in bytes: from and to before.
     #[serde(skip_serializing_if = "Option::is_none")]
     place: Option<[usize; 2]>,
+    /// The entry that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<u64>,
     #[serde(skip)]
     kind: Kind,
 }
@@ -154,6 +163,7 @@ impl Problem {
             detail: detail.into(),
             retry_after: kind.is_passing().then_some(RETRY_AFTER_S),
             place: None,
+            index: None,
             kind,
         }
     }
@@ -181,6 +191,11 @@ impl Problem {
     /// Whether the same request may succeed later.
     pub(crate) fn is_passing(&self) -> bool {
         self.kind.is_passing()
+    }
+
+    /// The same, about this entry.
+    pub(crate) fn about(self, index: u64) -> Problem {
+        Problem { index: Some(index), ..self }
     }
 
     /// Whether it is this one.

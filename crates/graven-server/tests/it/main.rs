@@ -5,8 +5,10 @@
     reason = "a test fails by panicking, and looks at the files directly"
 )]
 
+mod acts_have_one_result;
 mod answers_come_when_entries_are_durable;
 mod bodies_are_bounded;
+mod counts_of_all_hits;
 mod demo_is_served;
 mod demo_tells_one_story;
 mod entries_are_proved_one_by_one;
