@@ -5,7 +5,9 @@ mod ask;
 mod entries;
 mod entry;
 mod health;
+mod log;
 mod search;
+mod stream;
 mod trails;
 
 use std::sync::Arc;
@@ -35,6 +37,8 @@ pub(crate) fn router(state: &Shared) -> Router {
         .route("/v1/trails/{trail}/entries/{index}", get(entry::one).layer(may(Right::Read)))
         .route("/v1/trails/{trail}/entries/{index}/proof", get(entry::proof).layer(may(Right::Prove)))
         .route("/v1/trails/{trail}/entries/{index}/blob", get(entry::blob).layer(may(Right::Read)))
+        .route("/v1/trails/{trail}/log/{*path}", get(log::file).layer(may(Right::Prove)))
+        .route("/v1/trails/{trail}/stream", get(stream::follow).layer(may(Right::Read)))
         .fallback(nothing)
         .method_not_allowed_fallback(other_method)
         .with_state(Arc::clone(state))

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use graven::reader::Record;
+use graven::reader::{Picks, Record};
 use graven::{LastingTrail, Redactor};
 use graven_core::entry::stored_id;
 use graven_search::Search;
@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::name::TrailName;
 use crate::problem::{Kind, Problem};
+use crate::tail::Tail;
 
 pub(crate) use opening::open;
 
@@ -32,6 +33,7 @@ pub(crate) struct Served {
     /// The rules of the trail for secrets, for texts that repeat what a client has sent.
     redactor: Option<Redactor>,
     tallies: Tallies,
+    tail: Tail,
 }
 
 /// What became of entries since the server started.
@@ -104,11 +106,12 @@ impl Served {
     /// # Errors
     /// As [`Reader::len`](graven::reader::Reader::len).
     pub(crate) fn entries(&self) -> Result<u64, graven::Error> {
-        let reader = self.search.reader();
-        Ok(match reader.durable_len()? {
-            Some(entries) => entries,
-            None => reader.len()?,
-        })
+        durable_len(&self.search.reader().picks()?)
+    }
+
+    /// Those who follow it.
+    pub(crate) fn tail(&self) -> &Tail {
+        &self.tail
     }
 
     /// The newest entry with an id, which may have been stored without a secret that was in it.
@@ -129,6 +132,17 @@ impl Served {
     pub(crate) fn tallied(&self) -> Tallied {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Tallied { recorded: count(&self.tallies.recorded), refused: count(&self.tallies.refused) }
+    }
+}
+
+/// How many entries are durable: as the writer says, or else all whole lines.
+///
+/// # Errors
+/// As [`Reader::len`](graven::reader::Reader::len).
+pub(crate) fn durable_len(picks: &Picks) -> Result<u64, graven::Error> {
+    match picks.durable_len()? {
+        Some(entries) => Ok(entries),
+        None => picks.len(),
     }
 }
 

@@ -12,6 +12,7 @@ use graven_search::{Search, SearchError, SearchOptions};
 use super::{Served, Tallies, Trails};
 use crate::data::DataFolder;
 use crate::settings::TrailSetting;
+use crate::tail::Tail;
 
 /// How many bytes of entries may wait to be written to one trail.
 const QUEUE_BYTES: usize = 16 << 20;
@@ -51,5 +52,6 @@ fn open_one(data: &DataFolder, setting: &TrailSetting) -> Result<Served, SearchE
             .and_then(|redaction| Redactor::of_trail(&setting.dir, redaction))
             .ok(),
     };
-    Ok(Served { name: setting.name.clone(), writer, search, redactor, tallies: Tallies::default() })
+    let tail = Tail::new(search.clone());
+    Ok(Served { name: setting.name.clone(), writer, search, redactor, tallies: Tallies::default(), tail })
 }

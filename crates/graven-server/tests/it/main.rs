@@ -8,9 +8,11 @@
 mod answers_come_when_entries_are_durable;
 mod bodies_are_bounded;
 mod demo_tells_one_story;
+mod entries_are_followed;
 mod entries_are_proved_one_by_one;
 mod flood_of_one_leaves_room_for_others;
 mod lines_are_answered_as_they_come;
+mod log_is_served_as_tiles;
 mod nobody_acts_under_another_name;
 mod nothing_without_a_token;
 mod pages_of_hits;
