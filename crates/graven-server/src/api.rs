@@ -2,6 +2,7 @@
 
 mod access;
 mod ask;
+mod door;
 mod entries;
 mod entry;
 mod health;
@@ -41,6 +42,7 @@ pub(crate) fn router(state: &Shared) -> Router {
         .route("/v1/trails/{trail}/stream", get(stream::follow).layer(may(Right::Read)))
         .fallback(nothing)
         .method_not_allowed_fallback(other_method)
+        .layer(from_fn_with_state(Arc::clone(state), door::open))
         .with_state(Arc::clone(state))
 }
 

@@ -61,8 +61,8 @@ impl Intake {
             }
         }
         self.trail.count_refused((refused.len() - entries.len()) as u64);
-        let again = || texts.iter().filter_map(|text| self.entry(text, now).ok()).collect();
-        let recorded = if entries.is_empty() { Vec::new() } else { self.trail.record(entries, again).await };
+        let recorded =
+            if entries.is_empty() { Vec::new() } else { self.trail.record(&self.caller.name, entries).await };
         let mut recorded = recorded.into_iter();
         for refused in refused {
             match (refused, recorded.by_ref()) {

@@ -5,6 +5,7 @@
 
 mod gate;
 mod hosts;
+pub(crate) mod open_files;
 mod rate;
 mod refusal;
 mod slots;

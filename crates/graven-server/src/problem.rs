@@ -9,6 +9,7 @@ use graven_search::{QueryError, SearchError};
 use serde::Serialize;
 
 use crate::auth::Forbidden;
+use crate::limits::Refusal;
 
 /// The media type of a problem.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
@@ -56,6 +57,10 @@ pub(crate) enum Kind {
     NotAnEntry,
     /// The trail is only read here.
     ReadOnly,
+    /// The request is for a host that this server is not.
+    WrongHost,
+    /// This client sends too much.
+    TooManyRequests,
     /// Too much is asked at once.
     Busy,
     /// The trail cannot serve now.
@@ -101,6 +106,10 @@ impl Kind {
                 ("not-an-entry", StatusCode::UNPROCESSABLE_ENTITY, "The JSON is not an entry")
             }
             Kind::ReadOnly => ("read-only", StatusCode::FORBIDDEN, "The trail is only read here"),
+            Kind::WrongHost => ("wrong-host", StatusCode::MISDIRECTED_REQUEST, "This server is another host"),
+            Kind::TooManyRequests => {
+                ("too-many-requests", StatusCode::TOO_MANY_REQUESTS, "This client sends too much")
+            }
             Kind::Busy => ("busy", StatusCode::SERVICE_UNAVAILABLE, "The server is busy"),
             Kind::Unavailable => {
                 ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "The trail cannot serve now")
@@ -117,7 +126,7 @@ impl Kind {
 
     /// Whether the same request may succeed later.
     fn is_passing(self) -> bool {
-        self.facts().1 == StatusCode::SERVICE_UNAVAILABLE
+        matches!(self.facts().1, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)
     }
 }
 
@@ -177,6 +186,16 @@ impl Problem {
     /// Whether the same request may succeed later.
     pub(crate) fn is_passing(&self) -> bool {
         self.kind.is_passing()
+    }
+
+    /// Whether it is this one.
+    pub(crate) fn is(&self, kind: Kind) -> bool {
+        self.kind == kind
+    }
+
+    /// What is wrong.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// The status of an answer that is this problem alone.
@@ -271,6 +290,17 @@ impl From<QueryError> for Problem {
         }
         let place = error.place();
         Problem { place: Some([place.start, place.end]), ..Problem::new(Kind::BadQuery, detail) }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Problem {
+        let kind = match refusal {
+            Refusal::WrongHost(_) => Kind::WrongHost,
+            Refusal::TooMuch { .. } => Kind::TooManyRequests,
+            Refusal::Full { .. } => Kind::Busy,
+        };
+        Problem { retry_after: refusal.retry_after_seconds(), ..Problem::new(kind, refusal.to_string()) }
     }
 }
 

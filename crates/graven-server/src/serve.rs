@@ -9,19 +9,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use graven::clock::{Clock, OsClock};
-use graven::{Category, Outcome};
+use graven::{Category, LastingTrail, Outcome};
 use graven_search::SearchError;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::api;
 use crate::auth::{AuthError, Secret, Tokens};
 use crate::blocking::Blocking;
 use crate::body::Room;
+use crate::limits::{Gate, open_files};
+use crate::name::TrailName;
 use crate::own::{self, Own};
 use crate::settings::Settings;
 use crate::state::{Shared, State};
-use crate::trails;
+use crate::trails::{self, Trails};
+use crate::{api, demo};
 
 pub use ending::{Asked, Ended, signals};
 
@@ -29,6 +31,9 @@ use connections::Connections;
 
 /// How often what was gathered for the server's own entries is looked at.
 const TICK: Duration = Duration::from_secs(1);
+
+/// The hour of the demo is always the same.
+const DEMO_SEED: u64 = 4_728;
 
 /// How long to wait when no connection can be taken, as when there are too many.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -75,6 +80,17 @@ impl Server {
         let tokens = Tokens::open(&settings.data)?;
         let first_token = tokens.first_start(clock.now())?;
         let trails = trails::open(&settings.data, &settings.trails)?;
+        if let Some(demo) = demo_of(&settings, &trails) {
+            // It takes less than a second, and nothing is served yet that could wait for it.
+            demo::fill(&demo.now(), DEMO_SEED, clock.now())?;
+        }
+        for served in trails.all() {
+            // Ids that were used before the start count from the first request on.
+            if let Err(problem) = served.catch_up().await {
+                tracing::warn!(trail = %served.name(), error = problem.detail(), "the newest entries cannot be read yet");
+            }
+        }
+        open_files::raise(settings.limits.connections);
         let address = settings.listen;
         let listen = |source| ServeError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
@@ -83,6 +99,7 @@ impl Server {
         let state = Arc::new(State {
             blocking: Blocking::new(&settings.limits),
             room: Room::new(&settings.limits),
+            gate: Gate::new(&settings, &(Arc::new(OsClock::new()) as Arc<dyn Clock>)),
             settings,
             tokens,
             trails,
@@ -113,13 +130,18 @@ impl Server {
         });
         state.own.tell(Category::Config, own::STARTED, Outcome::Success, detail);
         let gathering = tokio::spawn(gather(Arc::clone(&state)));
+        let demo = demo_of(&state.settings, &state.trails).cloned();
+        let demo = demo.map(|demo| tokio::spawn(demo::go_on(demo, state.clock.random())));
         let connections = Connections::new(api::router(&state), &state.settings.limits);
         loop {
             tokio::select! {
                 biased;
                 () = ending::next(&mut asked) => break,
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => connections.serve(stream, peer),
+                    // One too many is closed without a word: an answer would take what there is too little of.
+                    Ok((stream, peer)) => if let Ok(place) = state.gate.connect(peer.ip()) {
+                        connections.serve(stream, peer, place);
+                    },
                     Err(error) => {
                         tracing::warn!(error = error.to_string(), "no connection can be taken");
                         tokio::time::sleep(PAUSE).await;
@@ -129,8 +151,14 @@ impl Server {
         }
         drop(listener);
         gathering.abort();
+        demo.iter().for_each(tokio::task::JoinHandle::abort);
         ending::end(state, connections, asked).await
     }
+}
+
+/// The trail that the demo fills, if there is to be one.
+fn demo_of<'a>(settings: &Settings, trails: &'a Trails) -> Option<&'a LastingTrail> {
+    settings.demo.then(|| trails.find(&TrailName::demo()))?.and_then(|demo| demo.writer())
 }
 
 /// Records what the server gathers of itself.
@@ -139,5 +167,9 @@ async fn gather(state: Shared) {
     loop {
         ticks.tick().await;
         state.own.flush(state.elapsed(), false);
+        for served in state.trails.all() {
+            // Where it fails, the next entry with an id says why.
+            let _ = served.catch_up().await;
+        }
     }
 }

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::auth::Tokens;
 use crate::blocking::Blocking;
 use crate::body::Room;
+use crate::limits::Gate;
 use crate::own::Own;
 use crate::settings::Settings;
 use crate::trails::Trails;
@@ -22,6 +23,8 @@ pub(crate) type Shared = Arc<State>;
 pub(crate) struct State {
     pub(crate) settings: Settings,
     pub(crate) tokens: Tokens,
+    /// What each client takes, and may take.
+    pub(crate) gate: Gate,
     pub(crate) trails: Trails,
     /// What the server records of itself.
     pub(crate) own: Own,

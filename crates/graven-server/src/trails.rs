@@ -1,11 +1,13 @@
 //! The trails that are served: a writer that lasts, a search over the files, and the counts of each.
 
+mod claims;
 mod opening;
 mod recording;
+mod window;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use graven::reader::{Picks, Record};
 use graven::{LastingTrail, Redactor};
@@ -17,7 +19,11 @@ use crate::name::TrailName;
 use crate::problem::{Kind, Problem};
 use crate::tail::Tail;
 
+use claims::Claims;
+use window::{Key, Window};
+
 pub(crate) use opening::open;
+pub(crate) use recording::Kept;
 
 /// All trails of the server, by name.
 #[derive(Debug)]
@@ -32,6 +38,12 @@ pub(crate) struct Served {
     search: Search,
     /// The rules of the trail for secrets, for texts that repeat what a client has sent.
     redactor: Option<Redactor>,
+    /// Who handed in which id among the newest entries.
+    window: Mutex<Window>,
+    /// Held while the newest entries are read for it.
+    reading: tokio::sync::Mutex<()>,
+    /// The ids that are being recorded.
+    claims: Claims<Key>,
     tallies: Tallies,
     tail: Tail,
 }
@@ -40,6 +52,7 @@ pub(crate) struct Served {
 #[derive(Debug, Default)]
 pub(crate) struct Tallies {
     recorded: AtomicU64,
+    duplicates: AtomicU64,
     refused: AtomicU64,
 }
 
@@ -48,6 +61,8 @@ pub(crate) struct Tallies {
 pub(crate) struct Tallied {
     /// Entries of clients that were recorded.
     pub(crate) recorded: u64,
+    /// Entries of clients that were there already.
+    pub(crate) duplicates: u64,
     /// Entries of clients that were refused.
     pub(crate) refused: u64,
 }
@@ -131,7 +146,16 @@ impl Served {
     /// What became of entries since the server started.
     pub(crate) fn tallied(&self) -> Tallied {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Tallied { recorded: count(&self.tallies.recorded), refused: count(&self.tallies.refused) }
+        Tallied {
+            recorded: count(&self.tallies.recorded),
+            duplicates: count(&self.tallies.duplicates),
+            refused: count(&self.tallies.refused),
+        }
+    }
+
+    fn window(&self) -> MutexGuard<'_, Window> {
+        // A thread that panicked left a window that is behind at most.
+        self.window.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -149,6 +173,10 @@ pub(crate) fn durable_len(picks: &Picks) -> Result<u64, graven::Error> {
 impl Tallies {
     pub(crate) fn record(&self, entries: u64) {
         self.recorded.fetch_add(entries, Ordering::Relaxed);
+    }
+
+    pub(crate) fn duplicate(&self, entries: u64) {
+        self.duplicates.fetch_add(entries, Ordering::Relaxed);
     }
 
     pub(crate) fn refuse(&self, entries: u64) {

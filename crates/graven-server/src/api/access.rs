@@ -1,15 +1,16 @@
 //! Who may do what: each address but those of health is behind this check.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams, Request, State};
+use axum::extract::{FromRequestParts, RawPathParams, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::door;
 use crate::auth::{Caller, Refused, Right};
+use crate::limits::Entered;
 use crate::name::TrailName;
 use crate::own;
 use crate::problem::{Kind, Problem};
@@ -32,7 +33,7 @@ pub(super) async fn check(
     next: Next,
 ) -> Response {
     match permit(&state, right, parameters.ok().as_ref(), &mut request) {
-        Ok(()) => next.run(request).await,
+        Ok(entered) => door::keep(entered, next.run(request).await),
         Err(problem) => problem.into_response(),
     }
 }
@@ -42,19 +43,23 @@ fn permit(
     right: Right,
     parameters: Option<&RawPathParams>,
     request: &mut Request,
-) -> Result<(), Problem> {
-    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
-    let caller = match token(request.headers()) {
-        Some(token) => state.tokens.check(token, state.now()).map_err(|refused| {
-            state.own.refused(address, own::why(&refused), state.elapsed());
-            unauthorized(&refused)
-        })?,
-        None => {
-            state.own.refused(address, "no token", state.elapsed());
-            let message = "send a token: `Authorization: Bearer gvn_…`; `graven token new` makes one";
-            return Err(Problem::new(Kind::Unauthorized, message));
+) -> Result<Entered, Problem> {
+    let refused = |why: &'static str, problem: Problem| {
+        let client = door::client(request.extensions());
+        state.own.refused(client, why, state.elapsed());
+        // Only a guess is slowed down: with a good token, the same client gets in.
+        match (problem.status(), state.gate.refused_login(client)) {
+            (StatusCode::UNAUTHORIZED, Err(refusal)) => Problem::from(refusal),
+            _ => problem,
         }
     };
+    let Some(token) = token(request.headers()) else {
+        let message = "send a token: `Authorization: Bearer gvn_…`; `graven token new` makes one";
+        return Err(refused("no token", Problem::new(Kind::Unauthorized, message)));
+    };
+    let caller = state.tokens.check(token, state.now());
+    let caller = caller.map_err(|why| refused(own::why(&why), unauthorized(&why)))?;
+    let entered = state.gate.enter(&caller)?;
     let parameters = parameters.ok_or_else(|| Problem::parameter("path", "it is not UTF-8"))?;
     let trail = parameters.iter().find(|(name, _)| *name == "trail").map(|(_, trail)| trail);
     match trail {
@@ -67,7 +72,7 @@ fn permit(
         }
     }
     request.extensions_mut().insert(Permitted(caller));
-    Ok(())
+    Ok(entered)
 }
 
 /// The token of a request.

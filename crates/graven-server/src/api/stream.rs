@@ -55,7 +55,8 @@ pub(super) async fn follow(
     };
     let first = first(&headers, parameters.after, entries)?;
     state.own.searched(&caller, trail.name(), &query.to_string(), state.elapsed());
-    let following = Following::new(state, trail, caller, query, first);
+    let place = state.gate.stream(&caller)?;
+    let following = Following::new(state, trail, (caller, place), query, first);
     let mut response = Sse::new(unfold(following, Following::next)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -7,12 +7,13 @@ use graven::Receipt;
 use serde::Serialize;
 
 use crate::problem::Problem;
+use crate::trails::Kept;
 
 /// What became of one entry.
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {
     /// It is durable.
-    Recorded(Receipt),
+    Recorded(Kept),
     /// It is not in the trail, unless the problem says otherwise.
     Refused(Problem),
 }
@@ -28,8 +29,17 @@ pub(crate) struct Answers {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Shown<'a> {
-    Recorded(&'a Receipt),
-    Refused { at: u64, error: &'a Problem },
+    Recorded {
+        #[serde(flatten)]
+        receipt: &'a Receipt,
+        /// Whether it was there before.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        duplicate: bool,
+    },
+    Refused {
+        at: u64,
+        error: &'a Problem,
+    },
 }
 
 /// All answers, as they stand in JSON.
@@ -50,7 +60,9 @@ impl Answers {
 
     fn shown(&self) -> impl Iterator<Item = Shown<'_>> {
         (self.first..).zip(&self.answers).map(|(at, answer)| match answer {
-            Answer::Recorded(receipt) => Shown::Recorded(receipt),
+            Answer::Recorded(Kept { receipt, duplicate }) => {
+                Shown::Recorded { receipt, duplicate: *duplicate }
+            }
             Answer::Refused(error) => Shown::Refused { at, error },
         })
     }

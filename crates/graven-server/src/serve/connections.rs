@@ -1,6 +1,6 @@
 //! The connections of the server: each has a limited time to send the head of a request.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::ConnectInfo;
 use axum::{Extension, Router};
@@ -11,6 +11,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tower_layer::Layer;
 
+use crate::limits::Slot;
 use crate::settings::Limits;
 
 /// The open connections, and how to serve one more.
@@ -28,8 +29,8 @@ impl Connections {
         Connections { router, http, open: GracefulShutdown::new() }
     }
 
-    /// Serves a connection until it ends.
-    pub(super) fn serve(&self, stream: TcpStream, peer: SocketAddr) {
+    /// Serves a connection until it ends. It keeps its place until then.
+    pub(super) fn serve(&self, stream: TcpStream, peer: SocketAddr, place: Slot<IpAddr>) {
         // Small answers are not kept back. It only costs time where it is not possible.
         let _ = stream.set_nodelay(true);
         let router = Extension(ConnectInfo(peer)).layer(self.router.clone());
@@ -38,6 +39,7 @@ impl Connections {
         tokio::spawn(async move {
             // An error is the client's: it went away, sent no HTTP, or took too long.
             let _ended = connection.await;
+            drop(place);
         });
     }
 

@@ -13,6 +13,9 @@ use super::{Settings, SettingsError, TrailSetting, file};
 use crate::data::DataFolder;
 use crate::name::TrailName;
 
+/// The flag of every setting.
+const SET: &str = "--set";
+
 /// What a command was given, before any of it is read.
 #[derive(Debug, Clone, Default)]
 pub struct Given {
@@ -120,12 +123,12 @@ fn flags(given: &Given) -> Result<Vec<Raw>, SettingsError> {
     let mut raws = Vec::new();
     for (key, items) in &given.flags {
         let row = Row::find(key).expect("a command has flags only for settings that there are");
-        let name = row.flag.expect("the setting has a flag").to_owned();
+        let name = row.flag.unwrap_or(SET).to_owned();
         raws.push(Raw { row, at: Source::Flag(name), items: items.clone() });
     }
     for pair in &given.set {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let at = Source::Flag("--set".to_owned());
+        let at = Source::Flag(SET.to_owned());
         let Some(row) = Row::find(key) else {
             let nearest = nearest(key, ROWS.iter().map(|row| row.key));
             return Err(SettingsError::UnknownKey { at, key: key.to_owned(), nearest });

@@ -1,7 +1,7 @@
 //! Opens the trails that the settings name.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use graven::disk::OsDisk;
 use graven::layout::Layout;
@@ -9,6 +9,8 @@ use graven::{LastingTrail, Redaction, Redactor, Trail};
 use graven_core::intake::BLOB_BYTES_MAX;
 use graven_search::{Search, SearchError, SearchOptions};
 
+use super::claims::Claims;
+use super::window::{WINDOW, Window};
 use super::{Served, Tallies, Trails};
 use crate::data::DataFolder;
 use crate::settings::TrailSetting;
@@ -52,6 +54,16 @@ fn open_one(data: &DataFolder, setting: &TrailSetting) -> Result<Served, SearchE
             .and_then(|redaction| Redactor::of_trail(&setting.dir, redaction))
             .ok(),
     };
-    let tail = Tail::new(search.clone());
-    Ok(Served { name: setting.name.clone(), writer, search, redactor, tallies: Tallies::default(), tail })
+    let entries = writer.as_ref().map_or(0, |writer| writer.now().len());
+    Ok(Served {
+        name: setting.name.clone(),
+        writer,
+        tail: Tail::new(search.clone()),
+        search,
+        redactor,
+        window: Mutex::new(Window::new(WINDOW, entries.saturating_sub(WINDOW as u64))),
+        reading: tokio::sync::Mutex::default(),
+        claims: Claims::default(),
+        tallies: Tallies::default(),
+    })
 }

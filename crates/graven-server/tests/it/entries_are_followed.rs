@@ -5,7 +5,7 @@ use graven_server::data::DataFolder;
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
-use crate::support::{Client, NDJSON, Running, next};
+use crate::support::{Client, NDJSON, Running, next, within};
 
 /// A stream as its client reads it.
 struct Events {
@@ -223,6 +223,33 @@ async fn a_token_for_some_categories_follows_no_others() {
     server.admin.record(entries).await.is(201);
     assert_eq!(events.action().await, "shown");
     drop(events);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_has_only_so_many_streams() {
+    let server = Running::with(&[("limits.streams_per_token", "2")]).await;
+    let first = Events::open(&server.admin, "", &[]).await;
+    let second = Events::open(&server.admin, "", &[]).await;
+    let third = server.admin.get("/v1/trails/main/stream").await;
+    assert_eq!(
+        (third.is(429).header("retry-after"), third.header("content-type")),
+        ("1", "application/problem+json")
+    );
+    drop(first);
+    // Its place is free once the server has seen that it is gone.
+    within(async {
+        loop {
+            let path = "/v1/trails/main/stream";
+            match server.admin.begin("GET", path, &[], axum::body::Body::empty()).await.status().as_u16() {
+                200 => break,
+                429 => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+                other => panic!("{other}"),
+            }
+        }
+    })
+    .await;
+    drop(second);
     server.stop().await;
 }
 

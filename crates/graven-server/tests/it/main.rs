@@ -7,10 +7,13 @@
 
 mod answers_come_when_entries_are_durable;
 mod bodies_are_bounded;
+mod demo_is_served;
 mod demo_tells_one_story;
 mod entries_are_followed;
 mod entries_are_proved_one_by_one;
+mod flood_is_answered_with_429;
 mod flood_of_one_leaves_room_for_others;
+mod ids_are_recorded_once;
 mod lines_are_answered_as_they_come;
 mod log_is_served_as_tiles;
 mod nobody_acts_under_another_name;

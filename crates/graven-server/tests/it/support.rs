@@ -24,15 +24,15 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 
 /// How long one step of a test may take, on a machine that is busy with other things.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The media types.
-pub const JSON: (&str, &str) = ("content-type", "application/json");
-pub const NDJSON: (&str, &str) = ("content-type", "application/x-ndjson");
+pub(crate) const JSON: (&str, &str) = ("content-type", "application/json");
+pub(crate) const NDJSON: (&str, &str) = ("content-type", "application/x-ndjson");
 
 /// A server that runs.
-pub struct Running {
-    pub address: SocketAddr,
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
     /// The token of the first start.
     pub admin: Client,
     folder: Option<TempDir>,
@@ -43,34 +43,34 @@ pub struct Running {
 
 /// Somebody who sends requests with one token.
 #[derive(Clone)]
-pub struct Client {
+pub(crate) struct Client {
     address: SocketAddr,
     token: Option<String>,
 }
 
 /// An answer, all of it.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Running {
     /// A server with one trail, `main`.
-    pub async fn start() -> Running {
+    pub(crate) async fn start() -> Running {
         Running::with(&[]).await
     }
 
     /// A server with settings: keys and values as in the table.
-    pub async fn with(settings: &[(&str, &str)]) -> Running {
+    pub(crate) async fn with(settings: &[(&str, &str)]) -> Running {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         Running { folder: Some(folder), ..Running::at(&data, settings).await }
     }
 
     /// A server in a folder that stays.
-    pub async fn at(data: &Path, settings: &[(&str, &str)]) -> Running {
+    pub(crate) async fn at(data: &Path, settings: &[(&str, &str)]) -> Running {
         let own = [("data", data.to_str().unwrap()), ("listen", "127.0.0.1:0")];
         let set = own.iter().chain(settings).map(|(key, value)| format!("{key}={value}")).collect();
         let given = Given { set, ..Given::default() };
@@ -89,34 +89,34 @@ impl Running {
     }
 
     /// Where a trail in the server's folder lies.
-    pub fn trail(&self, name: &str) -> PathBuf {
+    pub(crate) fn trail(&self, name: &str) -> PathBuf {
         self.data.trail(&name.parse().unwrap())
     }
 
     /// A client with a new token.
-    pub fn client(&self, role: Role, edit: impl FnOnce(&mut NewToken)) -> Client {
+    pub(crate) fn client(&self, role: Role, edit: impl FnOnce(&mut NewToken)) -> Client {
         let mut new = NewToken::new(role);
         edit(&mut new);
         Client { address: self.address, token: Some(new_token(&self.data, new)) }
     }
 
     /// A client without a token.
-    pub fn stranger(&self) -> Client {
+    pub(crate) fn stranger(&self) -> Client {
         Client { address: self.address, token: None }
     }
 
     /// Asks the server to end.
-    pub fn ask_to_end(&self) {
+    pub(crate) fn ask_to_end(&self) {
         self.ask.send(()).unwrap();
     }
 
     /// Waits until the server has ended.
-    pub async fn ended(self) -> (Ended, Option<TempDir>) {
+    pub(crate) async fn ended(self) -> (Ended, Option<TempDir>) {
         (within(self.ended).await.unwrap(), self.folder)
     }
 
     /// Ends the server in order; the folder that it had.
-    pub async fn stop(self) -> Option<TempDir> {
+    pub(crate) async fn stop(self) -> Option<TempDir> {
         self.ask_to_end();
         let (ended, folder) = self.ended().await;
         assert_eq!(ended, Ended::InOrder);
@@ -131,34 +131,34 @@ fn new_token(data: &DataFolder, new: NewToken) -> String {
 }
 
 /// The time of day.
-pub fn now() -> chrono::DateTime<chrono::Utc> {
+pub(crate) fn now() -> chrono::DateTime<chrono::Utc> {
     std::time::SystemTime::now().into()
 }
 
 /// No step waits for ever.
-pub async fn within<T>(step: impl Future<Output = T>) -> T {
+pub(crate) async fn within<T>(step: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, step).await.expect("a step of the test takes too long")
 }
 
 impl Client {
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[], "").await
     }
 
-    pub async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         self.send("GET", path, headers, "").await
     }
 
-    pub async fn post(&self, path: &str, media_type: (&str, &str), body: impl Into<Bytes>) -> Answer {
+    pub(crate) async fn post(&self, path: &str, media_type: (&str, &str), body: impl Into<Bytes>) -> Answer {
         self.send("POST", path, &[media_type], body).await
     }
 
     /// Records what `json!` makes.
-    pub async fn record(&self, entries: Value) -> Answer {
+    pub(crate) async fn record(&self, entries: Value) -> Answer {
         self.post("/v1/trails/main/entries", JSON, entries.to_string()).await
     }
 
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         method: &str,
         path: &str,
@@ -173,7 +173,7 @@ impl Client {
     }
 
     /// Sends a request whose body comes piece by piece; the answer's body can be read meanwhile.
-    pub async fn stream(
+    pub(crate) async fn stream(
         &self,
         path: &str,
         media_type: (&str, &str),
@@ -183,7 +183,7 @@ impl Client {
     }
 
     /// Sends a request; the answer's body is still to be read.
-    pub async fn begin(
+    pub(crate) async fn begin(
         &self,
         method: &str,
         path: &str,
@@ -208,32 +208,32 @@ impl Client {
 
 impl Answer {
     #[track_caller]
-    pub fn is(&self, status: u16) -> &Answer {
+    pub(crate) fn is(&self, status: u16) -> &Answer {
         assert_eq!(self.status, status, "{}", self.text());
         self
     }
 
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
     /// The lines, each as JSON.
-    pub fn lines(&self) -> Vec<Value> {
+    pub(crate) fn lines(&self) -> Vec<Value> {
         self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// A problem of this name, with this status.
     #[track_caller]
-    pub fn is_problem(&self, status: u16, name: &str) -> Value {
+    pub(crate) fn is_problem(&self, status: u16, name: &str) -> Value {
         self.is(status);
         assert_eq!(self.header("content-type"), "application/problem+json");
         let problem = self.json();
@@ -245,7 +245,7 @@ impl Answer {
 }
 
 /// The next bytes of a body that comes piece by piece; `None` at its end.
-pub async fn next(body: &mut Incoming) -> Option<Bytes> {
+pub(crate) async fn next(body: &mut Incoming) -> Option<Bytes> {
     loop {
         let frame = within(body.frame()).await?.unwrap();
         if let Ok(data) = frame.into_data() {
@@ -255,7 +255,7 @@ pub async fn next(body: &mut Incoming) -> Option<Bytes> {
 }
 
 /// The stored entries of a trail.
-pub fn stored(dir: &Path) -> Vec<graven::Entry> {
+pub(crate) fn stored(dir: &Path) -> Vec<graven::Entry> {
     let reader = graven::reader::Reader::open(dir).unwrap();
     reader.entries(..).unwrap().map(|record| record.unwrap().entry().unwrap()).collect()
 }

@@ -10,6 +10,7 @@ use graven_search::Query;
 use tokio::time::{Instant, timeout_at};
 
 use crate::auth::Caller;
+use crate::limits::Entered;
 use crate::problem::{Kind, Problem};
 use crate::state::Shared;
 use crate::tail::{Got, News, Said, Subscription, look};
@@ -30,6 +31,8 @@ pub(super) struct Following {
     state: Shared,
     trail: Arc<Served>,
     caller: Arc<Caller>,
+    /// Its place among all streams.
+    _place: Entered,
     query: Query,
     /// The next entry to look at in the files, or to take from the tail.
     next: u64,
@@ -68,17 +71,31 @@ impl Following {
     pub(super) fn new(
         state: Shared,
         trail: Arc<Served>,
-        caller: Arc<Caller>,
+        (caller, place): (Arc<Caller>, Entered),
         query: Query,
         first: u64,
     ) -> Following {
         let due = Instant::now() + ALIVE;
         let ready = VecDeque::new();
-        Following { state, trail, caller, query, next: first, ready, stage: Stage::New, due, look_again: due }
+        Following {
+            state,
+            trail,
+            caller,
+            _place: place,
+            query,
+            next: first,
+            ready,
+            stage: Stage::New,
+            due,
+            look_again: due,
+        }
     }
 
     /// The next event; `None` at the end.
     pub(super) async fn next(mut self) -> Option<(Result<Event, Infallible>, Following)> {
+        if matches!(self.stage, Stage::Over) {
+            return None;
+        }
         let state = Arc::clone(&self.state);
         let next = tokio::select! {
             biased;
