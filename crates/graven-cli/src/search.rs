@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::ArgAction;
 use graven_search::{
-    Ask, Cursor, Explained, Explanation, Field, LIMIT, LIMIT_MAX, Order, Query, Search, Zone, going_on,
+    Ask, Cursor, Explained, Explanation, Field, LIMIT, LIMIT_MAX, Order, Query, Rows, Search, Zone, going_on,
 };
 
 use crate::index;
@@ -17,7 +17,6 @@ use crate::shared::failure::{Ending, Failure};
 use crate::shared::target::Target;
 use crate::shared::text::{count, counted};
 use crate::shared::ui::{Look, Ui};
-use stream::Form;
 
 pub(crate) use tallies::describe as describe_session;
 
@@ -114,8 +113,8 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
 
 fn shown(args: &Args, ui: Ui, search: &Search, query: &Query, ask: &Ask) -> Ending {
     let form = match (args.jsonl, args.csv) {
-        (true, _) => Some(Form::Jsonl),
-        (_, true) => Some(Form::Csv),
+        (true, _) => Some(Rows::Jsonl),
+        (_, true) => Some(Rows::Csv),
         _ => None,
     };
     if let Some(form) = form {

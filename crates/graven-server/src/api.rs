@@ -8,8 +8,10 @@ mod door;
 mod entries;
 mod entry;
 mod health;
+mod log;
 mod pending;
 mod search;
+mod stream;
 mod trails;
 
 use std::sync::Arc;
@@ -46,6 +48,8 @@ pub(crate) fn router(state: &Shared) -> Router {
         .route("/v1/trails/{trail}/pending", get(pending::list).layer(may(Right::Read)))
         .route("/v1/trails/{trail}/acts", post(acts::begin).layer(may(Right::Record)))
         .route("/v1/trails/{trail}/acts/{id}", post(acts::finish).layer(may(Right::Record)))
+        .route("/v1/trails/{trail}/log/{*path}", get(log::file).layer(may(Right::Prove)))
+        .route("/v1/trails/{trail}/stream", get(stream::follow).layer(may(Right::Read)))
         .fallback(nothing)
         .method_not_allowed_fallback(other_method)
         .layer(from_fn_with_state(Arc::clone(state), door::open))

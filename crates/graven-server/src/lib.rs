@@ -15,4 +15,5 @@ mod intake;
 mod own;
 mod problem;
 mod state;
+mod tail;
 mod trails;

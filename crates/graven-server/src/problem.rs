@@ -53,6 +53,8 @@ pub(crate) enum Kind {
     ActEnded,
     /// The body is too large, or has too many entries.
     TooLarge,
+    /// What is asked for begins behind the end of the trail.
+    PastTheEnd,
     /// The media type of the body is none that is taken here.
     UnsupportedMediaType,
     /// The JSON is not an entry that a trail would keep.
@@ -98,6 +100,9 @@ impl Kind {
             Kind::IdConflict => ("id-conflict", StatusCode::CONFLICT, "The id belongs to another entry"),
             Kind::ActEnded => ("act-ended", StatusCode::CONFLICT, "The act has a result already"),
             Kind::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
+            Kind::PastTheEnd => {
+                ("past-the-end", StatusCode::RANGE_NOT_SATISFIABLE, "The trail does not reach so far")
+            }
             Kind::UnsupportedMediaType => (
                 "unsupported-media-type",
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,

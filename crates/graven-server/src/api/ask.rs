@@ -56,6 +56,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     }
 }
 
+/// The rest of a path, with its slashes.
+#[derive(Debug, Clone)]
+pub(super) struct Rest(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Rest {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Rest, Problem> {
+        let parameters = RawPathParams::from_request_parts(parts, state).await.ok();
+        let rest = parameters.iter().flatten().find(|(name, _)| *name == "path");
+        rest.map(|(_, path)| Rest(path.to_owned()))
+            .ok_or_else(|| Problem::parameter("path", "it is not UTF-8"))
+    }
+}
+
 /// The media type of a body, without its parameters, in lower case.
 pub(super) fn media_type(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;

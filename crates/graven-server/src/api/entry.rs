@@ -15,10 +15,10 @@ use crate::problem::{Kind, Problem};
 use crate::state::Shared;
 
 /// The media type of the stored bytes.
-const BYTES: &str = "application/octet-stream";
+pub(super) const BYTES: &str = "application/octet-stream";
 
 /// What never changes. Each client may keep it, and no cache that several share.
-const IMMUTABLE: &str = "private, max-age=31536000, immutable";
+pub(super) const IMMUTABLE: &str = "private, max-age=31536000, immutable";
 
 /// Which entry.
 #[derive(Debug, Deserialize)]
@@ -136,7 +136,7 @@ fn shown(hit: &Hit, headers: &HeaderMap) -> Result<Response, Problem> {
 }
 
 /// An answer that a client may keep; without its body when the client has it already.
-fn kept(
+pub(super) fn kept(
     media_type: &'static str,
     tag: &str,
     cache: &'static str,
