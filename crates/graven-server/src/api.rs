@@ -12,13 +12,14 @@ mod log;
 mod pending;
 mod search;
 mod stream;
+mod tokens;
 mod trails;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 
 use crate::auth::Right;
 use crate::problem::{Kind, Problem};
@@ -50,6 +51,13 @@ pub(crate) fn router(state: &Shared) -> Router {
         .route("/v1/trails/{trail}/acts/{id}", post(acts::finish).layer(may(Right::Record)))
         .route("/v1/trails/{trail}/log/{*path}", get(log::file).layer(may(Right::Prove)))
         .route("/v1/trails/{trail}/stream", get(stream::follow).layer(may(Right::Read)))
+        .route(
+            "/v1/tokens",
+            get(tokens::list)
+                .layer(may(Right::Administer))
+                .merge(post(tokens::create).layer(may(Right::Administer))),
+        )
+        .route("/v1/tokens/{id}", delete(tokens::revoke).layer(may(Right::Administer)))
         .fallback(nothing)
         .method_not_allowed_fallback(other_method)
         .layer(from_fn_with_state(Arc::clone(state), door::open))

@@ -45,6 +45,8 @@ pub(crate) enum Kind {
     UnknownEntry,
     /// There is no such act.
     UnknownAct,
+    /// There is no such token.
+    UnknownToken,
     /// There is no such method here.
     MethodNotAllowed,
     /// The id belongs to another entry of the same token.
@@ -59,6 +61,8 @@ pub(crate) enum Kind {
     UnsupportedMediaType,
     /// The JSON is not an entry that a trail would keep.
     NotAnEntry,
+    /// There can be no such token.
+    NotAToken,
     /// The trail is only read here.
     ReadOnly,
     /// The request is for a host that this server is not.
@@ -94,6 +98,7 @@ impl Kind {
             Kind::UnknownTrail => ("unknown-trail", StatusCode::NOT_FOUND, "There is no such trail"),
             Kind::UnknownEntry => ("unknown-entry", StatusCode::NOT_FOUND, "There is no such entry"),
             Kind::UnknownAct => ("unknown-act", StatusCode::NOT_FOUND, "There is no such act"),
+            Kind::UnknownToken => ("unknown-token", StatusCode::NOT_FOUND, "There is no such token"),
             Kind::MethodNotAllowed => {
                 ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "This method is not taken here")
             }
@@ -110,6 +115,9 @@ impl Kind {
             ),
             Kind::NotAnEntry => {
                 ("not-an-entry", StatusCode::UNPROCESSABLE_ENTITY, "The JSON is not an entry")
+            }
+            Kind::NotAToken => {
+                ("not-a-token", StatusCode::UNPROCESSABLE_ENTITY, "There can be no such token")
             }
             Kind::ReadOnly => ("read-only", StatusCode::FORBIDDEN, "The trail is only read here"),
             Kind::WrongHost => ("wrong-host", StatusCode::MISDIRECTED_REQUEST, "This server is another host"),
