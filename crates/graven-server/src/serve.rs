@@ -107,12 +107,6 @@ impl Server {
             clock,
             ending: watch::Sender::new(false),
         });
-        if let Err(error) = indexing::start(Arc::clone(&state)) {
-            tracing::warn!(
-                error = error.to_string(),
-                "no index is kept: searches read the entries one by one"
-            );
-        }
         Ok(Server { state, listener, address, first_token })
     }
 
