@@ -63,7 +63,7 @@ struct Cli {
 const AFTER_HELP: &str = "\
 Start with `graven demo`: it shows what a trail can do, in a few seconds.
 
-In place of DIR, record, exec, search, tail, show, prove and stats take the address of a trail on a server, \
+In place of DIR, record, exec, search, tail, show, prove, stats and pending take the address of a trail on a server, \
 http(s)://HOST/v1/trails/NAME, with a token of the server in the variable GRAVEN_TOKEN. GRAVEN_CA_FILE names a file with \
 the certificates to trust, when the server has one of your own.
 

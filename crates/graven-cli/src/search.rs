@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::ArgAction;
 use graven_search::{
-    Answer, Ask, Cursor, Explained, Explanation, Field, LIMIT, LIMIT_MAX, Order, Query, Search, Zone,
+    Answer, Ask, Cursor, Explained, Explanation, Field, LIMIT, LIMIT_MAX, Order, Query, Rows, Search, Zone,
     going_on,
 };
 
@@ -20,7 +20,6 @@ use crate::shared::failure::{Ending, Failure};
 use crate::shared::target::Target;
 use crate::shared::text::{count, counted};
 use crate::shared::ui::{Look, Ui};
-use stream::Form;
 
 pub(crate) use tallies::describe as describe_session;
 
@@ -128,10 +127,10 @@ fn shown(args: &Args, ui: Ui, search: &Search, query: &Query, ask: &Ask) -> Endi
 
 impl Args {
     /// The form in which every hit is printed; `None` for one page.
-    fn form(&self) -> Option<Form> {
+    fn form(&self) -> Option<Rows> {
         match (self.jsonl, self.csv) {
-            (true, _) => Some(Form::Jsonl),
-            (_, true) => Some(Form::Csv),
+            (true, _) => Some(Rows::Jsonl),
+            (_, true) => Some(Rows::Csv),
             _ => None,
         }
     }

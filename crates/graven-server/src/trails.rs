@@ -1,5 +1,6 @@
 //! The trails that are served: a writer that lasts, a search over the files, and the counts of each.
 
+mod acts;
 mod claims;
 mod opening;
 mod recording;
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use graven::reader::Record;
+use graven::reader::{Picks, Record};
 use graven::{LastingTrail, Redactor};
 use graven_core::entry::stored_id;
 use graven_search::Search;
@@ -17,6 +18,7 @@ use serde::Serialize;
 
 use crate::name::TrailName;
 use crate::problem::{Kind, Problem};
+use crate::tail::Tail;
 
 use claims::Claims;
 use window::{Key, Window};
@@ -44,6 +46,7 @@ pub(crate) struct Served {
     /// The ids that are being recorded.
     claims: Claims<Key>,
     tallies: Tallies,
+    tail: Tail,
 }
 
 /// What became of entries since the server started.
@@ -119,11 +122,12 @@ impl Served {
     /// # Errors
     /// As [`Reader::len`](graven::reader::Reader::len).
     pub(crate) fn entries(&self) -> Result<u64, graven::Error> {
-        let reader = self.search.reader();
-        Ok(match reader.durable_len()? {
-            Some(entries) => entries,
-            None => reader.len()?,
-        })
+        durable_len(&self.search.reader().picks()?)
+    }
+
+    /// Those who follow it.
+    pub(crate) fn tail(&self) -> &Tail {
+        &self.tail
     }
 
     /// The newest entry with an id, which may have been stored without a secret that was in it.
@@ -153,6 +157,17 @@ impl Served {
     fn window(&self) -> MutexGuard<'_, Window> {
         // A thread that panicked left a window that is behind at most.
         self.window.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many entries are durable: as the writer says, or else all whole lines.
+///
+/// # Errors
+/// As [`Reader::len`](graven::reader::Reader::len).
+pub(crate) fn durable_len(picks: &Picks) -> Result<u64, graven::Error> {
+    match picks.durable_len()? {
+        Some(entries) => Ok(entries),
+        None => picks.len(),
     }
 }
 

@@ -1,9 +1,9 @@
 //! `graven search` on a server: it finds and proves; this command shows what it says.
 
-use graven_search::{Answer, Explanation, LIMIT_MAX, Query};
+use graven_search::{Answer, Explanation, LIMIT_MAX, Query, Rows};
 use serde::{Deserialize, Serialize};
 
-use super::stream::{self, Form};
+use super::stream;
 use super::{Args, judged, page};
 use crate::shared::asking;
 use crate::shared::failure::{Ending, Failure};
@@ -106,15 +106,15 @@ fn one_page(ui: Ui, remote: &Remote, question: &Question, query: &Query) -> Endi
 }
 
 /// Every hit, page by page.
-fn all(args: &Args, ui: Ui, remote: &Remote, mut question: Question, form: Form) -> Ending {
+fn all(args: &Args, ui: Ui, remote: &Remote, mut question: Question, form: Rows) -> Ending {
     let mut left = args.limit.unwrap_or(u64::MAX);
-    ui.bytes(&stream::head(form)?)?;
+    ui.bytes(stream::header(form)?.as_bytes())?;
     let mut exit = 0;
     loop {
         question.limit = left.min(LIMIT_MAX);
         let answer: Answer = remote.read(&question.ask(remote)?)?;
-        let rows = answer.hits.iter().map(|hit| stream::row(form, hit)).collect::<Result<Vec<_>, _>>()?;
-        ui.bytes(&rows.concat())?;
+        let rows = answer.hits.iter().map(|hit| stream::row(form, hit)).collect::<Result<String, _>>()?;
+        ui.bytes(rows.as_bytes())?;
         exit = exit.max(judged(ui, &answer));
         left -= (answer.hits.len() as u64).min(left);
         match answer.next {

@@ -158,6 +158,25 @@ fn answers_are_those_of_the_files() {
 }
 
 #[test]
+fn new_entries_and_open_acts_come_from_the_server() {
+    let server = Server::start();
+    let mut tail = Running::start(&mut server.command("tail URL category:api -f -n 100 --json"));
+    let mut shown = BufReader::new(tail.stdout.take().unwrap()).lines();
+    server.feed("record URL --stdin", lines(20)).ok();
+    for number in 0..20 {
+        let line: Value = serde_json::from_str(&shown.next().unwrap().unwrap()).unwrap();
+        assert_eq!(line["action"], format!("action {number}"));
+    }
+    assert_eq!(server.run("pending URL").ok().text(), "every act has its result\n");
+    server
+        .run("record URL --category sandbox --action load --outcome pending --phase intent --id act-1")
+        .ok();
+    let pending = server.run("pending URL --json").ok().json();
+    assert_eq!((&pending[0]["id"], &pending[0]["category"]), (&"act-1".into(), &"sandbox".into()));
+    assert!(server.run("pending URL").ok().text().contains("1 act without a result"));
+}
+
+#[test]
 fn a_proof_is_checked_and_verifies_offline() {
     let server = Server::start();
     let receipt = server.run("record URL --category api --action a --outcome success --json").ok().json();

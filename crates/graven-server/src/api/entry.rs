@@ -9,16 +9,16 @@ use serde::Deserialize;
 
 use super::access::{OnTrail, Permitted};
 use super::ask::{Asked, Index, accepts};
-use super::search::hit;
+use super::search::{hit, written};
 use crate::auth::Caller;
 use crate::problem::{Kind, Problem};
 use crate::state::Shared;
 
 /// The media type of the stored bytes.
-const BYTES: &str = "application/octet-stream";
+pub(super) const BYTES: &str = "application/octet-stream";
 
 /// What never changes. Each client may keep it, and no cache that several share.
-const IMMUTABLE: &str = "private, max-age=31536000, immutable";
+pub(super) const IMMUTABLE: &str = "private, max-age=31536000, immutable";
 
 /// Which entry.
 #[derive(Debug, Deserialize)]
@@ -129,17 +129,14 @@ fn shown(hit: &Hit, headers: &HeaderMap) -> Result<Response, Problem> {
     if accepts(headers, BYTES) {
         return Ok(kept(BYTES, &hash, IMMUTABLE, hit.line.clone().into_bytes(), headers));
     }
-    let json = serde_json::to_vec(hit).map_err(|error| {
-        tracing::error!(error = error.to_string(), "an entry cannot be written as JSON");
-        Problem::fault()
-    })?;
+    let json = written(hit)?;
     // Its state changes once, when it is sealed.
     let tag = format!("{hash};{}", hit.state.as_str());
     Ok(kept("application/json", &tag, "private, no-cache", json, headers))
 }
 
 /// An answer that a client may keep; without its body when the client has it already.
-fn kept(
+pub(super) fn kept(
     media_type: &'static str,
     tag: &str,
     cache: &'static str,

@@ -95,6 +95,16 @@ impl Tokens {
         Ok(Arc::clone(&row.caller))
     }
 
+    /// Whether a caller that was let in would be let in again: for answers that go on for long.
+    pub fn still_counts(&self, caller: &Caller, now: DateTime<Utc>) -> bool {
+        let known = self.now_known();
+        let is_good = |token: &Token| token.expires.is_none_or(|expires| expires > now);
+        known
+            .rows
+            .as_ref()
+            .is_ok_and(|rows| rows.values().any(|row| row.token.id == caller.id && is_good(&row.token)))
+    }
+
     /// Makes the token of the first start, if there is no file of tokens. It also lies in `DATA/admin-token`, until
     /// another token is made.
     ///

@@ -14,6 +14,7 @@ use super::window::{WINDOW, Window};
 use super::{Served, Tallies, Trails};
 use crate::data::DataFolder;
 use crate::settings::TrailSetting;
+use crate::tail::Tail;
 
 /// How many bytes of entries may wait to be written to one trail.
 const QUEUE_BYTES: usize = 16 << 20;
@@ -57,6 +58,7 @@ fn open_one(data: &DataFolder, setting: &TrailSetting) -> Result<Served, SearchE
     Ok(Served {
         name: setting.name.clone(),
         writer,
+        tail: Tail::new(search.clone()),
         search,
         redactor,
         window: Mutex::new(Window::new(WINDOW, entries.saturating_sub(WINDOW as u64))),
