@@ -52,7 +52,7 @@ pub(super) async fn record(
             format!("only a body of the type {NDJSON} can be answered line by line"),
         )),
         (Some(NDJSON), false) => lines::record(&intake, &headers, body).await,
-        (Some(NDJSON), true) => Ok(streamed::record(intake, body)),
+        (Some(NDJSON), true) => streamed::record(intake, body),
         (other, _) => {
             let found = other.map_or_else(
                 || "none".to_owned(),

@@ -18,14 +18,16 @@ use crate::problem::{Kind, Problem};
 /// How many answers may wait for a client that does not read them. Then its lines wait.
 const ANSWERS: usize = 4;
 
-pub(super) fn record(intake: Intake, body: Body) -> Response {
+pub(super) fn record(intake: Intake, body: Body) -> Result<Response, Problem> {
+    let place = intake.state.gate.stream(&intake.caller)?;
     let (sender, channel) = Channel::<Bytes, Infallible>::new(ANSWERS);
     tokio::spawn(async move {
+        let _place = place;
         Lines { intake, rest: BytesMut::new(), too_long: false, at: 0, taken: Taken::default(), sender }
             .run(body)
             .await
     });
-    response(Body::new(channel))
+    Ok(response(Body::new(channel)))
 }
 
 /// The lines of one client.
