@@ -10,6 +10,7 @@ mod run;
 
 mod answers_are_json_when_asked;
 mod bench_search_measures_every_row;
+mod commands_take_a_trail_on_a_server;
 mod commands_take_what_the_trail_has;
 mod completions_and_man;
 mod config_names_every_source;
@@ -42,6 +43,7 @@ mod ships_no_canary;
 mod show_and_stats;
 mod soak_ends_well;
 mod tail_follows;
+mod tail_follows_a_server;
 mod tokens_are_made_and_revoked;
 mod verify_names_what_is_wrong;
 mod verify_remembers;

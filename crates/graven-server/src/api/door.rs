@@ -45,8 +45,15 @@ pub(super) fn client(extensions: &Extensions) -> Option<IpAddr> {
     extensions.get::<From>().map(|from| from.0)
 }
 
+/// Marks an answer that has a place of another kind, such as a stream: it leaves the place of its request to others.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HasItsPlace;
+
 /// Keeps the place of a request until its answer is sent or given up.
 pub(super) fn keep(entered: Entered, response: Response) -> Response {
+    if response.extensions().get::<HasItsPlace>().is_some() {
+        return response;
+    }
     response.map(|body| Body::new(Kept { body, _entered: entered }))
 }
 
