@@ -11,6 +11,7 @@ use http_body_util::BodyExt;
 use http_body_util::channel::{Channel, Sender};
 
 use super::lines::response;
+use crate::api::door::HasItsPlace;
 use crate::body::Taken;
 use crate::intake::{Answer, Answers, Intake};
 use crate::problem::{Kind, Problem};
@@ -27,7 +28,9 @@ pub(super) fn record(intake: Intake, body: Body) -> Result<Response, Problem> {
             .run(body)
             .await
     });
-    Ok(response(Body::new(channel)))
+    let mut response = response(Body::new(channel));
+    response.extensions_mut().insert(HasItsPlace);
+    Ok(response)
 }
 
 /// The lines of one client.
