@@ -156,7 +156,7 @@ impl Question {
 }
 
 impl FirstIs {
-    fn order(self) -> Order {
+    pub(super) fn order(self) -> Order {
         match self {
             FirstIs::Newest => Order::NewestFirst,
             FirstIs::Oldest => Order::OldestFirst,
