@@ -1,8 +1,10 @@
 //! The addresses of the server: one list of all of them, and what each needs.
 
 mod access;
+mod acts;
 mod ask;
 mod audit;
+mod counts;
 mod door;
 mod entries;
 mod entry;
@@ -10,8 +12,10 @@ mod export;
 mod health;
 mod log;
 mod metrics;
+mod pending;
 mod search;
 mod stream;
+mod tokens;
 mod trails;
 mod verify;
 
@@ -19,7 +23,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 
 use crate::auth::Right;
 use crate::metrics::measure;
@@ -52,6 +56,20 @@ pub(crate) fn router(state: &Shared) -> Router {
             "/v1/trails/{trail}/verify",
             get(verify::standing).post(verify::start).layer(may(Right::Verify)),
         )
+        .route("/v1/trails/{trail}/facets", get(counts::facets).layer(may(Right::Read)))
+        .route("/v1/trails/{trail}/histogram", get(counts::histogram).layer(may(Right::Read)))
+        .route("/v1/trails/{trail}/sessions", get(counts::sessions).layer(may(Right::Read)))
+        .route("/v1/trails/{trail}/sessions/{id}", get(counts::session).layer(may(Right::Read)))
+        .route("/v1/trails/{trail}/pending", get(pending::list).layer(may(Right::Read)))
+        .route("/v1/trails/{trail}/acts", post(acts::begin).layer(may(Right::Record)))
+        .route("/v1/trails/{trail}/acts/{id}", post(acts::finish).layer(may(Right::Record)))
+        .route(
+            "/v1/tokens",
+            get(tokens::list)
+                .layer(may(Right::Administer))
+                .merge(post(tokens::create).layer(may(Right::Administer))),
+        )
+        .route("/v1/tokens/{id}", delete(tokens::revoke).layer(may(Right::Administer)))
         .fallback(nothing)
         .method_not_allowed_fallback(other_method)
         .layer(from_fn_with_state(Arc::clone(state), door::open))

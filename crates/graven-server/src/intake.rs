@@ -98,15 +98,17 @@ impl Intake {
             let message = format!("an entry may have at most {LINE_BYTES_MAX} bytes");
             return Err(Problem::new(Kind::TooLarge, message));
         }
-        let entry = client_entry(text).map_err(|error| {
-            let kind = match &error {
-                IntakeError::Input(InputError::Json(_) | InputError::Utf8 { .. }) => Kind::NotJson,
-                _ => Kind::NotAnEntry,
-            };
-            // It may repeat parts of the text.
-            Problem::new(kind, self.trail.without_secrets(&error.to_string()))
-        })?;
-        self.complete(entry, now)
+        self.complete(client_entry(text).map_err(|error| self.refusal(&error))?, now)
+    }
+
+    /// Why a text is no entry.
+    pub(crate) fn refusal(&self, error: &IntakeError) -> Problem {
+        let kind = match error {
+            IntakeError::Input(InputError::Json(_) | InputError::Utf8 { .. }) => Kind::NotJson,
+            _ => Kind::NotAnEntry,
+        };
+        // It may repeat parts of the text.
+        Problem::new(kind, self.trail.without_secrets(&error.to_string()))
     }
 
     /// Adds what the server says: when it came, from whom, and who acts if that is not the client's to say.

@@ -31,6 +31,10 @@ pub(crate) const EXPORT_STARTED: &str = "export.started";
 pub(crate) const EXPORT_ENDED: &str = "export.ended";
 /// A trail was verified.
 pub(crate) const VERIFIED: &str = "trail.verified";
+/// Somebody made a token over HTTP.
+pub(crate) const TOKEN_MADE: &str = "token.made";
+/// Somebody revoked a token over HTTP.
+pub(crate) const TOKEN_REVOKED: &str = "token.revoked";
 /// Requests without a good token.
 const LOGIN_REFUSED: &str = "login.refused";
 /// Somebody searched a trail.
@@ -73,17 +77,17 @@ impl Own {
         self.emit(Entry::new(category, action, outcome).detail(detail));
     }
 
-    /// Tells of something that somebody did here.
-    pub(crate) fn did(
+    /// Tells of something that a caller did.
+    pub(crate) fn tell_of(
         &self,
         caller: &Caller,
         category: Category,
         action: &str,
         outcome: Outcome,
-        mut detail: serde_json::Value,
+        detail: impl Serialize,
     ) {
-        detail["caller_id"] = caller.id.clone().into();
-        self.emit(Entry::new(category, action, outcome).principal(caller.name.clone()).detail(detail));
+        let entry = Entry::new(category, action, outcome).principal(&caller.name).detail(detail);
+        self.emit(entry);
     }
 
     /// Counts a search. One entry a minute tells of all that are the same.

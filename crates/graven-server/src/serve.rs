@@ -24,7 +24,7 @@ use crate::own::{self, Own};
 use crate::settings::Settings;
 use crate::state::{Shared, State};
 use crate::trails::{self, Trails};
-use crate::{api, demo, verification};
+use crate::{api, demo, indexing, verification};
 
 pub use ending::{Asked, Ended, signals};
 
@@ -131,6 +131,12 @@ impl Server {
             "trails": state.trails.all().map(|served| served.name().to_string()).collect::<Vec<_>>(),
         });
         state.own.tell(Category::Config, own::STARTED, Outcome::Success, detail);
+        if let Err(error) = indexing::start(Arc::clone(&state)) {
+            tracing::warn!(
+                error = error.to_string(),
+                "no index is kept: searches read the entries one by one"
+            );
+        }
         let gathering = tokio::spawn(gather(Arc::clone(&state)));
         let demo = demo_of(&state.settings, &state.trails).cloned();
         let demo = demo.map(|demo| tokio::spawn(demo::go_on(demo, state.clock.random())));

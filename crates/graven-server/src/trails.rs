@@ -1,5 +1,6 @@
 //! The trails that are served: a writer that lasts, a search over the files, and the counts of each.
 
+mod acts;
 mod claims;
 mod opening;
 mod recording;

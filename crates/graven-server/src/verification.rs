@@ -205,7 +205,7 @@ fn tell(state: &Shared, trail: &Served, caller: Option<&Caller>, done: &Done) {
         tracing::error!(trail = %trail.name(), detail = detail.to_string(), "a verification did not find the trail good");
     }
     match caller {
-        Some(caller) => state.own.did(caller, Category::Api, own::VERIFIED, outcome, detail),
+        Some(caller) => state.own.tell_of(caller, Category::Api, own::VERIFIED, outcome, detail),
         None => state.own.tell(Category::Api, own::VERIFIED, outcome, detail),
     }
 }

@@ -79,13 +79,13 @@ pub(super) async fn stream(
     let place = state.blocking.export().await?;
     let format = parameters.format;
     // Before the first byte, so that no hit leaves the server unseen.
-    state.own.did(
+    state.own.tell_of(
         &caller,
         Category::Api,
         own::EXPORT_STARTED,
         Outcome::Success,
         json!({
-            "trail": trail.name(), "query": query.to_string(), "format": format.name(),
+            "trail": trail.name(), "query": query.to_string(), "format": format.name(), "caller_id": caller.id,
         }),
     );
     let (media_type, name) = match format {
@@ -116,13 +116,14 @@ impl Export {
             Ok(()) => (Outcome::Success, None),
             Err(cut) => (Outcome::Failure, Some(cut.to_string())),
         };
-        self.state.own.did(
+        self.state.own.tell_of(
             &self.caller,
             Category::Api,
             own::EXPORT_ENDED,
             outcome,
             json!({
                 "trail": self.trail.name(), "query": self.query.to_string(), "format": self.format.name(),
+                "caller_id": self.caller.id,
                 "rows": rows, "cut": reason,
             }),
         );

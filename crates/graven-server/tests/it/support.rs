@@ -112,6 +112,11 @@ impl Running {
         Client { address: self.address, token: Some(new_token(&self.data, new)) }
     }
 
+    /// A client with this token.
+    pub(crate) fn with_token(&self, token: &str) -> Client {
+        Client { address: self.address, token: Some(token.to_owned()) }
+    }
+
     /// A client without a token.
     pub(crate) fn stranger(&self) -> Client {
         Client { address: self.address, token: None }
