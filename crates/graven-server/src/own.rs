@@ -25,6 +25,12 @@ const TOLD_APART_MAX: usize = 4_096;
 pub(crate) const STARTED: &str = "server.started";
 /// The server stopped: everything that it accepted was answered.
 pub(crate) const STOPPED: &str = "server.stopped";
+/// Somebody takes out the hits of a query.
+pub(crate) const EXPORT_STARTED: &str = "export.started";
+/// The export ended: as a whole, or cut.
+pub(crate) const EXPORT_ENDED: &str = "export.ended";
+/// A trail was verified.
+pub(crate) const VERIFIED: &str = "trail.verified";
 /// Somebody made a token over HTTP.
 pub(crate) const TOKEN_MADE: &str = "token.made";
 /// Somebody revoked a token over HTTP.

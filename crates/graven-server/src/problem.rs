@@ -138,6 +138,11 @@ impl Kind {
         }
     }
 
+    /// Its name: the end of its `type`.
+    pub(crate) fn name(self) -> &'static str {
+        self.facts().0
+    }
+
     /// Whether the same request may succeed later.
     fn is_passing(self) -> bool {
         matches!(self.facts().1, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)
@@ -221,6 +226,11 @@ impl Problem {
         &self.detail
     }
 
+    /// Which one it is.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// The status of an answer that is this problem alone.
     pub(crate) fn status(&self) -> StatusCode {
         self.kind.facts().1
@@ -243,6 +253,8 @@ impl Problem {
 fn respond(problem: &Problem, body: serde_json::Result<Vec<u8>>) -> Response {
     let body = body.expect("a problem is texts and numbers");
     let mut response = (problem.status(), body).into_response();
+    // For those who count.
+    response.extensions_mut().insert(problem.kind);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -19,6 +19,7 @@ use serde::Serialize;
 use crate::name::TrailName;
 use crate::problem::{Kind, Problem};
 use crate::tail::Tail;
+use crate::verification::Verification;
 
 use claims::Claims;
 use window::{Key, Window};
@@ -47,6 +48,7 @@ pub(crate) struct Served {
     claims: Claims<Key>,
     tallies: Tallies,
     tail: Tail,
+    verification: Verification,
 }
 
 /// What became of entries since the server started.
@@ -128,6 +130,11 @@ impl Served {
     /// Those who follow it.
     pub(crate) fn tail(&self) -> &Tail {
         &self.tail
+    }
+
+    /// What is known of its verifications.
+    pub(crate) fn verification(&self) -> &Verification {
+        &self.verification
     }
 
     /// The newest entry with an id, which may have been stored without a secret that was in it.

@@ -37,6 +37,8 @@ mod repair_asks_first;
 mod search_finds_and_proves;
 mod search_needs_only_to_read;
 mod serve_keeps_its_rules;
+mod served;
+mod servers_lose_and_double_nothing;
 mod ships_no_canary;
 mod show_and_stats;
 mod soak_ends_well;

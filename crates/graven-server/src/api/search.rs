@@ -162,7 +162,7 @@ impl Question {
 }
 
 impl FirstIs {
-    fn order(self) -> Order {
+    pub(super) fn order(self) -> Order {
         match self {
             FirstIs::Newest => Order::NewestFirst,
             FirstIs::Oldest => Order::OldestFirst,
