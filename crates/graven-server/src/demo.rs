@@ -4,7 +4,6 @@
 //! that RFC 5737 keeps for examples.
 
 mod session;
-mod tools;
 
 use std::collections::VecDeque;
 use std::time::Duration;
