@@ -1,10 +1,13 @@
 //! Over HTTP: a flood by one client is answered with 429 or closed, and another client records meanwhile.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 
 use axum::body::Body;
 use axum::http::StatusCode;
+use bytes::Bytes;
 use graven_server::auth::Role;
+use http_body_util::channel::Channel;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -46,21 +49,27 @@ async fn too_many_requests_of_one_address() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_many_requests_at_a_time() {
-    let server = Running::with(&[("limits.requests_per_token", "2")]).await;
+    let limits = [("limits.requests_per_token", "2"), ("limits.body_pause", "10m")];
+    let server = Running::with(&limits).await;
     let (loud, quiet) = (server.client(Role::Writer, |_| {}), server.client(Role::Writer, |_| {}));
-    let path = "/v1/trails/main/entries?stream=1";
-    let (one, two) = (loud.stream(path, NDJSON).await, loud.stream(path, NDJSON).await);
-    loud.record(entry()).await.is_problem(429, "too-many-requests");
+    // A request whose body does not end.
+    let hold = |client: &Client| {
+        let (body, channel) = Channel::<Bytes, Infallible>::new(1);
+        let client = client.clone();
+        let path = "/v1/trails/main/entries";
+        let asking =
+            tokio::spawn(async move { client.begin("POST", path, &[NDJSON], Body::new(channel)).await });
+        (body, asking)
+    };
+    let (one, two) = (hold(&loud), hold(&loud));
+    within(async { while loud.record(entry()).await.status != 429 {} }).await;
     quiet.record(entry()).await.is(201);
-    // The place is free again when the answer has ended.
-    drop(one);
-    within(async {
-        while loud.record(entry()).await.status != 201 {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-    })
-    .await;
-    drop(two);
+    // The place is free again when the request is answered.
+    drop(one.0);
+    within(one.1).await.unwrap();
+    within(async { while loud.record(entry()).await.status != 201 {} }).await;
+    drop(two.0);
+    within(two.1).await.unwrap();
     server.stop().await;
 }
 
