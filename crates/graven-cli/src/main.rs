@@ -63,6 +63,10 @@ struct Cli {
 const AFTER_HELP: &str = "\
 Start with `graven demo`: it shows what a trail can do, in a few seconds.
 
+In place of DIR, record, exec, search, tail, show, prove, stats and pending take the address of a trail on a server, \
+http(s)://HOST/v1/trails/NAME, with a token of the server in the variable GRAVEN_TOKEN. GRAVEN_CA_FILE names a file with \
+the certificates to trust, when the server has one of your own.
+
 Exit codes: 0 success (verify: intact), 1 a problem was found (tampering, damage, a refused line), 2 no answer (wrong \
 usage, unreadable, unavailable). `graven exec` ends with the exit code of its command.";
 

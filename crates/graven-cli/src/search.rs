@@ -1,5 +1,7 @@
 //! `graven search`: finds entries, proves each of them, and says what the answer covers.
 
+#[cfg(feature = "remote")]
+pub(crate) mod remote;
 mod stream;
 mod table;
 mod tallies;
@@ -8,7 +10,8 @@ use std::time::Duration;
 
 use clap::ArgAction;
 use graven_search::{
-    Ask, Cursor, Explained, Explanation, Field, LIMIT, LIMIT_MAX, Order, Query, Rows, Search, Zone, going_on,
+    Answer, Ask, Cursor, Explained, Explanation, Field, LIMIT, LIMIT_MAX, Order, Query, Rows, Search, Zone,
+    going_on,
 };
 
 use crate::index;
@@ -33,7 +36,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
     /// Go on where the page before ended
-    #[arg(long, value_name = "CURSOR")]
+    #[arg(long, value_name = "CURSOR", allow_hyphen_values = true)]
     cursor: Option<String>,
     /// Show the oldest hits first
     #[arg(long)]
@@ -104,6 +107,10 @@ fn budget(text: &str) -> Result<Duration, String> {
 }
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
+    #[cfg(feature = "remote")]
+    if let Some(server) = args.target.remote(ui)? {
+        return remote::run(args, ui, &server);
+    }
     let search = args.trust.open(&args.target, &args.indexed)?;
     let (query, ask) = args.question(ui)?;
     let exit = shown(args, ui, &search, &query, &ask)?;
@@ -112,18 +119,22 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
 }
 
 fn shown(args: &Args, ui: Ui, search: &Search, query: &Query, ask: &Ask) -> Ending {
-    let form = match (args.jsonl, args.csv) {
-        (true, _) => Some(Rows::Jsonl),
-        (_, true) => Some(Rows::Csv),
-        _ => None,
-    };
-    if let Some(form) = form {
+    if let Some(form) = args.form() {
         return stream::run(ui, search, query, ask, form, args.limit);
     }
     answer(args, ui, search, query, ask)
 }
 
 impl Args {
+    /// The form in which every hit is printed; `None` for one page.
+    fn form(&self) -> Option<Rows> {
+        match (self.jsonl, self.csv) {
+            (true, _) => Some(Rows::Jsonl),
+            (_, true) => Some(Rows::Csv),
+            _ => None,
+        }
+    }
+
     /// The query, and what is asked beside it.
     fn question(&self, ui: Ui) -> Result<(Query, Ask), Failure> {
         let cursor: Option<Cursor> = self
@@ -155,17 +166,29 @@ impl Args {
 /// One page, as a table or as JSON.
 fn answer(args: &Args, ui: Ui, search: &Search, query: &Query, ask: &Ask) -> Ending {
     let answer = search.query(query, ask)?;
-    let exit = asking::findings(ui, &answer.findings, answer.findings_left_out);
-    let exit = asking::hidden(ui, &answer.coverage, exit);
     if ui.json() {
+        let exit = judged(ui, &answer);
         ui.object(&Explained::new(&answer, query, ask, args.explain))?;
         return Ok(exit);
     }
-    if args.explain {
-        explain(ui, &Explanation::of(query, ask, &answer))?;
+    let explanation = args.explain.then(|| Explanation::of(query, ask, &answer));
+    page(ui, query, &answer, explanation.as_ref())
+}
+
+/// Says what does not fit; the exit code that this makes.
+pub(crate) fn judged(ui: Ui, answer: &Answer) -> u8 {
+    let exit = asking::findings(ui, &answer.findings, answer.findings_left_out);
+    asking::hidden(ui, &answer.coverage, exit)
+}
+
+/// One page, as a table.
+fn page(ui: Ui, query: &Query, answer: &Answer, explanation: Option<&Explanation>) -> Ending {
+    let exit = judged(ui, answer);
+    if let Some(explanation) = explanation {
+        explain(ui, explanation)?;
     }
     table::show(ui, query, &answer.hits)?;
-    tallies::show(ui, &answer)?;
+    tallies::show(ui, answer)?;
     let (since, until) = (answer.range.since, answer.range.until);
     if since.is_some() || until.is_some() {
         let time = |time: Option<chrono::DateTime<chrono::Utc>>| {

@@ -85,24 +85,32 @@ impl Room {
         body: Body,
         bytes_max: usize,
     ) -> Result<(Bytes, Taken), Problem> {
+        refuse_encoded(headers)?;
         let mut taken = Taken::default();
-        if let Some(bytes) = announced(headers) {
-            if bytes > bytes_max as u64 {
-                return Err(too_large(bytes_max));
-            }
-            self.grow(&mut taken, bytes as usize)?;
+        let announced = announced(headers).unwrap_or(0);
+        if announced > bytes_max as u64 {
+            return Err(too_large(bytes_max));
         }
-        let whole = tokio::time::timeout(WHOLE_MAX, self.read_all(body, bytes_max, &mut taken)).await;
+        self.grow(&mut taken, announced as usize)?;
+        let read = self.read_all(body, announced as usize, bytes_max, &mut taken);
+        let whole = tokio::time::timeout(WHOLE_MAX, read).await;
         let bytes = whole.unwrap_or_else(|_| Err(too_slow(WHOLE_MAX)))?;
         Ok((bytes, taken))
     }
 
-    async fn read_all(&self, mut body: Body, bytes_max: usize, taken: &mut Taken) -> Result<Bytes, Problem> {
+    async fn read_all(
+        &self,
+        mut body: Body,
+        announced: usize,
+        bytes_max: usize,
+        taken: &mut Taken,
+    ) -> Result<Bytes, Problem> {
         let Some(first) = self.next(&mut body).await? else { return Ok(Bytes::new()) };
         let Some(mut more) = self.next(&mut body).await? else {
             return if first.len() > bytes_max { Err(too_large(bytes_max)) } else { Ok(first) };
         };
-        let mut whole = BytesMut::from(first);
+        let mut whole = BytesMut::with_capacity(announced.max(first.len()));
+        whole.extend_from_slice(&first);
         loop {
             if whole.len() + more.len() > bytes_max {
                 return Err(too_large(bytes_max));
@@ -129,6 +137,20 @@ impl Room {
                 return Ok(Some(data));
             }
         }
+    }
+}
+
+/// A body is taken as it is: what is compressed could grow without end.
+///
+/// # Errors
+/// `UnsupportedMediaType` for a body with an encoding.
+pub(crate) fn refuse_encoded(headers: &HeaderMap) -> Result<(), Problem> {
+    match headers.get(header::CONTENT_ENCODING) {
+        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
+            let message = "no Content-Encoding is taken here: send the body as it is";
+            Err(Problem::new(Kind::UnsupportedMediaType, message))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -128,7 +128,7 @@ impl Server {
         let detail = serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"),
             "listen": address.to_string(),
-            "trails": state.trails.all().map(|served| served.name().to_string()).collect::<Vec<_>>(),
+            "settings": state.settings.changed(),
         });
         state.own.tell(Category::Config, own::STARTED, Outcome::Success, detail);
         if let Err(error) = indexing::start(Arc::clone(&state)) {

@@ -225,7 +225,7 @@ impl Parsed {
     }
 }
 
-fn parse(line: &[u8]) -> Result<Entry, String> {
+pub(super) fn parse(line: &[u8]) -> Result<Entry, String> {
     if line.len() > LINE_BYTES_MAX {
         return Err(too_long());
     }
@@ -235,7 +235,7 @@ fn parse(line: &[u8]) -> Result<Entry, String> {
     intake::client_entry(line).map_err(|error| error.to_string())
 }
 
-fn too_long() -> String {
+pub(super) fn too_long() -> String {
     format!("too large: a line may be at most {LINE_BYTES_MAX} bytes")
 }
 

@@ -1,6 +1,6 @@
 //! Every hit, one after the other, as JSON Lines or CSV: in little memory, however many there are.
 
-use graven_search::{Ask, Query, RowError, Rows, Search, SearchError};
+use graven_search::{Ask, Hit, Query, Rows, Search, SearchError};
 
 use crate::shared::asking;
 use crate::shared::failure::{Ending, Failure};
@@ -31,15 +31,10 @@ pub(super) fn run(
     form: Rows,
     limit: Option<u64>,
 ) -> Ending {
-    let unwritable = |error: RowError| Failure::cannot(error);
-    let mut page = form.header().map_err(unwritable)?;
+    let mut page = header(form)?;
     let mut left = limit.unwrap_or(u64::MAX);
     let answer = search.each(query, ask, &mut |hit| {
-        let row = form.row(&hit).map_err(|error| Stop::Output(unwritable(error)))?;
-        match form {
-            Rows::Jsonl => page.extend([&text::safe_json(row.trim_end()), "\n"]),
-            Rows::Csv => page.push_str(&row),
-        }
+        page.push_str(&row(form, &hit).map_err(Stop::Output)?);
         if page.len() >= PAGE_BYTES {
             ui.bytes(page.as_bytes()).map_err(Stop::Output)?;
             page.clear();
@@ -58,4 +53,18 @@ pub(super) fn run(
     }
     let exit = asking::findings(ui, &answer.findings, answer.findings_left_out);
     Ok(asking::hidden(ui, &answer.coverage, exit))
+}
+
+/// What stands before the first hit.
+pub(super) fn header(form: Rows) -> Result<String, Failure> {
+    form.header().map_err(Failure::cannot)
+}
+
+/// One hit, safe to print.
+pub(super) fn row(form: Rows, hit: &Hit) -> Result<String, Failure> {
+    let row = form.row(hit).map_err(Failure::cannot)?;
+    Ok(match form {
+        Rows::Jsonl => text::safe_json(row.trim_end()) + "\n",
+        Rows::Csv => row,
+    })
 }

@@ -1,6 +1,6 @@
 //! How a query was read and what was done for its answer: a part of the answer for those who ask for it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::answer::{Answer, Coverage, IndexUse};
 use super::ask::Ask;
@@ -8,7 +8,7 @@ use crate::order::Order;
 use crate::query::Query;
 
 /// How a query was read, and what was done.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Explanation {
     /// The query in its canonical form.

@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use graven_tower::one_client;
 
 use super::door;
 use crate::auth::{Caller, Refused, Right};
@@ -46,7 +47,8 @@ fn permit(
 ) -> Result<Entered, Problem> {
     let refused = |why: &'static str, problem: Problem| {
         let client = door::client(request.extensions());
-        state.own.refused(client, why, state.elapsed());
+        // Somebody with a network of addresses is one client, and makes one entry.
+        state.own.refused(client.map(one_client), why, state.elapsed());
         // Only a guess is slowed down: with a good token, the same client gets in.
         match (problem.status(), state.gate.refused_login(client)) {
             (StatusCode::UNAUTHORIZED, Err(refusal)) => Problem::from(refusal),

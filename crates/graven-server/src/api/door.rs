@@ -1,6 +1,7 @@
 //! The door before all addresses: is the request for this server, from where is it, and does its sender send too much?
 
 use std::net::{IpAddr, SocketAddr};
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -9,6 +10,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::Extensions;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
 use http_body::{Frame, SizeHint};
 
 use crate::limits::Entered;
@@ -29,7 +31,13 @@ pub(super) async fn open(State(state): State<Shared>, mut request: Request, next
     if let Some(client) = client {
         request.extensions_mut().insert(From(client));
     }
-    next.run(request).await
+    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    answered.unwrap_or_else(|panic| {
+        let message = panic.downcast_ref::<String>().map(String::as_str);
+        let message = message.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+        tracing::error!(message, "a fault in the server: please report it");
+        Problem::fault().into_response()
+    })
 }
 
 /// From where a request is.
@@ -37,8 +45,15 @@ pub(super) fn client(extensions: &Extensions) -> Option<IpAddr> {
     extensions.get::<From>().map(|from| from.0)
 }
 
+/// Marks an answer that has a place of another kind, such as a stream: it leaves the place of its request to others.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HasItsPlace;
+
 /// Keeps the place of a request until its answer is sent or given up.
 pub(super) fn keep(entered: Entered, response: Response) -> Response {
+    if response.extensions().get::<HasItsPlace>().is_some() {
+        return response;
+    }
     response.map(|body| Body::new(Kept { body, _entered: entered }))
 }
 

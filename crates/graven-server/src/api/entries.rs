@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::access::{OnTrail, Permitted};
 use super::ask::{Asked, media_type};
+use crate::body::refuse_encoded;
 use crate::intake::Intake;
 use crate::problem::{Kind, Problem};
 use crate::state::Shared;
@@ -39,6 +40,7 @@ pub(super) async fn record(
     body: Body,
 ) -> Result<Response, Problem> {
     trail.writable()?;
+    refuse_encoded(&headers)?;
     let streamed = match parameters.stream {
         None | Some(0) => false,
         Some(1) => true,
@@ -52,7 +54,7 @@ pub(super) async fn record(
             format!("only a body of the type {NDJSON} can be answered line by line"),
         )),
         (Some(NDJSON), false) => lines::record(&intake, &headers, body).await,
-        (Some(NDJSON), true) => Ok(streamed::record(intake, body)),
+        (Some(NDJSON), true) => streamed::record(intake, body),
         (other, _) => {
             let found = other.map_or_else(
                 || "none".to_owned(),

@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use super::access::{OnTrail, Permitted};
 use super::ask::Asked;
+use super::door::HasItsPlace;
 use super::search::limited;
 use crate::problem::{Kind, Problem};
 use crate::state::Shared;
@@ -58,6 +59,7 @@ pub(super) async fn follow(
     let place = state.gate.stream(&caller)?;
     let following = Following::new(state, trail, (caller, place), query, first);
     let mut response = Sse::new(unfold(following, Following::next)).into_response();
+    response.extensions_mut().insert(HasItsPlace);
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(BUFFERING, HeaderValue::from_static("no"));

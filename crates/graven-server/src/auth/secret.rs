@@ -6,8 +6,7 @@
 use std::fmt;
 use std::io;
 
-use graven_core::hash::{Hash, hex};
-use sha2::{Digest, Sha256};
+use graven_core::hash::{Hash, hex, sha256};
 
 /// What every token begins with.
 pub const PREFIX: &str = "gvn_";
@@ -78,11 +77,11 @@ pub(super) fn id(hash: &Hash) -> String {
 
 /// SHA-256, and nothing slower: a token has 256 random bits, so nobody can guess one.
 fn hash(text: &str) -> Hash {
-    Hash::from_bytes(Sha256::digest(text).into())
+    sha256(text.as_bytes())
 }
 
 fn check_sum(body: &str) -> String {
-    base62(&Sha256::digest(body)[..4], SUM_DIGITS)
+    base62(&sha256(body.as_bytes()).as_bytes()[..4], SUM_DIGITS)
 }
 
 /// A number of many bytes in base62, with leading zeros up to `length` digits.

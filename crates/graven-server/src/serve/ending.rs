@@ -88,7 +88,8 @@ async fn in_order(state: &Shared, connections: Connections, now: Instant) -> End
     let answered = timeout_at(now + ANSWERING, connections.finish()).await.is_ok();
     state.own.flush(state.elapsed(), true);
     let detail = serde_json::json!({ "answered": answered });
-    state.own.tell(Category::Config, own::STOPPED, Outcome::Success, detail);
+    let outcome = if answered { Outcome::Success } else { Outcome::Failure };
+    state.own.tell(Category::Config, own::STOPPED, outcome, detail);
     let closing: Vec<_> =
         state.trails.all().filter_map(|served| served.writer()).map(|writer| writer.now()).collect();
     let close = tokio::task::spawn_blocking(move || {

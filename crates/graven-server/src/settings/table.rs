@@ -1,5 +1,6 @@
 //! The table of all settings: from it come what is read, `graven config`, and the table in docs/SERVER.md.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::limits::Limits;
@@ -301,6 +302,15 @@ impl Limits {
         searches: 0,
         search_time: Duration::ZERO,
     };
+}
+
+impl Settings {
+    /// The settings that are not as by default, by their keys.
+    pub fn changed(&self) -> BTreeMap<&'static str, Vec<String>> {
+        let shown = ROWS.iter().map(|row| (row.key, row.default, (row.show)(self)));
+        let changed = shown.filter(|(_, default, items)| !items.iter().map(String::as_str).eq(*default));
+        changed.map(|(key, _, items)| (key, items)).collect()
+    }
 }
 
 /// The table as Markdown, for docs/SERVER.md.

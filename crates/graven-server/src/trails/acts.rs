@@ -1,4 +1,4 @@
-//! The results of acts: each act of the log has one, whoever asks.
+//! The results of acts: each act of the log has one, from whatever client it comes.
 
 use graven::reader::{Reader, Record};
 use graven::{Category, Entry, Phase};

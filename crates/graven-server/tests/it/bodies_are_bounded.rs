@@ -70,6 +70,19 @@ async fn other_media_types_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_compressed_body_is_refused() {
+    let server = Running::start().await;
+    for path in [PATH, "/v1/trails/main/entries?stream=1", "/v1/trails/main/acts"] {
+        let media_type = if path.ends_with('1') { NDJSON } else { JSON };
+        let headers = [media_type, ("content-encoding", "gzip")];
+        server.admin.send("POST", path, &headers, line("a")).await.is_problem(415, "unsupported-media-type");
+    }
+    let headers = [JSON, ("content-encoding", "identity")];
+    server.admin.send("POST", PATH, &headers, line("a")).await.is(201);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_large_detail_is_recorded_and_can_be_read_again() {
     let server = Running::start().await;
     let text = "ä".repeat(500_000);

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use axum::body::Body;
+use axum::http::StatusCode;
 use graven_server::auth::Role;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -59,6 +61,24 @@ async fn too_many_requests_at_a_time() {
     })
     .await;
     drop(two);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_take_places_of_their_own() {
+    let server =
+        Running::with(&[("limits.requests_per_token", "1"), ("limits.streams_per_token", "2")]).await;
+    let (one, other) = (server.client(Role::Reader, |_| {}), server.client(Role::Reader, |_| {}));
+    let path = "/v1/trails/main/stream";
+    let begin = async |client: &Client| client.begin("GET", path, &[], Body::empty()).await;
+    let held = (begin(&one).await, begin(&one).await);
+    assert_eq!((held.0.status(), held.1.status()), (StatusCode::OK, StatusCode::OK));
+    one.get(path).await.is_problem(429, "too-many-requests");
+    // They leave its other requests alone, and the streams of others.
+    one.get("/v1/trails/main").await.is(200);
+    assert_eq!(begin(&other).await.status(), StatusCode::OK);
+    drop(held);
+    within(async { while begin(&one).await.status() != StatusCode::OK {} }).await;
     server.stop().await;
 }
 

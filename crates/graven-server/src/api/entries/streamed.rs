@@ -5,12 +5,15 @@ use std::convert::Infallible;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt;
 use graven_core::intake::LINE_BYTES_MAX;
 use graven_core::lines::split;
+use http_body::Frame;
 use http_body_util::BodyExt;
 use http_body_util::channel::{Channel, Sender};
 
 use super::lines::response;
+use crate::api::door::HasItsPlace;
 use crate::body::Taken;
 use crate::intake::{Answer, Answers, Intake};
 use crate::problem::{Kind, Problem};
@@ -18,14 +21,43 @@ use crate::problem::{Kind, Problem};
 /// How many answers may wait for a client that does not read them. Then its lines wait.
 const ANSWERS: usize = 4;
 
-pub(super) fn record(intake: Intake, body: Body) -> Response {
+/// How many bytes are recorded together, if they have come already.
+const GATHERED_BYTES: usize = 256 << 10;
+
+pub(super) fn record(intake: Intake, body: Body) -> Result<Response, Problem> {
+    let place = intake.state.gate.stream(&intake.caller)?;
     let (sender, channel) = Channel::<Bytes, Infallible>::new(ANSWERS);
     tokio::spawn(async move {
+        let _place = place;
         Lines { intake, rest: BytesMut::new(), too_long: false, at: 0, taken: Taken::default(), sender }
             .run(body)
             .await
     });
-    response(Body::new(channel))
+    let mut response = response(Body::new(channel));
+    response.extensions_mut().insert(HasItsPlace);
+    Ok(response)
+}
+
+/// How a body ended.
+enum End {
+    Whole,
+    Broken,
+}
+
+/// What a frame has, and what else has come already: one sync is for all of it.
+fn gathered(frame: Option<Result<Frame<Bytes>, axum::Error>>, body: &mut Body) -> (Bytes, Option<End>) {
+    let mut data = BytesMut::new();
+    let mut next = Some(frame);
+    while let Some(frame) = next {
+        match frame {
+            None => return (data.freeze(), Some(End::Whole)),
+            Some(Err(_)) => return (data.freeze(), Some(End::Broken)),
+            // Trailers say nothing that is needed.
+            Some(Ok(frame)) => data.extend_from_slice(&frame.into_data().unwrap_or_default()),
+        }
+        next = if data.len() < GATHERED_BYTES { body.frame().now_or_never() } else { None };
+    }
+    (data.freeze(), None)
 }
 
 /// The lines of one client.
@@ -53,8 +85,13 @@ impl Lines {
                 () = state.ends() => return,
                 frame = body.frame() => frame,
             };
-            let data = match frame {
-                None => {
+            let (data, end) = gathered(frame, &mut body);
+            if !data.is_empty() && !self.add(data).await {
+                return;
+            }
+            match end {
+                None => {}
+                Some(End::Whole) => {
                     // A last line needs no newline.
                     let last = self.rest.split().freeze();
                     if self.too_long || !last.is_empty() {
@@ -63,11 +100,7 @@ impl Lines {
                     return;
                 }
                 // The client has gone in the middle of a line.
-                Some(Err(_)) => return,
-                Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
-            };
-            if !self.add(data).await {
-                return;
+                Some(End::Broken) => return,
             }
         }
     }
