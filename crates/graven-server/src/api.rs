@@ -11,7 +11,9 @@ mod entry;
 mod export;
 mod health;
 mod log;
+mod measure;
 mod metrics;
+mod openapi;
 mod pending;
 mod search;
 mod stream;
@@ -26,7 +28,6 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 
 use crate::auth::Right;
-use crate::metrics::measure;
 use crate::problem::{Kind, Problem};
 use crate::state::Shared;
 
@@ -36,6 +37,7 @@ pub(crate) fn router(state: &Shared) -> Router {
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/openapi.json", get(openapi::description))
         .route("/metrics", get(metrics::scrape).layer(may(Right::Read)))
         .route("/v1/audit", get(audit::newest).layer(may(Right::Administer)))
         .route("/v1/trails", get(trails::list).layer(may(Right::Read)))
@@ -73,7 +75,7 @@ pub(crate) fn router(state: &Shared) -> Router {
         .fallback(nothing)
         .method_not_allowed_fallback(other_method)
         .layer(from_fn_with_state(Arc::clone(state), door::open))
-        .layer(from_fn_with_state(Arc::clone(state), measure))
+        .layer(from_fn_with_state(Arc::clone(state), measure::measure))
         .with_state(Arc::clone(state))
 }
 

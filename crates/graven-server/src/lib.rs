@@ -14,9 +14,12 @@ mod body;
 mod indexing;
 mod intake;
 mod metrics;
+#[cfg(test)]
+mod openapi;
 mod own;
 mod problem;
 mod state;
 mod tail;
 mod trails;
 mod verification;
+mod verifying;

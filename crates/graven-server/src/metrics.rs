@@ -1,6 +1,5 @@
 //! What the server counts of requests and entries, and how it is shown to Prometheus.
 
-mod http;
 mod scrape;
 
 use std::time::Duration;
@@ -15,7 +14,6 @@ use crate::intake::Answer;
 use crate::name::TrailName;
 use crate::problem::Kind;
 
-pub(crate) use http::measure;
 pub(crate) use scrape::{Scrape, TrailNow};
 
 /// The bounds of the times of requests, in seconds.
@@ -122,14 +120,14 @@ impl Metrics {
     }
 
     /// Counts a request that was answered.
-    fn request(&self, method: &'static str, route: String, status: u16, took: Duration) {
+    pub(crate) fn request(&self, method: &'static str, route: String, status: u16, took: Duration) {
         let labels = Route { route };
         self.seconds.get_or_create(&labels).observe(took.as_secs_f64());
         self.requests.get_or_create(&Request { method, route: labels.route, status }).inc();
     }
 
     /// Counts a request that was refused as a whole.
-    fn refusal(&self, kind: Kind) {
+    pub(crate) fn refusal(&self, kind: Kind) {
         self.refusals.get_or_create(&Reason { reason: kind.name() }).inc();
     }
 }

@@ -24,7 +24,7 @@ use crate::own::{self, Own};
 use crate::settings::Settings;
 use crate::state::{Shared, State};
 use crate::trails::{self, Trails};
-use crate::{api, demo, indexing, verification};
+use crate::{api, demo, indexing, verifying};
 
 pub use ending::{Asked, Ended, signals};
 
@@ -140,7 +140,7 @@ impl Server {
         let gathering = tokio::spawn(gather(Arc::clone(&state)));
         let demo = demo_of(&state.settings, &state.trails).cloned();
         let demo = demo.map(|demo| tokio::spawn(demo::go_on(demo, state.clock.random())));
-        let verifying = tokio::spawn(verification::on_schedule(Arc::clone(&state)));
+        let verifications = tokio::spawn(verifying::on_schedule(Arc::clone(&state)));
         let connections = Connections::new(api::router(&state), &state.settings.limits);
         loop {
             tokio::select! {
@@ -160,7 +160,7 @@ impl Server {
         }
         drop(listener);
         gathering.abort();
-        verifying.abort();
+        verifications.abort();
         demo.iter().for_each(tokio::task::JoinHandle::abort);
         ending::end(state, connections, asked).await
     }

@@ -1,20 +1,15 @@
-//! The verification of a trail: it runs in the background, one trail at a time, and what it found is kept.
+//! The verifications of one trail: the one that runs, and what the last one found.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
+use graven::Machine;
 use graven::fsck::{self, Report, VerifyOptions};
-use graven::{Category, Machine, Outcome};
+use graven::layout::Layout;
 use graven_core::verdict::Verdict;
 use serde::{Serialize, Serializer};
-use serde_json::json;
-
-use crate::auth::Caller;
-use crate::own;
-use crate::state::Shared;
-use crate::trails::Served;
 
 /// What is known of the verifications of one trail.
 #[derive(Debug)]
@@ -34,9 +29,9 @@ struct Known {
 
 /// A verification that has not ended.
 #[derive(Debug)]
-struct Running {
-    asked: DateTime<Utc>,
-    by: Option<String>,
+pub(crate) struct Running {
+    pub(crate) asked: DateTime<Utc>,
+    pub(crate) by: Option<String>,
     bytes_done: AtomicU64,
     bytes: AtomicU64,
 }
@@ -45,17 +40,17 @@ struct Running {
 #[derive(Debug, Serialize)]
 pub(crate) struct Done {
     /// When it was asked for.
-    asked: DateTime<Utc>,
+    pub(crate) asked: DateTime<Utc>,
     /// When it ended.
     pub(crate) ended: DateTime<Utc>,
     /// Who asked; nobody when it was due.
-    by: Option<String>,
+    pub(crate) by: Option<String>,
     /// Whether nothing was damaged or changed, and that could be told.
     pub(crate) ok: bool,
     /// What it found.
-    report: Option<Report>,
+    pub(crate) report: Option<Report>,
     /// Why it could not be done.
-    error: Option<String>,
+    pub(crate) error: Option<String>,
 }
 
 /// How the verifications of a trail stand.
@@ -119,7 +114,7 @@ impl Verification {
     }
 
     /// Takes the place of the one that runs; `None` when there is one already.
-    fn begin(&self, asked: DateTime<Utc>, by: Option<String>) -> Option<Arc<Running>> {
+    pub(crate) fn begin(&self, asked: DateTime<Utc>, by: Option<String>) -> Option<Arc<Running>> {
         let mut known = self.known();
         if known.running.is_some() {
             return None;
@@ -129,7 +124,7 @@ impl Verification {
         known.running.clone()
     }
 
-    fn end(&self, done: Done) -> Arc<Done> {
+    pub(crate) fn end(&self, done: Done) -> Arc<Done> {
         let done = Arc::new(done);
         let mut known = self.known();
         known.running = None;
@@ -137,86 +132,22 @@ impl Verification {
         done
     }
 
+    /// Verifies the trail, on this thread.
+    pub(crate) fn run(&self, layout: &Layout, running: &Running) -> Result<Report, graven::Error> {
+        let options = VerifyOptions {
+            state: Some(self.memory.clone()),
+            name: Some(self.name.clone()),
+            ..VerifyOptions::default()
+        };
+        let progress = |done, bytes| {
+            running.bytes.store(bytes, Ordering::Relaxed);
+            running.bytes_done.store(done, Ordering::Relaxed);
+        };
+        fsck::verify(&Machine::os(), layout, &options, &progress)
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         // A thread that panicked left each of the two whole.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Starts a verification, unless one of this trail runs or waits already.
-pub(crate) fn start(state: &Shared, trail: &Arc<Served>, caller: Option<&Caller>) {
-    let by = caller.map(|caller| caller.name.clone());
-    let Some(running) = trail.verification().begin(state.now(), by) else { return };
-    let (state, trail, caller) = (Arc::clone(state), Arc::clone(trail), caller.cloned());
-    tokio::spawn(async move {
-        // It takes all cores: one after the other.
-        let place = state.blocking.verification().await;
-        let (work, progress) = (Arc::clone(&trail), Arc::clone(&running));
-        let verified = tokio::task::spawn_blocking(move || verify(&work, &progress)).await;
-        drop(place);
-        let result = verified.unwrap_or_else(|panic| {
-            tracing::error!(error = panic.to_string(), "a verification panicked");
-            Err("a fault in the server; its log says more: please report it".to_owned())
-        });
-        let ok = result.as_ref().is_ok_and(|report| report.exit_code() == 0);
-        let (report, error) = match result {
-            Ok(report) => (Some(report), None),
-            Err(error) => (None, Some(error)),
-        };
-        let (asked, by) = (running.asked, running.by.clone());
-        let done = trail.verification().end(Done { asked, ended: state.now(), by, ok, report, error });
-        tell(&state, &trail, caller.as_ref(), &done);
-    });
-}
-
-fn verify(trail: &Served, running: &Running) -> Result<Report, String> {
-    let verification = trail.verification();
-    let options = VerifyOptions {
-        state: Some(verification.memory.clone()),
-        name: Some(verification.name.clone()),
-        ..VerifyOptions::default()
-    };
-    let progress = |done, bytes| {
-        running.bytes.store(bytes, Ordering::Relaxed);
-        running.bytes_done.store(done, Ordering::Relaxed);
-    };
-    let report = fsck::verify(&Machine::os(), trail.search().reader().layout(), &options, &progress);
-    report.map_err(|error| {
-        tracing::error!(trail = %trail.name(), error = error.chain(), "a trail cannot be verified");
-        "the trail cannot be verified now; the server's log says why".to_owned()
-    })
-}
-
-/// Records what was found.
-fn tell(state: &Shared, trail: &Served, caller: Option<&Caller>, done: &Done) {
-    let outcome = if done.ok { Outcome::Success } else { Outcome::Failure };
-    let report = done.report.as_ref();
-    let detail = json!({
-        "trail": trail.name(),
-        "verdict": report.map(|report| report.verdict),
-        "entries": report.map(|report| report.entries),
-        "sealed": report.map(|report| report.sealed),
-        "root": report.and_then(|report| report.root),
-        "findings": report.map(|report| report.findings.len() as u64 + report.findings_left_out),
-        "first_finding": report.and_then(|report| report.findings.first()).map(|finding| &finding.message),
-        "error": done.error,
-    });
-    if !done.ok {
-        tracing::error!(trail = %trail.name(), detail = detail.to_string(), "a verification did not find the trail good");
-    }
-    match caller {
-        Some(caller) => state.own.tell_of(caller, Category::Api, own::VERIFIED, outcome, detail),
-        None => state.own.tell(Category::Api, own::VERIFIED, outcome, detail),
-    }
-}
-
-/// Verifies each trail as often as the settings say, one after the other.
-pub(crate) async fn on_schedule(state: Shared) {
-    let Some(every) = state.settings.verify_every else { return };
-    loop {
-        tokio::time::sleep(every).await;
-        for trail in state.trails.all() {
-            start(&state, trail, None);
-        }
     }
 }

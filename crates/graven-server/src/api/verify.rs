@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use super::access::{OnTrail, Permitted};
 use super::search::no_store;
 use crate::state::Shared;
-use crate::verification;
+use crate::verifying;
 
 pub(super) async fn start(
     State(state): State<Shared>,
@@ -16,7 +16,7 @@ pub(super) async fn start(
     Permitted(caller): Permitted,
     uri: Uri,
 ) -> Response {
-    verification::start(&state, &trail, Some(&caller));
+    verifying::start(&state, &trail, Some(&caller));
     let headers: [(HeaderName, String); 2] =
         [(header::LOCATION, uri.path().to_owned()), (header::CACHE_CONTROL, "no-store".to_owned())];
     (StatusCode::ACCEPTED, headers, Json(trail.verification().standing())).into_response()

@@ -65,7 +65,7 @@ impl Reading {
         self.groups.retain(|group| !group.members.is_empty());
         let newcomers = tail.newcomers();
         if self.groups.is_empty() && newcomers.is_empty() {
-            // Whoever comes later begins at the end that the trail has then.
+            // The next one begins at the end that the trail has then.
             *self = Reading::new();
             return Step::Nobody;
         }

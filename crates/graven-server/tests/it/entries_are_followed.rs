@@ -227,7 +227,7 @@ async fn a_token_for_some_categories_follows_no_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_has_only_so_many_streams() {
+async fn a_token_has_a_limited_number_of_streams() {
     let server = Running::with(&[("limits.streams_per_token", "2")]).await;
     let first = Events::open(&server.admin, "", &[]).await;
     let second = Events::open(&server.admin, "", &[]).await;

@@ -51,8 +51,9 @@ async fn every_hit_is_a_row() {
     for member in ["index", "leaf_hash", "entry"] {
         assert_eq!(page["hits"][0][member], hits[0][member]);
     }
-    let newest = auditor.get("/v1/trails/main/export?q=category:api&order=newest").await.lines();
-    assert_eq!(newest[0], *hits.last().unwrap());
+    let newest =
+        auditor.get("/v1/trails/main/export?q=recorded_by:admin+category:api&order=newest").await.lines();
+    assert_eq!(newest[0]["index"], hits.last().unwrap()["index"]);
     let csv = auditor.get("/v1/trails/main/export?q=category:auth&format=csv").await;
     assert_eq!(csv.is(200).header("content-type"), "text/csv; charset=utf-8; header=present");
     assert_eq!(csv.text().lines().count(), 1_501);

@@ -1,11 +1,9 @@
 //! Over HTTP: a flood by one client is answered with 429 or closed, and another client records meanwhile.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
-use bytes::Bytes;
 use graven_server::auth::Role;
 use http_body_util::channel::Channel;
 use serde_json::{Value, json};
@@ -49,27 +47,37 @@ async fn too_many_requests_of_one_address() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_many_requests_at_a_time() {
-    let limits = [("limits.requests_per_token", "2"), ("limits.body_pause", "10m")];
-    let server = Running::with(&limits).await;
+    let server = Running::with(&[("limits.requests_per_token", "2")]).await;
     let (loud, quiet) = (server.client(Role::Writer, |_| {}), server.client(Role::Writer, |_| {}));
-    // A request whose body does not end.
-    let hold = |client: &Client| {
-        let (body, channel) = Channel::<Bytes, Infallible>::new(1);
-        let client = client.clone();
-        let path = "/v1/trails/main/entries";
-        let asking =
-            tokio::spawn(async move { client.begin("POST", path, &[NDJSON], Body::new(channel)).await });
-        (body, asking)
+    // Two requests whose bodies do not end.
+    let begun = || {
+        let (sender, channel) = Channel::<Bytes>::new(1);
+        let client = loud.clone();
+        let request = async move {
+            client.begin("POST", "/v1/trails/main/entries", &[NDJSON], Body::new(channel)).await
+        };
+        (sender, tokio::spawn(request))
     };
-    let (one, two) = (hold(&loud), hold(&loud));
-    within(async { while loud.record(entry()).await.status != 429 {} }).await;
+    let mut held = [begun(), begun()];
+    within(async {
+        while loud.record(entry()).await.status != 429 {
+            // It came while the entry had a place.
+            held.iter_mut().filter(|one| one.1.is_finished()).for_each(|one| *one = begun());
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    })
+    .await;
     quiet.record(entry()).await.is(201);
-    // The place is free again when the request is answered.
+    // The place is free again when the answer has ended.
+    let [one, two] = held;
     drop(one.0);
-    within(one.1).await.unwrap();
-    within(async { while loud.record(entry()).await.status != 201 {} }).await;
-    drop(two.0);
-    within(two.1).await.unwrap();
+    within(async {
+        while loud.record(entry()).await.status != 201 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    drop(two);
     server.stop().await;
 }
 

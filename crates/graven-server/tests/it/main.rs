@@ -12,6 +12,7 @@ mod bodies_are_bounded;
 mod counts_of_all_hits;
 mod demo_is_served;
 mod demo_tells_one_story;
+mod each_role_may_ask_for_what_the_table_says;
 mod entries_are_followed;
 mod entries_are_proved_one_by_one;
 mod exports_are_whole_or_have_no_end;

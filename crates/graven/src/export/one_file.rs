@@ -11,7 +11,7 @@ use crate::reader::{Reader, cannot};
 /// The file of the static log at a path, as [`export_tiles`](super::export_tiles) would write it under the newest
 /// checkpoint, or would have written it under an older one; `None` when no checkpoint so far implies it.
 ///
-/// The hashes of tiles are those that are stored in `tiles/`: whoever reads them checks them against the checkpoint.
+/// The hashes of tiles are those that are stored in `tiles/`: a reader checks them against the checkpoint.
 ///
 /// # Errors
 ///

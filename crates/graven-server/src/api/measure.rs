@@ -12,7 +12,7 @@ use crate::state::Shared;
 const NOWHERE: &str = "none";
 
 /// Passes a request on, and counts its answer.
-pub(crate) async fn measure(State(state): State<Shared>, request: Request, next: Next) -> Response {
+pub(super) async fn measure(State(state): State<Shared>, request: Request, next: Next) -> Response {
     let started = state.elapsed();
     let method = name(request.method());
     let route = request.extensions().get::<MatchedPath>().map_or(NOWHERE, MatchedPath::as_str).to_owned();
