@@ -2,6 +2,7 @@
 
 use super::cursor::Cursor;
 use super::{JsonError, compact};
+use crate::entry::Detail;
 
 /// A JSON value, decoded. Numbers stay text: no number is rounded.
 ///
@@ -45,6 +46,19 @@ impl Tree {
     pub fn parse(text: &str) -> Result<Tree, JsonError> {
         // All rules are checked there, also how deep it nests.
         compact(text)?;
+        Tree::of_checked(text)
+    }
+
+    /// What a detail says. Its text was checked before.
+    ///
+    /// # Errors
+    ///
+    /// None, unless the detail is no JSON after all.
+    pub fn of_detail(detail: &Detail) -> Result<Tree, JsonError> {
+        Tree::of_checked(detail.as_str())
+    }
+
+    fn of_checked(text: &str) -> Result<Tree, JsonError> {
         let mut cursor = Cursor::new(text);
         let mut open = Vec::new();
         loop {
