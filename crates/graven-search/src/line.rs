@@ -102,7 +102,7 @@ impl<'a> Line<'a> {
     }
 
     pub(crate) fn detail(&self) -> Option<&Tree> {
-        let parse = || self.entry().detail.as_ref().and_then(|detail| Tree::of_detail(detail).ok());
+        let parse = || self.entry().detail.as_ref().and_then(|detail| detail.tree().ok());
         self.detail.get_or_init(parse).as_ref()
     }
 

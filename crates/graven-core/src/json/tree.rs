@@ -2,7 +2,6 @@
 
 use super::cursor::Cursor;
 use super::{JsonError, compact};
-use crate::entry::Detail;
 
 /// A JSON value, decoded. Numbers stay text: no number is rounded.
 ///
@@ -49,16 +48,8 @@ impl Tree {
         Tree::of_checked(text)
     }
 
-    /// What a detail says. Its text was checked before.
-    ///
-    /// # Errors
-    ///
-    /// None, unless the detail is no JSON after all.
-    pub fn of_detail(detail: &Detail) -> Result<Tree, JsonError> {
-        Tree::of_checked(detail.as_str())
-    }
-
-    fn of_checked(text: &str) -> Result<Tree, JsonError> {
+    /// The same, of a text that was checked before.
+    pub(crate) fn of_checked(text: &str) -> Result<Tree, JsonError> {
         let mut cursor = Cursor::new(text);
         let mut open = Vec::new();
         loop {

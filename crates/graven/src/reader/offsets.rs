@@ -1,6 +1,6 @@
 //! Finds the byte where a line begins: counts the newlines of each block of a file once.
 //!
-//! It keeps eight bytes for each 256 KiB of log. To find an index, it reads one block.
+//! It keeps eight bytes for each 64 KiB of log. To find an index, it reads one block.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use crate::files::durable;
 use crate::seam::disk::File;
 
 /// The bytes of a block.
-pub(super) const BLOCK_BYTES: u64 = 256 << 10;
+pub(super) const BLOCK_BYTES: u64 = 64 << 10;
 
 /// The bytes before the end of the newest block that show whether it is still the same one.
 const MARK_BYTES: u64 = 1 << 10;
