@@ -3,6 +3,8 @@
 mod ballast;
 mod copier;
 mod end;
+#[cfg(feature = "remote")]
+mod remote;
 mod said;
 mod signals;
 mod watch;
@@ -108,15 +110,12 @@ pub(crate) struct Ran {
 }
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
+    #[cfg(feature = "remote")]
+    if let Some(server) = args.target.remote(ui).map_err(nothing_was_run)? {
+        return remote::run(args, ui, &server);
+    }
     let trail = args.target.open().map_err(nothing_was_run)?;
-    let run = Run {
-        argv: &args.command,
-        action: args.action.as_deref(),
-        fields: &args.fields,
-        output: if args.no_output { Output::Inherited } else { Output::Measured },
-        dir: None,
-    };
-    let ran = run.record_in(&trail)?;
+    let ran = args.run().record_in(&trail)?;
     if let Some(why) = &ran.not_run {
         ui.note(format_args!("graven: {why}"));
     }
@@ -139,6 +138,18 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
 fn nothing_was_run(failure: Failure) -> Failure {
     let message = format!("nothing was run, because nothing could be recorded: {}", failure.message);
     Failure { exit: NOT_RECORDED, message, ..failure }
+}
+
+impl Args {
+    fn run(&self) -> Run<'_> {
+        Run {
+            argv: &self.command,
+            action: self.action.as_deref(),
+            fields: &self.fields,
+            output: if self.no_output { Output::Inherited } else { Output::Measured },
+            dir: None,
+        }
+    }
 }
 
 impl Ran {
@@ -176,12 +187,7 @@ impl Run<'_> {
         let act = trail.begin_blocking(intent).map_err(|error| nothing_was_run(error.into()))?;
         let intent = act.receipt().clone();
         // If this process ends here or later, the intent stays without a result.
-        let mut command = Command::new(&self.argv[0]);
-        command.args(&self.argv[1..]);
-        if let Some(dir) = self.dir {
-            command.current_dir(dir);
-        }
-        let (end, [stdout, stderr]) = watch.run(command);
+        let (end, [stdout, stderr]) = watch.run(self.command());
         let (exit, outcome, not_run) = (end.exit(), end.outcome(), end.why_not_run(&self.argv[0]));
         // Frees the space that the result needs.
         drop(ballast);
@@ -190,6 +196,15 @@ impl Run<'_> {
             result.detail(Ended { said, end, stdout, stderr })
         });
         Ok(Ran { exit, outcome, not_run, intent, result })
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.argv[0]);
+        command.args(&self.argv[1..]);
+        if let Some(dir) = self.dir {
+            command.current_dir(dir);
+        }
+        command
     }
 
     fn intent(&self, said: &Said) -> Entry {

@@ -5,6 +5,8 @@
 
 mod bench;
 mod completions;
+#[cfg(feature = "server")]
+mod config;
 mod demo;
 mod exec;
 mod export;
@@ -19,12 +21,16 @@ mod record;
 mod redact;
 mod repair;
 mod search;
+#[cfg(feature = "server")]
+mod serve;
 mod session;
 mod shared;
 mod show;
 mod soak;
 mod stats;
 mod tail;
+#[cfg(feature = "server")]
+mod token;
 mod verify;
 
 use std::panic;
@@ -56,6 +62,10 @@ struct Cli {
 
 const AFTER_HELP: &str = "\
 Start with `graven demo`: it shows what a trail can do, in a few seconds.
+
+In place of DIR, record, exec, search, tail, show, prove, stats and pending take the address of a trail on a server, \
+http(s)://HOST/v1/trails/NAME, with a token of the server in the variable GRAVEN_TOKEN. GRAVEN_CA_FILE names a file with \
+the certificates to trust, when the server has one of your own.
 
 Exit codes: 0 success (verify: intact), 1 a problem was found (tampering, damage, a refused line), 2 no answer (wrong \
 usage, unreadable, unavailable). `graven exec` ends with the exit code of its command.";
@@ -90,6 +100,15 @@ enum Command {
     Verify(verify::Args),
     /// Print statistics of a trail
     Stats(stats::Args),
+    /// Serve trails over HTTP, to programs in any language
+    #[cfg(feature = "server")]
+    Serve(serve::Args),
+    /// Make, list and revoke the tokens of a server
+    #[cfg(feature = "server")]
+    Token(token::Args),
+    /// Print the settings of a server, and where each came from
+    #[cfg(feature = "server")]
+    Config(config::Args),
     /// Export a trail in a format that other programs read
     Export(export::Args),
     /// Remove secrets from a text, or show which secrets a trail would remove
@@ -178,6 +197,12 @@ fn run(command: &Command, ui: Ui) -> Ending {
         Command::Prove(args) => prove::run(args, ui),
         Command::Verify(args) => verify::run(args, ui),
         Command::Stats(args) => stats::run(args, ui),
+        #[cfg(feature = "server")]
+        Command::Serve(args) => serve::run(args, ui),
+        #[cfg(feature = "server")]
+        Command::Token(args) => token::run(args, ui),
+        #[cfg(feature = "server")]
+        Command::Config(args) => config::run(args, ui),
         Command::Export(args) => export::run(args, ui),
         Command::Redact(args) => redact::run(args, ui),
         Command::Repair(args) => repair::run(args, ui),

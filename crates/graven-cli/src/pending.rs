@@ -1,5 +1,8 @@
 //! `graven pending`: lists acts that began and have no result.
 
+#[cfg(feature = "remote")]
+mod remote;
+
 use chrono::{DateTime, Utc};
 use graven::clock::{Clock, OsClock};
 use graven::reader::Pending;
@@ -40,18 +43,26 @@ struct Shown<'a> {
 }
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
+    #[cfg(feature = "remote")]
+    if let Some(server) = args.target.remote(ui)? {
+        return remote::run(args, ui, &server);
+    }
     let search = args.trust.open(&args.target, &args.indexed)?;
     let entries = search.reader().len()?;
     let progress = Progress::new(ui, "reading", Unit::Entries, entries);
     let acts = search.pending(&mut |done| progress.set(done, entries))?;
     drop(progress);
+    answer(ui, &acts)
+}
+
+fn answer(ui: Ui, acts: &[Pending]) -> Ending {
     let now = OsClock::new().now();
     if ui.json() {
         let shown: Vec<Shown<'_>> =
             acts.iter().map(|act| Shown { act, age_seconds: age_seconds(act, now) }).collect();
         ui.object(&shown)?;
     } else {
-        show(ui, &acts, now)?;
+        show(ui, acts, now)?;
     }
     Ok(failure::OK)
 }

@@ -1,5 +1,8 @@
 //! `graven prove`: writes the proof that an entry is in the trail, as a C2SP tlog-proof file.
 
+#[cfg(feature = "remote")]
+mod remote;
+
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -23,6 +26,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
+    #[cfg(feature = "remote")]
+    if let Some(server) = args.target.remote(ui)? {
+        return remote::run(args, ui, &server);
+    }
     let reader = args.target.read()?;
     let record = args.which.find(&reader, &args.target.path)?;
     let (checkpoint, note) = reader.checkpoint()?;
@@ -30,10 +37,16 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
         return Err(not_sealed(record.index, checkpoint.size, &args.target));
     }
     let proof = graven::prove::prove(&reader, record.index, &note)?;
-    let text = proof.tlog_proof.to_string();
+    let trail = args.target.path.display().to_string();
+    let key = format!("\"$(graven key {trail})\"");
+    written(args, ui, proof.index, checkpoint.size, &proof.tlog_proof.to_string(), &trail, &key)
+}
+
+/// Writes the proof, and says how it is verified.
+fn written(args: &Args, ui: Ui, index: u64, size: u64, text: &str, trail: &str, key: &str) -> Ending {
     let Some(out) = &args.out else {
         if ui.json() {
-            ui.object(&json!({"index": proof.index, "size": checkpoint.size, "proof": text}))?;
+            ui.object(&json!({"index": index, "size": size, "proof": text}))?;
         } else {
             ui.bytes(text.as_bytes())?;
         }
@@ -41,22 +54,20 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     };
     files::write(out, text.as_bytes())?;
     if ui.json() {
-        ui.object(&json!({"index": proof.index, "size": checkpoint.size, "file": out.to_string_lossy()}))?;
+        ui.object(&json!({"index": index, "size": size, "file": out.to_string_lossy()}))?;
         return Ok(failure::OK);
     }
     ui.line(format_args!(
         "{} entry {} is in the tree of {}: {}",
         ui.paint(Look::Good, "proved"),
-        proof.index,
-        counted(checkpoint.size, "entry", "entries"),
+        index,
+        counted(size, "entry", "entries"),
         out.display()
     ))?;
-    let (trail, proof_file) = (args.target.path.display(), out.display());
+    let proof_file = out.display();
     ui.line("verify it anywhere, without the trail:")?;
-    ui.line(format_args!("  graven show {trail} --index {} --raw > entry.json", proof.index))?;
-    ui.line(format_args!(
-        "  graven verify --proof {proof_file} --entry entry.json --key \"$(graven key {trail})\""
-    ))?;
+    ui.line(format_args!("  graven show {trail} --index {index} --raw > entry.json"))?;
+    ui.line(format_args!("  graven verify --proof {proof_file} --entry entry.json --key {key}"))?;
     Ok(failure::OK)
 }
 

@@ -1,5 +1,7 @@
 //! `graven record`: records one entry from flags, or many from standard input.
 
+#[cfg(feature = "remote")]
+pub(crate) mod remote;
 mod stdin;
 
 use std::time::Duration;
@@ -17,6 +19,8 @@ use crate::shared::ui::{Look, Ui};
 
 /// How long to wait for a slow disk. A program that sends entries to standard input waits rather than lose them.
 const PATIENCE: Duration = Duration::from_secs(3600);
+
+const STDIN_ALONE: &str = "--stdin reads entries from standard input: leave out the flags for one entry";
 
 /// The arguments of `graven record`.
 #[derive(Debug, clap::Args)]
@@ -87,12 +91,14 @@ enum PhaseArg {
 }
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
+    #[cfg(feature = "remote")]
+    if let Some(server) = args.target.remote(ui)? {
+        return remote::run(args, ui, &server);
+    }
     args.target.must_exist()?;
     if args.stdin {
         if args.one != One::default() {
-            return Err(Failure::cannot(
-                "--stdin reads entries from standard input: leave out the flags for one entry",
-            ));
+            return Err(Failure::cannot(STDIN_ALONE));
         }
         return many(args, ui);
     }

@@ -1,5 +1,7 @@
 //! `graven search`: finds entries, proves each of them, and says what the answer covers.
 
+#[cfg(feature = "remote")]
+pub(crate) mod remote;
 mod stream;
 mod table;
 mod tallies;
@@ -7,7 +9,10 @@ mod tallies;
 use std::time::Duration;
 
 use clap::ArgAction;
-use graven_search::{Ask, Coverage, Cursor, Field, IndexUse, LIMIT, LIMIT_MAX, Order, Query, Search, Zone};
+use graven_search::{
+    Answer, Ask, Cursor, Explained, Explanation, Field, LIMIT, LIMIT_MAX, Order, Query, Rows, Search, Zone,
+    going_on,
+};
 
 use crate::index;
 use crate::shared::asking::{self, Indexed, Trust};
@@ -15,7 +20,6 @@ use crate::shared::failure::{Ending, Failure};
 use crate::shared::target::Target;
 use crate::shared::text::{count, counted};
 use crate::shared::ui::{Look, Ui};
-use stream::Form;
 
 pub(crate) use tallies::describe as describe_session;
 
@@ -32,7 +36,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
     /// Go on where the page before ended
-    #[arg(long, value_name = "CURSOR")]
+    #[arg(long, value_name = "CURSOR", allow_hyphen_values = true)]
     cursor: Option<String>,
     /// Show the oldest hits first
     #[arg(long)]
@@ -103,6 +107,10 @@ fn budget(text: &str) -> Result<Duration, String> {
 }
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
+    #[cfg(feature = "remote")]
+    if let Some(server) = args.target.remote(ui)? {
+        return remote::run(args, ui, &server);
+    }
     let search = args.trust.open(&args.target, &args.indexed)?;
     let (query, ask) = args.question(ui)?;
     let exit = shown(args, ui, &search, &query, &ask)?;
@@ -111,18 +119,22 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
 }
 
 fn shown(args: &Args, ui: Ui, search: &Search, query: &Query, ask: &Ask) -> Ending {
-    let form = match (args.jsonl, args.csv) {
-        (true, _) => Some(Form::Jsonl),
-        (_, true) => Some(Form::Csv),
-        _ => None,
-    };
-    if let Some(form) = form {
+    if let Some(form) = args.form() {
         return stream::run(ui, search, query, ask, form, args.limit);
     }
     answer(args, ui, search, query, ask)
 }
 
 impl Args {
+    /// The form in which every hit is printed; `None` for one page.
+    fn form(&self) -> Option<Rows> {
+        match (self.jsonl, self.csv) {
+            (true, _) => Some(Rows::Jsonl),
+            (_, true) => Some(Rows::Csv),
+            _ => None,
+        }
+    }
+
     /// The query, and what is asked beside it.
     fn question(&self, ui: Ui) -> Result<(Query, Ask), Failure> {
         let cursor: Option<Cursor> = self
@@ -131,16 +143,9 @@ impl Args {
             .map(str::parse)
             .transpose()
             .map_err(|error: graven_search::CursorError| Failure::cannot(error))?;
-        // With the clock of the first page, so that `24h` means the same on the next one.
-        let moment = match &cursor {
-            Some(cursor) => cursor.moment(),
-            None => asking::moment(self.tz.unwrap_or_default()),
-        };
-        let text = match (&self.query, &cursor) {
-            (Some(query), _) => query,
-            (None, Some(cursor)) => cursor.query(),
-            (None, None) => "",
-        };
+        let now = asking::moment(self.tz.unwrap_or_default());
+        let order = self.oldest.then_some(Order::OldestFirst);
+        let (text, moment, order) = going_on(self.query.as_deref(), cursor.as_ref(), order, now);
         let query = asking::query(ui, text, &moment)?;
         let mut ask = Ask::new(moment);
         ask.limit = self.limit.unwrap_or(LIMIT);
@@ -149,11 +154,7 @@ impl Args {
             return Err(Failure::cannot(message)
                 .advise("go on with --cursor, or print all hits with --jsonl or --csv"));
         }
-        ask.order = match &cursor {
-            Some(cursor) if !self.oldest => cursor.order(),
-            _ if self.oldest => Order::OldestFirst,
-            _ => Order::NewestFirst,
-        };
+        ask.order = order;
         ask.cursor = cursor;
         (ask.count, ask.histogram, ask.sessions) = (self.count, self.histogram, self.sessions);
         ask.facets.clone_from(&self.facets);
@@ -165,22 +166,29 @@ impl Args {
 /// One page, as a table or as JSON.
 fn answer(args: &Args, ui: Ui, search: &Search, query: &Query, ask: &Ask) -> Ending {
     let answer = search.query(query, ask)?;
-    let exit = asking::findings(ui, &answer.findings, answer.findings_left_out);
-    let exit = asking::hidden(ui, &answer.coverage, exit);
     if ui.json() {
-        let explained = args.explain.then(|| Explained {
-            query: query.to_string(),
-            reading: query.reading(),
-            plan: plan(ask, &answer.coverage),
-        });
-        ui.object(&Shown { answer: &answer, explain: explained })?;
+        let exit = judged(ui, &answer);
+        ui.object(&Explained::new(&answer, query, ask, args.explain))?;
         return Ok(exit);
     }
-    if args.explain {
-        explain(ui, query, &plan(ask, &answer.coverage))?;
+    let explanation = args.explain.then(|| Explanation::of(query, ask, &answer));
+    page(ui, query, &answer, explanation.as_ref())
+}
+
+/// Says what does not fit; the exit code that this makes.
+pub(crate) fn judged(ui: Ui, answer: &Answer) -> u8 {
+    let exit = asking::findings(ui, &answer.findings, answer.findings_left_out);
+    asking::hidden(ui, &answer.coverage, exit)
+}
+
+/// One page, as a table.
+fn page(ui: Ui, query: &Query, answer: &Answer, explanation: Option<&Explanation>) -> Ending {
+    let exit = judged(ui, answer);
+    if let Some(explanation) = explanation {
+        explain(ui, explanation)?;
     }
     table::show(ui, query, &answer.hits)?;
-    tallies::show(ui, &answer)?;
+    tallies::show(ui, answer)?;
     let (since, until) = (answer.range.since, answer.range.until);
     if since.is_some() || until.is_some() {
         let time = |time: Option<chrono::DateTime<chrono::Utc>>| {
@@ -201,50 +209,11 @@ fn answer(args: &Args, ui: Ui, search: &Search, query: &Query, ask: &Ask) -> End
     Ok(exit)
 }
 
-/// The answer in JSON.
-#[derive(serde::Serialize)]
-struct Shown<'a> {
-    #[serde(flatten)]
-    answer: &'a graven_search::Answer,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    explain: Option<Explained>,
-}
-
-/// How the query was read.
-#[derive(serde::Serialize)]
-struct Explained {
-    query: String,
-    reading: Vec<String>,
-    plan: String,
-}
-
-fn explain(ui: Ui, query: &Query, plan: &str) -> Result<(), Failure> {
-    ui.fact("query", query)?;
+fn explain(ui: Ui, explanation: &Explanation) -> Result<(), Failure> {
+    ui.fact("query", &explanation.query)?;
     ui.fact("read as", "")?;
-    for line in query.reading() {
+    for line in &explanation.reading {
         ui.line(format_args!("    {line}"))?;
     }
-    ui.fact("plan", plan)
-}
-
-/// What was done for an answer.
-fn plan(ask: &Ask, coverage: &Coverage) -> String {
-    let order = match ask.order {
-        Order::NewestFirst => "from the newest to the oldest",
-        Order::OldestFirst => "from the oldest to the newest",
-    };
-    let until = match (ask.exhaustive, ask.count || ask.histogram || ask.sessions || !ask.facets.is_empty()) {
-        (true, _) => "every entry is proved",
-        (false, true) => "all hits are counted",
-        (false, false) => "until the page is full",
-    };
-    let way = match coverage.index {
-        IndexUse::None => "read and match each entry, without an index".to_owned(),
-        _ => format!(
-            "ask {}, and read and match the entries that it names, and each one that it does not cover",
-            counted(coverage.shelves, "shelf of the index", "shelves of the index")
-        ),
-    };
-    let read = counted(coverage.scanned, "entry was", "entries were");
-    format!("{way}; {order}; {until}; {read} read")
+    ui.fact("plan", &explanation.plan)
 }

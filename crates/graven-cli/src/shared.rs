@@ -7,6 +7,10 @@ pub(crate) mod fields;
 pub(crate) mod files;
 pub(crate) mod misspelled;
 pub(crate) mod progress;
+#[cfg(feature = "remote")]
+pub(crate) mod remote;
+#[cfg(feature = "server")]
+pub(crate) mod server;
 pub(crate) mod submit;
 pub(crate) mod target;
 pub(crate) mod text;

@@ -1,7 +1,11 @@
 //! `graven show`: prints one entry: for a person, as JSON, or its stored bytes.
 
+#[cfg(feature = "remote")]
+pub(crate) mod remote;
+
 use std::io::{self, IsTerminal};
 
+use graven::reader::Record;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -43,6 +47,10 @@ struct Answer<'a> {
 }
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
+    #[cfg(feature = "remote")]
+    if let Some(server) = args.target.remote(ui)? {
+        return remote::run(args, ui, &server);
+    }
     let reader = args.target.read()?;
     let record = args.which.find(&reader, &args.target.path)?;
     let sealed = reader.sealed_hashes().contradiction(&record);
@@ -51,11 +59,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     }
     let exit = if sealed.is_some() { failure::FOUND } else { failure::OK };
     if args.raw {
-        ui.page(&ui.stored(&record.line))?;
-        // Only on a terminal. A pipe or a file gets the stored bytes and nothing else.
-        if io::stdout().is_terminal() {
-            ui.line("")?;
-        }
+        print_raw(ui, &record)?;
         return Ok(exit);
     }
     let entry = record.entry()?;
@@ -74,6 +78,15 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
         describe::at_length(ui, &record, sealed, &reader.restored(&entry)?)?;
     }
     Ok(exit)
+}
+
+fn print_raw(ui: Ui, record: &Record) -> Result<(), Failure> {
+    ui.page(&ui.stored(&record.line))?;
+    // Only on a terminal. A pipe or a file gets the stored bytes and nothing else.
+    if io::stdout().is_terminal() {
+        ui.line("")?;
+    }
+    Ok(())
 }
 
 fn unreadable(index: u64, error: &dyn std::error::Error) -> Failure {

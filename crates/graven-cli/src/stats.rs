@@ -1,6 +1,8 @@
 //! `graven stats`: prints statistics of a trail.
 
 mod lifecycle;
+#[cfg(feature = "remote")]
+mod remote;
 
 use graven::reader::{LifeSigns, Stats, Tally};
 use serde::Serialize;
@@ -46,6 +48,10 @@ struct Counts<'a> {
 }
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
+    #[cfg(feature = "remote")]
+    if let Some(server) = args.target.remote(ui)? {
+        return remote::run(ui, &server);
+    }
     let search = args.trust.open(&args.target, &args.indexed)?;
     let stats = search.reader().stats()?;
     let tally = if args.quick {

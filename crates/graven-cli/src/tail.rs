@@ -1,5 +1,8 @@
 //! `graven tail`: prints the newest entries, or the newest hits of a query, and follows new ones.
 
+#[cfg(feature = "remote")]
+mod remote;
+
 use std::thread;
 use std::time::Duration;
 
@@ -36,6 +39,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
+    #[cfg(feature = "remote")]
+    if let Some(server) = args.target.remote(ui)? {
+        return remote::run(args, ui, &server);
+    }
     let reader = args.target.read()?;
     let mut page = Page::new(ui, &reader);
     let Some(text) = &args.query else {

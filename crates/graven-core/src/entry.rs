@@ -260,6 +260,23 @@ impl Entry {
         self
     }
 
+    /// The entry behind the action that this one stands before: all fields that both have in common. Its outcome, its
+    /// `intent_id` and what else is known only then are still to be set.
+    #[must_use]
+    pub fn to_result(&self) -> Entry {
+        let mut result = self.clone();
+        result.phase = Some(Phase::Result);
+        result.id = None;
+        result.timestamp = None;
+        result.detail = None;
+        result.duration_ms = None;
+        result.reason = None;
+        result.count = None;
+        result.received_at = None;
+        result.approval = None;
+        result
+    }
+
     /// Whether a caller may record it.
     ///
     /// # Errors

@@ -77,7 +77,7 @@ impl fmt::Display for Verdict {
 }
 
 /// One thing that a verification found, and where.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// What it is.
     pub verdict: Verdict,

@@ -38,6 +38,7 @@ mod line;
 mod matches;
 mod order;
 mod query;
+mod rows;
 mod search;
 
 pub use cursor::{Cursor, CursorError};
@@ -54,7 +55,9 @@ pub use query::{
     DEPTH_MAX, Decimal, EntryField, Field, Moment, Net, Pattern, QUERY_BYTES_MAX, Query, QueryError,
     TERMS_MAX, TEXT_BYTES_MAX, Text, Zone, ZoneError,
 };
+pub use rows::{RowError, Rows};
 pub use search::{
-    Answer, Ask, Count, Coverage, Durable, FINDINGS_MAX, FacetValue, Histogram, Hit, IndexUse, LIMIT,
-    LIMIT_MAX, Rest, Row, Search, SearchOptions, Session, State, TimeRange, Timeline, TimelineEntry,
+    Answer, Ask, Count, Coverage, Durable, Explained, Explanation, FINDINGS_MAX, FacetValue, Histogram, Hit,
+    IndexUse, LIMIT, LIMIT_MAX, PAGE_BYTES_MAX, Rest, Row, Search, SearchOptions, Session, State, TimeRange,
+    Timeline, TimelineEntry, going_on,
 };

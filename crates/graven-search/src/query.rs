@@ -128,6 +128,16 @@ impl Query {
         Query::of_value(EntryField::SessionId, id)
     }
 
+    /// The query for the results, behind an entry, of the act whose intent has this id.
+    pub fn of_result(intent_id: &str, behind: u64) -> Query {
+        let field = |field, value| {
+            Expr::Term(Term::Field(Field::Entry(field), vec![Value::Is(Pattern::literal(value), None)]))
+        };
+        let behind = Expr::Term(Term::Index(vec![(behind.saturating_add(1), u64::MAX)]));
+        let result = field(EntryField::Phase, graven::Phase::Result.as_str());
+        Query { expression: Some(Expr::And(vec![field(EntryField::IntentId, intent_id), result, behind])) }
+    }
+
     /// The query for all entries that begin or end an act.
     pub(crate) fn of_acts() -> Query {
         Query { expression: Some(Expr::Term(Term::Has(Field::Entry(EntryField::Phase)))) }
@@ -142,6 +152,28 @@ impl Query {
     pub(crate) fn of_value(field: EntryField, value: &str) -> Query {
         let values = vec![Value::Is(Pattern::literal(value), None)];
         Query { expression: Some(Expr::Term(Term::Field(Field::Entry(field), values))) }
+    }
+
+    /// This query, limited to entries of some categories. Limiting it again in the same way changes nothing, so a query
+    /// that was printed and read again can be limited anew.
+    #[must_use]
+    pub fn within(self, categories: &[graven::Category]) -> Query {
+        let field = Field::Entry(EntryField::Category);
+        let values = categories.iter().map(|name| Value::Is(Pattern::literal(name.as_str()), None)).collect();
+        let limit = match categories.is_empty() {
+            // Every entry has a category.
+            true => Expr::Not(Box::new(Expr::Term(Term::Has(field)))),
+            false => Expr::Term(Term::Field(field, values)),
+        };
+        let all = match self.expression {
+            None => vec![limit],
+            Some(Expr::And(all)) if all.first() == Some(&limit) => all,
+            Some(Expr::And(all)) => [vec![limit], all].concat(),
+            Some(one) if one == limit => vec![limit],
+            Some(one) => vec![limit, one],
+        };
+        let expression = if all.len() == 1 { all.into_iter().next() } else { Some(Expr::And(all)) };
+        Query { expression }
     }
 
     pub(crate) fn expression(&self) -> Option<&Expr> {

@@ -5,6 +5,7 @@ mod answer;
 mod ask;
 mod blocks;
 mod counts;
+mod explanation;
 mod findings;
 mod hidden;
 mod histogram;
@@ -30,7 +31,8 @@ use graven_core::hash::Hash;
 use graven_core::verdict::{Finding, Verdict};
 
 pub use answer::{Answer, Coverage, Durable, FINDINGS_MAX, Hit, IndexUse, State, TimeRange};
-pub use ask::{Ask, LIMIT, LIMIT_MAX};
+pub use ask::{Ask, LIMIT, LIMIT_MAX, PAGE_BYTES_MAX, going_on};
+pub use explanation::{Explained, Explanation};
 pub use histogram::{Histogram, Row};
 pub use sessions::Session;
 pub use tally::{Count, FacetValue, Rest};
@@ -202,6 +204,7 @@ impl Search {
         let mut walk = self.walk(query, snapshot.standing.findings.clone(), way);
         let mut counts = Counts::new(ask);
         let mut hits: Vec<Hit> = Vec::new();
+        let mut bytes = 0;
         // Where the next page begins, once this one is full.
         let mut position = None;
         let finished = loop {
@@ -219,8 +222,10 @@ impl Search {
             counts.add(&found.line);
             let index = found.record.index;
             if position.is_none() && page.contains(&index) {
-                hits.push(found.into_hit());
-                position = (hits.len() == limit).then(|| after(index, ask.order));
+                hits.push(found.into_hit(ask.whole));
+                bytes += hits.last().map_or(0, |hit| hit.line.len());
+                let is_full = hits.len() == limit || bytes >= PAGE_BYTES_MAX;
+                position = is_full.then(|| after(index, ask.order));
             }
         };
         // The time was over before the page was full: go on where it stopped.
@@ -261,7 +266,7 @@ impl Search {
             match walk.next().map_err(SearchError::from)? {
                 Step::Hit(found) => {
                     counts.add(&found.line);
-                    if !f(found.into_hit())? {
+                    if !f(found.into_hit(ask.whole))? {
                         break false;
                     }
                 }
@@ -295,7 +300,20 @@ impl Search {
     /// # Errors
     /// As [`query`](Search::query).
     pub fn session(&self, id: &str, ask: &Ask) -> Result<Timeline, SearchError> {
-        timeline::read(self, id, ask)
+        timeline::read(self, id, &Query::of_session(id), ask)
+    }
+
+    /// The same, as far as its entries have these categories.
+    ///
+    /// # Errors
+    /// As [`query`](Search::query).
+    pub fn session_within(
+        &self,
+        id: &str,
+        categories: &[graven::Category],
+        ask: &Ask,
+    ) -> Result<Timeline, SearchError> {
+        timeline::read(self, id, &Query::of_session(id).within(categories), ask)
     }
 
     /// The acts that have an intent and no result, as [`Reader::pending`] finds them. Where there is an index of this user's

@@ -1,7 +1,7 @@
 //! Who is on the other end: the address of the client, behind proxies only as far as these are trusted.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use http::HeaderMap;
@@ -74,8 +74,8 @@ impl TrustedProxies {
         Ok(TrustedProxies { networks, header })
     }
 
-    /// The client behind this peer.
-    pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    /// The client behind this peer: the last address in the list that no trusted proxy has.
+    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
         let values = headers.get_all(&self.header).iter().rev();
         for hop in values.flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b',')) {
@@ -90,7 +90,8 @@ impl TrustedProxies {
         client
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
+    /// Whether a proxy with this address is one of them.
+    pub fn trusts(&self, address: IpAddr) -> bool {
         self.networks.iter().any(|network| network.contains(address))
     }
 
@@ -102,6 +103,18 @@ impl TrustedProxies {
         let mut pairs = element.split(';').filter_map(|pair| pair.trim().split_once('='));
         let (_, node) = pairs.find(|(name, _)| name.eq_ignore_ascii_case("for"))?;
         address(node.strip_prefix('"').and_then(|node| node.strip_suffix('"')).unwrap_or(node))
+    }
+}
+
+/// The bits of an IPv6 address that name a client: one customer has all addresses behind them.
+const IPV6_PREFIX: u32 = 64;
+
+/// What stands for a client when clients are counted: its address, or the network of 64 bits around an IPv6 address, because
+/// one customer has all addresses in it.
+pub fn one_client(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !(u128::MAX >> IPV6_PREFIX)).into(),
+        v4 => v4,
     }
 }
 

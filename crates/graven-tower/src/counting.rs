@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Place;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -14,13 +14,11 @@ use graven::clock::Clock;
 use graven::{Actor, Category, Entry, LastingTrail, Outcome, Source};
 use serde_json::{Map, Value};
 
+use crate::client::one_client;
 use crate::strangers::Strangers;
 
 /// The action of an entry that stands for requests with different actions.
 const SEVERAL: &str = "(several)";
-
-/// The bits of an IPv6 address that name a client: one customer has all addresses behind them.
-const IPV6_PREFIX: u32 = 64;
 
 /// A failed request of a stranger.
 pub(crate) struct Failed {
@@ -117,7 +115,7 @@ struct Key {
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Client {
-    /// An address, or the beginning of one: [`IPV6_PREFIX`].
+    /// What [`one_client`] says.
     At(IpAddr),
     /// The server does not know addresses.
     Unknown,
@@ -208,14 +206,7 @@ impl Row {
 
 /// The client that an address stands for.
 fn client(address: Option<IpAddr>) -> Client {
-    match address {
-        None => Client::Unknown,
-        Some(IpAddr::V6(address)) => {
-            let network = Ipv6Addr::from_bits(address.to_bits() & !(u128::MAX >> IPV6_PREFIX));
-            Client::At(network.into())
-        }
-        Some(address) => Client::At(address),
-    }
+    address.map_or(Client::Unknown, |address| Client::At(one_client(address)))
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ mod text;
 mod trace_context;
 
 pub use body::AuditBody;
-pub use client::{BadNetwork, Peer, TrustedProxies};
+pub use client::{BadNetwork, Peer, TrustedProxies, one_client};
 pub use hashing::{HashRequests, HashRequestsLayer, HashedBody};
 pub use layer::AuditLayer;
 pub use request::RequestAudit;

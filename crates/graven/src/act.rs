@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use graven_core::entry::{Entry, Outcome, Phase};
+use graven_core::entry::{Entry, Outcome};
 use serde_json::Value;
 
 use crate::error::Error;
@@ -164,23 +164,9 @@ impl Drop for Act {
     }
 }
 
-/// The fields that a result has in common with its intent: all but those of the moment of the intent.
-fn shared_with_result(intent: &Entry) -> Box<Entry> {
-    let mut result = intent.clone();
-    result.id = None;
-    result.timestamp = None;
-    result.detail = None;
-    result.duration_ms = None;
-    result.reason = None;
-    result.count = None;
-    result.received_at = None;
-    result.approval = None;
-    Box::new(result)
-}
-
 fn result_of(mut shared: Entry, intent_id: &str, outcome: Outcome) -> Entry {
     shared.outcome = outcome;
-    shared.phase(Phase::Result).intent_id(intent_id)
+    shared.intent_id(intent_id)
 }
 
 /// Emits from a destructor: no panic may leave it, not even that of a foreign listener.

@@ -2,9 +2,10 @@
 //! copies the whole trail.
 //!
 //! All files are computed from the stored lines. The checkpoint is written last, and only when the lines lead to its
-//! root. A folder without `checkpoint` is not a log.
+//! root. A folder without `checkpoint` is not a log. `export/one_file.rs` makes single files of the same log.
 
 mod copy;
+mod one_file;
 
 use std::collections::HashSet;
 use std::io;
@@ -24,6 +25,7 @@ use crate::reader::{Entries, Hashes, Reader, cannot};
 use crate::seam::disk::{Disk, Kind, Open};
 
 pub use copy::{CopyOptions, CopyReport, copy_trail, copy_trail_with};
+pub use one_file::log_file;
 
 /// The result of an export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -42,7 +42,7 @@ use graven_core::hash::Hash;
 use graven_core::note::VerifierKey;
 use graven_core::tlog_proof::{TlogProof, TlogProofError};
 use graven_core::verdict::{Finding, Hint, Verdict};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind};
 use crate::files::layout::Layout;
@@ -69,7 +69,7 @@ pub struct VerifyOptions {
 }
 
 /// Where the key that checked the signatures came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeySource {
     /// From the caller.

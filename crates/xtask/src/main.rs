@@ -12,6 +12,7 @@
 use std::env;
 use std::process::ExitCode;
 
+mod api;
 mod budget;
 mod cargo_test;
 mod deny;

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::report::Outcome;
 use crate::shell;
-use crate::{cargo_test, deny, faults, fuzz, interop, release, tidy};
+use crate::{api, cargo_test, deny, faults, fuzz, interop, release, tidy};
 
 /// A part of the tests that can be run by itself.
 pub(crate) struct Suite {
@@ -65,6 +65,12 @@ pub(crate) const ALL: &[Suite] = &[
         what: "independent Go code judges our logs and proofs",
         lint: false,
         run: interop::suite,
+    },
+    Suite {
+        name: "api",
+        what: "requests made up from openapi.json find no fault and no answer that it does not describe",
+        lint: false,
+        run: api::suite,
     },
     Suite {
         name: "fuzz",

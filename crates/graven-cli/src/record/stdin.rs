@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use graven::{Entry, Error, ErrorKind, Redactor, Trail};
-use graven_core::intake::{self, BLOB_BYTES_MAX};
+use graven_core::intake::{self, LINE_BYTES_MAX};
 use graven_core::lines::{CHUNK_BYTES, LineChunks, Lines, split};
 use serde::Serialize;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -27,9 +27,6 @@ use crate::shared::ui::Ui;
 
 /// How many buffers the pool has.
 const CHUNKS: usize = 16;
-
-/// The longest line: the largest detail and all other fields.
-const LINE_BYTES_MAX: usize = BLOB_BYTES_MAX as usize + (256 << 10);
 
 /// More parsers would only wait for the one thread that gives the entries their places.
 const PARSERS_MAX: usize = 4;
@@ -228,7 +225,7 @@ impl Parsed {
     }
 }
 
-fn parse(line: &[u8]) -> Result<Entry, String> {
+pub(super) fn parse(line: &[u8]) -> Result<Entry, String> {
     if line.len() > LINE_BYTES_MAX {
         return Err(too_long());
     }
@@ -238,7 +235,7 @@ fn parse(line: &[u8]) -> Result<Entry, String> {
     intake::client_entry(line).map_err(|error| error.to_string())
 }
 
-fn too_long() -> String {
+pub(super) fn too_long() -> String {
     format!("too large: a line may be at most {LINE_BYTES_MAX} bytes")
 }
 

@@ -21,7 +21,7 @@ use crate::shared::ui::{Look, Ui};
 const FINDINGS_SHOWN: usize = 20;
 
 /// The flags for the key and the memory by which hits are judged.
-#[derive(Debug, Clone, Default, clap::Args)]
+#[derive(Debug, Clone, Default, PartialEq, clap::Args)]
 pub(crate) struct Trust {
     /// Use this verifier key, as printed by `graven key` [default: the key seen before, or the trail's own]
     #[arg(long, value_name = "VKEY", value_parser = verifier_key)]
@@ -39,7 +39,7 @@ fn verifier_key(text: &str) -> Result<VerifierKey, String> {
 }
 
 /// The flags for the index of a trail.
-#[derive(Debug, Clone, Default, clap::Args)]
+#[derive(Debug, Clone, Default, PartialEq, clap::Args)]
 pub(crate) struct Indexed {
     /// Use the index in this folder, which can have those of many trails [default: DIR/search, and the user's cache folder]
     #[arg(long, value_name = "DIR", conflicts_with = "no_index")]
@@ -64,6 +64,20 @@ impl Trust {
         };
         Ok(Search::open(&target.path, options)?)
     }
+}
+
+/// On a server, its own key, memory and index judge. Fails when others are given.
+#[cfg(feature = "remote")]
+pub(crate) fn judged_by_server(trust: &Trust, indexed: &Indexed) -> Result<(), Failure> {
+    if *trust == Trust::default() && *indexed == Indexed::default() {
+        return Ok(());
+    }
+    Err(Failure::cannot(
+        "--key, --state, --no-state, --index and --no-index are for a trail whose files are here",
+    )
+    .advise(
+        "a server judges by its own; check single entries with `graven prove` and `graven verify --proof`",
+    ))
 }
 
 /// Now, in a time zone.

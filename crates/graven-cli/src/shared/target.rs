@@ -11,7 +11,11 @@ use graven::remains::must_hold_trail;
 use graven::{ErrorKind, Machine, Redaction, Redactor, Settings, Trail, fsck};
 
 use crate::shared::failure::{FOUND, Failure};
+#[cfg(feature = "remote")]
+use crate::shared::remote::Remote;
 use crate::shared::text::counted;
+#[cfg(feature = "remote")]
+use crate::shared::ui::Ui;
 
 /// The argument of nearly every command.
 #[derive(Debug, Clone, Args)]
@@ -27,9 +31,27 @@ impl Target {
         Layout::find(&OsDisk, &self.path)
     }
 
+    /// The address of a trail on a server, in place of a directory.
+    fn address(&self) -> Option<&str> {
+        self.path.to_str().filter(|path| path.starts_with("http://") || path.starts_with("https://"))
+    }
+
+    /// The trail on a server, if that is what the argument names.
+    #[cfg(feature = "remote")]
+    pub(crate) fn remote(&self, ui: Ui) -> Result<Option<Remote>, Failure> {
+        let Some(address) = self.address() else { return Ok(None) };
+        let remote = Remote::at(address)?;
+        if remote.sends_in_clear() {
+            ui.warn(
+                "the token and the entries are sent in clear: use https, or others on the way can read them",
+            );
+        }
+        Ok(Some(remote))
+    }
+
     /// Settings that open this trail for writing, but never create it.
     pub(crate) fn settings(&self) -> Settings {
-        self.settings_at(&self.layout()).must_exist()
+        self.layout().opening().must_exist()
     }
 
     /// Settings that also create the trail. A new path that ends in `.jsonl` is a live file.
@@ -38,7 +60,7 @@ impl Target {
         if !is_dir && self.path.extension() == Some(OsStr::new("jsonl")) {
             return Settings::live_file(&self.path);
         }
-        self.settings_at(&self.layout())
+        self.layout().opening()
     }
 
     /// Opens the trail for writing.
@@ -55,6 +77,9 @@ impl Target {
 
     /// Fails with advice when there is no trail. One that is gone is not one that never was.
     pub(crate) fn must_exist(&self) -> Result<(), Failure> {
+        if let Some(address) = self.address() {
+            return Err(only_files(address));
+        }
         must_hold_trail(&OsDisk, &self.layout()).map_err(|error| match error.kind() {
             ErrorKind::NotFound => self.no_trail(fsck::user_folder().as_deref()),
             _ => Failure::from(error),
@@ -63,6 +88,9 @@ impl Target {
 
     /// Nothing here shows a trail. The verifier's memory in `state` may know of one.
     pub(crate) fn no_trail(&self, state: Option<&Path>) -> Failure {
+        if let Some(address) = self.address() {
+            return only_files(address);
+        }
         let path = self.path.display();
         let remembered = state.map(|state| fsck::remembered_entries(&Machine::os(), state, &self.layout()));
         match remembered.transpose() {
@@ -97,14 +125,17 @@ impl Target {
         Failure::cannot(format_args!("no trail at {path}{why}"))
             .advise(format_args!("make one with `graven init {path}`"))
     }
+}
 
-    fn settings_at(&self, layout: &Layout) -> Settings {
-        if layout == &Layout::in_dir(layout.dir()) {
-            Settings::new(layout.dir())
-        } else {
-            Settings::live_file(layout.live())
-        }
-    }
+/// The address of a server in place of a directory, where only a directory will do.
+fn only_files(address: &str) -> Failure {
+    let why = if cfg!(feature = "remote") {
+        "this command works on the files of a trail, and not on a server"
+    } else {
+        "this program was built without the feature `remote`, so it works on files only"
+    };
+    Failure::cannot(format_args!("{address}: {why}"))
+        .advise("run it where the files are; on a server, `graven search` and `graven show` read a trail")
 }
 
 /// The flags that choose one entry.

@@ -22,6 +22,8 @@ fn every_command_has_its_page() {
         "graven-record",
         "graven-exec",
         "graven-verify",
+        "graven-serve",
+        "graven-token-new",
         "graven-export-tiles",
         "graven-export-copy",
     ] {

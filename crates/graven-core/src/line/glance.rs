@@ -86,6 +86,7 @@ static DURATION_MS: Key = LazyLock::new(|| Finder::new(br#","duration_ms":"#));
 static SESSION_ID: Key = LazyLock::new(|| Finder::new(br#","session_id":""#));
 static PHASE: Key = LazyLock::new(|| Finder::new(PHASE_KEY));
 static COUNT: Key = LazyLock::new(|| Finder::new(br#","count":"#));
+static RECORDED_BY: Key = LazyLock::new(|| Finder::new(br#","recorded_by":""#));
 static INTENT_ID: Key = LazyLock::new(|| Finder::new(br#","intent_id":""#));
 
 /// A stored line, of which single fields are asked.
@@ -166,6 +167,11 @@ impl<'a> Glance<'a> {
     /// The id of the entry before the action.
     pub fn intent_id(self) -> Option<Cow<'a, str>> {
         text(self.line, self.find(&INTENT_ID)? - 1)
+    }
+
+    /// Who handed the entry in.
+    pub fn recorded_by(self) -> Option<Cow<'a, str>> {
+        text(self.line, self.find(&RECORDED_BY)? - 1)
     }
 
     /// How many repeats it stands for.

@@ -35,6 +35,7 @@ fn check(line: &[u8]) {
     let found = line.windows(PHASE_KEY.len()).any(|bytes| bytes == PHASE_KEY);
     assert!(found || entry.phase.is_none(), "{text}");
     assert_eq!(glance.intent_id(), entry.intent_id.as_deref().map(Into::into), "{text}");
+    assert_eq!(glance.recorded_by(), entry.recorded_by.as_deref().map(Into::into), "{text}");
     assert_eq!(glance.count(), entry.count, "{text}");
     check_places(glance, line, &entry);
 }
@@ -64,6 +65,7 @@ fn check_places(glance: Glance<'_>, whole: &[u8], entry: &Entry) {
 fn a_glance_is_right_where_other_fields_are_forged() {
     let forged = json!({
         "phase": "intent", "intent_id": "x", "session_id": "x", "duration_ms": 1, "count": 1,
+        "recorded_by": "x",
         "a": [{"b": ",\"phase\":\"intent\"", "phase": "result", "intent_id": "y"}, "\\\",\"session_id\":\"z\""],
     });
     let plain = entry().detail(&forged);
@@ -136,7 +138,7 @@ fn look(line: &[u8]) {
     if let Some(glance) = Glance::at(line) {
         let _ = (glance.id(), glance.timestamp(), glance.category(), glance.action(), glance.outcome());
         let _ = (glance.blob(), glance.session_id(), glance.phase(), glance.intent_id(), glance.count());
-        let _ = (glance.beginning(), glance.around_duration());
+        let _ = (glance.beginning(), glance.around_duration(), glance.recorded_by());
     }
 }
 

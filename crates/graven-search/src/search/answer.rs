@@ -7,7 +7,7 @@ use graven::Entry;
 use graven::fsck::KeySource;
 use graven_core::hash::Hash;
 use graven_core::verdict::Finding;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::histogram::Histogram;
@@ -20,7 +20,7 @@ use crate::query::Query;
 pub const FINDINGS_MAX: usize = 1_000;
 
 /// What a search found. As JSON it is one object; what was not asked for is left out.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Answer {
     /// The page.
@@ -34,7 +34,7 @@ pub struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub facets: Option<BTreeMap<String, Vec<FacetValue>>>,
     /// By field: what the values that are not listed have together.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub facets_rest: BTreeMap<String, Rest>,
     /// All hits by time.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,12 +43,12 @@ pub struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sessions: Option<Vec<Session>>,
     /// How many sessions are not listed.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub sessions_left_out: u64,
     /// What does not fit: entries that are no hits for that reason, and heads.
     pub findings: Vec<Finding>,
     /// How many findings are not listed.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub findings_left_out: u64,
     /// What the answer covers.
     pub coverage: Coverage,
@@ -80,6 +80,23 @@ pub struct Hit {
     pub entry: Entry,
 }
 
+/// From the JSON of an answer. What is stored in a blob is not restored.
+impl<'de> Deserialize<'de> for Hit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Hit, D::Error> {
+        #[derive(Deserialize)]
+        struct Shown {
+            index: u64,
+            state: State,
+            leaf_hash: Hash,
+            entry: Box<RawValue>,
+        }
+        let Shown { index, state, leaf_hash, entry } = Shown::deserialize(deserializer)?;
+        let line = String::from(Box::<str>::from(entry));
+        let entry = Entry::from_line(line.as_bytes()).map_err(serde::de::Error::custom)?;
+        Ok(Hit { index, state, leaf_hash, line, entry })
+    }
+}
+
 impl Hit {
     /// A string of the entry, or a key of its detail, that has a word or phrase of the query; `None` when none has one.
     pub fn excerpt(&self, query: &Query) -> Option<String> {
@@ -95,7 +112,7 @@ impl Hit {
 }
 
 /// What is known of a hit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Its leaf hash leads to the root of the newest signed head.
@@ -120,7 +137,7 @@ fn as_json<S: Serializer>(line: &str, serializer: S) -> Result<S::Ok, S::Error> 
 }
 
 /// What an answer covers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Coverage {
     /// The number of entries in the snapshot: those that were durable when the first page was asked for.
@@ -144,12 +161,12 @@ pub struct Coverage {
     /// Whether all was looked at that was asked for. Otherwise the page is full, or the time was over.
     pub complete: bool,
     /// How many hits the index does not name. Only an exhaustive answer knows that.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub hidden: u64,
 }
 
 /// What says how many entries are durable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Durable {
     /// The file `LOCK`.
@@ -159,7 +176,7 @@ pub enum Durable {
 }
 
 /// Which index an answer rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum IndexUse {
@@ -183,7 +200,7 @@ impl IndexUse {
 }
 
 /// The times that a query asks for, absolute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimeRange {
     /// From this one on.
     pub since: Option<DateTime<Utc>>,

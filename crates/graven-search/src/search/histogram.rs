@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use graven::Outcome;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::line::Line;
 
@@ -15,7 +15,7 @@ const ROWS_MAX: i64 = 100;
 const WIDTHS: &[i64] = &[1, 5, 15, 60, 300, 900, 3_600, 10_800, 43_200, 86_400, 604_800];
 
 /// Hits by time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Histogram {
     /// The width of a row, in seconds.
@@ -27,7 +27,7 @@ pub struct Histogram {
 }
 
 /// The hits of one stretch of time: entries by outcome, and the events of all of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Row {
     /// Entries that succeeded.

@@ -103,10 +103,10 @@ impl<'a> From<Look<'a>> for Judged<'a> {
 }
 
 impl Found<'_> {
-    /// The hit as it is answered.
-    pub(super) fn into_hit(self) -> Hit {
+    /// The hit as it is answered; with all of its entry, or only what its line says.
+    pub(super) fn into_hit(self, whole: bool) -> Hit {
         let Found { record, line, leaf, state } = self;
-        let entry = line.into_entry();
+        let entry = if whole { line.into_entry() } else { line.stored().clone() };
         let line = String::from_utf8(record.line).expect("what was read as an entry is text");
         Hit { index: record.index, state, leaf_hash: leaf, line, entry }
     }

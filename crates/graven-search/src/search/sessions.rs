@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use chrono::{DateTime, Utc};
 use graven::Outcome;
 use graven_core::hash::{Hash, sha256};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::line::Line;
 
@@ -22,7 +22,7 @@ const SESSIONS_COUNTED_MAX: usize = 100_000;
 const NAMES_MAX: usize = 100;
 
 /// One session, as far as its entries are hits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Session {
     /// Its id.

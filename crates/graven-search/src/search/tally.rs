@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::line::{Line, Scalar};
 use crate::query::Field;
@@ -17,7 +17,7 @@ const VALUES_MAX: usize = 100_000;
 const VALUE_BYTES_MAX: usize = 1_024;
 
 /// How many hits there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Count {
     /// Entries.
@@ -29,7 +29,7 @@ pub struct Count {
 }
 
 /// One value of a facet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FacetValue {
     /// The value. A number is shown as it is written.
@@ -41,7 +41,7 @@ pub struct FacetValue {
 }
 
 /// What the values that are not listed have together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Rest {
     /// How often hits have such a value.

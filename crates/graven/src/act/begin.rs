@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use graven_core::entry::{Entry, Outcome, Phase};
 
-use super::{ABANDONED, Act, emit, result_of, shared_with_result};
+use super::{ABANDONED, Act, emit, result_of};
 use crate::actor;
 use crate::error::{Error, ErrorKind};
 use crate::record::handle::Handle;
@@ -28,7 +28,7 @@ impl Beginning {
         actor::fill(&mut intent);
         intent.phase = Some(Phase::Intent);
         intent.outcome = Outcome::Pending;
-        let result = Some(shared_with_result(&intent));
+        let result = Some(Box::new(intent.to_result()));
         Beginning { recording: Recording::new(Arc::clone(&handle), intent), handle, result }
     }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::durable;
 use crate::error::{Error, ErrorKind};
 use crate::seam::disk::{Disk, Kind};
+use crate::settings::Settings;
 
 /// The paths of one trail: its live file, and the directory that holds all the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -133,6 +134,15 @@ impl Layout {
         let there = |layout: &Layout| durable::exists(disk, &layout.meta()).ok();
         // A trail that cannot be looked at may exist: opening then says what is wrong, and creates no new one.
         if belongs && there(&beside) != Some(true) && there(&inside) != Some(false) { inside } else { beside }
+    }
+
+    /// Settings that open this trail, with every default.
+    pub fn opening(&self) -> Settings {
+        if self == &Layout::in_dir(&self.dir) {
+            Settings::new(&self.dir)
+        } else {
+            Settings::live_file(&self.live)
+        }
     }
 
     /// The live segment: JSON Lines, growing.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use graven_core::entry::{Category, Entry, Phase};
 use graven_core::line::glance::PHASE_KEY;
 use memchr::memmem::Finder;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Reader, Record};
 use crate::error::{Error, ErrorKind};
@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind};
 const PROGRESS_ENTRIES: u64 = 65_536;
 
 /// An act without a result: what its intent says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Pending {
     /// The index of the intent.
@@ -25,7 +25,7 @@ pub struct Pending {
     /// When it was to begin.
     pub timestamp: DateTime<Utc>,
     /// What kind of act.
-    #[serde(serialize_with = "name")]
+    #[serde(serialize_with = "name", deserialize_with = "named")]
     pub category: Category,
     /// Which act.
     pub action: String,
@@ -44,6 +44,10 @@ pub struct Pending {
 
 fn name<S: Serializer>(category: &Category, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(category.as_str())
+}
+
+fn named<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Category, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
 }
 
 impl Reader {

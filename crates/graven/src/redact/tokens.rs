@@ -138,6 +138,7 @@ pub(super) const TOKENS: &[Token] = &[
     token("google-oauth", "1//0", 0, URL, 40, Bounded),
     token("azure-key", "JQQJ99", 0, ALNUM, 20, Anywhere),
     token("alibaba-key", "LTAI", 1, ALNUM, 20, Mixed),
+    token("graven-token", "gvn_", 1, ALNUM, 40, Anywhere),
     token("github-token", "ghp_", 1, ALNUM, 30, Anywhere),
     token("github-token", "gho_", 1, ALNUM, 30, Anywhere),
     token("github-token", "ghu_", 1, ALNUM, 30, Anywhere),

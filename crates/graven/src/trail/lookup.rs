@@ -3,12 +3,13 @@
 use std::ops::{Range, RangeBounds};
 
 use graven_core::entry::{Entry, stored_id};
+use graven_core::hash::Hash;
 
 use crate::error::{Error, ErrorKind};
 use crate::prove::{Proof, prove};
 use crate::reader::{Entries, Reader, Record, indexes};
 use crate::record::blocking::blocking;
-use crate::record::recording::Receipt;
+use crate::record::recording::{Receipt, hash_of};
 use crate::trail::{Key, Trail};
 
 impl Trail {
@@ -46,6 +47,15 @@ impl Trail {
         let record = self.look_up(&reader, &key.into())?;
         self.seal_to(record.index + 1)?;
         prove(&reader, record.index, &self.read_checkpoint()?)
+    }
+
+    /// The leaf hash that an entry gets in this trail: for a caller who knows of a stored entry and wants to know whether
+    /// another one says the same. Set its id and its times to those of the stored one.
+    ///
+    /// # Errors
+    /// `Invalid` when the entry cannot be recorded as it is.
+    pub fn leaf_hash_of(&self, entry: Entry) -> Result<Hash, Error> {
+        hash_of(&self.0, entry)
     }
 
     /// The durable entries of a range, in order, read from the files as they are asked for. Reading blocks.

@@ -1,0 +1,298 @@
+//! A trail on a server, by its address: `http(s)://HOST/v1/trails/NAME`, with the token in `GRAVEN_TOKEN`.
+
+mod problem;
+
+use std::io::Read;
+use std::net::IpAddr;
+use std::thread;
+use std::time::Duration;
+
+use graven::clock::{Clock, OsClock};
+use graven::disk::OsDisk;
+use graven::durable;
+use serde::de::DeserializeOwned;
+use ureq::http::{Response, StatusCode, Uri, header};
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, Body};
+
+use crate::shared::failure::Failure;
+use problem::Problem;
+
+/// The variable with the token.
+pub(crate) const TOKEN: &str = "GRAVEN_TOKEN";
+
+/// The variable that names a file with the certificates to trust, in PEM, instead of those of the web.
+const CA_FILE: &str = "GRAVEN_CA_FILE";
+
+/// How long to wait for a connection.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// How long to wait for an answer to begin, and for a part of it.
+const ANSWER: Duration = Duration::from_secs(120);
+
+/// The most bytes of an answer that is read whole.
+const ANSWER_BYTES_MAX: u64 = 256 << 20;
+
+/// The pause before the second attempt, and the longest one.
+const PAUSE: Duration = Duration::from_millis(200);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// The media type of one entry or question.
+pub(crate) const JSON: &str = "application/json";
+/// The media type of many entries.
+pub(crate) const NDJSON: &str = "application/x-ndjson";
+
+/// A trail on a server.
+#[derive(Debug)]
+pub(crate) struct Remote {
+    agent: Agent,
+    /// The address of the trail, without a `/` at its end.
+    base: String,
+    token: String,
+}
+
+impl Remote {
+    /// The trail at this address. Nothing is asked yet.
+    pub(crate) fn at(address: &str) -> Result<Remote, Failure> {
+        let base = address.trim_end_matches('/');
+        let wrong = |why: &str| {
+            Failure::cannot(format_args!("{address}: {why}"))
+                .advise("write the address of a trail on a server as http(s)://HOST/v1/trails/NAME")
+        };
+        let uri: Uri = base.parse().map_err(|_| wrong("it is no address"))?;
+        let (Some(authority), None) = (uri.authority(), uri.query()) else {
+            return Err(wrong("it is not the address of a trail"));
+        };
+        if authority.as_str().contains('@') {
+            return Err(wrong("it has a name or a password in it")
+                .advise(format_args!("put the token of the server into the variable {TOKEN}")));
+        }
+        let name = uri.path().rsplit_once("/v1/trails/").map_or("", |(_, name)| name);
+        if name.is_empty() || name.contains('/') {
+            return Err(wrong("it is not the address of a trail"));
+        }
+        let host = uri.host().unwrap_or_default();
+        let agent = agent(is_loopback(host))?;
+        Ok(Remote { agent, base: base.to_owned(), token: token()? })
+    }
+
+    /// Its address, for messages.
+    pub(crate) fn address(&self) -> &str {
+        &self.base
+    }
+
+    /// Whether the token is sent so that others on the way can read it.
+    pub(crate) fn sends_in_clear(&self) -> bool {
+        let uri: Option<Uri> = self.base.parse().ok(); // It was read before.
+        let host = uri.as_ref().and_then(Uri::host).unwrap_or_default();
+        self.base.starts_with("http://") && !is_loopback(host)
+    }
+
+    /// Asks for what is at a path below the address of the trail.
+    pub(crate) fn get(&self, path: &str, accept: &str) -> Result<Vec<u8>, Failure> {
+        self.whole(self.ask(path, accept)?)
+    }
+
+    /// The same, as what the JSON says.
+    pub(crate) fn json<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.read(&self.get(path, JSON)?)
+    }
+
+    /// Asks for an answer that is read piece by piece. It may take as long as it wants to.
+    pub(crate) fn stream(&self, path: &str) -> Result<impl Read + use<>, Failure> {
+        Ok(self.ask(path, "text/event-stream")?.into_body().into_with_config().limit(u64::MAX).reader())
+    }
+
+    /// Sends a question, and reads the answer.
+    pub(crate) fn post(&self, path: &str, body: &[u8]) -> Result<Vec<u8>, Failure> {
+        let response = self.send(path, JSON, body).map_err(|error| self.unreachable(&error))?;
+        self.whole(self.checked(response)?)
+    }
+
+    /// Hands entries in. What may pass is tried again for as long as `patience`: a server that is away or busy. So each
+    /// entry must have an id, by which the server records it once.
+    pub(crate) fn hand_in(
+        &self,
+        media_type: &str,
+        body: &[u8],
+        patience: Duration,
+    ) -> Result<Vec<u8>, Failure> {
+        let clock = OsClock::new();
+        let mut pause = PAUSE;
+        loop {
+            let (failure, wait) = match self.send("/entries", media_type, body) {
+                Err(error) => (self.unreachable(&error), pause),
+                Ok(response) if is_passing(response.status()) => {
+                    let wait = retry_after(&response).unwrap_or(pause);
+                    (self.refusal(response), wait)
+                }
+                Ok(response) => return self.whole(self.checked(response)?),
+            };
+            if clock.elapsed() + wait > patience {
+                return Err(failure);
+            }
+            thread::sleep(wait);
+            pause = (2 * pause).min(PAUSE_MAX);
+        }
+    }
+
+    /// What JSON says.
+    pub(crate) fn read<T: DeserializeOwned>(&self, json: &[u8]) -> Result<T, Failure> {
+        serde_json::from_slice(json).map_err(|error| {
+            Failure::cannot(format_args!(
+                "{} has answered what this program does not understand: {error}",
+                self.base
+            ))
+            .advise("is it a Graven server, and of the same version?")
+        })
+    }
+
+    fn ask(&self, path: &str, accept: &str) -> Result<Response<Body>, Failure> {
+        let url = format!("{}{path}", self.base);
+        let request = self.agent.get(url).header(header::ACCEPT, accept);
+        let response = request.header(header::AUTHORIZATION, self.authorization()).call();
+        self.checked(response.map_err(|error| self.unreachable(&error))?)
+    }
+
+    fn send(&self, path: &str, media_type: &str, body: &[u8]) -> Result<Response<Body>, ureq::Error> {
+        let url = format!("{}{path}", self.base);
+        let request = self.agent.post(url).header(header::CONTENT_TYPE, media_type);
+        request.header(header::AUTHORIZATION, self.authorization()).send(body)
+    }
+
+    fn authorization(&self) -> String {
+        format!("Bearer {}", self.token)
+    }
+
+    /// An answer that says yes. Otherwise it says why not.
+    fn checked(&self, response: Response<Body>) -> Result<Response<Body>, Failure> {
+        if response.status().is_success() { Ok(response) } else { Err(self.refusal(response)) }
+    }
+
+    fn refusal(&self, response: Response<Body>) -> Failure {
+        let status = response.status();
+        let is_problem = response
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"application/problem+json"));
+        let body = self.whole(response).unwrap_or_default();
+        let problem: Option<Problem> = is_problem.then(|| serde_json::from_slice(&body).ok()).flatten();
+        match problem {
+            Some(problem) => problem.failure(),
+            None => Failure::cannot(format_args!("{} has answered with {status}", self.base))
+                .advise("is it a Graven server, and is there a proxy before it that refuses?"),
+        }
+    }
+
+    fn whole(&self, mut response: Response<Body>) -> Result<Vec<u8>, Failure> {
+        let whole = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
+        whole.map_err(|error| {
+            Failure::cannot(format_args!("the answer of {} is not whole: {error}", self.base))
+        })
+    }
+
+    fn unreachable(&self, error: &ureq::Error) -> Failure {
+        Failure::cannot(format_args!("cannot reach {}: {error}", self.base))
+            .advise("does the server run, and is the address right? `curl` on its /healthz says so")
+    }
+}
+
+/// Texts in an address.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                escaped.push(char::from(byte))
+            }
+            other => escaped.push_str(&format!("%{other:02X}")),
+        }
+    }
+    escaped
+}
+
+/// Whether the same request may succeed later.
+fn is_passing(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::BAD_GATEWAY
+    ) || status == StatusCode::GATEWAY_TIMEOUT
+}
+
+fn retry_after(response: &Response<Body>) -> Option<Duration> {
+    let seconds = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
+fn agent(is_loopback: bool) -> Result<Agent, Failure> {
+    let mut config = Agent::config_builder()
+        .http_status_as_error(false)
+        // No address of a server leads elsewhere, and the token is for this one.
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .user_agent(concat!("graven/", env!("CARGO_PKG_VERSION")))
+        .timeout_connect(Some(CONNECT))
+        .timeout_recv_response(Some(ANSWER))
+        .timeout_per_read(Some(ANSWER));
+    if is_loopback {
+        config = config.proxy(None);
+    }
+    if let Some(path) = std::env::var_os(CA_FILE).filter(|path| !path.is_empty()) {
+        let path = std::path::PathBuf::from(path);
+        let pem = durable::read_file(&OsDisk, &path).map_err(|error| Failure::file("read", &path, &error))?;
+        let certificates = parse_pem(&pem).filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        });
+        let certificates: Vec<_> = certificates.collect();
+        if certificates.is_empty() {
+            return Err(Failure::cannot(format_args!(
+                "{} ({CA_FILE}) has no certificate in PEM",
+                path.display()
+            )));
+        }
+        let roots = RootCerts::new_with_certs(&certificates);
+        config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
+    }
+    Ok(config.build().into())
+}
+
+fn token() -> Result<String, Failure> {
+    let missing = |why: &str| {
+        Failure::cannot(format_args!("{TOKEN} {why}")).advise(format_args!(
+            "make a token with `graven token new` where the server is, and put it into {TOKEN}"
+        ))
+    };
+    let token = std::env::var(TOKEN).map_err(|_| missing("is not set"))?;
+    let token = token.trim();
+    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(missing("holds no token"));
+    }
+    Ok(token.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_stands_in_an_address_as_one_part() {
+        assert_eq!(escaped("a-b_c.d~e"), "a-b_c.d~e");
+        assert_eq!(escaped("ä &/=?%+"), "%C3%A4%20%26%2F%3D%3F%25%2B");
+    }
+
+    #[test]
+    fn loopback_is_this_machine() {
+        for host in ["localhost", "127.0.0.1", "[::1]", "127.9.9.9"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in ["example.com", "192.0.2.1", "localhost.example.com", "[2001:db8::1]"] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Who may do what: tokens, roles, and the caller that a token stands for.
+//!
+//! Everything is denied that no token allows. A token has one [`Role`], and may be limited to some trails and to some
+//! categories of entries. It is kept as its SHA-256 only.
+
+mod caller;
+mod error;
+mod file;
+mod known;
+mod role;
+mod secret;
+mod tokens;
+mod usage;
+
+pub use caller::{Caller, Forbidden, Scope};
+pub use error::{AuthError, Refused};
+pub use file::{NAME_BYTES_MAX, NewToken, TOKENS_MAX, Token};
+pub use role::{Right, Role};
+pub use secret::{PREFIX, Secret};
+pub use tokens::{Listed, Made, Tokens};

@@ -1,0 +1,140 @@
+//! From what clients send to entries of a trail: reads them, adds what the server says, records them, and answers each.
+
+mod answers;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use graven::{Category, Entry};
+use graven_core::input::InputError;
+use graven_core::intake::{IntakeError, LINE_BYTES_MAX, client_entry};
+
+use crate::auth::Caller;
+use crate::problem::{Kind, Problem};
+use crate::state::Shared;
+use crate::trails::Served;
+
+pub(crate) use answers::{Answer, Answers};
+
+/// How many entries, and how many bytes of them, are recorded together. More would keep a thread of the runtime for too
+/// long.
+const PIECE_ENTRIES: usize = 1_024;
+const PIECE_BYTES: usize = 512 << 10;
+
+/// Texts of at most this length together are read at once. Reading more is work for another thread.
+const READ_AT_ONCE_BYTES: usize = 64 << 10;
+
+/// Takes entries from one client into one trail.
+#[derive(Debug, Clone)]
+pub(crate) struct Intake {
+    pub(crate) state: Shared,
+    pub(crate) trail: Arc<Served>,
+    pub(crate) caller: Arc<Caller>,
+}
+
+impl Intake {
+    /// Records entries in their order, and answers each. `first` is the place of the first one in what the client sent.
+    pub(crate) async fn take(&self, texts: &[Bytes], first: u64) -> Answers {
+        let mut answers = Answers::new(first);
+        let mut rest = texts;
+        while !rest.is_empty() {
+            let (piece, behind) = rest.split_at(piece_len(rest));
+            self.take_piece(piece, &mut answers).await;
+            rest = behind;
+        }
+        answers
+    }
+
+    async fn take_piece(&self, texts: &[Bytes], answers: &mut Answers) {
+        let _waiting = self.state.metrics.waiting(self.trail.name(), texts.len());
+        let now = self.state.now();
+        let read = self.read(texts, now).await;
+        let mut refused: Vec<Option<Problem>> = Vec::with_capacity(read.len());
+        let mut entries = Vec::with_capacity(read.len());
+        for one in read {
+            match one {
+                Ok(entry) => {
+                    entries.push(entry);
+                    refused.push(None);
+                }
+                Err(problem) => refused.push(Some(problem)),
+            }
+        }
+        self.trail.count_refused((refused.len() - entries.len()) as u64);
+        let recorded =
+            if entries.is_empty() { Vec::new() } else { self.trail.record(&self.caller.name, entries).await };
+        let mut recorded = recorded.into_iter();
+        let answered = refused.into_iter().map(|refused| match refused {
+            Some(problem) => Answer::Refused(problem),
+            None => {
+                let answer = recorded.next().expect("each entry has an answer");
+                answer.map_or_else(Answer::Refused, Answer::Recorded)
+            }
+        });
+        let answered: Vec<Answer> = answered.collect();
+        let lengths = texts.iter().map(Bytes::len);
+        self.state.metrics.answered(self.trail.name(), answered.iter().zip(lengths));
+        answered.into_iter().for_each(|answer| answers.push(answer));
+    }
+
+    /// Reads texts: on this thread if they are short.
+    async fn read(&self, texts: &[Bytes], now: DateTime<Utc>) -> Vec<Result<Entry, Problem>> {
+        if texts.iter().map(Bytes::len).sum::<usize>() <= READ_AT_ONCE_BYTES {
+            return texts.iter().map(|text| self.entry(text, now)).collect();
+        }
+        let (intake, owned) = (self.clone(), texts.to_vec());
+        let read = move || owned.iter().map(|text| intake.entry(text, now)).collect();
+        let read: Result<Vec<Result<Entry, Problem>>, _> = tokio::task::spawn_blocking(read).await;
+        read.unwrap_or_else(|panic| {
+            tracing::error!(error = panic.to_string(), "reading entries panicked");
+            vec![Err(Problem::fault()); texts.len()]
+        })
+    }
+
+    /// The entry that a text says, with what the server says of it.
+    fn entry(&self, text: &[u8], now: DateTime<Utc>) -> Result<Entry, Problem> {
+        if text.len() > LINE_BYTES_MAX {
+            let message = format!("an entry may have at most {LINE_BYTES_MAX} bytes");
+            return Err(Problem::new(Kind::TooLarge, message));
+        }
+        self.complete(client_entry(text).map_err(|error| self.refusal(&error))?, now)
+    }
+
+    /// Why a text is no entry.
+    pub(crate) fn refusal(&self, error: &IntakeError) -> Problem {
+        let kind = match error {
+            IntakeError::Input(InputError::Json(_) | InputError::Utf8 { .. }) => Kind::NotJson,
+            _ => Kind::NotAnEntry,
+        };
+        // It may repeat parts of the text.
+        Problem::new(kind, self.trail.without_secrets(&error.to_string()))
+    }
+
+    /// Adds what the server says: when it came, from whom, and who acts if that is not the client's to say.
+    ///
+    /// # Errors
+    /// `OutOfScope` when the token is not for the entry's category.
+    pub(crate) fn complete(&self, mut entry: Entry, now: DateTime<Utc>) -> Result<Entry, Problem> {
+        self.may_hand_in(&entry.category)?;
+        let caller = &self.caller;
+        if !caller.assert_principal {
+            entry.principal = Some(caller.name.clone());
+        }
+        Ok(entry.received_at(now).recorded_by(caller.name.clone()))
+    }
+
+    fn may_hand_in(&self, category: &Category) -> Result<(), Problem> {
+        self.caller.may_category(category).map_err(Problem::from)
+    }
+}
+
+/// How many of the texts are recorded together.
+fn piece_len(texts: &[Bytes]) -> usize {
+    let mut bytes = 0;
+    let fits = texts.iter().take(PIECE_ENTRIES).take_while(|text| {
+        bytes += text.len();
+        bytes <= PIECE_BYTES
+    });
+    fits.count().max(1)
+}

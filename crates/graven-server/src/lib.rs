@@ -1,0 +1,25 @@
+//! `graven serve`: one audit trail for programs in any language, over HTTP.
+
+pub mod auth;
+pub mod data;
+pub mod demo;
+pub mod limits;
+pub mod name;
+pub mod serve;
+pub mod settings;
+
+mod api;
+mod blocking;
+mod body;
+mod indexing;
+mod intake;
+mod metrics;
+#[cfg(test)]
+mod openapi;
+mod own;
+mod problem;
+mod state;
+mod tail;
+mod trails;
+mod verification;
+mod verifying;

@@ -1,0 +1,185 @@
+//! Starts the server, takes connections, and ends in order: streams first, then what was accepted is answered.
+
+mod connections;
+mod ending;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use graven::clock::{Clock, OsClock};
+use graven::{Category, LastingTrail, Outcome};
+use graven_search::SearchError;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::auth::{AuthError, Secret, Tokens};
+use crate::blocking::Blocking;
+use crate::body::Room;
+use crate::limits::{Gate, open_files};
+use crate::metrics::Metrics;
+use crate::name::TrailName;
+use crate::own::{self, Own};
+use crate::settings::Settings;
+use crate::state::{Shared, State};
+use crate::trails::{self, Trails};
+use crate::{api, demo, indexing, verifying};
+
+pub use ending::{Asked, Ended, signals};
+
+use connections::Connections;
+
+/// How often what was gathered for the server's own entries is looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+/// The hour of the demo is always the same.
+const DEMO_SEED: u64 = 4_728;
+
+/// How long to wait when no connection can be taken, as when there are too many.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// A trail cannot be opened.
+    #[error(transparent)]
+    Trail(#[from] graven::Error),
+    /// A trail cannot be opened for searches.
+    #[error(transparent)]
+    Search(#[from] SearchError),
+    /// The tokens cannot be read or made.
+    #[error(transparent)]
+    Tokens(#[from] AuthError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// A server that is ready to take connections.
+#[derive(Debug)]
+pub struct Server {
+    state: Shared,
+    listener: TcpListener,
+    address: SocketAddr,
+    first_token: Option<Secret>,
+}
+
+impl Server {
+    /// Opens the trails, makes the token of the first start, and listens.
+    ///
+    /// # Errors
+    /// When any of these fails. Nothing was served then.
+    pub async fn start(settings: Settings) -> Result<Server, ServeError> {
+        let clock = OsClock::new();
+        let tokens = Tokens::open(&settings.data)?;
+        let first_token = tokens.first_start(clock.now())?;
+        let trails = trails::open(&settings.data, &settings.trails)?;
+        if let Some(demo) = demo_of(&settings, &trails) {
+            // It takes less than a second, and nothing is served yet that could wait for it.
+            demo::fill(&demo.now(), DEMO_SEED, clock.now())?;
+        }
+        for served in trails.all() {
+            // Ids that were used before the start count from the first request on.
+            if let Err(problem) = served.catch_up().await {
+                tracing::warn!(trail = %served.name(), error = problem.detail(), "the newest entries cannot be read yet");
+            }
+        }
+        open_files::raise(settings.limits.connections);
+        let address = settings.listen;
+        let listen = |source| ServeError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let own = Own::new(trails.main().and_then(|main| main.writer().cloned()));
+        let state = Arc::new(State {
+            blocking: Blocking::new(&settings.limits),
+            room: Room::new(&settings.limits),
+            gate: Gate::new(&settings, &(Arc::new(OsClock::new()) as Arc<dyn Clock>)),
+            settings,
+            tokens,
+            trails,
+            own,
+            metrics: Metrics::default(),
+            clock,
+            ending: watch::Sender::new(false),
+        });
+        Ok(Server { state, listener, address, first_token })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The token that was made because there was none.
+    pub fn first_token(&self) -> Option<&Secret> {
+        self.first_token.as_ref()
+    }
+
+    /// Serves until it is asked to end.
+    pub async fn run(self, mut asked: Asked) -> Ended {
+        let Server { state, listener, address, .. } = self;
+        let detail = serde_json::json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "listen": address.to_string(),
+            "settings": state.settings.changed(),
+        });
+        state.own.tell(Category::Config, own::STARTED, Outcome::Success, detail);
+        if let Err(error) = indexing::start(Arc::clone(&state)) {
+            tracing::warn!(
+                error = error.to_string(),
+                "no index is kept: searches read the entries one by one"
+            );
+        }
+        let gathering = tokio::spawn(gather(Arc::clone(&state)));
+        let demo = demo_of(&state.settings, &state.trails).cloned();
+        let demo = demo.map(|demo| tokio::spawn(demo::go_on(demo, state.clock.random())));
+        let verifications = tokio::spawn(verifying::on_schedule(Arc::clone(&state)));
+        let connections = Connections::new(api::router(&state), &state.settings.limits);
+        loop {
+            tokio::select! {
+                biased;
+                () = ending::next(&mut asked) => break,
+                accepted = listener.accept() => match accepted {
+                    // One too many is closed without a word: an answer would take what there is too little of.
+                    Ok((stream, peer)) => if let Ok(place) = state.gate.connect(peer.ip()) {
+                        connections.serve(stream, peer, place);
+                    },
+                    Err(error) => {
+                        tracing::warn!(error = error.to_string(), "no connection can be taken");
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                },
+            }
+        }
+        drop(listener);
+        gathering.abort();
+        verifications.abort();
+        demo.iter().for_each(tokio::task::JoinHandle::abort);
+        ending::end(state, connections, asked).await
+    }
+}
+
+/// The trail that the demo fills, if there is to be one.
+fn demo_of<'a>(settings: &Settings, trails: &'a Trails) -> Option<&'a LastingTrail> {
+    settings.demo.then(|| trails.find(&TrailName::demo()))?.and_then(|demo| demo.writer())
+}
+
+/// Records what the server gathers of itself.
+async fn gather(state: Shared) {
+    let mut ticks = tokio::time::interval(TICK);
+    loop {
+        ticks.tick().await;
+        state.own.flush(state.elapsed(), false);
+        for served in state.trails.all() {
+            // Where it fails, the next entry with an id says why.
+            let _ = served.catch_up().await;
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The end of a server: streams end, what was accepted is answered, the trails are closed. A second signal ends it at once.
+
+use std::io;
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use graven::{Category, Outcome};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+
+use super::connections::Connections;
+use crate::own;
+use crate::state::Shared;
+
+/// How long requests may take that were accepted before the signal.
+const ANSWERING: Duration = Duration::from_secs(7);
+
+/// How long all of the end may take.
+const WHOLE: Duration = Duration::from_secs(10);
+
+/// How a server ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Everything that was accepted was answered, and the trails are closed.
+    InOrder,
+    /// Some requests were not answered in time, or a trail could not be closed. What was acknowledged is durable.
+    Late,
+    /// It was asked a second time. What was acknowledged is durable.
+    AtOnce,
+}
+
+/// What asks a server to end: once in order, and once more at once.
+pub type Asked = mpsc::UnboundedReceiver<()>;
+
+/// The signals of this process that ask the server to end: SIGINT and SIGTERM. From now on no signal ends the process by
+/// itself.
+///
+/// # Errors
+/// When the signals cannot be awaited.
+pub fn signals() -> io::Result<Asked> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let (ask, asked) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                // There is nothing to read again: the file of the tokens is looked at for each request.
+                _ = hang_up.recv() => continue,
+            }
+            if ask.send(()).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(asked)
+}
+
+/// Waits until the server is asked to end.
+pub(super) async fn next(asked: &mut Asked) {
+    if asked.recv().await.is_none() {
+        // Nobody is left who could ask.
+        std::future::pending().await
+    }
+}
+
+/// Ends the server.
+pub(super) async fn end(state: Shared, connections: Connections, mut asked: Asked) -> Ended {
+    let now = Instant::now();
+    // Streams wait for this.
+    state.ending.send_replace(true);
+    let ended = tokio::select! {
+        biased;
+        () = next(&mut asked) => Ended::AtOnce,
+        ended = in_order(&state, connections, now) => ended,
+    };
+    if ended != Ended::InOrder {
+        // Closing a trail may wait for storage, and it is too late for that.
+        mem::forget(state);
+    }
+    ended
+}
+
+async fn in_order(state: &Shared, connections: Connections, now: Instant) -> Ended {
+    let answered = timeout_at(now + ANSWERING, connections.finish()).await.is_ok();
+    state.own.flush(state.elapsed(), true);
+    let detail = serde_json::json!({ "answered": answered });
+    let outcome = if answered { Outcome::Success } else { Outcome::Failure };
+    state.own.tell(Category::Config, own::STOPPED, outcome, detail);
+    let closing: Vec<_> =
+        state.trails.all().filter_map(|served| served.writer()).map(|writer| writer.now()).collect();
+    let close = tokio::task::spawn_blocking(move || {
+        let closed = closing.iter().map(graven::Trail::close_blocking).filter_map(Result::err);
+        closed.map(|error| tracing::error!(error = error.chain(), "a trail was not closed")).count() == 0
+    });
+    let used = Arc::clone(state);
+    let save = tokio::task::spawn_blocking(move || {
+        if let Err(error) = used.tokens.save_use() {
+            tracing::warn!(error = error.to_string(), "the last uses of the tokens were not written down");
+        }
+    });
+    let closed = timeout_at(now + WHOLE, async { (close.await, save.await) }).await;
+    match closed {
+        Ok((Ok(true), _)) if answered => Ended::InOrder,
+        _ => Ended::Late,
+    }
+}

@@ -1,0 +1,151 @@
+//! The rules that the settings must keep together, before a server starts.
+
+use std::path::Path;
+
+use graven::disk::{Disk, OsDisk};
+use graven::layout::Layout;
+use graven::remains::must_hold_trail;
+
+use super::{Effective, Settings, TrailSetting};
+use crate::auth::Tokens;
+use crate::name::TrailName;
+
+/// A rule that the settings do not keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// The name of the rule.
+    pub rule: &'static str,
+    /// What is wrong.
+    pub why: String,
+    /// What to add or to run, line by line.
+    pub add: Vec<String>,
+}
+
+impl Effective {
+    /// The rules that these settings do not keep. A server with any of them does not start.
+    ///
+    /// Nothing is written. The rules look at the folders of the trails and at the token file.
+    pub fn check(&self) -> Vec<Broken> {
+        let settings = &self.settings;
+        let mut broken = Vec::new();
+        names(settings, &mut broken);
+        main_is_recorded(settings, &mut broken);
+        folders(settings, &mut broken);
+        tokens(settings, &mut broken);
+        transport(settings, &mut broken);
+        limits(settings, &mut broken);
+        broken
+    }
+}
+
+fn names(settings: &Settings, broken: &mut Vec<Broken>) {
+    for (place, trail) in settings.trails.iter().enumerate() {
+        if settings.trails[..place].iter().any(|other| other.name == trail.name) {
+            broken.push(Broken {
+                rule: "trails.names",
+                why: format!("two trails have the name {}", trail.name),
+                add: Vec::new(),
+            });
+        }
+    }
+}
+
+fn main_is_recorded(settings: &Settings, broken: &mut Vec<Broken>) {
+    let own = |name: &TrailName| *name == TrailName::main() || (settings.demo && *name == TrailName::demo());
+    for trail in settings.trails.iter().filter(|trail| trail.read_only && own(&trail.name)) {
+        broken.push(Broken {
+            rule: "trails.own",
+            why: format!("the server records to {}: it cannot be one that is only read", trail.name),
+            add: vec![format!("--trail {}={}", trail.name, trail.dir.display())],
+        });
+    }
+}
+
+/// Trails that are only read must be there, and no folder has two names.
+fn folders(settings: &Settings, broken: &mut Vec<Broken>) {
+    for trail in settings.trails.iter().filter(|trail| trail.read_only) {
+        if let Err(error) = must_hold_trail(&OsDisk, &Layout::find(&OsDisk, &trail.dir)) {
+            let (name, dir) = (&trail.name, trail.dir.display());
+            broken.push(Broken {
+                rule: "trails.read",
+                why: format!("the trail {name} cannot be read from {dir}: {}", error.chain()),
+                add: Vec::new(),
+            });
+        }
+    }
+    let place = |trail: &TrailSetting| real(&trail.dir);
+    for (at, trail) in settings.trails.iter().enumerate() {
+        let other = settings.trails[..at].iter().find(|other| place(other) == place(trail));
+        if let Some(other) = other.filter(|other| other.name != trail.name) {
+            broken.push(Broken {
+                rule: "trails.apart",
+                why: format!(
+                    "{} and {} are one trail ({}): who may read one of them could read the other",
+                    other.name,
+                    trail.name,
+                    trail.dir.display()
+                ),
+                add: Vec::new(),
+            });
+        }
+    }
+}
+
+/// The one name of a path. One that is not there yet is named as it was given.
+fn real(path: &Path) -> std::path::PathBuf {
+    OsDisk.canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn tokens(settings: &Settings, broken: &mut Vec<Broken>) {
+    if let Err(error) = Tokens::open(&settings.data) {
+        broken.push(Broken { rule: "tokens.whole", why: error.to_string(), add: Vec::new() });
+    }
+}
+
+/// Off loopback, what is sent can be read and changed on the way, and anybody can connect.
+fn transport(settings: &Settings, broken: &mut Vec<Broken>) {
+    let address = settings.listen;
+    if address.ip().to_canonical().is_loopback() {
+        return;
+    }
+    if !settings.insecure {
+        broken.push(Broken {
+            rule: "listen.tls",
+            why: format!(
+                "{address} can be reached from other machines, and this server has no TLS of its own: put a proxy with \
+                 TLS before it, and say so"
+            ),
+            add: vec!["insecure = true".to_owned()],
+        });
+    }
+    if Tokens::open(&settings.data).is_ok_and(|tokens| tokens.is_empty()) {
+        broken.push(Broken {
+            rule: "listen.tokens",
+            why: format!(
+                "{address} can be reached from other machines, and there is no token yet: make one before"
+            ),
+            add: vec![format!("graven token new --role admin --data {}", settings.data.path().display())],
+        });
+    }
+}
+
+/// What belongs to one client is not more than all.
+fn limits(settings: &Settings, broken: &mut Vec<Broken>) {
+    let limits = &settings.limits;
+    for (one, all, of_one, of_all) in [
+        ("body_bytes", "bodies_bytes", limits.body_bytes, limits.bodies_bytes),
+        ("connections_per_address", "connections", limits.connections_per_address, limits.connections),
+        ("requests_per_token", "requests", limits.requests_per_token, limits.requests),
+        ("streams_per_token", "streams", limits.streams_per_token, limits.streams),
+    ] {
+        if of_one > of_all {
+            broken.push(Broken {
+                rule: "limits.one_of_all",
+                why: format!(
+                    "limits.{one} ({of_one}) is more than limits.{all} ({of_all}): one client could take all"
+                ),
+                add: Vec::new(),
+            });
+        }
+    }
+}

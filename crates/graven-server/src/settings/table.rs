@@ -1,0 +1,380 @@
+//! The table of all settings: from it come what is read, `graven config`, and the table in docs/SERVER.md.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::limits::Limits;
+use super::{Settings, size, time, value};
+
+/// A setting.
+#[derive(Debug)]
+pub struct Row {
+    /// Its name in the TOML file, with the name of its table before the dot.
+    pub key: &'static str,
+    /// Its own flag. Every setting can also be given by `--set KEY=VALUE`.
+    pub flag: Option<&'static str>,
+    /// The value when nothing else is given. A list is empty by default.
+    pub default: Option<&'static str>,
+    /// Which values are taken.
+    pub limits: &'static str,
+    /// What it is for, in a few words.
+    pub meaning: &'static str,
+    /// Takes the value. A list has any number of items, everything else one.
+    pub(super) set: fn(&mut Settings, &[String]) -> Result<(), String>,
+    /// Shows the value.
+    pub(super) show: fn(&Settings) -> Vec<String>,
+}
+
+impl Row {
+    /// Its environment variable: `GRAVEN_` and the key.
+    pub fn variable(&self) -> String {
+        format!("GRAVEN_{}", self.key.replace('.', "_").to_ascii_uppercase())
+    }
+
+    /// The row of a key.
+    pub(super) fn find(key: &str) -> Option<&'static Row> {
+        ROWS.iter().find(|row| row.key == key)
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const MILLION: u64 = 1_000_000;
+
+/// A row for a limit: a field of [`Limits`], how its text is read, and how it is shown.
+macro_rules! limit {
+    ($field:ident, $default:literal, $limits:literal, $meaning:literal, $read:expr, $show:expr) => {
+        Row {
+            key: concat!("limits.", stringify!($field)),
+            flag: None,
+            default: Some($default),
+            limits: $limits,
+            meaning: $meaning,
+            set: |settings, items| {
+                settings.limits.$field = $read(items)?;
+                Ok(())
+            },
+            show: |settings| vec![$show(settings.limits.$field)],
+        }
+    };
+}
+
+/// All settings.
+pub const ROWS: &[Row] = &[
+    Row {
+        key: "data",
+        flag: Some("--data"),
+        default: Some("./graven-data"),
+        limits: "a folder, which is made when it is not there",
+        meaning: "Keep tokens and trails in this folder",
+        set: |settings, items| {
+            settings.data = crate::data::DataFolder::new(value::folder(items)?);
+            Ok(())
+        },
+        show: |settings| vec![settings.data.path().display().to_string()],
+    },
+    Row {
+        key: "listen",
+        flag: Some("--listen"),
+        default: Some("127.0.0.1:4728"),
+        limits: "an address and a port; port 0 takes a free one",
+        meaning: "Listen on this address",
+        set: |settings, items| {
+            settings.listen = value::address(items)?;
+            Ok(())
+        },
+        show: |settings| vec![settings.listen.to_string()],
+    },
+    Row {
+        key: "trails",
+        flag: Some("--trail"),
+        default: None,
+        limits: "a list of NAME=DIR; in the file a table",
+        meaning: "Serve the trail in DIR, which may lie anywhere, under NAME",
+        set: |settings, items| {
+            settings.trails.extend(value::trails(items, false)?);
+            Ok(())
+        },
+        show: |settings| shown_trails(settings, false),
+    },
+    Row {
+        key: "read",
+        flag: Some("--read"),
+        default: None,
+        limits: "a list of NAME=DIR; in the file a table",
+        meaning: "Serve the trail in DIR under NAME, and never record to it",
+        set: |settings, items| {
+            settings.trails.extend(value::trails(items, true)?);
+            Ok(())
+        },
+        show: |settings| shown_trails(settings, true),
+    },
+    Row {
+        key: "hosts",
+        flag: Some("--host"),
+        default: None,
+        limits: "a list of names without a port",
+        meaning: "Answer also requests for this host; loopback names and addresses are always answered",
+        set: |settings, items| {
+            settings.hosts = value::hosts(items)?;
+            Ok(())
+        },
+        show: |settings| settings.hosts.clone(),
+    },
+    Row {
+        key: "proxies",
+        flag: Some("--proxy"),
+        default: None,
+        limits: "a list of addresses and networks",
+        meaning: "Believe what this proxy says in X-Forwarded-For of the client's address",
+        set: |settings, items| {
+            settings.proxies = value::networks(items)?;
+            Ok(())
+        },
+        show: |settings| settings.proxies.clone(),
+    },
+    Row {
+        key: "insecure",
+        flag: Some("--insecure"),
+        default: Some("false"),
+        limits: "true or false",
+        meaning: "Listen off loopback without TLS, because a proxy with TLS stands before the server",
+        set: |settings, items| {
+            settings.insecure = value::yes_or_no(items)?;
+            Ok(())
+        },
+        show: |settings| vec![settings.insecure.to_string()],
+    },
+    Row {
+        key: "demo",
+        flag: Some("--demo"),
+        default: Some("false"),
+        limits: "true or false",
+        meaning: "Fill a trail `demo` with an hour of an agent server, and go on at 5 entries a second",
+        set: |settings, items| {
+            settings.demo = value::yes_or_no(items)?;
+            Ok(())
+        },
+        show: |settings| vec![settings.demo.to_string()],
+    },
+    Row {
+        key: "verify.every",
+        flag: None,
+        default: Some("off"),
+        limits: "off, or at least 1m",
+        meaning: "Verify each trail this often",
+        set: |settings, items| {
+            settings.verify_every = value::period_or_off(items, MINUTE)?;
+            Ok(())
+        },
+        show: |settings| vec![settings.verify_every.map_or("off".to_owned(), time::show)],
+    },
+    limit!(
+        body_bytes,
+        "64MiB",
+        "64KiB to 1GiB",
+        "Take bodies of at most this length",
+        |items: &[String]| value::bytes(items, 64 * KIB, GIB),
+        size::show
+    ),
+    limit!(
+        bodies_bytes,
+        "256MiB",
+        "1MiB to 64GiB",
+        "Keep at most this much of all bodies in memory at a time",
+        |items: &[String]| value::bytes(items, MIB, 64 * GIB),
+        size::show
+    ),
+    limit!(
+        header_bytes,
+        "16KiB",
+        "8KiB to 1MiB",
+        "Take heads of requests of at most this length",
+        |items: &[String]| value::bytes(items, 8 * KIB, MIB),
+        size::show
+    ),
+    limit!(
+        header_time,
+        "10s",
+        "1s to 10m",
+        "Close a connection when the head of a request is not complete after this time, or when it is idle",
+        |items: &[String]| value::period(items, SECOND, 10 * MINUTE),
+        time::show
+    ),
+    limit!(
+        body_pause,
+        "10s",
+        "1s to 10m",
+        "Give a request up when no part of its body comes for this time",
+        |items: &[String]| value::period(items, SECOND, 10 * MINUTE),
+        time::show
+    ),
+    limit!(
+        connections,
+        "4096",
+        "16 to 1,000,000",
+        "Have at most this number of connections",
+        |items: &[String]| value::count(items, 16, MILLION),
+        shown
+    ),
+    limit!(
+        connections_per_address,
+        "1024",
+        "1 to 1,000,000",
+        "Have at most this number of connections from one address",
+        |items: &[String]| value::count(items, 1, MILLION),
+        shown
+    ),
+    limit!(
+        requests,
+        "1024",
+        "16 to 100,000",
+        "Answer at most this number of requests at a time",
+        |items: &[String]| value::count(items, 16, 100_000),
+        shown
+    ),
+    limit!(
+        requests_per_token,
+        "256",
+        "1 to 100,000",
+        "Answer at most this number of requests of one token at a time",
+        |items: &[String]| value::count(items, 1, 100_000),
+        shown
+    ),
+    limit!(
+        rate_per_token,
+        "10000",
+        "1 to 1,000,000",
+        "Take at most this number of requests a second of one token",
+        |items: &[String]| value::count(items, 1, MILLION),
+        shown
+    ),
+    limit!(
+        rate_per_address,
+        "10000",
+        "1 to 1,000,000",
+        "Take at most this number of requests a second of one address",
+        |items: &[String]| value::count(items, 1, MILLION),
+        shown
+    ),
+    limit!(
+        refused_logins,
+        "60",
+        "1 to 100,000",
+        "Answer at most this number of refused logins a minute of one address with 401, and further ones with 429",
+        |items: &[String]| value::count(items, 1, 100_000),
+        shown
+    ),
+    limit!(
+        streams,
+        "1024",
+        "1 to 100,000",
+        "Have at most this number of streams",
+        |items: &[String]| value::count(items, 1, 100_000),
+        shown
+    ),
+    limit!(
+        streams_per_token,
+        "256",
+        "1 to 100,000",
+        "Have at most this number of streams of one token",
+        |items: &[String]| value::count(items, 1, 100_000),
+        shown
+    ),
+    limit!(
+        searches,
+        "8",
+        "1 to 1,000",
+        "Run at most this number of searches at a time",
+        |items: &[String]| value::count(items, 1, 1_000),
+        shown
+    ),
+    limit!(
+        search_time,
+        "30s",
+        "100ms to 1h",
+        "End a search after this time, and say how far it came",
+        |items: &[String]| value::period(items, SECOND / 10, HOUR),
+        time::show
+    ),
+];
+
+fn shown(number: u64) -> String {
+    number.to_string()
+}
+
+fn shown_trails(settings: &Settings, read_only: bool) -> Vec<String> {
+    let trails = settings.trails.iter().filter(|trail| trail.read_only == read_only);
+    trails.map(|trail| format!("{}={}", trail.name, trail.dir.display())).collect()
+}
+
+impl Limits {
+    /// Before any default is taken.
+    pub(super) const NONE: Limits = Limits {
+        body_bytes: 0,
+        bodies_bytes: 0,
+        header_bytes: 0,
+        header_time: Duration::ZERO,
+        body_pause: Duration::ZERO,
+        connections: 0,
+        connections_per_address: 0,
+        requests: 0,
+        requests_per_token: 0,
+        rate_per_token: 0,
+        rate_per_address: 0,
+        refused_logins: 0,
+        streams: 0,
+        streams_per_token: 0,
+        searches: 0,
+        search_time: Duration::ZERO,
+    };
+}
+
+impl Settings {
+    /// The settings that are not as by default, by their keys.
+    pub fn changed(&self) -> BTreeMap<&'static str, Vec<String>> {
+        let shown = ROWS.iter().map(|row| (row.key, row.default, (row.show)(self)));
+        let changed = shown.filter(|(_, default, items)| !items.iter().map(String::as_str).eq(*default));
+        changed.map(|(key, _, items)| (key, items)).collect()
+    }
+}
+
+/// The table as Markdown, for docs/SERVER.md.
+pub fn markdown() -> String {
+    let mut table =
+        String::from("| key | flag | variable | default | values | meaning |\n|---|---|---|---|---|---|\n");
+    for row in ROWS {
+        let flag = row.flag.map(|flag| format!("`{flag}`")).unwrap_or_default();
+        let default = row.default.map_or("none".to_owned(), |default| format!("`{default}`"));
+        table += &format!(
+            "| `{}` | {flag} | `{}` | {default} | {} | {} |\n",
+            row.key,
+            row.variable(),
+            row.limits,
+            row.meaning
+        );
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_settings_have_one_name() {
+        let keys: BTreeSet<_> = ROWS.iter().map(|row| row.key).collect();
+        let variables: BTreeSet<_> = ROWS.iter().map(Row::variable).collect();
+        let flags: BTreeSet<_> = ROWS.iter().filter_map(|row| row.flag).collect();
+        assert_eq!((keys.len(), variables.len()), (ROWS.len(), ROWS.len()));
+        assert_eq!(flags.len(), ROWS.iter().filter(|row| row.flag.is_some()).count());
+        // These two mean something else.
+        assert!(!variables.contains("GRAVEN_TOKEN") && !variables.contains("GRAVEN_CONFIG"));
+    }
+}

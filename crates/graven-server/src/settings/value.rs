@@ -1,0 +1,101 @@
+//! How the text of a setting becomes its value, and how a value is shown.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use graven_tower::TrustedProxies;
+
+use super::{TrailSetting, size, time};
+use crate::name::TrailName;
+
+/// The only item of a setting that is no list.
+pub(super) fn one(items: &[String]) -> Result<&str, String> {
+    match items {
+        [one] if !one.is_empty() => Ok(one),
+        [_] => Err("it is empty".to_owned()),
+        _ => Err(format!("it takes one value, not {}", items.len())),
+    }
+}
+
+pub(super) fn folder(items: &[String]) -> Result<PathBuf, String> {
+    one(items).map(PathBuf::from)
+}
+
+pub(super) fn yes_or_no(items: &[String]) -> Result<bool, String> {
+    match one(items)? {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        other => Err(format!("{other:?} is neither true nor false")),
+    }
+}
+
+pub(super) fn count(items: &[String], least: u64, most: u64) -> Result<u64, String> {
+    let text = one(items)?;
+    let number = text.parse().map_err(|_| format!("{text:?} is no whole number"))?;
+    within(number, least, most, u64::to_string)
+}
+
+pub(super) fn bytes(items: &[String], least: u64, most: u64) -> Result<u64, String> {
+    within(size::parse(one(items)?)?, least, most, |bytes| size::show(*bytes))
+}
+
+pub(super) fn period(items: &[String], least: Duration, most: Duration) -> Result<Duration, String> {
+    within(time::period(one(items)?)?, least, most, |period| time::show(*period))
+}
+
+/// A period, or `off`.
+pub(super) fn period_or_off(items: &[String], least: Duration) -> Result<Option<Duration>, String> {
+    if one(items)? == "off" { Ok(None) } else { period(items, least, Duration::MAX).map(Some) }
+}
+
+fn within<T: PartialOrd>(value: T, least: T, most: T, show: fn(&T) -> String) -> Result<T, String> {
+    if value < least {
+        return Err(format!("{} is too small: at least {}", show(&value), show(&least)));
+    }
+    if value > most {
+        return Err(format!("{} is too large: at most {}", show(&value), show(&most)));
+    }
+    Ok(value)
+}
+
+/// An address with its port. `localhost` is 127.0.0.1.
+pub(super) fn address(items: &[String]) -> Result<SocketAddr, String> {
+    let text = one(items)?;
+    if let Some(port) = text.strip_prefix("localhost:").and_then(|port| port.parse().ok()) {
+        return Ok((Ipv4Addr::LOCALHOST, port).into());
+    }
+    text.parse()
+        .map_err(|_| format!("{text:?} is no address with a port: write it as 127.0.0.1:4728 or [::1]:4728"))
+}
+
+/// Trails, each as NAME=DIR.
+pub(super) fn trails(items: &[String], read_only: bool) -> Result<Vec<TrailSetting>, String> {
+    let trail = |item: &String| {
+        let wrong = || format!("{item:?} is no trail: write it as NAME=DIR");
+        let (name, dir) = item.split_once('=').ok_or_else(wrong)?;
+        let name = name.parse::<TrailName>().map_err(|error| error.to_string())?;
+        if dir.is_empty() { Err(wrong()) } else { Ok(TrailSetting { name, dir: dir.into(), read_only }) }
+    };
+    items.iter().map(trail).collect()
+}
+
+/// Names of hosts.
+pub(super) fn hosts(items: &[String]) -> Result<Vec<String>, String> {
+    let host = |item: &String| {
+        let name = item.to_ascii_lowercase();
+        let is_name = !name.is_empty()
+            && name.len() <= 253
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+        let wrong =
+            || format!("{item:?} is no name of a host: write it without a port, such as audit.example.com");
+        if is_name { Ok(name) } else { Err(wrong()) }
+    };
+    items.iter().map(host).collect()
+}
+
+/// Networks of proxies.
+pub(super) fn networks(items: &[String]) -> Result<Vec<String>, String> {
+    TrustedProxies::x_forwarded_for(items).map_err(|error| error.to_string())?;
+    Ok(items.to_vec())
+}

@@ -1,0 +1,60 @@
+//! What all requests share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use graven::clock::{Clock, OsClock};
+use tokio::sync::watch;
+
+use crate::auth::Tokens;
+use crate::blocking::Blocking;
+use crate::body::Room;
+use crate::limits::Gate;
+use crate::metrics::Metrics;
+use crate::own::Own;
+use crate::settings::Settings;
+use crate::trails::Trails;
+
+/// The server, as a request sees it. Cheap to clone.
+pub(crate) type Shared = Arc<State>;
+
+/// What all requests share.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) settings: Settings,
+    pub(crate) tokens: Tokens,
+    /// What each client takes, and may take.
+    pub(crate) gate: Gate,
+    pub(crate) trails: Trails,
+    /// What the server records of itself.
+    pub(crate) own: Own,
+    /// The threads for work that blocks.
+    pub(crate) blocking: Blocking,
+    /// The memory for bodies that are read whole.
+    pub(crate) room: Room,
+    /// What is counted for operators.
+    pub(crate) metrics: Metrics,
+    pub(crate) clock: OsClock,
+    /// Whether the server ends.
+    pub(crate) ending: watch::Sender<bool>,
+}
+
+impl State {
+    /// The time of day.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// The time since the server started.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.clock.elapsed()
+    }
+
+    /// Waits until the server ends. Streams wait for it beside what they send, so that they end first.
+    pub(crate) async fn ends(&self) {
+        let mut ending = self.ending.subscribe();
+        // It cannot fail: the sender is in this state.
+        let _ = ending.wait_for(|ends| *ends).await;
+    }
+}

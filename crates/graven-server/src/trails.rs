@@ -1,0 +1,193 @@
+//! The trails that are served: a writer that lasts, a search over the files, and the counts of each.
+
+mod acts;
+mod claims;
+mod opening;
+mod recording;
+mod window;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use graven::reader::{Picks, Record};
+use graven::{LastingTrail, Redactor};
+use graven_core::entry::stored_id;
+use graven_search::Search;
+use serde::Serialize;
+
+use crate::name::TrailName;
+use crate::problem::{Kind, Problem};
+use crate::tail::Tail;
+use crate::verification::Verification;
+
+use claims::Claims;
+use window::{Key, Window};
+
+pub(crate) use opening::open;
+pub(crate) use recording::Kept;
+
+/// All trails of the server, by name.
+#[derive(Debug)]
+pub(crate) struct Trails(BTreeMap<TrailName, Arc<Served>>);
+
+/// One trail.
+#[derive(Debug)]
+pub(crate) struct Served {
+    name: TrailName,
+    /// `None` for a trail that is only read.
+    writer: Option<LastingTrail>,
+    search: Search,
+    /// The rules of the trail for secrets, for texts that repeat what a client has sent.
+    redactor: Option<Redactor>,
+    /// Who handed in which id among the newest entries.
+    window: Mutex<Window>,
+    /// Held while the newest entries are read for it.
+    reading: tokio::sync::Mutex<()>,
+    /// The ids that are being recorded.
+    claims: Claims<Key>,
+    tallies: Tallies,
+    tail: Tail,
+    verification: Verification,
+}
+
+/// What became of entries since the server started.
+#[derive(Debug, Default)]
+pub(crate) struct Tallies {
+    recorded: AtomicU64,
+    duplicates: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// The same, as it stands in an answer.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Tallied {
+    /// Entries of clients that were recorded.
+    pub(crate) recorded: u64,
+    /// Entries of clients that were there already.
+    pub(crate) duplicates: u64,
+    /// Entries of clients that were refused.
+    pub(crate) refused: u64,
+}
+
+impl Trails {
+    /// The trail of a name.
+    pub(crate) fn find(&self, name: &TrailName) -> Option<&Arc<Served>> {
+        self.0.get(name)
+    }
+
+    /// All trails, by name.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Served>> {
+        self.0.values()
+    }
+
+    /// The trail in which the server records what happens to itself.
+    pub(crate) fn main(&self) -> Option<&Arc<Served>> {
+        self.find(&TrailName::main())
+    }
+}
+
+impl Served {
+    /// The name in addresses.
+    pub(crate) fn name(&self) -> &TrailName {
+        &self.name
+    }
+
+    /// Answers questions from the files.
+    pub(crate) fn search(&self) -> &Search {
+        &self.search
+    }
+
+    /// The writer; `None` for a trail that is only read.
+    pub(crate) fn writer(&self) -> Option<&LastingTrail> {
+        self.writer.as_ref()
+    }
+
+    /// The writer.
+    ///
+    /// # Errors
+    /// `ReadOnly` for a trail that is only read.
+    pub(crate) fn writable(&self) -> Result<&LastingTrail, Problem> {
+        self.writer.as_ref().ok_or_else(|| {
+            let message = format!("this server only reads the trail {}", self.name);
+            Problem::new(Kind::ReadOnly, message)
+        })
+    }
+
+    /// A text that may repeat what a client has sent, without its secrets.
+    pub(crate) fn without_secrets(&self, text: &str) -> String {
+        self.redactor.as_ref().map_or_else(|| text.to_owned(), |redactor| redactor.text(text).into_owned())
+    }
+
+    /// How many entries are durable.
+    ///
+    /// # Errors
+    /// As [`Reader::len`](graven::reader::Reader::len).
+    pub(crate) fn entries(&self) -> Result<u64, graven::Error> {
+        durable_len(&self.search.reader().picks()?)
+    }
+
+    /// Those who follow it.
+    pub(crate) fn tail(&self) -> &Tail {
+        &self.tail
+    }
+
+    /// What is known of its verifications.
+    pub(crate) fn verification(&self) -> &Verification {
+        &self.verification
+    }
+
+    /// The newest entry with an id, which may have been stored without a secret that was in it.
+    ///
+    /// # Errors
+    /// As [`Reader::find`](graven::reader::Reader::find).
+    pub(crate) fn find(&self, id: &str) -> Result<Option<Record>, graven::Error> {
+        let reader = self.search.reader();
+        let without = self.without_secrets(id);
+        let stored = stored_id(&without);
+        match reader.find(&stored)? {
+            None if stored != id => reader.find(id),
+            found => Ok(found),
+        }
+    }
+
+    /// What became of entries since the server started.
+    pub(crate) fn tallied(&self) -> Tallied {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Tallied {
+            recorded: count(&self.tallies.recorded),
+            duplicates: count(&self.tallies.duplicates),
+            refused: count(&self.tallies.refused),
+        }
+    }
+
+    fn window(&self) -> MutexGuard<'_, Window> {
+        // A thread that panicked left a window that is behind at most.
+        self.window.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many entries are durable: as the writer says, or else all whole lines.
+///
+/// # Errors
+/// As [`Reader::len`](graven::reader::Reader::len).
+pub(crate) fn durable_len(picks: &Picks) -> Result<u64, graven::Error> {
+    match picks.durable_len()? {
+        Some(entries) => Ok(entries),
+        None => picks.len(),
+    }
+}
+
+impl Tallies {
+    pub(crate) fn record(&self, entries: u64) {
+        self.recorded.fetch_add(entries, Ordering::Relaxed);
+    }
+
+    pub(crate) fn duplicate(&self, entries: u64) {
+        self.duplicates.fetch_add(entries, Ordering::Relaxed);
+    }
+
+    pub(crate) fn refuse(&self, entries: u64) {
+        self.refused.fetch_add(entries, Ordering::Relaxed);
+    }
+}
