@@ -46,15 +46,24 @@ pub fn entry(json: &[u8]) -> Result<Entry, IntakeError> {
 ///
 /// [`IntakeError`] says in one sentence why it is refused.
 pub fn client_entry(json: &[u8]) -> Result<Entry, IntakeError> {
-    let entry = Entry::from_client(json)?.cut_to_fit();
+    Ok(accept(Entry::from_client(json)?)?)
+}
+
+/// Checks an entry that was read from what a client sent, as [`client_entry`] does.
+///
+/// # Errors
+///
+/// The first rule that it breaks.
+pub fn accept(entry: Entry) -> Result<Entry, EntryError> {
+    let entry = entry.cut_to_fit();
     entry.check()?;
     if entry.id.as_deref() == Some("") {
-        return Err(EntryError::Id { bytes: 0 }.into());
+        return Err(EntryError::Id { bytes: 0 });
     }
     // Its end would be lost, and here is someone to tell.
     let bytes = entry.detail.as_ref().map_or(0, |detail| detail.as_str().len() as u64);
     if bytes > BLOB_BYTES_MAX {
-        return Err(EntryError::DetailTooLarge { bytes, bytes_max: BLOB_BYTES_MAX }.into());
+        return Err(EntryError::DetailTooLarge { bytes, bytes_max: BLOB_BYTES_MAX });
     }
     Ok(entry)
 }

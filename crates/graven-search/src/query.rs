@@ -128,6 +128,16 @@ impl Query {
         Query::of_value(EntryField::SessionId, id)
     }
 
+    /// The query for the results, behind an entry, of the act whose intent has this id.
+    pub fn of_result(intent_id: &str, behind: u64) -> Query {
+        let field = |field, value| {
+            Expr::Term(Term::Field(Field::Entry(field), vec![Value::Is(Pattern::literal(value), None)]))
+        };
+        let behind = Expr::Term(Term::Index(vec![(behind.saturating_add(1), u64::MAX)]));
+        let result = field(EntryField::Phase, graven::Phase::Result.as_str());
+        Query { expression: Some(Expr::And(vec![field(EntryField::IntentId, intent_id), result, behind])) }
+    }
+
     /// The query for all entries that begin or end an act.
     pub(crate) fn of_acts() -> Query {
         Query { expression: Some(Expr::Term(Term::Has(Field::Entry(EntryField::Phase)))) }

@@ -28,7 +28,7 @@ use graven_core::hash::Hash;
 use graven_core::verdict::{Finding, Verdict};
 
 pub use answer::{Answer, Coverage, Durable, FINDINGS_MAX, Hit, IndexUse, State, TimeRange};
-pub use ask::{Ask, LIMIT, LIMIT_MAX, going_on};
+pub use ask::{Ask, LIMIT, LIMIT_MAX, PAGE_BYTES_MAX, going_on};
 pub use explanation::{Explained, Explanation};
 pub use histogram::{Histogram, Row};
 pub use sessions::Session;
@@ -201,6 +201,7 @@ impl Search {
         let mut walk = self.walk(query, snapshot.standing.findings.clone(), way);
         let mut counts = Counts::new(ask);
         let mut hits: Vec<Hit> = Vec::new();
+        let mut bytes = 0;
         // Where the next page begins, once this one is full.
         let mut position = None;
         let finished = loop {
@@ -218,8 +219,10 @@ impl Search {
             counts.add(&found.line);
             let index = found.record.index;
             if position.is_none() && page.contains(&index) {
-                hits.push(found.into_hit());
-                position = (hits.len() == limit).then(|| after(index, ask.order));
+                hits.push(found.into_hit(ask.whole));
+                bytes += hits.last().map_or(0, |hit| hit.line.len());
+                let is_full = hits.len() == limit || bytes >= PAGE_BYTES_MAX;
+                position = is_full.then(|| after(index, ask.order));
             }
         };
         // The time was over before the page was full: go on where it stopped.
@@ -260,7 +263,7 @@ impl Search {
             match walk.next().map_err(SearchError::from)? {
                 Step::Hit(found) => {
                     counts.add(&found.line);
-                    if !f(found.into_hit())? {
+                    if !f(found.into_hit(ask.whole))? {
                         break false;
                     }
                 }
@@ -294,7 +297,20 @@ impl Search {
     /// # Errors
     /// As [`query`](Search::query).
     pub fn session(&self, id: &str, ask: &Ask) -> Result<Timeline, SearchError> {
-        timeline::read(self, id, ask)
+        timeline::read(self, id, &Query::of_session(id), ask)
+    }
+
+    /// The same, as far as its entries have these categories.
+    ///
+    /// # Errors
+    /// As [`query`](Search::query).
+    pub fn session_within(
+        &self,
+        id: &str,
+        categories: &[graven::Category],
+        ask: &Ask,
+    ) -> Result<Timeline, SearchError> {
+        timeline::read(self, id, &Query::of_session(id).within(categories), ask)
     }
 
     /// The acts that have an intent and no result, as [`Reader::pending`] finds them. Where there is an index of this user's

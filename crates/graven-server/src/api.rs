@@ -1,23 +1,32 @@
 //! The addresses of the server: one list of all of them, and what each needs.
 
 mod access;
+mod acts;
 mod ask;
+mod audit;
+mod counts;
 mod door;
 mod entries;
 mod entry;
+mod export;
 mod health;
 mod log;
+mod metrics;
+mod pending;
 mod search;
 mod stream;
+mod tokens;
 mod trails;
+mod verify;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 
 use crate::auth::Right;
+use crate::metrics::measure;
 use crate::problem::{Kind, Problem};
 use crate::state::Shared;
 
@@ -27,6 +36,8 @@ pub(crate) fn router(state: &Shared) -> Router {
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::scrape).layer(may(Right::Read)))
+        .route("/v1/audit", get(audit::newest).layer(may(Right::Administer)))
         .route("/v1/trails", get(trails::list).layer(may(Right::Read)))
         .route("/v1/trails/{trail}", get(trails::one).layer(may(Right::Read)))
         .route(
@@ -38,11 +49,31 @@ pub(crate) fn router(state: &Shared) -> Router {
         .route("/v1/trails/{trail}/entries/{index}", get(entry::one).layer(may(Right::Read)))
         .route("/v1/trails/{trail}/entries/{index}/proof", get(entry::proof).layer(may(Right::Prove)))
         .route("/v1/trails/{trail}/entries/{index}/blob", get(entry::blob).layer(may(Right::Read)))
+        .route("/v1/trails/{trail}/export", get(export::stream).layer(may(Right::Export)))
         .route("/v1/trails/{trail}/log/{*path}", get(log::file).layer(may(Right::Prove)))
         .route("/v1/trails/{trail}/stream", get(stream::follow).layer(may(Right::Read)))
+        .route(
+            "/v1/trails/{trail}/verify",
+            get(verify::standing).post(verify::start).layer(may(Right::Verify)),
+        )
+        .route("/v1/trails/{trail}/facets", get(counts::facets).layer(may(Right::Read)))
+        .route("/v1/trails/{trail}/histogram", get(counts::histogram).layer(may(Right::Read)))
+        .route("/v1/trails/{trail}/sessions", get(counts::sessions).layer(may(Right::Read)))
+        .route("/v1/trails/{trail}/sessions/{id}", get(counts::session).layer(may(Right::Read)))
+        .route("/v1/trails/{trail}/pending", get(pending::list).layer(may(Right::Read)))
+        .route("/v1/trails/{trail}/acts", post(acts::begin).layer(may(Right::Record)))
+        .route("/v1/trails/{trail}/acts/{id}", post(acts::finish).layer(may(Right::Record)))
+        .route(
+            "/v1/tokens",
+            get(tokens::list)
+                .layer(may(Right::Administer))
+                .merge(post(tokens::create).layer(may(Right::Administer))),
+        )
+        .route("/v1/tokens/{id}", delete(tokens::revoke).layer(may(Right::Administer)))
         .fallback(nothing)
         .method_not_allowed_fallback(other_method)
         .layer(from_fn_with_state(Arc::clone(state), door::open))
+        .layer(from_fn_with_state(Arc::clone(state), measure))
         .with_state(Arc::clone(state))
 }
 

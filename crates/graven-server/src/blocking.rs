@@ -14,17 +14,28 @@ const WAIT: Duration = Duration::from_secs(10);
 /// How many short looks may be taken at the files at the same time.
 const LOOKS: usize = 16;
 
+/// How many exports may go on at the same time. Each has a thread for as long as its client takes.
+const EXPORTS: usize = 8;
+
 /// How much work may block at the same time.
 #[derive(Debug)]
 pub(crate) struct Blocking {
     looks: Arc<Semaphore>,
     searches: Arc<Semaphore>,
+    exports: Arc<Semaphore>,
+    verifications: Arc<Semaphore>,
 }
 
 impl Blocking {
     pub(crate) fn new(limits: &Limits) -> Blocking {
         let searches = usize::try_from(limits.searches).unwrap_or(Semaphore::MAX_PERMITS);
-        Blocking { looks: Arc::new(Semaphore::new(LOOKS)), searches: Arc::new(Semaphore::new(searches)) }
+        let places = |count| Arc::new(Semaphore::new(count));
+        Blocking {
+            looks: places(LOOKS),
+            searches: places(searches),
+            exports: places(EXPORTS),
+            verifications: places(1),
+        }
     }
 
     /// A short look at the files, such as one entry.
@@ -48,6 +59,20 @@ impl Blocking {
     ) -> Result<T, Problem> {
         run(&self.searches, work).await
     }
+
+    /// The place for a verification, which uses all cores. It waits for as long as another one takes; `None` never comes.
+    pub(crate) async fn verification(&self) -> Option<OwnedSemaphorePermit> {
+        // It fails only when it is closed, and nobody closes it.
+        Arc::clone(&self.verifications).acquire_owned().await.ok()
+    }
+
+    /// A place for an export, until it is dropped.
+    ///
+    /// # Errors
+    /// `Busy` when there is none for too long.
+    pub(crate) async fn export(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        place(&self.exports).await
+    }
 }
 
 async fn run<T: Send + 'static>(
@@ -68,6 +93,6 @@ async fn run<T: Send + 'static>(
 
 async fn place(among: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
     let waited = tokio::time::timeout(WAIT, Arc::clone(among).acquire_owned()).await;
-    let busy = || Problem::new(Kind::Busy, "too many searches run at the same time: try again");
+    let busy = || Problem::new(Kind::Busy, "too many searches or exports run at the same time: try again");
     waited.map_err(|_| busy())?.map_err(|_| busy())
 }

@@ -47,6 +47,7 @@ impl Intake {
     }
 
     async fn take_piece(&self, texts: &[Bytes], answers: &mut Answers) {
+        let _waiting = self.state.metrics.waiting(self.trail.name(), texts.len());
         let now = self.state.now();
         let read = self.read(texts, now).await;
         let mut refused: Vec<Option<Problem>> = Vec::with_capacity(read.len());
@@ -64,15 +65,17 @@ impl Intake {
         let recorded =
             if entries.is_empty() { Vec::new() } else { self.trail.record(&self.caller.name, entries).await };
         let mut recorded = recorded.into_iter();
-        for refused in refused {
-            match (refused, recorded.by_ref()) {
-                (Some(problem), _) => answers.push(Answer::Refused(problem)),
-                (None, recorded) => {
-                    let answer = recorded.next().expect("each entry has an answer");
-                    answers.push(answer.map_or_else(Answer::Refused, Answer::Recorded));
-                }
+        let answered = refused.into_iter().map(|refused| match refused {
+            Some(problem) => Answer::Refused(problem),
+            None => {
+                let answer = recorded.next().expect("each entry has an answer");
+                answer.map_or_else(Answer::Refused, Answer::Recorded)
             }
-        }
+        });
+        let answered: Vec<Answer> = answered.collect();
+        let lengths = texts.iter().map(Bytes::len);
+        self.state.metrics.answered(self.trail.name(), answered.iter().zip(lengths));
+        answered.into_iter().for_each(|answer| answers.push(answer));
     }
 
     /// Reads texts: on this thread if they are short.
@@ -95,15 +98,17 @@ impl Intake {
             let message = format!("an entry may have at most {LINE_BYTES_MAX} bytes");
             return Err(Problem::new(Kind::TooLarge, message));
         }
-        let entry = client_entry(text).map_err(|error| {
-            let kind = match &error {
-                IntakeError::Input(InputError::Json(_) | InputError::Utf8 { .. }) => Kind::NotJson,
-                _ => Kind::NotAnEntry,
-            };
-            // It may repeat parts of the text.
-            Problem::new(kind, self.trail.without_secrets(&error.to_string()))
-        })?;
-        self.complete(entry, now)
+        self.complete(client_entry(text).map_err(|error| self.refusal(&error))?, now)
+    }
+
+    /// Why a text is no entry.
+    pub(crate) fn refusal(&self, error: &IntakeError) -> Problem {
+        let kind = match error {
+            IntakeError::Input(InputError::Json(_) | InputError::Utf8 { .. }) => Kind::NotJson,
+            _ => Kind::NotAnEntry,
+        };
+        // It may repeat parts of the text.
+        Problem::new(kind, self.trail.without_secrets(&error.to_string()))
     }
 
     /// Adds what the server says: when it came, from whom, and who acts if that is not the client's to say.

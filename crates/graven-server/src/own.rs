@@ -25,6 +25,16 @@ const TOLD_APART_MAX: usize = 4_096;
 pub(crate) const STARTED: &str = "server.started";
 /// The server stopped: everything that it accepted was answered.
 pub(crate) const STOPPED: &str = "server.stopped";
+/// Somebody takes out the hits of a query.
+pub(crate) const EXPORT_STARTED: &str = "export.started";
+/// The export ended: as a whole, or cut.
+pub(crate) const EXPORT_ENDED: &str = "export.ended";
+/// A trail was verified.
+pub(crate) const VERIFIED: &str = "trail.verified";
+/// Somebody made a token over HTTP.
+pub(crate) const TOKEN_MADE: &str = "token.made";
+/// Somebody revoked a token over HTTP.
+pub(crate) const TOKEN_REVOKED: &str = "token.revoked";
 /// Requests without a good token.
 const LOGIN_REFUSED: &str = "login.refused";
 /// Somebody searched a trail.
@@ -65,6 +75,19 @@ impl Own {
     /// Tells of something that the server itself did.
     pub(crate) fn tell(&self, category: Category, action: &str, outcome: Outcome, detail: impl Serialize) {
         self.emit(Entry::new(category, action, outcome).detail(detail));
+    }
+
+    /// Tells of something that a caller did.
+    pub(crate) fn tell_of(
+        &self,
+        caller: &Caller,
+        category: Category,
+        action: &str,
+        outcome: Outcome,
+        detail: impl Serialize,
+    ) {
+        let entry = Entry::new(category, action, outcome).principal(&caller.name).detail(detail);
+        self.emit(entry);
     }
 
     /// Counts a search. One entry a minute tells of all that are the same.

@@ -43,10 +43,16 @@ pub(crate) enum Kind {
     UnknownTrail,
     /// There is no such entry.
     UnknownEntry,
+    /// There is no such act.
+    UnknownAct,
+    /// There is no such token.
+    UnknownToken,
     /// There is no such method here.
     MethodNotAllowed,
     /// The id belongs to another entry of the same token.
     IdConflict,
+    /// The act has a result already.
+    ActEnded,
     /// The body is too large, or has too many entries.
     TooLarge,
     /// What is asked for begins behind the end of the trail.
@@ -55,6 +61,8 @@ pub(crate) enum Kind {
     UnsupportedMediaType,
     /// The JSON is not an entry that a trail would keep.
     NotAnEntry,
+    /// There can be no such token.
+    NotAToken,
     /// The trail is only read here.
     ReadOnly,
     /// The request is for a host that this server is not.
@@ -89,10 +97,13 @@ impl Kind {
             Kind::NotFound => ("not-found", StatusCode::NOT_FOUND, "Nothing is here"),
             Kind::UnknownTrail => ("unknown-trail", StatusCode::NOT_FOUND, "There is no such trail"),
             Kind::UnknownEntry => ("unknown-entry", StatusCode::NOT_FOUND, "There is no such entry"),
+            Kind::UnknownAct => ("unknown-act", StatusCode::NOT_FOUND, "There is no such act"),
+            Kind::UnknownToken => ("unknown-token", StatusCode::NOT_FOUND, "There is no such token"),
             Kind::MethodNotAllowed => {
                 ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "This method is not taken here")
             }
             Kind::IdConflict => ("id-conflict", StatusCode::CONFLICT, "The id belongs to another entry"),
+            Kind::ActEnded => ("act-ended", StatusCode::CONFLICT, "The act has a result already"),
             Kind::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
             Kind::PastTheEnd => {
                 ("past-the-end", StatusCode::RANGE_NOT_SATISFIABLE, "The trail does not reach so far")
@@ -104,6 +115,9 @@ impl Kind {
             ),
             Kind::NotAnEntry => {
                 ("not-an-entry", StatusCode::UNPROCESSABLE_ENTITY, "The JSON is not an entry")
+            }
+            Kind::NotAToken => {
+                ("not-a-token", StatusCode::UNPROCESSABLE_ENTITY, "There can be no such token")
             }
             Kind::ReadOnly => ("read-only", StatusCode::FORBIDDEN, "The trail is only read here"),
             Kind::WrongHost => ("wrong-host", StatusCode::MISDIRECTED_REQUEST, "This server is another host"),
@@ -122,6 +136,11 @@ impl Kind {
             }
             Kind::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "A fault in the server"),
         }
+    }
+
+    /// Its name: the end of its `type`.
+    pub(crate) fn name(self) -> &'static str {
+        self.facts().0
     }
 
     /// Whether the same request may succeed later.
@@ -144,6 +163,9 @@ pub(crate) struct Problem {
     /// Where in the query the mistake is, in bytes: from and to before.
     #[serde(skip_serializing_if = "Option::is_none")]
     place: Option<[usize; 2]>,
+    /// The entry that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<u64>,
     #[serde(skip)]
     kind: Kind,
 }
@@ -159,6 +181,7 @@ impl Problem {
             detail: detail.into(),
             retry_after: kind.is_passing().then_some(RETRY_AFTER_S),
             place: None,
+            index: None,
             kind,
         }
     }
@@ -188,6 +211,11 @@ impl Problem {
         self.kind.is_passing()
     }
 
+    /// The same, about this entry.
+    pub(crate) fn about(self, index: u64) -> Problem {
+        Problem { index: Some(index), ..self }
+    }
+
     /// Whether it is this one.
     pub(crate) fn is(&self, kind: Kind) -> bool {
         self.kind == kind
@@ -196,6 +224,11 @@ impl Problem {
     /// What is wrong.
     pub(crate) fn detail(&self) -> &str {
         &self.detail
+    }
+
+    /// Which one it is.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// The status of an answer that is this problem alone.
@@ -220,6 +253,8 @@ impl Problem {
 fn respond(problem: &Problem, body: serde_json::Result<Vec<u8>>) -> Response {
     let body = body.expect("a problem is texts and numbers");
     let mut response = (problem.status(), body).into_response();
+    // For those who count.
+    response.extensions_mut().insert(problem.kind);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -18,12 +18,13 @@ use crate::auth::{AuthError, Secret, Tokens};
 use crate::blocking::Blocking;
 use crate::body::Room;
 use crate::limits::{Gate, open_files};
+use crate::metrics::Metrics;
 use crate::name::TrailName;
 use crate::own::{self, Own};
 use crate::settings::Settings;
 use crate::state::{Shared, State};
 use crate::trails::{self, Trails};
-use crate::{api, demo};
+use crate::{api, demo, indexing, verification};
 
 pub use ending::{Asked, Ended, signals};
 
@@ -104,6 +105,7 @@ impl Server {
             tokens,
             trails,
             own,
+            metrics: Metrics::default(),
             clock,
             ending: watch::Sender::new(false),
         });
@@ -129,9 +131,16 @@ impl Server {
             "trails": state.trails.all().map(|served| served.name().to_string()).collect::<Vec<_>>(),
         });
         state.own.tell(Category::Config, own::STARTED, Outcome::Success, detail);
+        if let Err(error) = indexing::start(Arc::clone(&state)) {
+            tracing::warn!(
+                error = error.to_string(),
+                "no index is kept: searches read the entries one by one"
+            );
+        }
         let gathering = tokio::spawn(gather(Arc::clone(&state)));
         let demo = demo_of(&state.settings, &state.trails).cloned();
         let demo = demo.map(|demo| tokio::spawn(demo::go_on(demo, state.clock.random())));
+        let verifying = tokio::spawn(verification::on_schedule(Arc::clone(&state)));
         let connections = Connections::new(api::router(&state), &state.settings.limits);
         loop {
             tokio::select! {
@@ -151,6 +160,7 @@ impl Server {
         }
         drop(listener);
         gathering.abort();
+        verifying.abort();
         demo.iter().for_each(tokio::task::JoinHandle::abort);
         ending::end(state, connections, asked).await
     }

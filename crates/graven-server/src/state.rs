@@ -11,6 +11,7 @@ use crate::auth::Tokens;
 use crate::blocking::Blocking;
 use crate::body::Room;
 use crate::limits::Gate;
+use crate::metrics::Metrics;
 use crate::own::Own;
 use crate::settings::Settings;
 use crate::trails::Trails;
@@ -32,6 +33,8 @@ pub(crate) struct State {
     pub(crate) blocking: Blocking,
     /// The memory for bodies that are read whole.
     pub(crate) room: Room,
+    /// What is counted for operators.
+    pub(crate) metrics: Metrics,
     pub(crate) clock: OsClock,
     /// Whether the server ends.
     pub(crate) ending: watch::Sender<bool>,

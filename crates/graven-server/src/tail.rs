@@ -36,6 +36,8 @@ struct Inner {
     door: Mutex<Door>,
     /// What was handed over: every hit before this index.
     handed: AtomicU64,
+    /// How many follow.
+    followers: AtomicU64,
 }
 
 /// Where followers wait until the task takes them in.
@@ -57,7 +59,17 @@ struct Waiting {
 impl Tail {
     /// Nobody follows yet.
     pub(crate) fn new(search: Search) -> Tail {
-        Tail(Arc::new(Inner { search, door: Mutex::default(), handed: AtomicU64::new(0) }))
+        Tail(Arc::new(Inner {
+            search,
+            door: Mutex::default(),
+            handed: AtomicU64::new(0),
+            followers: AtomicU64::new(0),
+        }))
+    }
+
+    /// How many follow.
+    pub(crate) fn followers(&self) -> u64 {
+        self.0.followers.load(Ordering::Relaxed)
     }
 
     /// Follows the hits of a query, from an entry on that the subscription names. What was recorded before it is in the

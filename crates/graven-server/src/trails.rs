@@ -1,5 +1,6 @@
 //! The trails that are served: a writer that lasts, a search over the files, and the counts of each.
 
+mod acts;
 mod claims;
 mod opening;
 mod recording;
@@ -18,6 +19,7 @@ use serde::Serialize;
 use crate::name::TrailName;
 use crate::problem::{Kind, Problem};
 use crate::tail::Tail;
+use crate::verification::Verification;
 
 use claims::Claims;
 use window::{Key, Window};
@@ -46,6 +48,7 @@ pub(crate) struct Served {
     claims: Claims<Key>,
     tallies: Tallies,
     tail: Tail,
+    verification: Verification,
 }
 
 /// What became of entries since the server started.
@@ -127,6 +130,11 @@ impl Served {
     /// Those who follow it.
     pub(crate) fn tail(&self) -> &Tail {
         &self.tail
+    }
+
+    /// What is known of its verifications.
+    pub(crate) fn verification(&self) -> &Verification {
+        &self.verification
     }
 
     /// The newest entry with an id, which may have been stored without a secret that was in it.

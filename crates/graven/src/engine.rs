@@ -23,6 +23,7 @@ mod rotation;
 pub(crate) mod run;
 mod seal;
 pub(crate) mod shared;
+pub(crate) mod sync_times;
 pub(crate) mod system_entries;
 pub(crate) mod threads;
 mod unsealed;

@@ -55,6 +55,7 @@ pub use act::{ABANDONED, Act, Beginning, Finishing};
 pub use actor::{Actor, ActorFields, Scoped};
 pub use default_trail::{default_trail, guard, init_trail};
 pub use engine::counters::Counters;
+pub use engine::sync_times::SyncTimes;
 pub use engine::threads::on_a_trails_thread;
 pub use error::{Error, ErrorKind};
 pub use files::{durable, layout, meta, remains};

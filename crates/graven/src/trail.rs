@@ -14,6 +14,7 @@ use graven_core::note::VerifierKey;
 use crate::actor;
 use crate::engine::counters::{Counters, Losses};
 use crate::engine::ring::{Ring, Snapshot};
+use crate::engine::sync_times::SyncTimes;
 use crate::error::Error;
 use crate::files::layout::Layout;
 use crate::files::tail::Mode;
@@ -253,6 +254,11 @@ impl Trail {
     /// Numbers that say how the trail is doing.
     pub fn counters(&self) -> Counters {
         self.0.engine.counters()
+    }
+
+    /// How long the syncs of this process took, since it opened the trail.
+    pub fn sync_times(&self) -> SyncTimes {
+        self.0.engine.syncs.now()
     }
 
     /// Why the trail takes no more entries, after a failed write or sync. Open it again to go on.

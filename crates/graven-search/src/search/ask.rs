@@ -9,6 +9,9 @@ use crate::query::{Field, Moment};
 /// The most hits on one page.
 pub const LIMIT_MAX: u64 = 1_000;
 
+/// A page ends behind the hit with which its lines have this number of bytes, so that an answer is never too large.
+pub const PAGE_BYTES_MAX: usize = 16 << 20;
+
 /// How many hits a page has when nobody says.
 pub const LIMIT: u64 = 50;
 
@@ -34,6 +37,8 @@ pub struct Ask {
     pub sessions: bool,
     /// Whether every entry is read and proved, and not only the hits. Default: `false`.
     pub exhaustive: bool,
+    /// Whether hits come with what is stored in blobs, and not only with what their lines say. Default: `true`.
+    pub whole: bool,
     /// How long it may take. Default: `None`, as long as it takes.
     pub budget: Option<Duration>,
 }
@@ -51,6 +56,7 @@ impl Ask {
             histogram: false,
             sessions: false,
             exhaustive: false,
+            whole: true,
             budget: None,
         }
     }

@@ -17,6 +17,9 @@ use crate::query::Query;
 /// The most entries of one timeline.
 const ENTRIES_MAX: usize = 100_000;
 
+/// The most bytes of its lines.
+const BYTES_MAX: usize = 64 << 20;
+
 /// The timeline of a session.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
@@ -55,16 +58,17 @@ pub struct TimelineEntry {
 }
 
 /// Reads the timeline of a session.
-pub(super) fn read(search: &Search, id: &str, ask: &Ask) -> Result<Timeline, SearchError> {
-    let query = Query::of_session(id);
+pub(super) fn read(search: &Search, id: &str, query: &Query, ask: &Ask) -> Result<Timeline, SearchError> {
     let ask = Ask { order: Order::OldestFirst, cursor: None, ..ask.clone() };
     let mut session = Session::new(id);
     let mut timeline: Vec<TimelineEntry> = Vec::new();
     let mut cut = false;
+    let mut bytes = 0;
     // The intents that have no result yet, by their id.
     let mut open: HashMap<String, usize> = HashMap::new();
-    let answer = search.each::<SearchError>(&query, &ask, &mut |hit| {
-        if timeline.len() == ENTRIES_MAX {
+    let answer = search.each::<SearchError>(query, &ask, &mut |hit| {
+        bytes += hit.line.len();
+        if timeline.len() == ENTRIES_MAX || bytes > BYTES_MAX {
             cut = true;
             return Ok(false);
         }

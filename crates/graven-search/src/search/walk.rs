@@ -296,10 +296,10 @@ impl<'a> Walk<'a> {
 }
 
 impl Found<'_> {
-    /// The hit as it is answered.
-    pub(super) fn into_hit(self) -> Hit {
+    /// The hit as it is answered; with all of its entry, or only what its line says.
+    pub(super) fn into_hit(self, whole: bool) -> Hit {
         let leaf_hash = self.record.leaf_hash();
-        let entry = self.line.entry().clone();
+        let entry = if whole { self.line.entry() } else { self.line.stored() }.clone();
         let line = String::from_utf8(self.record.line).expect("what was read as an entry is text");
         Hit { index: self.record.index, state: self.state, leaf_hash, line, entry }
     }

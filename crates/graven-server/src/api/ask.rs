@@ -41,6 +41,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Index {
     }
 }
 
+/// The id in a path.
+#[derive(Debug, Clone)]
+pub(super) struct Id(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Id, Problem> {
+        let wrong = || Problem::parameter("id", "it is not UTF-8");
+        let parameters = RawPathParams::from_request_parts(parts, state).await.map_err(|_| wrong())?;
+        let id = parameters.iter().find(|(name, _)| *name == "id").map(|(_, id)| Id(id.to_owned()));
+        id.ok_or_else(wrong)
+    }
+}
+
 /// The rest of a path, with its slashes.
 #[derive(Debug, Clone)]
 pub(super) struct Rest(pub(super) String);

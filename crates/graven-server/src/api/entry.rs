@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::access::{OnTrail, Permitted};
 use super::ask::{Asked, Index, accepts};
-use super::search::hit;
+use super::search::{hit, written};
 use crate::auth::Caller;
 use crate::problem::{Kind, Problem};
 use crate::state::Shared;
@@ -129,10 +129,7 @@ fn shown(hit: &Hit, headers: &HeaderMap) -> Result<Response, Problem> {
     if accepts(headers, BYTES) {
         return Ok(kept(BYTES, &hash, IMMUTABLE, hit.line.clone().into_bytes(), headers));
     }
-    let json = serde_json::to_vec(hit).map_err(|error| {
-        tracing::error!(error = error.to_string(), "an entry cannot be written as JSON");
-        Problem::fault()
-    })?;
+    let json = written(hit)?;
     // Its state changes once, when it is sealed.
     let tag = format!("{hash};{}", hit.state.as_str());
     Ok(kept("application/json", &tag, "private, no-cache", json, headers))

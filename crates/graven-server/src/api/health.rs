@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::state::Shared;
+use crate::trails::Served;
 
 /// The answer to `/readyz`.
 #[derive(Debug, Serialize)]
@@ -21,7 +22,7 @@ struct Ready {
 #[derive(Debug, Serialize)]
 struct Reason {
     trail: String,
-    reason: &'static str,
+    reason: String,
 }
 
 /// The process answers.
@@ -36,15 +37,29 @@ pub(super) async fn ready(State(state): State<Shared>) -> Response {
         // This also opens a trail again that has failed, if that is due.
         if served.writer().is_some_and(|writer| writer.now().poisoned().is_some()) {
             let reason = "its storage has failed: it is opened again as soon as it can be";
-            reasons.push(Reason { trail: served.name().to_string(), reason });
+            reasons.push(Reason { trail: served.name().to_string(), reason: reason.to_owned() });
         }
     }
     if *state.ending.borrow() {
-        reasons.push(Reason { trail: "*".to_owned(), reason: "the server ends" });
+        reasons.push(Reason { trail: "*".to_owned(), reason: "the server ends".to_owned() });
     }
-    let (code, status) = match reasons.is_empty() {
-        true => (StatusCode::OK, "ready"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "unready"),
+    let can_record = reasons.is_empty();
+    reasons.extend(state.trails.all().filter_map(|served| doubt(served)));
+    let (code, status) = match (can_record, reasons.is_empty()) {
+        (true, true) => (StatusCode::OK, "ready"),
+        // It can record, and somebody should look.
+        (true, false) => (StatusCode::OK, "degraded"),
+        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "unready"),
     };
     (code, Json(Ready { status, reasons })).into_response()
+}
+
+/// What the last verification of a trail found, if that is not good.
+fn doubt(served: &Served) -> Option<Reason> {
+    let last = served.verification().brief().filter(|last| !last.ok)?;
+    let reason = match last.verdict {
+        Some(verdict) => format!("its last verification found: {verdict}"),
+        None => "its last verification could not be done".to_owned(),
+    };
+    Some(Reason { trail: served.name().to_string(), reason })
 }

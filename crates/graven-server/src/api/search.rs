@@ -103,15 +103,19 @@ async fn answer(
     let explain = question.explain;
     let work = move || {
         let answer = trail.search().query(&query, &ask)?;
-        let json = serde_json::to_vec(&Explained::new(&answer, &query, &ask, explain));
-        let json = json.map_err(|error| {
-            tracing::error!(error = error.to_string(), "an answer cannot be written as JSON");
-            Problem::fault()
-        })?;
+        let json = written(&Explained::new(&answer, &query, &ask, explain))?;
         Ok((answer.next, json))
     };
     let (next, json) = state.blocking.search(work).await?;
     Ok((next, json_response(json)))
+}
+
+/// An answer as JSON.
+pub(super) fn written(answer: &impl serde::Serialize) -> Result<Vec<u8>, Problem> {
+    serde_json::to_vec(answer).map_err(|error| {
+        tracing::error!(error = error.to_string(), "an answer cannot be written as JSON");
+        Problem::fault()
+    })
 }
 
 /// An answer that is JSON already, and true only now.
@@ -151,12 +155,14 @@ impl Question {
             .map(|field| Field::parse(field).map_err(|error| Problem::parameter("facets", error.message())))
             .collect::<Result<_, _>>()?;
         (ask.exhaustive, ask.budget) = (self.exhaustive, Some(state.settings.limits.search_time));
+        // Blobs are asked for one by one.
+        ask.whole = false;
         Ok((query, ask))
     }
 }
 
 impl FirstIs {
-    fn order(self) -> Order {
+    pub(super) fn order(self) -> Order {
         match self {
             FirstIs::Newest => Order::NewestFirst,
             FirstIs::Oldest => Order::OldestFirst,
@@ -179,7 +185,7 @@ pub(super) fn limited(query: Query, caller: &Caller) -> Query {
 pub(super) fn hit(search: &Search, index: u64, moment: Moment) -> Result<graven_search::Hit, Problem> {
     let query = Query::parse(&format!("index:{index}"), &moment)?;
     let mut ask = Ask::new(moment);
-    ask.limit = 1;
+    (ask.limit, ask.whole) = (1, false);
     let mut answer = search.query(&query, &ask)?;
     match answer.hits.pop() {
         Some(hit) => Ok(hit),

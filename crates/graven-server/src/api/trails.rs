@@ -1,12 +1,12 @@
 //! `GET /v1/trails` and `GET /v1/trails/{trail}`: what is served, and how each trail is doing.
 
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use graven::Counters;
+use graven::reader::Reader;
 use graven_core::hash::Hash;
 use graven_search::IndexState;
 use serde::Serialize;
@@ -16,6 +16,7 @@ use super::search::no_store;
 use crate::problem::Problem;
 use crate::state::Shared;
 use crate::trails::{Served, Tallied};
+use crate::verification::Brief;
 
 /// The answer to `GET /v1/trails`.
 #[derive(Debug, Serialize)]
@@ -49,7 +50,8 @@ struct Long {
     /// When the newest entry was recorded.
     last_entry: Option<DateTime<Utc>>,
     index: Index,
-    verify: Option<()>,
+    /// What the last verification found; none before there was one.
+    verify: Option<Brief>,
     counters: Counts,
 }
 
@@ -101,10 +103,6 @@ fn long(served: &Served, now: DateTime<Utc>) -> Result<Long, Problem> {
     let reader = served.search().reader();
     let (head, _) = reader.checkpoint()?;
     let entries = served.entries()?;
-    let last = match entries.checked_sub(1) {
-        Some(last) => reader.record(last)?.map(|record| record.entry()).transpose()?,
-        None => None,
-    };
     let IndexState { shelves, own, missing, entries: indexed, .. } =
         served.search().index_state().map_err(|error| {
             tracing::error!(error = error.to_string(), "the index cannot be looked at");
@@ -118,10 +116,10 @@ fn long(served: &Served, now: DateTime<Utc>) -> Result<Long, Problem> {
         entries,
         sealed: head.size,
         root: head.root,
-        checkpoint_age_s: age(&reader.layout().checkpoint(), now).map(|age| age.as_secs_f64()),
-        last_entry: last.and_then(|entry| entry.received_at.or(entry.timestamp)),
+        checkpoint_age_s: checkpoint_age(reader, now).map(|age| age.as_secs_f64()),
+        last_entry: last_entry(reader, entries)?,
         index: Index { shelves, own, missing, entries: indexed },
-        verify: None,
+        verify: served.verification().brief(),
         counters: Counts {
             clients: served.tallied(),
             writer: served.writer().map(|writer| writer.now().counters()),
@@ -129,9 +127,16 @@ fn long(served: &Served, now: DateTime<Utc>) -> Result<Long, Problem> {
     })
 }
 
-/// How long ago a file was replaced.
-fn age(path: &Path, now: DateTime<Utc>) -> Option<Duration> {
-    let found = rustix::fs::stat(path).ok()?;
+/// When the last of this number of entries was recorded.
+pub(super) fn last_entry(reader: &Reader, entries: u64) -> Result<Option<DateTime<Utc>>, graven::Error> {
+    let Some(last) = entries.checked_sub(1) else { return Ok(None) };
+    let entry = reader.record(last)?.map(|record| record.entry()).transpose()?;
+    Ok(entry.and_then(|entry| entry.received_at.or(entry.timestamp)))
+}
+
+/// How long ago the newest head was signed: its file is replaced each time.
+pub(super) fn checkpoint_age(reader: &Reader, now: DateTime<Utc>) -> Option<Duration> {
+    let found = rustix::fs::stat(&reader.layout().checkpoint()).ok()?;
     let written = Duration::new(found.st_mtime.try_into().ok()?, found.st_mtime_nsec.try_into().ok()?);
     let since = SystemTime::from(now).duration_since(SystemTime::UNIX_EPOCH).ok()?;
     Some(since.saturating_sub(written))

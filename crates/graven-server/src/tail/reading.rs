@@ -117,12 +117,14 @@ impl Reading {
         if end <= self.next {
             return Ok(Step::Idle);
         }
+        let is_full = end - self.next == STEP_ENTRIES;
         for record in picks.entries(self.next..end)? {
             let record = record?;
             self.hand_over(reader, &record);
             self.next = record.index + 1;
         }
-        Ok(Step::More)
+        // A few at a time would cost more than it is worth.
+        Ok(if is_full { Step::More } else { Step::Idle })
     }
 
     fn hand_over(&mut self, reader: &Reader, record: &Record) {

@@ -1,6 +1,7 @@
 //! One who follows: the hits that wait for it, bounded, and what ended it.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::Notify;
@@ -93,6 +94,7 @@ impl Follower {
 
 impl Subscription {
     pub(super) fn new(follower: Arc<Follower>, start: u64, tail: Arc<Inner>) -> Subscription {
+        tail.followers.fetch_add(1, Ordering::Relaxed);
         Subscription { follower, start, tail }
     }
 
@@ -117,6 +119,12 @@ impl Subscription {
         let handed = self.tail.handed();
         let hits = self.follower.hits();
         (hits.waiting.is_empty() && hits.end.is_none()).then_some(handed.max(self.start))
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.tail.followers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

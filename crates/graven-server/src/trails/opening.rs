@@ -15,6 +15,7 @@ use super::{Served, Tallies, Trails};
 use crate::data::DataFolder;
 use crate::settings::TrailSetting;
 use crate::tail::Tail;
+use crate::verification::Verification;
 
 /// How many bytes of entries may wait to be written to one trail.
 const QUEUE_BYTES: usize = 16 << 20;
@@ -59,6 +60,7 @@ fn open_one(data: &DataFolder, setting: &TrailSetting) -> Result<Served, SearchE
         name: setting.name.clone(),
         writer,
         tail: Tail::new(search.clone()),
+        verification: Verification::new(setting.dir.clone(), data.memory()),
         search,
         redactor,
         window: Mutex::new(Window::new(WINDOW, entries.saturating_sub(WINDOW as u64))),

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 
 use graven::reader::Reader;
-use graven::{Category, Entry, Error, ErrorKind, Hash, LastingTrail, Outcome, Receipt, Trail};
+use graven::{Category, Entry, Error, ErrorKind, Hash, LastingTrail, Outcome, Phase, Receipt, Trail};
 use graven_core::entry::stored_id;
 
 use super::Served;
 use super::claims::Claim;
-use super::window::{Key, Keys};
+use super::window::{Key, Keys, Known};
 use crate::problem::{Kind, Problem};
 
 /// What became of one entry.
@@ -35,6 +35,8 @@ struct One {
     entry: Entry,
     /// For one with an id.
     key: Option<Key>,
+    /// For the result of an act.
+    result_of: Option<Key>,
 }
 
 impl Served {
@@ -55,7 +57,7 @@ impl Served {
             let (now, later) =
                 left.into_iter().partition(|one: &One| one.key.is_none_or(|key| met.insert(key)));
             left = later;
-            self.round(writer, now, &mut answers).await;
+            self.round(name, writer, now, &mut answers).await;
         }
         let answers: Vec<Recorded> =
             answers.into_iter().map(|answer| answer.expect("each one was answered")).collect();
@@ -73,15 +75,23 @@ impl Served {
     }
 
     fn keyed(&self, name: &str, place: usize, entry: Entry) -> One {
-        let key = entry.id.as_deref().map(|id| {
-            let without = self.without_secrets(id);
-            self.window().keys().of(name, &stored_id(&without))
-        });
-        One { place, entry, key }
+        let keys = self.window().keys().clone();
+        let key = entry.id.as_deref().map(|id| keys.of(name, &stored_id(&self.without_secrets(id))));
+        let result_of = match (entry.phase, &entry.intent_id) {
+            (Some(Phase::Result), Some(intent)) => Some(keys.of_result(&self.without_secrets(intent))),
+            _ => None,
+        };
+        One { place, entry, key, result_of }
     }
 
     /// Records entries of which no two have one id.
-    async fn round(&self, writer: &LastingTrail, mut entries: Vec<One>, answers: &mut [Option<Recorded>]) {
+    async fn round(
+        &self,
+        name: &str,
+        writer: &LastingTrail,
+        mut entries: Vec<One>,
+        answers: &mut [Option<Recorded>],
+    ) {
         let keys: Vec<Key> = entries.iter().filter_map(|one| one.key).collect();
         let _claim: Option<Claim<'_, Key>> = match keys.is_empty() {
             true => None,
@@ -92,13 +102,14 @@ impl Served {
             }
         };
         let (places, entries): (Vec<(usize, Option<Key>)>, Vec<Entry>) =
-            entries.into_iter().map(|one| ((one.place, one.key), one.entry)).unzip();
+            entries.into_iter().map(|one| ((one.place, one.result_of), one.entry)).unzip();
         let recorded = all(writer, entries).await;
         let mut is_behind = false;
-        for ((place, key), recorded) in places.into_iter().zip(recorded) {
+        for ((place, result_of), recorded) in places.into_iter().zip(recorded) {
             if let Ok(receipt) = &recorded {
                 let mut window = self.window();
-                window.recorded(receipt.index, key);
+                let id = Some(window.keys().of(name, &receipt.id));
+                window.recorded(receipt.index, Known { id, result_of });
                 is_behind |= window.is_behind();
             }
             answers[place] = Some(recorded.map(|receipt| Kept { receipt, duplicate: false }));
@@ -195,10 +206,10 @@ impl Served {
 }
 
 /// The keys of stored entries, all of which are durable.
-fn read_keys(reader: &Reader, keys: &Keys, range: std::ops::Range<u64>) -> Result<Vec<Option<Key>>, Problem> {
+fn read_keys(reader: &Reader, keys: &Keys, range: std::ops::Range<u64>) -> Result<Vec<Known>, Problem> {
     let count = range.end - range.start;
     let read = reader.entries(range)?.map(|record| Ok(keys.of_line(&record?.line)));
-    let read: Vec<Option<Key>> = read.collect::<Result<_, Error>>()?;
+    let read: Vec<Known> = read.collect::<Result<_, Error>>()?;
     if (read.len() as u64) < count {
         return Err(Problem::new(Kind::Unavailable, "the newest entries cannot be read: try again"));
     }
@@ -214,7 +225,7 @@ fn before(trail: &Trail, reader: &Reader, keys: &Keys, one: &One, index: u64) ->
         Ok(found) => found?,
         Err(error) => return Some(Err(Problem::from(error))),
     };
-    if keys.of_line(&record.line) != one.key || stored.recorded_by != one.entry.recorded_by {
+    if keys.of_line(&record.line).id != one.key || stored.recorded_by != one.entry.recorded_by {
         return None;
     }
     let mut same = one.entry.clone();
@@ -230,7 +241,7 @@ fn before(trail: &Trail, reader: &Reader, keys: &Keys, one: &One, index: u64) ->
             let message = format!(
                 "the id is that of entry {index}, which says something else: send other content under another id"
             );
-            Err(Problem::new(Kind::IdConflict, message))
+            Err(Problem::new(Kind::IdConflict, message).about(index))
         }
         Err(error) => Err(Problem::from(error)),
     })
@@ -246,7 +257,7 @@ fn conflict(refused: &Entry) -> Entry {
 }
 
 /// Reads what other processes have recorded; the trail that did.
-async fn refresh(writer: &LastingTrail) -> Result<Trail, Error> {
+pub(super) async fn refresh(writer: &LastingTrail) -> Result<Trail, Error> {
     let trail = writer.ready().await?;
     match trail.refresh().await {
         Ok(()) => Ok(trail),

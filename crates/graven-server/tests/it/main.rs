@@ -5,17 +5,23 @@
     reason = "a test fails by panicking, and looks at the files directly"
 )]
 
+mod acts_have_one_result;
 mod answers_come_when_entries_are_durable;
+mod audit_answers_as_the_contract_says;
 mod bodies_are_bounded;
+mod counts_of_all_hits;
 mod demo_is_served;
 mod demo_tells_one_story;
 mod entries_are_followed;
 mod entries_are_proved_one_by_one;
+mod exports_are_whole_or_have_no_end;
 mod flood_is_answered_with_429;
 mod flood_of_one_leaves_room_for_others;
 mod ids_are_recorded_once;
+mod indexes_are_kept;
 mod lines_are_answered_as_they_come;
 mod log_is_served_as_tiles;
+mod metrics_are_for_prometheus;
 mod nobody_acts_under_another_name;
 mod nothing_without_a_token;
 mod pages_of_hits;
@@ -26,3 +32,5 @@ mod settings_table_is_the_truth;
 mod support;
 mod token_changes_count_from_the_next_request;
 mod token_file_is_never_an_open_door;
+mod tokens_over_http;
+mod trails_are_verified;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use graven_server::auth::{NewToken, Role, Tokens};
 use graven_server::data::DataFolder;
 use graven_server::serve::{Ended, Server};
-use graven_server::settings::{Effective, Given};
+use graven_server::settings::{Effective, Given, Settings};
 use http_body_util::channel::{Channel, Sender};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -69,13 +69,25 @@ impl Running {
         Running { folder: Some(folder), ..Running::at(&data, settings).await }
     }
 
+    /// A server with settings as no file could have them, such as times that are shorter.
+    pub(crate) async fn edited(edit: impl FnOnce(&mut Settings)) -> Running {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        Running { folder: Some(folder), ..Running::begin(&data, &[], edit).await }
+    }
+
     /// A server in a folder that stays.
     pub(crate) async fn at(data: &Path, settings: &[(&str, &str)]) -> Running {
+        Running::begin(data, settings, |_| {}).await
+    }
+
+    async fn begin(data: &Path, settings: &[(&str, &str)], edit: impl FnOnce(&mut Settings)) -> Running {
         let own = [("data", data.to_str().unwrap()), ("listen", "127.0.0.1:0")];
         let set = own.iter().chain(settings).map(|(key, value)| format!("{key}={value}")).collect();
         let given = Given { set, ..Given::default() };
-        let effective = Effective::read(&given).unwrap();
-        let server = Server::start(effective.settings).await.unwrap();
+        let mut settings = Effective::read(&given).unwrap().settings;
+        edit(&mut settings);
+        let server = Server::start(settings).await.unwrap();
         let address = server.address();
         let data = DataFolder::new(data);
         let admin = match std::fs::read_to_string(data.admin_token()) {
@@ -98,6 +110,11 @@ impl Running {
         let mut new = NewToken::new(role);
         edit(&mut new);
         Client { address: self.address, token: Some(new_token(&self.data, new)) }
+    }
+
+    /// A client with this token.
+    pub(crate) fn with_token(&self, token: &str) -> Client {
+        Client { address: self.address, token: Some(token.to_owned()) }
     }
 
     /// A client without a token.
@@ -151,6 +168,11 @@ impl Client {
 
     pub(crate) async fn post(&self, path: &str, media_type: (&str, &str), body: impl Into<Bytes>) -> Answer {
         self.send("POST", path, &[media_type], body).await
+    }
+
+    /// Its token.
+    pub(crate) fn token(&self) -> Option<&str> {
+        self.token.as_deref()
     }
 
     /// Records what `json!` makes.

@@ -158,7 +158,9 @@ impl Writer {
             .map_err(|source| self.failed("write to", source))?;
         // A crash here leaves any part of the lines. None was acknowledged; the next commit or opening keeps the whole
         // lines at the front and cuts the rest.
+        let started = self.engine.machine.clock.elapsed();
         durable::retried(|| file.sync_data()).map_err(|source| self.failed("sync", source))?;
+        self.engine.syncs.add(self.engine.machine.clock.elapsed().saturating_sub(started));
         // Durable. A crash from here on loses none of them. But if a name was changed meanwhile, it leads to a file that
         // does not hold them: then nothing is signed or acknowledged.
         let (first, bytes) = (self.size, lines.len() as u64);

@@ -23,6 +23,7 @@ use super::queue::Queue;
 use super::ring::Ring;
 use super::run::Run;
 use super::seal::Seal;
+use super::sync_times::Syncs;
 use super::system_entries::system_line;
 use super::watchdog::Watchdog;
 use crate::error::Error;
@@ -58,6 +59,7 @@ pub(crate) struct Engine {
     pub(super) ring: Mutex<Ring>,
     pub(super) durable: AtomicU64,
     pub(super) groups: AtomicU64,
+    pub(crate) syncs: Syncs,
     pub(super) poison: OnceLock<Error>,
     pub(super) alive: Alive,
     /// Whether the writer waits for the commit lock, which another process holds.

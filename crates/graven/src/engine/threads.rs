@@ -22,6 +22,7 @@ use super::ready::{Ready, Recovered};
 use super::ring::Ring;
 use super::seal::Seal;
 use super::shared::Engine;
+use super::sync_times::Syncs;
 use super::watchdog::Watchdog;
 use crate::error::{Error, ErrorKind};
 
@@ -78,6 +79,7 @@ impl Engine {
             ring: Mutex::new(ring),
             durable: AtomicU64::new(size),
             groups: AtomicU64::new(0),
+            syncs: Syncs::default(),
             poison: OnceLock::new(),
             alive: Alive::default(),
             waits_for_lock: AtomicBool::new(false),

@@ -1,0 +1,59 @@
+//! Keeps the indexes of the trails up to date: one thread follows the logs, and never slows a writer.
+
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use graven_search::{IndexError, Keeper, Where};
+
+use crate::name::TrailName;
+use crate::state::Shared;
+
+/// How long to wait when there was nothing new.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The index of one trail.
+struct Index {
+    trail: TrailName,
+    keeper: Keeper,
+    /// Whether the last attempt failed: a failure is told once.
+    failed: bool,
+}
+
+/// Starts the thread. It ends when the server ends.
+///
+/// # Errors
+/// When there can be no more threads.
+pub(crate) fn start(state: Shared) -> io::Result<()> {
+    let all = state.trails.all().filter_map(|served| {
+        let keeper = served.search().keeper(Where::Trail)?;
+        Some(Index { trail: served.name().clone(), keeper, failed: false })
+    });
+    let mut all: Vec<Index> = all.collect();
+    let keep = move || {
+        while !*state.ending.borrow() {
+            let is_new = all.iter_mut().fold(false, |is_new, index| index.keep() || is_new);
+            if !is_new {
+                thread::sleep(PAUSE);
+            }
+        }
+    };
+    thread::Builder::new().name("graven-index".to_owned()).spawn(keep).map(drop)
+}
+
+impl Index {
+    /// Takes up what is new; whether there was anything.
+    fn keep(&mut self) -> bool {
+        let kept = self.keeper.poll();
+        match &kept {
+            Err(error) if !self.failed => {
+                // Searches read the entries one by one meanwhile.
+                let error: &IndexError = error;
+                tracing::warn!(trail = %self.trail, error = error.to_string(), "the index is not up to date");
+            }
+            _ => {}
+        }
+        self.failed = kept.is_err();
+        kept.is_ok_and(|kept| kept.entries > 0 || kept.shelves > 0)
+    }
+}

@@ -1,0 +1,28 @@
+//! The server keeps the index of a trail beside its writer, and its searches use it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{NDJSON, Running, within};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_uses_the_index_that_the_server_makes() {
+    let server = Running::start().await;
+    let line = json!({"category": "api", "action": "many", "outcome": "success"}).to_string() + "\n";
+    server.admin.post("/v1/trails/main/entries", NDJSON, line.repeat(66_000)).await.is(200);
+    let state = within(async {
+        loop {
+            let state: Value = server.admin.get("/v1/trails/main").await.is(200).json();
+            if state["index"]["shelves"] == 1 {
+                return state;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    assert_eq!(state.await["index"]["own"], 1);
+    let page = server.admin.get("/v1/trails/main/entries?q=nothing&count=true").await.is(200).json();
+    assert_eq!(page["coverage"]["index"], "own");
+    assert!(page["coverage"]["scanned"].as_u64().unwrap() < 5_000, "{page}");
+    server.stop().await;
+}
