@@ -4,7 +4,6 @@
 //! that RFC 5737 keeps for examples.
 
 mod session;
-mod tools;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -59,7 +58,7 @@ pub async fn go_on(trail: LastingTrail, seed: u64) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        trail.emit(traffic.next());
+        trail.emit(traffic.next_entry());
     }
 }
 
@@ -92,8 +91,7 @@ impl Traffic {
     }
 
     /// The next entry. It has no time, so it happens when it is recorded.
-    #[expect(clippy::should_implement_trait, reason = "it never ends, and every call gives an entry")]
-    pub fn next(&mut self) -> Entry {
+    pub fn next_entry(&mut self) -> Entry {
         while self.sessions.len() < AT_A_TIME {
             let entries = Session::draw(&mut self.rng).into_iter().map(|(_, entry)| entry);
             self.sessions.push(entries.collect());

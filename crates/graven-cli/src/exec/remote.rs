@@ -10,7 +10,7 @@ use super::watch::Watch;
 use super::{Args, NO_RESULT, nothing_was_run};
 use crate::record::remote::hand_in;
 use crate::shared::failure::{Ending, Failure};
-use crate::shared::remote::Remote;
+use crate::shared::remote::{Remote, TOKEN};
 use crate::shared::text;
 use crate::shared::ui::Ui;
 
@@ -32,7 +32,10 @@ pub(super) fn run(args: &Args, ui: Ui, remote: &Remote) -> Ending {
     let intent = hand_in(remote, intent, INTENT).map_err(nothing_was_run)?;
     // If this process ends here or later, the intent stays without a result.
     let clock = OsClock::new();
-    let (end, [stdout, stderr]) = watch.run(run.command());
+    let mut command = run.command();
+    // With the token, the command could record what it likes.
+    command.env_remove(TOKEN);
+    let (end, [stdout, stderr]) = watch.run(command);
     let (exit, not_run) = (end.exit(), end.why_not_run(&run.argv[0]));
     if let Some(why) = &not_run {
         ui.note(format_args!("graven: {why}"));

@@ -19,7 +19,7 @@ use crate::shared::failure::Failure;
 use problem::Problem;
 
 /// The variable with the token.
-const TOKEN: &str = "GRAVEN_TOKEN";
+pub(crate) const TOKEN: &str = "GRAVEN_TOKEN";
 
 /// The variable that names a file with the certificates to trust, in PEM, instead of those of the web.
 const CA_FILE: &str = "GRAVEN_CA_FILE";
@@ -124,10 +124,7 @@ impl Remote {
                 Err(error) => (self.unreachable(&error), pause),
                 Ok(response) if is_passing(response.status()) => {
                     let wait = retry_after(&response).unwrap_or(pause);
-                    let Err(failure) = self.checked(response) else {
-                        unreachable!("an answer with such a status is a problem")
-                    };
-                    (failure, wait)
+                    (self.refusal(response), wait)
                 }
                 Ok(response) => return self.whole(self.checked(response)?),
             };
@@ -169,9 +166,10 @@ impl Remote {
 
     /// An answer that says yes. Otherwise it says why not.
     fn checked(&self, response: Response<Body>) -> Result<Response<Body>, Failure> {
-        if response.status().is_success() {
-            return Ok(response);
-        }
+        if response.status().is_success() { Ok(response) } else { Err(self.refusal(response)) }
+    }
+
+    fn refusal(&self, response: Response<Body>) -> Failure {
         let status = response.status();
         let is_problem = response
             .headers()
@@ -179,11 +177,11 @@ impl Remote {
             .is_some_and(|kind| kind.as_bytes().starts_with(b"application/problem+json"));
         let body = self.whole(response).unwrap_or_default();
         let problem: Option<Problem> = is_problem.then(|| serde_json::from_slice(&body).ok()).flatten();
-        Err(match problem {
+        match problem {
             Some(problem) => problem.failure(),
             None => Failure::cannot(format_args!("{} has answered with {status}", self.base))
                 .advise("is it a Graven server, and is there a proxy before it that refuses?"),
-        })
+        }
     }
 
     fn whole(&self, mut response: Response<Body>) -> Result<Vec<u8>, Failure> {

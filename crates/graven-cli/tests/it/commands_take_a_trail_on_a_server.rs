@@ -199,9 +199,10 @@ fn a_command_is_run_only_when_its_intent_is_durable() {
     let done = server.run("exec URL --principal alice -- sh -c exit\\ 3");
     assert_eq!(done.code, Some(127), "`exit\\ 3` is one word here: {}", done.stderr);
     let mut command = server.command("exec URL --principal alice --");
-    command.args(["sh", "-c", "echo out; exit 3"]);
+    // The command does not get the token.
+    command.args(["sh", "-c", "echo out ${GRAVEN_TOKEN-none}; exit 3"]);
     let done = Done::of(Running::start(&mut command).output()).code(3);
-    assert_eq!((done.text().as_str(), done.stderr.as_str()), ("out\n", ""));
+    assert_eq!((done.text().as_str(), done.stderr.as_str()), ("out none\n", ""));
     let hits = server.run("search URL action:tool:sh --oldest --jsonl").ok().json_lines();
     let [.., intent, result] = &hits[..] else { panic!("{hits:?}") };
     assert_eq!(

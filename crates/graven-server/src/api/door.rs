@@ -19,7 +19,7 @@ use crate::state::Shared;
 
 /// From where a request is: the peer, or the address that a trusted proxy says.
 #[derive(Debug, Clone, Copy)]
-struct From(IpAddr);
+struct ClientAddress(IpAddr);
 
 /// Lets a request pass to the addresses.
 pub(super) async fn open(State(state): State<Shared>, mut request: Request, next: Next) -> Response {
@@ -29,7 +29,7 @@ pub(super) async fn open(State(state): State<Shared>, mut request: Request, next
         return Problem::from(refusal).into_response();
     }
     if let Some(client) = client {
-        request.extensions_mut().insert(From(client));
+        request.extensions_mut().insert(ClientAddress(client));
     }
     let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
     answered.unwrap_or_else(|panic| {
@@ -42,7 +42,7 @@ pub(super) async fn open(State(state): State<Shared>, mut request: Request, next
 
 /// From where a request is.
 pub(super) fn client(extensions: &Extensions) -> Option<IpAddr> {
-    extensions.get::<From>().map(|from| from.0)
+    extensions.get::<ClientAddress>().map(|address| address.0)
 }
 
 /// Marks an answer that has a place of another kind, such as a stream: it leaves the place of its request to others.

@@ -85,13 +85,13 @@ fn by_hash(tokens: Vec<Kept>) -> HashMap<Hash, Row> {
 }
 
 /// Looks at the file's metadata: one system call.
+#[expect(clippy::unnecessary_cast, reason = "the types of these numbers differ from system to system")]
 fn look(path: &Path) -> Seen {
     let found = match stat(path) {
         Ok(found) => found,
         Err(rustix::io::Errno::NOENT) => return Ok(None),
         Err(error) => return Err(error.kind()),
     };
-    // Their types differ from system to system.
     Ok(Some(Stamp {
         device: found.st_dev as u64,
         inode: found.st_ino as u64,

@@ -1,12 +1,12 @@
 //! One session of the demo: a person, an agent, and what they do, each with the time since the session began.
 
+mod tools;
+
 use std::time::Duration;
 
 use fastrand::Rng;
 use graven::{Agent, Category, Entry, Outcome, Source};
 use serde_json::json;
-
-use super::tools;
 
 /// What happens, and how long after the beginning of the session.
 pub(super) type Happened = (Duration, Entry);

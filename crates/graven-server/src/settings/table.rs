@@ -54,7 +54,10 @@ macro_rules! limit {
             default: Some($default),
             limits: $limits,
             meaning: $meaning,
-            set: |settings, items| Ok(settings.limits.$field = $read(items)?),
+            set: |settings, items| {
+                settings.limits.$field = $read(items)?;
+                Ok(())
+            },
             show: |settings| vec![$show(settings.limits.$field)],
         }
     };
@@ -68,7 +71,10 @@ pub const ROWS: &[Row] = &[
         default: Some("./graven-data"),
         limits: "a folder, which is made when it is not there",
         meaning: "Keep tokens and trails in this folder",
-        set: |settings, items| Ok(settings.data = crate::data::DataFolder::new(value::folder(items)?)),
+        set: |settings, items| {
+            settings.data = crate::data::DataFolder::new(value::folder(items)?);
+            Ok(())
+        },
         show: |settings| vec![settings.data.path().display().to_string()],
     },
     Row {
@@ -77,7 +83,10 @@ pub const ROWS: &[Row] = &[
         default: Some("127.0.0.1:4728"),
         limits: "an address and a port; port 0 takes a free one",
         meaning: "Listen on this address",
-        set: |settings, items| Ok(settings.listen = value::address(items)?),
+        set: |settings, items| {
+            settings.listen = value::address(items)?;
+            Ok(())
+        },
         show: |settings| vec![settings.listen.to_string()],
     },
     Row {
@@ -86,7 +95,10 @@ pub const ROWS: &[Row] = &[
         default: None,
         limits: "a list of NAME=DIR; in the file a table",
         meaning: "Serve the trail in DIR, which may lie anywhere, under NAME",
-        set: |settings, items| Ok(settings.trails.extend(value::trails(items, false)?)),
+        set: |settings, items| {
+            settings.trails.extend(value::trails(items, false)?);
+            Ok(())
+        },
         show: |settings| shown_trails(settings, false),
     },
     Row {
@@ -95,7 +107,10 @@ pub const ROWS: &[Row] = &[
         default: None,
         limits: "a list of NAME=DIR; in the file a table",
         meaning: "Serve the trail in DIR under NAME, and never record to it",
-        set: |settings, items| Ok(settings.trails.extend(value::trails(items, true)?)),
+        set: |settings, items| {
+            settings.trails.extend(value::trails(items, true)?);
+            Ok(())
+        },
         show: |settings| shown_trails(settings, true),
     },
     Row {
@@ -104,7 +119,10 @@ pub const ROWS: &[Row] = &[
         default: None,
         limits: "a list of names without a port",
         meaning: "Answer also requests for this host; loopback names and addresses are always answered",
-        set: |settings, items| Ok(settings.hosts = value::hosts(items)?),
+        set: |settings, items| {
+            settings.hosts = value::hosts(items)?;
+            Ok(())
+        },
         show: |settings| settings.hosts.clone(),
     },
     Row {
@@ -113,7 +131,10 @@ pub const ROWS: &[Row] = &[
         default: None,
         limits: "a list of addresses and networks",
         meaning: "Believe what this proxy says in X-Forwarded-For of the client's address",
-        set: |settings, items| Ok(settings.proxies = value::networks(items)?),
+        set: |settings, items| {
+            settings.proxies = value::networks(items)?;
+            Ok(())
+        },
         show: |settings| settings.proxies.clone(),
     },
     Row {
@@ -122,7 +143,10 @@ pub const ROWS: &[Row] = &[
         default: Some("false"),
         limits: "true or false",
         meaning: "Listen off loopback without TLS, because a proxy with TLS stands before the server",
-        set: |settings, items| Ok(settings.insecure = value::yes_or_no(items)?),
+        set: |settings, items| {
+            settings.insecure = value::yes_or_no(items)?;
+            Ok(())
+        },
         show: |settings| vec![settings.insecure.to_string()],
     },
     Row {
@@ -131,7 +155,10 @@ pub const ROWS: &[Row] = &[
         default: Some("false"),
         limits: "true or false",
         meaning: "Fill a trail `demo` with an hour of an agent server, and go on at 5 entries a second",
-        set: |settings, items| Ok(settings.demo = value::yes_or_no(items)?),
+        set: |settings, items| {
+            settings.demo = value::yes_or_no(items)?;
+            Ok(())
+        },
         show: |settings| vec![settings.demo.to_string()],
     },
     Row {
@@ -140,7 +167,10 @@ pub const ROWS: &[Row] = &[
         default: Some("off"),
         limits: "off, or at least 1m",
         meaning: "Verify each trail this often",
-        set: |settings, items| Ok(settings.verify_every = value::period_or_off(items, MINUTE)?),
+        set: |settings, items| {
+            settings.verify_every = value::period_or_off(items, MINUTE)?;
+            Ok(())
+        },
         show: |settings| vec![settings.verify_every.map_or("off".to_owned(), time::show)],
     },
     limit!(

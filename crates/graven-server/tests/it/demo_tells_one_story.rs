@@ -82,7 +82,7 @@ fn a_trail_is_filled_once() {
 #[test]
 fn it_goes_on_without_an_end_and_without_repeating_the_hour() {
     let mut traffic = Traffic::new(7);
-    let entries: Vec<_> = (0..10_000).map(|_| traffic.next()).collect();
+    let entries: Vec<_> = (0..10_000).map(|_| traffic.next_entry()).collect();
     assert!(entries.iter().all(|entry| entry.timestamp.is_none() && entry.check().is_ok()));
     let sessions = |entries: &[graven::Entry]| -> HashSet<String> {
         entries.iter().filter_map(|entry| entry.session_id.clone()).collect()

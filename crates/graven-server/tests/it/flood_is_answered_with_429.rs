@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use graven_server::auth::Role;
+use http_body_util::channel::Channel;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -48,12 +49,28 @@ async fn too_many_requests_of_one_address() {
 async fn too_many_requests_at_a_time() {
     let server = Running::with(&[("limits.requests_per_token", "2")]).await;
     let (loud, quiet) = (server.client(Role::Writer, |_| {}), server.client(Role::Writer, |_| {}));
-    let path = "/v1/trails/main/entries?stream=1";
-    let (one, two) = (loud.stream(path, NDJSON).await, loud.stream(path, NDJSON).await);
-    loud.record(entry()).await.is_problem(429, "too-many-requests");
+    // Two requests whose bodies do not end.
+    let begun = || {
+        let (sender, channel) = Channel::<Bytes>::new(1);
+        let client = loud.clone();
+        let request = async move {
+            client.begin("POST", "/v1/trails/main/entries", &[NDJSON], Body::new(channel)).await
+        };
+        (sender, tokio::spawn(request))
+    };
+    let mut held = [begun(), begun()];
+    within(async {
+        while loud.record(entry()).await.status != 429 {
+            // It came while the entry had a place.
+            held.iter_mut().filter(|one| one.1.is_finished()).for_each(|one| *one = begun());
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    })
+    .await;
     quiet.record(entry()).await.is(201);
     // The place is free again when the answer has ended.
-    drop(one);
+    let [one, two] = held;
+    drop(one.0);
     within(async {
         while loud.record(entry()).await.status != 201 {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use graven::{Approval, Approver, Category, Decision, Entry, Outcome, Phase};
 use serde_json::{Value, json};
 
-use super::session::Session;
+use super::Session;
 
 /// A tool, what it is called with, and how it is judged.
 struct Tool {
