@@ -162,7 +162,7 @@ pub(crate) struct Problem {
     retry_after: Option<u64>,
     /// Where in the query the mistake is, in bytes: from and to before.
     #[serde(skip_serializing_if = "Option::is_none")]
-    place: Option<[u32; 2]>,
+    place: Option<Box<[usize; 2]>>,
     /// The entry that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     index: Option<u64>,
@@ -323,10 +323,8 @@ impl From<QueryError> for Problem {
             // Writing to a text does not fail.
             let _ = write!(detail, "; {advice}");
         }
-        // A query is much shorter.
-        let byte = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         let place = error.place();
-        Problem { place: Some([byte(place.start), byte(place.end)]), ..Problem::new(Kind::BadQuery, detail) }
+        Problem { place: Some(Box::new([place.start, place.end])), ..Problem::new(Kind::BadQuery, detail) }
     }
 }
 

@@ -53,6 +53,8 @@ fn their_pages_join_and_say_what_was_read() {
             ask.cursor = Some(next.parse().unwrap());
         }
         let scan = whole(&search, "outcome:denied", order, false);
-        assert_eq!(found, indexes(&scan));
+        // The scan gives its first page, and counts all.
+        assert!(found.starts_with(&indexes(&scan)));
+        assert_eq!(found.len() as u64, scan.count.unwrap().entries);
     }
 }
