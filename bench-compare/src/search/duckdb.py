@@ -7,6 +7,8 @@ import time
 import duckdb
 
 db = duckdb.connect(sys.argv[1])
+# It would draw its progress between the answers.
+db.execute("set enable_progress_bar = false")
 for line in sys.stdin:
     asked = json.loads(line)
     wall, cpu = time.perf_counter(), time.process_time()

@@ -15,6 +15,8 @@ mod recorder;
 mod redaction;
 mod report;
 mod search;
+#[cfg(feature = "server")]
+mod server;
 mod stopwatch;
 mod throughput;
 mod verifying;
@@ -63,11 +65,17 @@ pub(crate) struct Args {
 enum What {
     /// Measure how long a large trail takes to answer questions
     Search(search::Args),
+    /// Measure what HTTP costs, beside the same work without it
+    #[cfg(feature = "server")]
+    Server(server::Args),
 }
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
-    if let Some(What::Search(args)) = &args.what {
-        return search::run(args, ui);
+    match &args.what {
+        Some(What::Search(args)) => return search::run(args, ui),
+        #[cfg(feature = "server")]
+        Some(What::Server(args)) => return server::run(args, ui),
+        None => {}
     }
     if let Some(dir) = &args.recorder {
         return recorder::record_until_killed(dir, args.entries);
@@ -97,6 +105,16 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
 fn executor() -> Result<Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
+        .build()
+        .map_err(|error| Failure::cannot(format_args!("cannot start an executor: {error}")))
+}
+
+/// The same, for tasks that wait for the network and for a time too.
+#[cfg(feature = "server")]
+fn executor_with_io() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
         .build()
         .map_err(|error| Failure::cannot(format_args!("cannot start an executor: {error}")))
 }

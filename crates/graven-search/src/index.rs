@@ -28,7 +28,7 @@ use std::{env, io};
 use graven::disk::{File, FileId};
 use graven::fsck::{MemoryFolder, Seen, Standing, VerifyOptions, memory_name, standing_again};
 use graven::prove::{SealedHead, subtree_roots};
-use graven::reader::Reader;
+use graven::reader::{Picks, Reader};
 use graven::{Error, Hash, Machine};
 
 pub use check::{Checked, Wrong};
@@ -177,13 +177,13 @@ impl Index {
     }
 
     /// What it says of the entries from `first` on, which begins a shelf, under this head and of the first `entries` of the
-    /// trail; `None` when it says nothing of them.
+    /// trail; `None` when it says nothing of them. `picks` has these entries.
     pub(crate) fn ask(
         &self,
         first: u64,
         query: &Query,
         head: Option<SealedHead>,
-        entries: u64,
+        (entries, picks): (u64, &Picks),
     ) -> Option<Said> {
         while let Some((opened, folder, own)) = head.and_then(|head| self.finished(first, head)) {
             match opened.shelf.candidates(query) {
@@ -194,7 +194,7 @@ impl Index {
                 Err(_) => self.set_aside(first, folder, &opened),
             }
         }
-        self.ask_memory(first, query, entries)
+        self.ask_memory(first, query, entries, picks)
     }
 
     /// A finished shelf under a head, the folder that it is in, and whether it is this user's own.
@@ -303,11 +303,11 @@ impl Index {
     }
 
     /// What the shelves in memory say.
-    fn ask_memory(&self, first: u64, query: &Query, entries: u64) -> Option<Said> {
+    fn ask_memory(&self, first: u64, query: &Query, entries: u64, picks: &Picks) -> Option<Said> {
         let full = self.state().full.get(&first).map(Arc::clone);
         if let Some(full) = full {
             let last = entries.min(first + self.entries).checked_sub(1)?;
-            if !full.has(&self.reader.record(last).ok()??) {
+            if !full.has(&picks.record(last).ok()??) {
                 return None;
             }
             let candidates = full.opened.shelf.candidates(query).ok()?;
@@ -317,7 +317,7 @@ impl Index {
         // What is taken up meanwhile is not compared, and read one by one.
         let end = self.state().growing.as_ref().filter(|growing| growing.first() == first)?.end();
         let last = entries.min(end).checked_sub(1).filter(|last| *last >= first)?;
-        let record = self.reader.record(last).ok()??;
+        let record = picks.record(last).ok()??;
         let state = self.state();
         let growing = state.growing.as_ref().filter(|growing| growing.first() == first)?;
         if !growing.has(&record) {

@@ -38,8 +38,12 @@ impl<'a> Line<'a> {
     /// # Errors
     /// `Data` when it is not an entry.
     pub fn read(reader: &'a Reader, record: &Record) -> Result<Line<'a>, Error> {
-        let line = Line::of_entry(record.index, record.entry()?);
-        Ok(Line { reader: Some(reader), ..line })
+        Line::of_stored(reader, record.index, &record.line)
+    }
+
+    pub(crate) fn of_stored(reader: &'a Reader, index: u64, line: &[u8]) -> Result<Line<'a>, Error> {
+        let (restored, detail) = (OnceCell::new(), OnceCell::new());
+        Ok(Line { index, stored: Record::entry_of(index, line)?, reader: Some(reader), restored, detail })
     }
 
     /// An entry whose line has all of it.
@@ -62,6 +66,15 @@ impl<'a> Line<'a> {
         match self.restored() {
             Some(Ok(entry)) => entry,
             Some(Err(_)) | None => &self.stored,
+        }
+    }
+
+    /// The same, to keep.
+    pub(crate) fn into_entry(self) -> Entry {
+        self.restored();
+        match self.restored.into_inner() {
+            Some(Ok(entry)) => entry,
+            Some(Err(_)) | None => self.stored,
         }
     }
 
@@ -89,7 +102,7 @@ impl<'a> Line<'a> {
     }
 
     pub(crate) fn detail(&self) -> Option<&Tree> {
-        let parse = || self.entry().detail.as_ref().and_then(|detail| Tree::parse(detail.as_str()).ok());
+        let parse = || self.entry().detail.as_ref().and_then(|detail| detail.tree().ok());
         self.detail.get_or_init(parse).as_ref()
     }
 

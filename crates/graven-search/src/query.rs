@@ -230,6 +230,22 @@ impl Query {
         wanted
     }
 
+    /// Texts that each hit has in its strings, its numbers or its words, all of them ASCII, with small letters for capitals.
+    pub(crate) fn texts_of_hits(&self) -> Vec<String> {
+        let text = |part: &Expr| match part {
+            Expr::Term(Term::Text(text)) => Some(text.folded().to_owned()),
+            Expr::Term(Term::Field(_, values) | Term::Any(values)) => match &values[..] {
+                // A number can be written in another way.
+                [Value::Is(pattern, None)] => pattern.as_literal().map(str::to_owned),
+                _ => None,
+            },
+            _ => None,
+        };
+        let texts =
+            self.required().iter().filter_map(text).filter(|text| text.is_ascii() && !text.is_empty());
+        texts.map(|text| text.to_ascii_lowercase()).collect()
+    }
+
     /// Where a text has the words and phrases that the query asks for, in bytes: in order, and without overlaps.
     pub fn places(&self, text: &str) -> Vec<Range<usize>> {
         let wanted = self.wanted_texts();

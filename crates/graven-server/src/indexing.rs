@@ -32,8 +32,8 @@ pub(crate) fn start(state: Shared) -> io::Result<()> {
     let mut all: Vec<Index> = all.collect();
     let keep = move || {
         while !*state.ending.borrow() {
-            let is_new = all.iter_mut().fold(false, |is_new, index| index.keep() || is_new);
-            if !is_new {
+            let new = all.iter_mut().map(Index::keep).filter(|is_new| *is_new).count();
+            if new == 0 {
                 thread::sleep(PAUSE);
             }
         }

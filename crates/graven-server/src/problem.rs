@@ -162,7 +162,7 @@ pub(crate) struct Problem {
     retry_after: Option<u64>,
     /// Where in the query the mistake is, in bytes: from and to before.
     #[serde(skip_serializing_if = "Option::is_none")]
-    place: Option<[usize; 2]>,
+    place: Option<Box<[usize; 2]>>,
     /// The entry that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     index: Option<u64>,
@@ -324,7 +324,7 @@ impl From<QueryError> for Problem {
             let _ = write!(detail, "; {advice}");
         }
         let place = error.place();
-        Problem { place: Some([place.start, place.end]), ..Problem::new(Kind::BadQuery, detail) }
+        Problem { place: Some(Box::new([place.start, place.end])), ..Problem::new(Kind::BadQuery, detail) }
     }
 }
 

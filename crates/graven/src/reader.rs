@@ -324,8 +324,16 @@ impl Record {
     /// # Errors
     /// `Data` when the line is not an entry.
     pub fn entry(&self) -> Result<Entry, Error> {
-        Entry::from_line(&self.line).map_err(|error| {
-            Error::with_source(ErrorKind::Data, format!("entry {} cannot be read", self.index), error)
+        Record::entry_of(self.index, &self.line)
+    }
+
+    /// Parses the stored line of an index.
+    ///
+    /// # Errors
+    /// `Data` when the line is not an entry.
+    pub fn entry_of(index: u64, line: &[u8]) -> Result<Entry, Error> {
+        Entry::from_line(line).map_err(|error| {
+            Error::with_source(ErrorKind::Data, format!("entry {index} cannot be read"), error)
         })
     }
 

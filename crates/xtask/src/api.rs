@@ -13,6 +13,9 @@ use crate::{release, shell};
 /// What pip installs: schemathesis and everything it needs, each in one version.
 const REQUIREMENTS: &str = ".ci/schemathesis.txt";
 
+/// What it reads.
+const DESCRIPTION: &str = "crates/graven-server/openapi.json";
+
 /// How it asks.
 const CONFIG: &str = ".ci/schemathesis.toml";
 
@@ -47,17 +50,18 @@ pub(crate) fn suite() -> Outcome {
 fn judge(program: &Path, binary: &Path) -> Result<(), String> {
     let data = shell::target().join("tmp").join(format!("api-{}", std::process::id()));
     let server = Server::start(binary, &data)?;
+    let root = shell::root();
     let (first, last) = (["--exclude-operation-id", REVOKES], ["--include-operation-id", REVOKES]);
     let judged = [first, last].iter().try_for_each(|which| {
         let mut judge = Command::new(program);
-        judge
-            .args(["--config-file", CONFIG, "run", "--checks", CHECKS, "--max-examples", EXAMPLES])
-            .args(which);
+        judge.arg("--config-file").arg(root.join(CONFIG));
+        judge.args(["run", "--checks", CHECKS, "--max-examples", EXAMPLES]).args(which);
         judge.args(["--continue-on-failure", "--request-timeout", "30", "--suppress-health-check", "all"]);
         judge.args(["--generation-database", "none", "--no-color"]);
         judge.arg("--header").arg(format!("Authorization: Bearer {}", server.token));
-        judge.arg("--url").arg(&server.address).arg("crates/graven-server/openapi.json");
-        shell::run(judge.current_dir(shell::root()))
+        judge.arg("--url").arg(&server.address).arg(root.join(DESCRIPTION));
+        // It writes beside where it runs.
+        shell::run(judge.current_dir(&data))
     });
     let ended = server.end();
     // What is left below the target directory is overwritten by nobody and hurts nobody.

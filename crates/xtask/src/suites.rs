@@ -40,6 +40,12 @@ pub(crate) const ALL: &[Suite] = &[
         lint: true,
         run: wasm,
     },
+    Suite {
+        name: "package",
+        what: "every crate that is published can be packed, in the order of publishing",
+        lint: true,
+        run: package,
+    },
     Suite { name: "doc", what: "the documentation builds, and no link in it is stale", lint: true, run: doc },
     Suite { name: "tests", what: "unit and integration tests of all crates", lint: false, run: tests },
     Suite {
@@ -122,6 +128,12 @@ fn wasm() -> Outcome {
             install: format!("rustup target add {TARGET}"),
         }
     }
+}
+
+/// Without building each package once more: it is what all other suites build.
+fn package() -> Outcome {
+    let arguments = ["publish", "--workspace", "--dry-run", "--no-verify", "--allow-dirty"];
+    shell::run(&mut shell::locked(&arguments)).into()
 }
 
 fn doc() -> Outcome {

@@ -38,6 +38,12 @@ impl Times {
         result
     }
 
+    /// Adds the time of one call.
+    #[cfg(feature = "server")]
+    pub(crate) fn note(&mut self, time: Duration) {
+        self.0.push(time);
+    }
+
     /// Adds the times of other calls.
     pub(crate) fn add(&mut self, others: Times) {
         self.0.extend(others.0);

@@ -46,7 +46,8 @@ pub(crate) fn measure(bench: &Bench, report: &mut Report) -> Result<(), Failure>
     let measured = take_turns(bench, |trail| record_batches(trail, bench.turn()), |_| Ok(0.0))?;
     let names = ["durable entries, batches of 1,000, 2 threads", "or CPU time per entry, batches"];
     measured.report(names, "line, redaction, leaf hash, node hash", report);
-    let rate = stdin(bench)?;
+    bench.note("a million lines through record --stdin");
+    let rate = record_stdin(bench, STDIN_ENTRIES)?;
     let basis = "a million lines, from start to exit";
     report.add(Figure::absolute("durable entries, record --stdin", rate, "1/s", basis));
     Ok(())
@@ -198,11 +199,10 @@ pub(crate) fn record_batches(trail: &Trail, time: Duration) -> Result<u64, Failu
     Ok(recorded.into_inner())
 }
 
-/// A million lines through `graven record --stdin`, with every receipt written.
-fn stdin(bench: &Bench) -> Result<f64, Failure> {
-    bench.note("a million lines through record --stdin");
+/// How many entries a second `graven record --stdin` records of this number of lines, with every receipt written.
+pub(super) fn record_stdin(bench: &Bench, lines: u64) -> Result<f64, Failure> {
     let input = bench.path("entries.ndjson");
-    disk::write_ndjson(&input, STDIN_ENTRIES)?;
+    disk::write_ndjson(&input, lines)?;
     let dir = bench.path("stdin");
     Trail::open(Settings::new(&dir))?.close_blocking()?;
     let program = std::env::current_exe()
@@ -221,5 +221,5 @@ fn stdin(bench: &Bench) -> Result<f64, Failure> {
         return Err(Failure::cannot(format_args!("graven record ended with {status}")));
     }
     disk::remove(&dir)?;
-    Ok(STDIN_ENTRIES as f64 / seconds)
+    Ok(lines as f64 / seconds)
 }

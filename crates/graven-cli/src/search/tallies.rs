@@ -37,13 +37,18 @@ pub(super) fn show(ui: Ui, answer: &Answer) -> Result<(), Failure> {
                 events(value.entries, value.events)
             ))?;
         }
-        let mut rest = answer.facets_rest.get(field).map_or((0, 0), |rest| (rest.entries, rest.events));
+        let others = answer.facets_rest.get(field);
+        let mut rest = others.map_or((0, 0), |rest| (rest.entries, rest.events));
         for value in values.iter().skip(SHOWN) {
             rest = (rest.0 + value.entries, rest.1.saturating_add(value.events));
         }
         if rest.0 > 0 {
-            let others = format!("{:>12}  other values{}", count(rest.0), events(rest.0, rest.1));
-            ui.line(ui.paint(Look::Faint, others))?;
+            let together = match others.is_none_or(|rest| rest.exact) {
+                true => "",
+                false => "; there are too many to count each, so a frequent one can be among them",
+            };
+            let line = format!("{:>12}  other values{}{together}", count(rest.0), events(rest.0, rest.1));
+            ui.line(ui.paint(Look::Faint, line))?;
         }
     }
     if let Some(sessions) = &answer.sessions {

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use super::EntryError;
 use crate::hash::Hash;
 use crate::json::string::write_string;
+use crate::json::tree::Tree;
 use crate::json::{self, Compact, DEPTH_MAX, JsonError};
 
 /// The most characters that are shown of a caller's own error.
@@ -122,6 +123,15 @@ impl Detail {
     /// The JSON text; for a marker, the marker.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// What the JSON says. Its text was checked before, so it costs less than [`Tree::parse`].
+    ///
+    /// # Errors
+    ///
+    /// None, unless a value was made whose text is no JSON after all.
+    pub fn tree(&self) -> Result<Tree, JsonError> {
+        Tree::of_checked(&self.text)
     }
 
     /// The blob that holds the detail, when this was read from a line with a marker.

@@ -49,6 +49,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Moves over a string and gives what it says.
+    #[inline]
     pub(crate) fn string(&mut self) -> Result<Cow<'a, str>, JsonError> {
         Ok(unescape(self.raw_string("a string")?))
     }

@@ -135,10 +135,12 @@ impl<'a> Raw<'a> {
 }
 
 /// What a checked string says.
+#[inline]
 pub(crate) fn unescape(raw: Raw<'_>) -> Cow<'_, str> {
-    if !raw.escaped {
-        return Cow::Borrowed(raw.text);
-    }
+    if raw.escaped { Cow::Owned(unescape_each(raw)) } else { Cow::Borrowed(raw.text) }
+}
+
+fn unescape_each(raw: Raw<'_>) -> String {
     let mut said = String::with_capacity(raw.text.len());
     let mut rest = raw.text;
     while let Some(backslash) = rest.find('\\') {
@@ -148,7 +150,7 @@ pub(crate) fn unescape(raw: Raw<'_>) -> Cow<'_, str> {
         rest = &rest[backslash + length..];
     }
     said.push_str(rest);
-    Cow::Owned(said)
+    said
 }
 
 /// The character that an escape stands for, and how many bytes it has.

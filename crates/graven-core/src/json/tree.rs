@@ -45,6 +45,11 @@ impl Tree {
     pub fn parse(text: &str) -> Result<Tree, JsonError> {
         // All rules are checked there, also how deep it nests.
         compact(text)?;
+        Tree::of_checked(text)
+    }
+
+    /// The same, of a text that was checked before.
+    pub(crate) fn of_checked(text: &str) -> Result<Tree, JsonError> {
         let mut cursor = Cursor::new(text);
         let mut open = Vec::new();
         loop {
@@ -169,7 +174,9 @@ mod tests {
         #[test]
         fn another_parser_sees_the_same(value in json(), pretty in any::<bool>()) {
             let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) };
-            prop_assert_eq!(Tree::parse(&text.unwrap()).unwrap(), by_serde(&value));
+            let text = text.unwrap();
+            prop_assert_eq!(Tree::parse(&text).unwrap(), by_serde(&value));
+            prop_assert_eq!(crate::entry::Detail::parse(&text).unwrap().tree().unwrap(), by_serde(&value));
         }
     }
 

@@ -89,7 +89,9 @@ fn examine(disk: &SimDisk, canary: Canary) -> Result<u64, String> {
             ["absent", "outcome:denied", "\"act 70\" OR session:s-12", "-session:s-3", "after", "w2", "w3"]
         {
             let query = Query::parse(text, &Moment::utc(index.machine.clock.now())).unwrap();
-            let Some(said) = index.ask(first, &query, head, entries) else { continue };
+            let Some(said) = index.ask(first, &query, head, (entries, &index.reader.picks().unwrap())) else {
+                continue;
+            };
             shelves += u64::from(text == "absent");
             for record in index.reader.entries(first..said.end).unwrap() {
                 let record = record.unwrap();
@@ -272,7 +274,9 @@ fn entries_that_were_cut_off_are_not_answered_from_memory() {
     while keeper.poll().unwrap().entries > 0 {}
     let query = |text: &str| Query::parse(text, &Moment::utc(index.machine.clock.now())).unwrap();
     let head = index.head().unwrap();
-    let says = |entries: u64| index.ask(256, &query("outcome:denied"), head, entries);
+    let says = |entries: u64| {
+        index.ask(256, &query("outcome:denied"), head, (entries, &index.reader.picks().unwrap()))
+    };
     let entries = index.reader.len().unwrap();
     assert!(says(entries).is_some());
     // The newest line is another one now, of the same length.
@@ -462,7 +466,8 @@ fn a_shelf_that_is_found_to_be_damaged_is_made_anew() {
     let (head, entries) = (index.head().unwrap(), index.reader.len().unwrap());
     let mut keeper = Keeper::new(Arc::clone(&index), Where::Trail);
     let query = |text: &str| Query::parse(text, &Moment::utc(index.machine.clock.now())).unwrap();
-    let says = |text: &str| index.ask(512, &query(text), head, entries).is_some();
+    let says =
+        |text: &str| index.ask(512, &query(text), head, (entries, &index.reader.picks().unwrap())).is_some();
     assert_eq!(keeper.build(&mut |_, _| ()).unwrap().made, 0, "its ends are whole");
     let texts =
         ["outcome:denied", "\"act 700\"", "session:s-30", "detail.x:1", "since:24h", "-has:principal"];

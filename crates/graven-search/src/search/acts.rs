@@ -16,15 +16,15 @@ const PROGRESS_ENTRIES: u64 = 65_536;
 pub(super) fn pending(search: &Search, progress: &mut dyn FnMut(u64)) -> Result<Vec<Pending>, SearchError> {
     let reader = &search.reader;
     let Some(index) = search.index.as_deref() else { return Ok(reader.pending(progress)?) };
-    let entries = reader.len()?;
+    let mut picks = reader.picks()?;
+    let entries = picks.len()?;
     // Without a head no shelf is used, and without a memory none is this user's own.
     let head = index.head().unwrap_or(None);
     let query = Query::of_acts();
     let mut stretches = Stretches::new(Some(index), &query, head, entries, (0..entries, Order::OldestFirst));
     stretches.own_only();
     let mut acts = PendingActs::new();
-    let mut picks = reader.picks()?;
-    while let Some(stretch) = stretches.next() {
+    while let Some(stretch) = stretches.next(&picks) {
         match stretch {
             Stretch::Scan(range) => {
                 for record in reader.entries(range)? {
@@ -49,7 +49,8 @@ pub(super) fn pending(search: &Search, progress: &mut dyn FnMut(u64)) -> Result<
 /// Hears the entries of one block that have a phase.
 fn hear(reader: &Reader, picks: &mut Picks, wanted: &Wanted, acts: &mut PendingActs) -> Result<(), Error> {
     let bytes = wanted.bytes.clone();
-    let picked = bytes.and_then(|bytes| picks.lines(wanted.block.clone(), bytes, &wanted.entries));
+    let picked =
+        bytes.and_then(|bytes| picks.lines(wanted.block.clone(), bytes, &wanted.entries, &mut |_, _| true));
     if let Some(records) = picked {
         return records.iter().try_for_each(|record| acts.hear(record.index, &record.line));
     }

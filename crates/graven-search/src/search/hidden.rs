@@ -1,6 +1,7 @@
 //! Counts the hits that an index does not name, while every entry is read: an index that hides entries is found.
 
 use graven::prove::SealedHead;
+use graven::reader::Picks;
 
 use crate::index::{Index, Said};
 use crate::query::Query;
@@ -33,11 +34,11 @@ impl<'a> Hidden<'a> {
     }
 
     /// Compares a hit with what the index says.
-    pub(super) fn look(&mut self, hit: u64) {
+    pub(super) fn look(&mut self, hit: u64, picks: &Picks) {
         let size = self.index.shelf_entries();
         let first = hit / size * size;
         if self.said.as_ref().is_none_or(|(of, _)| *of != first) {
-            self.said = Some((first, self.index.ask(first, self.query, self.head, self.entries)));
+            self.said = Some((first, self.index.ask(first, self.query, self.head, (self.entries, picks))));
         }
         let Some((_, Some(said))) = &self.said else { return };
         let number = u32::try_from(hit - first).unwrap_or(u32::MAX);

@@ -16,14 +16,15 @@ pub(super) fn tally(search: &Search, progress: &mut dyn FnMut(u64)) -> Result<Ta
     let reader = &search.reader;
     let Some(index) = search.index.as_deref() else { return Ok(reader.tally(progress)?) };
     let mut tallying = Tallying::new(reader)?;
-    let entries = reader.len()?;
+    let picks = reader.picks()?;
+    let entries = picks.len()?;
     // Without a head no shelf is used, and without a memory none is this user's own.
     let head = index.head().unwrap_or(None);
     // The entries of the trail itself tell of its life, and are always read.
     let query = Query::of_the_trail();
     let mut stretches = Stretches::new(Some(index), &query, head, entries, (0..entries, Order::OldestFirst));
     stretches.own_only();
-    while let Some(stretch) = stretches.next() {
+    while let Some(stretch) = stretches.next(&picks) {
         let range = match stretch {
             Stretch::Scan(range) => range,
             Stretch::Pick(pick) => {

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use graven::Outcome;
 use graven::prove::SealedHead;
+use graven::reader::Picks;
 use roaring::RoaringBitmap;
 use roaring::bitmap::IntoIter;
 
@@ -108,7 +109,7 @@ impl<'a> Stretches<'a> {
     }
 
     /// The next stretch; `None` at the end.
-    pub(super) fn next(&mut self) -> Option<Stretch> {
+    pub(super) fn next(&mut self, picks: &Picks) -> Option<Stretch> {
         if let Some(next) = self.next.pop_front() {
             return Some(next);
         }
@@ -135,7 +136,7 @@ impl<'a> Stretches<'a> {
         }
         let first = range.start / size * size;
         let asked = range.end - range.start > FEW;
-        let said = asked.then(|| index.ask(first, self.query, self.head, self.entries)).flatten();
+        let said = asked.then(|| index.ask(first, self.query, self.head, (self.entries, picks))).flatten();
         match said.filter(|said| said.own || !self.own_only) {
             None => Some(Stretch::Scan(range)),
             Some(said) => {

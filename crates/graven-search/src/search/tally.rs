@@ -10,7 +10,7 @@ use crate::query::Field;
 /// How many values of a facet are listed.
 const VALUES_LISTED: usize = 100;
 
-/// How many values of a facet are counted one by one. Those that come later are counted together.
+/// How many values of a facet are counted one by one. Those that come later are counted together, and the answer says so.
 const VALUES_MAX: usize = 100_000;
 
 /// How many bytes of a value count. Longer values with the same beginning are one.
@@ -41,16 +41,22 @@ pub struct FacetValue {
 }
 
 /// What the values that are not listed have together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Rest {
     /// How often hits have such a value.
     pub entries: u64,
     /// The events of these.
     pub events: u64,
+    /// Whether each of these values was counted by itself, so that none of them is more frequent than a listed one. With
+    /// more than 100,000 values it is `false`: some were counted together, and a frequent one can be among them.
+    pub exact: bool,
 }
 
 impl Rest {
+    /// Nothing is left.
+    const NONE: Rest = Rest { entries: 0, events: 0, exact: true };
+
     fn add(&mut self, entries: u64, events: u64) {
         self.entries += entries;
         self.events = self.events.saturating_add(events);
@@ -74,8 +80,7 @@ struct Facet {
 impl Facets {
     pub(super) fn new(fields: &[Field]) -> Facets {
         let distinct: BTreeSet<&Field> = fields.iter().collect();
-        let facet =
-            |field: &Field| Facet { field: field.clone(), values: HashMap::new(), rest: Rest::default() };
+        let facet = |field: &Field| Facet { field: field.clone(), values: HashMap::new(), rest: Rest::NONE };
         Facets { facets: distinct.into_iter().map(facet).collect() }
     }
 
@@ -113,7 +118,7 @@ impl Facets {
             values.sort_unstable_by(|a, b| b.entries.cmp(&a.entries).then_with(|| a.value.cmp(&b.value)));
             let others = values.split_off(values.len().min(VALUES_LISTED));
             others.iter().for_each(|other| rest.add(other.entries, other.events));
-            if rest != Rest::default() {
+            if rest != Rest::NONE {
                 rests.insert(field.to_string(), rest);
             }
             listed.insert(field.to_string(), values);
@@ -125,6 +130,7 @@ impl Facets {
 impl Facet {
     fn add(&mut self, value: String, entries: u64, events: u64) {
         if self.values.len() >= VALUES_MAX && !self.values.contains_key(&value) {
+            self.rest.exact = false;
             return self.rest.add(entries, events);
         }
         let sums = self.values.entry(value).or_default();
@@ -150,4 +156,32 @@ pub(crate) fn values_of(line: &Line<'_>, field: &Field) -> BTreeSet<String> {
         Field::Detail(path) => line.any_at(path, &mut collect),
     };
     values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn with_too_many_values_the_rest_says_that_it_is_not_exact() {
+        let field = Field::parse("id").unwrap();
+        let counted = |values: usize| {
+            let mut facets = Facets::new(std::slice::from_ref(&field));
+            facets.add_sums(0, (0..values).map(|value| (format!("{value:06}"), 1, 1)));
+            // The first one again, and the last one often.
+            facets
+                .add_sums(0, [("000000".to_owned(), 1, 1), (format!("{:06}", values - 1), 9, 9)].into_iter());
+            let (listed, rests) = facets.finish();
+            (listed["id"][0].value.clone(), rests["id"])
+        };
+        let most = VALUES_MAX as u64;
+        let (first, rest) = counted(VALUES_MAX);
+        assert_eq!(
+            (first, rest),
+            ("099999".into(), Rest { entries: most - 100, events: most - 100, exact: true })
+        );
+        let (first, rest) = counted(VALUES_MAX + 1);
+        let others = most - 100 + 10;
+        assert_eq!((first, rest), ("000000".into(), Rest { entries: others, events: others, exact: false }));
+    }
 }

@@ -1,24 +1,26 @@
 //! Walks over the entries of a snapshot: reads, decodes, matches and proves them one after the other.
 
+use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use graven::Error;
 use graven::clock::Clock;
-use graven::prove::{Proved, Prover, Seal, SealedHead};
+use graven::prove::{Proved, SealedHead};
 use graven::reader::{Picks, Reader, Record};
 use graven_core::verdict::Finding;
 
-use super::answer::{Hit, State};
 use super::blocks::{Blocks, read};
 use super::counts::Counts;
 use super::findings::Findings;
 use super::hidden::Hidden;
+use super::judge::{Found, Judge, Judged, Look};
+use super::sieve::Sieve;
 use super::stretches::{Pick, Stretch, Stretches, Used, Wanted};
+use super::sweep::{Sweep, Swept, threads};
 use crate::index::Index;
-use crate::line::{Line, unreadable};
-use crate::matches::matches;
 use crate::order::Order;
 use crate::query::Query;
 
@@ -27,8 +29,9 @@ const LOOK_AT_CLOCK: u64 = 64;
 
 /// A walk.
 pub(super) struct Walk<'a> {
-    reader: &'a Reader,
-    query: &'a Query,
+    judge: Judge<'a>,
+    /// Which candidates need no look.
+    sieve: Option<Sieve>,
     order: Order,
     stretches: Stretches<'a>,
     /// What is left of the stretch that is read.
@@ -40,9 +43,12 @@ pub(super) struct Walk<'a> {
     block: Vec<Record>,
     /// Whether the index said where they are.
     hinted: bool,
-    prover: Option<Prover>,
-    /// Whether entries are proved that are no hits.
-    exhaustive: bool,
+    /// Where every entry is read: what is left to read, by its judges until it begins, and what was judged.
+    judges: Vec<Judge<'a>>,
+    sweep: Option<Sweep<'a>>,
+    swept: VecDeque<Swept<'a>>,
+    /// How many entries of the first of these are counted.
+    told: u64,
     /// What the index does not name although it is a hit; only where every entry is read.
     hidden: Option<Hidden<'a>>,
     /// When it ends, by the clock of the machine.
@@ -65,13 +71,6 @@ pub(super) enum Step<'a> {
     OutOfTime,
 }
 
-/// A hit.
-pub(super) struct Found<'a> {
-    pub(super) record: Record,
-    pub(super) line: Line<'a>,
-    pub(super) state: State,
-}
-
 /// What a walk goes over, and how.
 pub(super) struct Way {
     pub(super) range: Range<u64>,
@@ -86,14 +85,6 @@ pub(super) struct Way {
     pub(super) proved: Arc<Proved>,
 }
 
-/// What to do with a record.
-enum Look<'a> {
-    Hit(Box<Found<'a>>),
-    Miss,
-    /// It is not what is stored there, or the index has a wrong place for it.
-    Wrong(Finding),
-}
-
 impl<'a> Walk<'a> {
     pub(super) fn new(
         reader: &'a Reader,
@@ -106,9 +97,10 @@ impl<'a> Walk<'a> {
         let Way { range, order, exhaustive, until, entries, head, picks, proved } = way;
         let asked = index.filter(|_| !exhaustive);
         let hidden = index.filter(|_| exhaustive).map(|index| Hidden::new(index, query, head, entries));
+        let judge = || Judge::new(reader, query, head, &proved, exhaustive);
         Walk {
-            reader,
-            query,
+            judge: judge(),
+            sieve: Sieve::of(query),
             order,
             stretches: Stretches::new(asked, query, head, entries, (range, order)),
             scan: None,
@@ -116,8 +108,10 @@ impl<'a> Walk<'a> {
             picks,
             block: Vec::new(),
             hinted: false,
-            prover: head.map(|head| Prover::with(reader, head, proved)),
-            exhaustive,
+            judges: if exhaustive { (0..threads()).map(|_| judge()).collect() } else { Vec::new() },
+            sweep: None,
+            swept: VecDeque::new(),
+            told: 0,
             hidden,
             until,
             clock,
@@ -143,6 +137,9 @@ impl<'a> Walk<'a> {
             if self.scanned.is_multiple_of(LOOK_AT_CLOCK) && self.is_out_of_time() {
                 return Ok(Step::OutOfTime);
             }
+            if let Some(found) = self.next_swept() {
+                return Ok(Step::Hit(found));
+            }
             let Some(record) = self.block.pop() else {
                 if self.is_out_of_time() {
                     return Ok(Step::OutOfTime);
@@ -155,17 +152,43 @@ impl<'a> Walk<'a> {
             self.scanned += 1;
             self.at = Some(record.index);
             if let Some(found) = self.look_at(record)? {
-                if let Some(hidden) = &mut self.hidden {
-                    hidden.look(found.record.index);
-                }
                 return Ok(Step::Hit(found));
             }
         }
     }
 
+    /// The next hit of those entries that were judged already.
+    fn next_swept(&mut self) -> Option<Found<'a>> {
+        while let Some(part) = self.swept.front_mut() {
+            part.findings.drain(..).for_each(|finding| self.findings.add(finding));
+            let Some((number, Judged { look, finding })) = part.looked.pop_front() else {
+                self.scanned += part.judged - std::mem::take(&mut self.told);
+                let range = part.range.clone();
+                self.swept.pop_front();
+                self.pass(&range);
+                continue;
+            };
+            self.scanned += number - std::mem::replace(&mut self.told, number);
+            finding.into_iter().for_each(|finding| self.findings.add(finding));
+            match look {
+                Look::Hit(found) => {
+                    self.at = Some(found.record.index);
+                    if let Some(hidden) = &mut self.hidden {
+                        hidden.look(found.record.index, &self.picks);
+                    }
+                    return Some(*found);
+                }
+                Look::Wrong(finding) => self.findings.add(finding),
+                Look::Miss => {}
+            }
+        }
+        None
+    }
+
     /// Counts hits that lie ahead, as far as that goes without reading them. They are no steps any more.
     pub(super) fn count_ahead(&mut self, counts: &mut Counts) -> Result<(), Error> {
-        while self.block.is_empty() && self.scan.is_none() && !self.is_out_of_time() {
+        let reads_every_entry = self.sweep.is_some() || !self.judges.is_empty();
+        while !reads_every_entry && self.block.is_empty() && self.scan.is_none() && !self.is_out_of_time() {
             match &mut self.pick {
                 Some((pick, is_counted)) if !*is_counted => {
                     pick.count(counts);
@@ -189,6 +212,10 @@ impl<'a> Walk<'a> {
     /// Reads the next entries; `false` at the end. There may be none although it is not the end.
     fn refill(&mut self) -> Result<bool, Error> {
         let findings = &mut self.findings;
+        if let Some(sweep) = &mut self.sweep {
+            self.swept = sweep.next(&self.picks)?.into();
+            return Ok(!self.swept.is_empty());
+        }
         if let Some(scan) = &mut self.scan {
             match scan.next(&self.picks, &mut |finding| findings.add(finding))? {
                 Some(block) => self.block = block,
@@ -205,8 +232,12 @@ impl<'a> Walk<'a> {
                 }
             }
         } else {
-            match self.stretches.next() {
+            match self.stretches.next(&self.picks) {
                 None => return Ok(false),
+                // All of it is one stretch: no index is asked.
+                Some(Stretch::Scan(range)) if !self.judges.is_empty() => {
+                    self.sweep = Some(Sweep::new(std::mem::take(&mut self.judges), range, self.order));
+                }
                 Some(Stretch::Scan(range)) => self.scan = Some(Blocks::new(range, self.order)),
                 Some(Stretch::Pick(pick)) => self.pick = Some((pick, false)),
             }
@@ -228,9 +259,14 @@ impl<'a> Walk<'a> {
 
     /// Reads candidates, in the order that was asked for.
     fn read_wanted(&mut self, wanted: &Wanted) -> Result<Vec<Record>, Error> {
-        let picks = &mut self.picks;
+        let (picks, pick, sieve) = (&mut self.picks, &self.pick, &mut self.sieve);
+        let mut keep = |index, line: &[u8]| {
+            pick.as_ref().is_some_and(|(pick, _)| pick.is_sure(index))
+                || sieve.as_mut().is_none_or(|sieve| sieve.passes(line))
+        };
         let bytes = wanted.bytes.clone();
-        let hinted = bytes.and_then(|bytes| picks.lines(wanted.block.clone(), bytes, &wanted.entries));
+        let hinted =
+            bytes.and_then(|bytes| picks.lines(wanted.block.clone(), bytes, &wanted.entries, &mut keep));
         self.hinted = hinted.is_some();
         let mut records = match hinted {
             Some(records) => records,
@@ -272,35 +308,9 @@ impl<'a> Walk<'a> {
     }
 
     fn judge(&mut self, record: Record) -> Result<Look<'a>, Error> {
-        let line = match Line::read(self.reader, &record) {
-            Ok(line) => line,
-            Err(error) => return Ok(Look::Wrong(unreadable(record.index, &error))),
-        };
-        let is_hit = matches(self.query, &line);
-        if let Some(finding) = line.finding() {
-            self.findings.add(finding);
-        }
-        // One that was a hit when the index was made, and is none now, was changed.
         let was_hit = self.pick.as_ref().is_some_and(|(pick, _)| pick.is_sure(record.index));
-        if !is_hit && !was_hit && !self.exhaustive {
-            return Ok(Look::Miss);
-        }
-        let seal = self.prover.as_mut().map_or(Ok(Seal::Unsealed), |prover| prover.judge(&record))?;
-        let state = match seal {
-            Seal::Proved => State::Proved,
-            Seal::Unsealed => State::Unsealed,
-            Seal::DoesNotFit(finding) => return Ok(Look::Wrong(*finding)),
-        };
-        Ok(if is_hit { Look::Hit(Box::new(Found { record, line, state })) } else { Look::Miss })
-    }
-}
-
-impl Found<'_> {
-    /// The hit as it is answered; with all of its entry, or only what its line says.
-    pub(super) fn into_hit(self, whole: bool) -> Hit {
-        let leaf_hash = self.record.leaf_hash();
-        let entry = if whole { self.line.entry() } else { self.line.stored() }.clone();
-        let line = String::from_utf8(self.record.line).expect("what was read as an entry is text");
-        Hit { index: self.record.index, state: self.state, leaf_hash, line, entry }
+        let Judged { look, finding } = self.judge.judge(record.index, Cow::Owned(record.line), was_hit)?;
+        finding.into_iter().for_each(|finding| self.findings.add(finding));
+        Ok(look)
     }
 }

@@ -6,6 +6,7 @@
 mod answers_are_those_of_a_plain_scan;
 mod answers_say_what_they_cover;
 mod cursors_belong_to_one_question;
+mod exhaustive_answers_are_those_of_a_scan;
 mod hits_are_as_by_the_plainest_reading;
 mod hits_are_followed;
 mod hostile_queries;

@@ -136,7 +136,7 @@ pub(super) fn last_entry(reader: &Reader, entries: u64) -> Result<Option<DateTim
 
 /// How long ago the newest head was signed: its file is replaced each time.
 pub(super) fn checkpoint_age(reader: &Reader, now: DateTime<Utc>) -> Option<Duration> {
-    let found = rustix::fs::stat(&reader.layout().checkpoint()).ok()?;
+    let found = rustix::fs::stat(reader.layout().checkpoint()).ok()?;
     let written = Duration::new(found.st_mtime.try_into().ok()?, found.st_mtime_nsec.try_into().ok()?);
     let since = SystemTime::from(now).duration_since(SystemTime::UNIX_EPOCH).ok()?;
     Some(since.saturating_sub(written))

@@ -85,7 +85,6 @@ fn by_hash(tokens: Vec<Kept>) -> HashMap<Hash, Row> {
 }
 
 /// Looks at the file's metadata: one system call.
-#[expect(clippy::unnecessary_cast, reason = "the types of these numbers differ from system to system")]
 fn look(path: &Path) -> Seen {
     let found = match stat(path) {
         Ok(found) => found,

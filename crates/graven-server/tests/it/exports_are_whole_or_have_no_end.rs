@@ -15,7 +15,7 @@ const END: &[u8] = b"\r\n0\r\n\r\n";
 async fn record(client: &Client, count: usize, text: &str) {
     let line = |number: usize| {
         let entry = json!({
-            "category": if number % 2 == 0 { "api" } else { "auth" }, "action": format!("a{number}"),
+            "category": if number.is_multiple_of(2) { "api" } else { "auth" }, "action": format!("a{number}"),
             "outcome": "success", "detail": {"text": text},
         });
         entry.to_string() + "\n"

@@ -89,10 +89,15 @@ impl Slot {
 }
 
 impl Memory {
+    /// Whether somebody may ask for an entry that comes at this index or later.
+    pub(super) fn wants(&self, index: u64) -> bool {
+        index < self.wanted_until.load(Ordering::Relaxed)
+    }
+
     /// Keeps an entry that this log has just recorded, if somebody may ask for it and the ring still has it. The entry
     /// must be as its line has it.
     pub(super) fn keep(&self, trail: &Trail, index: u64, entry: Box<AuditEntry>) {
-        if index >= self.wanted_until.load(Ordering::Relaxed) {
+        if !self.wants(index) {
             return;
         }
         let slot = Slot::Entry(entry.category, Found { entry: Arc::from(entry), stored: None });

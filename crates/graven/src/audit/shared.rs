@@ -4,9 +4,10 @@ use std::future::{Future, poll_fn};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use chrono::{DateTime, Utc};
+use graven_core::entry::Entry;
 
 use super::AuditCategory;
 use super::counted::Counted;
@@ -84,7 +85,8 @@ impl Shared {
                 .await);
         };
         let (failures_before, mark) = (sink.failures(), self.kept.mark());
-        let mut in_hand = InHand { shared: self, sink, told, entry: Some((entry, actor)), queued: None };
+        let content = Some(Content::Entry(entry));
+        let mut in_hand = InHand { shared: self, sink, told, content, actor, queued: None };
         match in_hand.write().await {
             Ok((receipt, trail)) => {
                 sink.recorded(failures_before);
@@ -217,16 +219,38 @@ struct InHand<'a> {
     sink: &'a Arc<Sink>,
     told: Told,
     /// Taken at the end of the way.
-    entry: Option<(Box<AuditEntry>, Option<Actor>)>,
+    content: Option<Content>,
+    actor: Option<Actor>,
     queued: Option<Queued>,
 }
 
-/// An entry that a trail was given.
+/// What is recorded. After a failure it is needed again.
+enum Content {
+    Entry(Box<AuditEntry>),
+    /// In place of the entry, once there is one and nobody is expected to ask for the entry: its texts are freed while
+    /// they are still in the processor's cache, and not a group later.
+    Line(Box<[u8]>),
+}
+
+/// An entry that a trail is given.
 struct Queued {
     /// How many entries the trail had before.
     from: u64,
     recording: Recording,
-    begun: Begun,
+    /// `None` until its line is made.
+    begun: Option<Begun>,
+}
+
+impl Content {
+    fn into_entry(self) -> Box<AuditEntry> {
+        match self {
+            Content::Entry(entry) => entry,
+            Content::Line(line) => {
+                let entry = Entry::from_line(&line).expect("a line that was just made");
+                Box::new(AuditEntry::from_entry(&entry).expect("made of an entry of the contract"))
+            }
+        }
+    }
 }
 
 impl InHand<'_> {
@@ -240,75 +264,90 @@ impl InHand<'_> {
                 Err(error) => return Err(self.unwritten(error)),
             };
             let written = match self.sink.write_kept(&trail).await {
-                Ok(()) => self.record(&trail).await,
-                Err(error) => Err(error),
+                Ok(()) => self.record(trail).await,
+                Err(error) => Err((error, trail)),
             };
             match written {
-                Ok(receipt) => {
-                    self.keep(&trail, &receipt);
-                    return Ok((receipt, trail));
-                }
-                Err(error) if attempts.once_more(&trail, &error) => {}
-                Err(error) => return Err(self.unwritten(error)),
+                Ok((receipt, trail)) => return Ok((receipt, trail)),
+                Err((error, trail)) if attempts.once_more(&trail, &error) => {}
+                Err((error, _)) => return Err(self.unwritten(error)),
             }
         }
     }
 
-    async fn record(&mut self, trail: &Trail) -> Result<Receipt, Error> {
-        self.queued = None;
-        poll_fn(|context| {
-            if let Some(queued) = &mut self.queued {
-                return Pin::new(&mut queued.recording).poll(context);
-            }
-            let (entry, actor) = self.entry.as_mut().expect("it is on its way");
-            let from = trail.len();
-            let mut native = native::lend(entry, actor.as_ref());
-            let begun = Recording::begin(Arc::clone(&trail.0), &mut native, context);
-            native::give_back(
-                &mut native,
-                entry,
-                begun.as_ref().is_ok_and(|(_, begun)| begun.detail_changed),
-            );
-            let (recording, begun) = begun?;
-            self.queued = Some(Queued { from, recording, begun });
-            Poll::Pending
+    /// Records the entry in the trail. The recording holds the trail meanwhile: all callers count its owners in one
+    /// place, so each further handle costs them time.
+    async fn record(&mut self, trail: Trail) -> Result<(Receipt, Trail), (Error, Trail)> {
+        let from = trail.len();
+        self.queued = Some(Queued { from, recording: Recording::idle(trail.0), begun: None });
+        let recorded = poll_fn(|context| match &mut self.queued {
+            Some(Queued { recording, begun: Some(_), .. }) => Pin::new(recording).poll(context),
+            _ => self.begin(context).map_or_else(|error| Poll::Ready(Err(error)), |()| Poll::Pending),
         })
-        .await
+        .await;
+        match recorded {
+            Ok(receipt) => {
+                let queued = self.queued.take().expect("it was queued");
+                let trail = Trail(queued.recording.into_handle());
+                if let (Some(Content::Entry(entry)), true) =
+                    (self.content.take(), queued.begun.is_some_and(|begun| begun.whole))
+                {
+                    self.shared.memory.keep(&trail, receipt.index, entry);
+                }
+                Ok((receipt, trail))
+            }
+            Err(error) => {
+                let queued = self.queued.as_ref().expect("it was given to the trail");
+                Err((error, Trail(Arc::clone(queued.recording.handle()))))
+            }
+        }
     }
 
-    /// Moves a recorded entry into memory, if it is as its line has it.
-    fn keep(&mut self, trail: &Trail, receipt: &Receipt) {
-        let entry = self.entry.take();
-        let whole = self.queued.as_ref().is_some_and(|queued| queued.begun.whole);
-        if let (Some((entry, _)), true) = (entry, whole) {
-            self.shared.memory.keep(trail, receipt.index, entry);
-        }
+    /// Makes the line and tries to queue it.
+    fn begin(&mut self, context: &Context<'_>) -> Result<(), Error> {
+        let Queued { from, recording, begun } = self.queued.as_mut().expect("it is given to the trail");
+        let mut entry = self.content.take().expect("it is on its way").into_entry();
+        let mut native = native::lend(&mut entry, self.actor.as_ref());
+        let copy = !self.shared.memory.wants(*from);
+        let mut made = recording.begin(&mut native, copy, context);
+        let copied = made.as_mut().ok().and_then(|begun| begun.line.take());
+        self.content = Some(match copied {
+            Some(line) => Content::Line(line),
+            None => {
+                let detail_changed = made.as_ref().is_ok_and(|begun| begun.detail_changed);
+                native::give_back(&mut native, &mut entry, detail_changed);
+                Content::Entry(entry)
+            }
+        });
+        *begun = Some(made?);
+        Ok(())
     }
 
     /// The end of the way: the entry was not recorded, or perhaps not.
     fn unwritten(&mut self, error: Error) -> Unwritten {
-        let (entry, actor) = self.entry.take().expect("it is on its way");
+        let entry = self.content.take().expect("it is on its way").into_entry();
         let doubt = if error.may_be_recorded() { self.doubt() } else { None };
-        Unwritten { redacted: self.shared.redact(entry, actor.as_ref()), error, doubt }
+        Unwritten { redacted: self.shared.redact(entry, self.actor.as_ref()), error, doubt }
     }
 
     /// What tells whether the log holds the entry that was queued last.
     fn doubt(&self) -> Option<Doubt> {
         let Queued { from, recording, begun } = self.queued.as_ref()?;
-        Some(Doubt { hash: begun.leaf_hash, from: *from, engine: Arc::downgrade(recording.engine()) })
+        let (hash, engine) = (begun.as_ref()?.leaf_hash, Arc::downgrade(&recording.handle().engine));
+        Some(Doubt { hash, from: *from, engine })
     }
 }
 
 impl Drop for InHand<'_> {
     fn drop(&mut self) {
-        let Some((entry, actor)) = self.entry.take() else {
+        let Some(content) = self.content.take() else {
             return;
         };
+        let redacted = self.shared.redact(content.into_entry(), self.actor.as_ref());
         if self.queued.as_ref().is_some_and(|queued| queued.recording.queued_id().is_some()) {
-            return self.sink.let_go(self.shared.redact(entry, actor.as_ref()), self.told, self.doubt());
+            return self.sink.let_go(redacted, self.told, self.doubt());
         }
         let error = Error::new(ErrorKind::Unavailable, "its caller gave up before the file was open");
-        let redacted = self.shared.redact(entry, actor.as_ref());
         let _kept = self.sink.missed(Unwritten { redacted, error, doubt: None }, self.told);
     }
 }

@@ -74,7 +74,15 @@ impl Prover {
     ///
     /// `Unavailable` when a file cannot be read.
     pub fn judge(&mut self, record: &Record) -> Result<Seal, Error> {
-        let index = record.index;
+        self.judge_leaf(record.index, record.leaf_hash())
+    }
+
+    /// The same, of a line by its leaf hash.
+    ///
+    /// # Errors
+    ///
+    /// As [`judge`](Prover::judge).
+    pub fn judge_leaf(&mut self, index: u64, leaf: Hash) -> Result<Seal, Error> {
         if index >= self.head.size {
             return Ok(Seal::Unsealed);
         }
@@ -88,7 +96,7 @@ impl Prover {
         }
         let leaves = self.group.as_ref().and_then(|group| group.leaves.as_ref());
         let message = match leaves.map(|leaves| leaves[(index - first) as usize]) {
-            Some(leaf) if leaf == record.leaf_hash() => return Ok(Seal::Proved),
+            Some(sealed) if sealed == leaf => return Ok(Seal::Proved),
             Some(_) => "this is not the line that was sealed: its leaf hash does not lead to the signed root",
             None => "it cannot be proved: neither tiles/ nor the stored entries lead to the signed root",
         };

@@ -32,8 +32,12 @@ impl Entries {
         Ok(Entries { reader, segments, position, lines: None, next: start, end })
     }
 
-    /// Goes to the next entry and borrows its index and its line; `None` at the end.
-    pub(crate) fn next_line(&mut self) -> Result<Option<(u64, &[u8])>, Error> {
+    /// Goes to the next entry and borrows its index and its line; `None` at the end. As the iterator does, without a copy of
+    /// the line.
+    ///
+    /// # Errors
+    /// `Data` when a line or a segment is damaged; `Unavailable` when a file cannot be read.
+    pub fn next_line(&mut self) -> Result<Option<(u64, &[u8])>, Error> {
         if !self.advance().inspect_err(|_| self.end = self.next)? {
             return Ok(None);
         }

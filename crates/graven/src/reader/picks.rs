@@ -120,9 +120,16 @@ impl Picks {
         Ok(offset.map(|offset| self.starts[position].saturating_add(offset)))
     }
 
-    /// Those entries of a range whose indexes are in `wanted`, in order. All of the range must lie in one segment, and in
-    /// these bytes of the log; `None` when these bytes are not that many whole lines.
-    pub fn lines(&mut self, range: Range<u64>, bytes: Range<u64>, wanted: &[u64]) -> Option<Vec<Record>> {
+    /// Those entries of a range whose indexes are in `wanted`, in order, without those that `keep` says no to: it is shown
+    /// the index and the line. All of the range must lie in one segment, and in these bytes of the log; `None` when these
+    /// bytes are not that many whole lines.
+    pub fn lines(
+        &mut self,
+        range: Range<u64>,
+        bytes: Range<u64>,
+        wanted: &[u64],
+        keep: &mut dyn FnMut(u64, &[u8]) -> bool,
+    ) -> Option<Vec<Record>> {
         let position = self.segments.position_of(range.start).ok()?;
         let part = &self.segments.parts[position];
         let count = range.end.checked_sub(range.start)?;
@@ -140,7 +147,7 @@ impl Picks {
         if read < block.len() || (before == 1 && block[0] != b'\n') {
             return None;
         }
-        lines_of(&block[before as usize..], range, wanted)
+        lines_of(&block[before as usize..], range, wanted, keep)
     }
 
     fn file(&mut self, position: usize) -> Option<Arc<dyn File>> {
@@ -157,12 +164,17 @@ impl Picks {
 }
 
 /// The wanted ones of the lines of a block; `None` when it is not as many lines as the range has entries.
-fn lines_of(block: &[u8], range: Range<u64>, wanted: &[u64]) -> Option<Vec<Record>> {
-    let mut records = Vec::with_capacity(wanted.len());
+fn lines_of(
+    block: &[u8],
+    range: Range<u64>,
+    wanted: &[u64],
+    keep: &mut dyn FnMut(u64, &[u8]) -> bool,
+) -> Option<Vec<Record>> {
+    let mut records = Vec::new();
     let mut wanted = wanted.iter().copied().peekable();
     let (mut begin, mut index) = (0, range.start);
     for end in memchr_iter(b'\n', block) {
-        if wanted.next_if_eq(&index).is_some() {
+        if wanted.next_if_eq(&index).is_some() && keep(index, &block[begin..end]) {
             records.push(Record { index, line: block[begin..end].to_vec() });
         }
         (begin, index) = (end + 1, index + 1);
@@ -177,13 +189,14 @@ mod tests {
     #[test]
     fn a_block_is_as_many_whole_lines_as_it_has_entries() {
         let lines = |block: &[u8], range, wanted: &[u64]| {
-            lines_of(block, range, wanted).map(|records| {
+            lines_of(block, range, wanted, &mut |_, line| line != b"x").map(|records| {
                 records.into_iter().map(|record| (record.index, record.line)).collect::<Vec<_>>()
             })
         };
         let second = Some(vec![(8, b"b".to_vec())]);
         assert_eq!(lines(b"a\nb\nc\n", 7..10, &[8]), second);
         assert_eq!(lines(b"a\nb\nc\n", 7..10, &[8, 9]).unwrap().len(), 2);
+        assert_eq!(lines(b"a\nb\nx\n", 7..10, &[8, 9]), second);
         assert_eq!(lines(b"a\nb\nc", 7..10, &[8]), None);
         assert_eq!(lines(b"a\nb\nc\n", 7..11, &[8]), None);
         assert_eq!(lines(b"a\nb\nc\n", 7..9, &[8]), None);

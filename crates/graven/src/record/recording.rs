@@ -2,6 +2,7 @@
 //!
 //! Nothing happens before the first poll. Once an entry is queued it is written whole, even if its future is dropped.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
@@ -16,7 +17,6 @@ use serde::{Serialize, Serializer};
 use crate::engine::completion::{Completion, Slot};
 use crate::engine::flood;
 use crate::engine::queue::{Line, Refused};
-use crate::engine::shared::Engine;
 use crate::engine::system_entries::complete;
 use crate::error::{Error, ErrorKind};
 use crate::record::event::{self, Event};
@@ -96,13 +96,15 @@ pub(crate) struct Ticket {
 }
 
 /// What became of an entry whose line was made.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Begun {
     pub(crate) leaf_hash: Hash,
     /// Whether redaction changed the detail.
     pub(crate) detail_changed: bool,
     /// Whether the line has all of it, so that nothing is kept beside the log.
     pub(crate) whole: bool,
+    /// A copy of the line, if that is wanted and it has all of the entry.
+    pub(crate) line: Option<Box<[u8]>>,
 }
 
 impl Recording {
@@ -110,30 +112,45 @@ impl Recording {
         Recording { handle, entry: Some(entry), state: State::Idle }
     }
 
-    /// Makes the line of an entry and tries to queue it, as the first poll of a new recording does. The entry stays with
-    /// the caller, as it is recorded.
-    pub(crate) fn begin(
-        handle: Arc<Handle>,
-        entry: &mut Entry,
-        context: &Context<'_>,
-    ) -> Result<(Recording, Begun), Error> {
-        let mut recording = Recording { handle, entry: None, state: State::Idle };
-        recording.look_now_and_then()?;
-        let mut begun = None;
-        recording.state = with_scratch(|line| {
-            let (mut ticket, blob) = make(&recording.handle, entry, line)?;
-            ticket.until = recording.handle.until(ticket.policy);
-            entry.id = Some(ticket.id.clone());
-            let Ticket { leaf_hash, detail_changed, .. } = ticket;
-            begun = Some(Begun { leaf_hash, detail_changed, whole: blob.is_none() });
-            push(&recording.handle, line, blob, ticket, context)
-        })?;
-        Ok((recording, begun.expect("the line was made")))
+    /// A recording whose entry is still to [begin](Recording::begin).
+    pub(crate) fn idle(handle: Arc<Handle>) -> Recording {
+        Recording { handle, entry: None, state: State::Idle }
     }
 
-    /// The engine that may write it.
-    pub(crate) fn engine(&self) -> &Arc<Engine> {
-        &self.handle.engine
+    /// Makes the line of an entry and tries to queue it, as the first poll of a new recording does. The entry stays with
+    /// the caller, as it is recorded; with `copy`, so does its line.
+    pub(crate) fn begin(
+        &mut self,
+        entry: &mut Entry,
+        copy: bool,
+        context: &Context<'_>,
+    ) -> Result<Begun, Error> {
+        self.look_now_and_then()?;
+        with_scratch(|line| {
+            let (mut ticket, blob) = make(&self.handle, entry, line)?;
+            ticket.until = self.handle.until(ticket.policy);
+            let Ticket { leaf_hash, detail_changed, .. } = ticket;
+            let whole = blob.is_none();
+            let copied = (copy && whole).then(|| Box::from(&line[..]));
+            // The entry of a line that was copied is not wanted any more, but for an error.
+            if copied.is_none() {
+                entry.id = Some(ticket.id.clone());
+            }
+            self.state = push(&self.handle, line, blob, ticket, context).inspect_err(|error| {
+                entry.id = error.entry_id().map(str::to_owned);
+            })?;
+            Ok(Begun { leaf_hash, detail_changed, whole, line: copied })
+        })
+    }
+
+    /// The trail that it is recorded in.
+    pub(crate) fn handle(&self) -> &Arc<Handle> {
+        &self.handle
+    }
+
+    /// The same, at the end.
+    pub(crate) fn into_handle(self) -> Arc<Handle> {
+        self.handle
     }
 
     /// The id of the entry, if it is queued and nobody has its answer yet.
@@ -276,7 +293,10 @@ pub(crate) fn make(
         event: Event::of(entry),
         policy,
         until: Duration::ZERO,
-        id: stored_id(&id).into_owned(),
+        id: match stored_id(&id) {
+            Cow::Borrowed(_) => id,
+            Cow::Owned(cut) => cut,
+        },
         category: entry.category.clone(),
     };
     Ok((ticket, blob))

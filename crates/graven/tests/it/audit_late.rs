@@ -14,7 +14,7 @@ use graven::audit::{AuditCategory, AuditEntry, AuditOutcome};
 use graven::clock::Clock;
 use graven::clock::sim::SimClock;
 use graven::disk::sim::{FailBut, Fault, Op, SimDisk, Step};
-use graven::{Category, Entry, Machine, Outcome, Settings, Trail};
+use graven::{Actor, Category, Entry, Machine, Outcome, Settings, Trail};
 use serde_json::json;
 use tracing::Level;
 
@@ -37,41 +37,56 @@ fn closed_world(max_entries: usize) -> World {
 
 fn heal(world: &World) {
     world.disk.heal();
+    world.disk.set_space(None);
     world.clock.advance(LONG);
 }
 
 #[test]
 fn a_late_entry_has_its_own_time_and_all_its_fields() {
-    let world = closed_world(128);
+    let disk = SimDisk::new();
+    disk.inject(Fault::when(on_lock).forever());
+    entry_that_the_file_misses(&World::of(128, disk, SimClock::new(3)));
+}
+
+#[test]
+fn so_has_one_whose_line_could_not_be_written() {
+    let world = World::new();
+    world.disk.set_space(Some(world.disk.used()));
+    entry_that_the_file_misses(&world);
+}
+
+fn entry_that_the_file_misses(world: &World) {
     world.clock.advance(Duration::from_secs(1));
     let then = world.clock.now();
     let secret = format!("gh{}", "p_A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8");
     let correlation = ["okr", "run", "relay", "session"].map(|id| Some(id.to_owned()));
     let [okr, run, relay, session] = correlation;
-    block_on(world.log.log_with_correlation(
-        AuditCategory::Auth,
-        "login",
-        AuditOutcome::Denied,
-        Some("alice".into()),
-        Some(json!({ "token": secret, "n": 1 })),
-        okr,
-        run,
-        relay,
-        session,
-    ));
+    let detail_given = json!({ "token": secret, "n": 0.1, "deep": [null, {"ü": "\u{1}"}] });
+    let actor = Actor::default().request_id("request").session_id("another");
+    block_on(actor.scope(async {
+        let (category, outcome, principal) =
+            (AuditCategory::Auth, AuditOutcome::Denied, Some("alice".into()));
+        let detail = Some(detail_given);
+        world
+            .log
+            .log_with_correlation(category, "login", outcome, principal, detail, okr, run, relay, session)
+            .await;
+    }));
     let kept = block_on(world.log.recent(1)).remove(0);
-    heal(&world);
+    assert_eq!(kept.detail.as_ref().unwrap()["deep"], json!([null, {"ü": "\u{1}"}]));
+    heal(world);
     world.record("next");
 
     let entries = world.entries();
+    let entries: Vec<&Entry> = entries.iter().filter(|entry| entry.action != "trail.recovered").collect();
     let actions: Vec<&str> = entries.iter().map(|entry| entry.action.as_str()).collect();
     assert_eq!(actions, ["trail.gap", "login", "next"]);
-    assert_eq!(detail(&entries[0]), json!({"dropped": 0, "categories": {}, "late": 1}));
-    let late = &entries[1];
+    assert_eq!(detail(entries[0]), json!({"dropped": 0, "categories": {}, "late": 1}));
+    let late = entries[1];
     assert_eq!((late.id.as_ref(), late.timestamp), (Some(&kept.id), Some(then)));
     assert_eq!((late.outcome, late.principal.as_deref()), (Outcome::Denied, Some("alice")));
-    let ids = [&late.okr_id, &late.okr_run_id, &late.relay_id, &late.session_id];
-    assert_eq!(ids.map(|id| id.as_deref().unwrap()), ["okr", "run", "relay", "session"]);
+    let ids = [&late.okr_id, &late.okr_run_id, &late.relay_id, &late.session_id, &late.request_id];
+    assert_eq!(ids.map(|id| id.as_deref().unwrap()), ["okr", "run", "relay", "session", "request"]);
     assert_eq!(Some(detail(late)), kept.detail, "without the secret, in memory too");
     assert!(!detail(late).to_string().contains(&secret));
     assert!(entries[0].timestamp > late.timestamp);

@@ -100,7 +100,10 @@ impl Builder {
         // An unknown time is that of the entry before: it costs nothing.
         let micros = time.map_or(self.times.last().copied().unwrap_or(0), |time| time.timestamp_micros());
         self.times.push(micros);
-        if !line.is_some_and(|line| self.gather(entry, line)) {
+        let is_all = line.is_some_and(|line| self.gather(entry, line));
+        // Also of an entry of which not all is there: the next one of this block counts on them.
+        self.shared.add_waiting();
+        if !is_all || self.shared.is_over() {
             self.shared.unsure.insert(entry);
         }
     }
@@ -156,7 +159,7 @@ impl Builder {
             let Some(detail) = line.detail() else { return false };
             self.walk(entry, detail, Place::Path(0));
         }
-        is_known && !self.shared.is_over()
+        is_known
     }
 
     /// Adds its times; whether they are such that microseconds have their order and four digits their year.

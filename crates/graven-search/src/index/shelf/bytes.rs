@@ -49,6 +49,11 @@ impl<'a> Bytes<'a> {
     /// A number as [`put_number`] writes it.
     #[inline]
     pub(super) fn number(&mut self) -> Option<u64> {
+        // Nearly all are small.
+        if let Some((byte, rest)) = self.rest.split_first().filter(|(byte, _)| **byte < 0x80) {
+            self.rest = rest;
+            return Some(u64::from(*byte));
+        }
         let (mut number, mut shift) = (0_u64, 0);
         loop {
             let byte = self.byte()?;

@@ -4,11 +4,31 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use roaring::RoaringBitmap;
+
 /// The number of a shelf, and where in it a piece lies.
 type Place = (u64, u64, u64);
 
 /// What a piece costs beside its bytes.
 const PIECE_COSTS: usize = 96;
+
+/// A piece as it is used.
+#[derive(Debug, Clone)]
+pub(super) enum Piece {
+    Bytes(Arc<[u8]>),
+    /// A set of entries, read.
+    Set(Arc<RoaringBitmap>),
+}
+
+impl Piece {
+    fn costs(&self) -> usize {
+        PIECE_COSTS
+            + match self {
+                Piece::Bytes(bytes) => bytes.len(),
+                Piece::Set(set) => set.serialized_size(),
+            }
+    }
+}
 
 /// Pieces of many shelves in bounded memory: those that were not asked for lately are forgotten.
 #[derive(Debug)]
@@ -21,9 +41,9 @@ pub(crate) struct Cache {
 
 #[derive(Debug, Default)]
 struct Generations {
-    young: HashMap<Place, Arc<[u8]>>,
+    young: HashMap<Place, Piece>,
     young_bytes: usize,
-    old: HashMap<Place, Arc<[u8]>>,
+    old: HashMap<Place, Piece>,
 }
 
 impl Cache {
@@ -37,28 +57,28 @@ impl Cache {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(super) fn get(&self, place: Place) -> Option<Arc<[u8]>> {
+    pub(super) fn get(&self, place: Place) -> Option<Piece> {
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(piece) = generations.young.get(&place) {
-            return Some(Arc::clone(piece));
+            return Some(piece.clone());
         }
         let piece = generations.old.remove(&place)?;
         self.keep(&mut generations, place, &piece);
         Some(piece)
     }
 
-    pub(super) fn put(&self, place: Place, piece: &Arc<[u8]>) {
+    pub(super) fn put(&self, place: Place, piece: &Piece) {
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         self.keep(&mut generations, place, piece);
     }
 
-    fn keep(&self, generations: &mut Generations, place: Place, piece: &Arc<[u8]>) {
-        let costs = piece.len() + PIECE_COSTS;
+    fn keep(&self, generations: &mut Generations, place: Place, piece: &Piece) {
+        let costs = piece.costs();
         if generations.young_bytes + costs > self.bytes_max {
             generations.old = std::mem::take(&mut generations.young);
             generations.young_bytes = 0;
         }
-        if costs <= self.bytes_max && generations.young.insert(place, Arc::clone(piece)).is_none() {
+        if costs <= self.bytes_max && generations.young.insert(place, piece.clone()).is_none() {
             generations.young_bytes += costs;
         }
     }
@@ -71,7 +91,7 @@ mod tests {
     #[test]
     fn what_was_asked_for_lately_stays_and_the_memory_is_bounded() {
         let cache = Cache::new(20_000);
-        let piece: Arc<[u8]> = vec![1; 1_000].into();
+        let piece = Piece::Bytes(vec![1; 1_000].into());
         for number in 0..1_000 {
             cache.put((0, number, 0), &piece);
             assert!(cache.get((0, 0, 0)).is_some(), "asked for all the time");
@@ -81,7 +101,7 @@ mod tests {
         }
         assert!(cache.get((0, 500, 0)).is_none() && cache.get((0, 999, 0)).is_some());
         // Too large for all of it.
-        cache.put((1, 0, 0), &vec![0; 20_000].into());
+        cache.put((1, 0, 0), &Piece::Bytes(vec![0; 20_000].into()));
         assert!(cache.get((1, 0, 0)).is_none());
     }
 }

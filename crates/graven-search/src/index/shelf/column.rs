@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use roaring::RoaringBitmap;
 
-use super::entries::Bits;
+use super::entries::{Bits, set_of};
 use super::events::Tally;
 use super::hash::{Seed, Token};
 use super::tokens;
@@ -30,6 +30,9 @@ const VALUE_BYTES_TOTAL_MAX: usize = 8 << 20;
 
 /// The most values and places of words that one entry adds. An entry with more is always a candidate.
 const SPENT_MAX: usize = 4_096;
+
+/// How many tokens are added at once.
+const WAITING_MAX: usize = 64;
 
 /// The most values of all entries, counted each time.
 const ROWS_MAX: usize = 8 << 20;
@@ -67,6 +70,10 @@ pub(super) struct Shared {
     pub(super) unsure: Bits,
     /// What this entry has added so far.
     spent: usize,
+    /// Tokens of this entry that are still to be added.
+    waiting: Vec<Token>,
+    /// Whether there was no room for a token. Then not all is there of what comes later.
+    is_full: bool,
     rows: usize,
     value_bytes: usize,
     /// The tokens of values, by value.
@@ -83,6 +90,8 @@ impl Shared {
             events: 1,
             unsure: Bits::default(),
             spent: 0,
+            waiting: Vec::new(),
+            is_full: false,
             rows: 0,
             value_bytes: 0,
             tokens: Vec::new(),
@@ -93,7 +102,7 @@ impl Shared {
     pub(super) fn begin(&mut self, entry: u16, events: u64) {
         self.events = events;
         self.block = entry / BLOCK_ENTRIES as u16;
-        self.spent = 0;
+        self.spent = if self.is_full { usize::MAX } else { 0 };
     }
 
     /// Whether the entry is more than is kept of one: then not all of it is there.
@@ -105,13 +114,25 @@ impl Shared {
         self.spent = self.spent.saturating_add(1);
     }
 
+    /// Adds a token, at the latest at the end of the entry: several at once wait less for the memory.
     pub(super) fn token(&mut self, token: Token) {
         if self.is_over() {
             return;
         }
-        match self.words.add(token, self.block) {
-            Some(is_new) => self.spent += usize::from(is_new),
-            None => self.spent = usize::MAX,
+        self.waiting.push(token);
+        if self.waiting.len() == WAITING_MAX {
+            self.add_waiting();
+        }
+    }
+
+    /// Adds the tokens that wait. Each of them is there afterwards, unless the shelf is full.
+    pub(super) fn add_waiting(&mut self) {
+        self.words.touch(&self.waiting);
+        for token in self.waiting.drain(..) {
+            match self.words.add(token, self.block) {
+                Some(is_new) => self.spent = self.spent.saturating_add(usize::from(is_new)),
+                None => (self.is_full, self.spent) = (true, usize::MAX),
+            }
         }
     }
 
@@ -129,12 +150,8 @@ impl Shared {
 
     /// Adds the tokens of a value that no dictionary has.
     pub(super) fn loose(&mut self, field: u64, scalar: Scalar<'_>) {
-        if let Scalar::Text(text) = scalar {
-            self.text(text);
-        }
-        if let Some(token) = tokens::of_scalar(&self.seed, field, scalar) {
-            self.token(token);
-        }
+        let seed = self.seed;
+        tokens::of_loose(&seed, field, scalar, &mut |token| self.token(token));
     }
 }
 
@@ -294,11 +311,6 @@ impl Column {
     }
 }
 
-fn set(entries: &[u16]) -> RoaringBitmap {
-    RoaringBitmap::from_sorted_iter(entries.iter().map(|entry| u32::from(*entry)))
-        .expect("entries come in order")
-}
-
 impl facts::Column for &Column {
     fn present(&self) -> Result<RoaringBitmap, ShelfError> {
         Ok(self.present.to_set())
@@ -310,7 +322,7 @@ impl facts::Column for &Column {
 
     fn find(&self, key: &Key<'_>) -> Result<RoaringBitmap, ShelfError> {
         let kept = self.values.iter().find(|kept| *kept.key == *key.as_bytes());
-        Ok(kept.map(|kept| set(&kept.entries)).unwrap_or_default())
+        Ok(kept.map(|kept| set_of(&kept.entries)).unwrap_or_default())
     }
 
     fn each_like(
@@ -324,7 +336,7 @@ impl facts::Column for &Column {
             if let Some(scalar) = read(&kept.key).filter(|_| kept.key.starts_with(prefix))
                 && is(scalar, tally)
             {
-                f(scalar, set(&kept.entries));
+                f(scalar, set_of(&kept.entries));
             }
         }
         Ok(())

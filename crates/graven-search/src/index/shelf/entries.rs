@@ -5,6 +5,9 @@ use roaring::RoaringBitmap;
 use super::SHELF_ENTRIES;
 use super::bytes::{Bytes, put_number};
 
+/// A set with fewer entries is made of these, and else of bits.
+const FEW: usize = 512;
+
 /// A bit for each entry of a shelf, while it is built.
 #[derive(Debug, Clone)]
 pub(super) struct Bits(Box<[u64; SHELF_ENTRIES as usize / 64]>);
@@ -31,7 +34,9 @@ impl Bits {
     }
 
     fn bytes(&self) -> Vec<u8> {
-        self.0.iter().flat_map(|word| word.to_le_bytes()).collect()
+        let mut bytes = Vec::with_capacity(self.0.len() * 8);
+        self.0.iter().for_each(|word| bytes.extend_from_slice(&word.to_le_bytes()));
+        bytes
     }
 
     pub(super) fn to_set(&self) -> RoaringBitmap {
@@ -58,6 +63,14 @@ impl Bits {
             }
         }
     }
+}
+
+/// A set of entries that come in order.
+pub(super) fn set_of(entries: &[u16]) -> RoaringBitmap {
+    if entries.len() < FEW {
+        return entries.iter().map(|entry| u32::from(*entry)).collect();
+    }
+    Bits::of(entries).to_set()
 }
 
 /// The forms of a set.
@@ -117,10 +130,10 @@ fn read_gaps(mut bytes: Bytes<'_>, len: u32) -> Option<RoaringBitmap> {
     let mut next = 0_u64;
     while !bytes.is_empty() {
         let entry = next.checked_add(bytes.number()?).filter(|entry| *entry < u64::from(len))?;
-        entries.push(entry as u32);
+        entries.push(entry as u16);
         next = entry + 1;
     }
-    RoaringBitmap::from_sorted_iter(entries).ok()
+    Some(set_of(&entries))
 }
 
 #[cfg(test)]

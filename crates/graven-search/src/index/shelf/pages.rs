@@ -4,8 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use graven_core::hash::{Hash, sha256};
+use roaring::RoaringBitmap;
 
-use super::cache::Cache;
+use super::cache::{Cache, Piece};
 use super::{ShelfError, Source};
 
 /// How many bytes have one hash.
@@ -37,15 +38,48 @@ impl Pages {
 
     /// The bytes of a piece.
     pub(super) fn piece(&self, place: Range<u64>) -> Result<Arc<[u8]>, ShelfError> {
-        if place.start > place.end || place.end > self.bytes || place.end - place.start > PIECE_BYTES_MAX {
-            return Err(ShelfError::Form { what: "directory" });
-        }
+        self.check(&place)?;
         if place.is_empty() {
             return Ok(Arc::default());
         }
-        if let Some(piece) = self.cache.get((self.number, place.start, place.end)) {
+        if let Some(Piece::Bytes(piece)) = self.cache.get((self.number, place.start, place.end)) {
             return Ok(piece);
         }
+        let piece = self.read(&place)?;
+        if piece.len() <= KEPT_BYTES_MAX {
+            self.cache.put((self.number, place.start, place.end), &Piece::Bytes(Arc::clone(&piece)));
+        }
+        Ok(piece)
+    }
+
+    /// The set that a piece says, by what reads it.
+    pub(super) fn set(
+        &self,
+        place: &Range<u64>,
+        read: impl FnOnce(&[u8]) -> Result<RoaringBitmap, ShelfError>,
+    ) -> Result<RoaringBitmap, ShelfError> {
+        self.check(place)?;
+        if place.is_empty() {
+            return read(&[]);
+        }
+        let key = (self.number, place.start, place.end);
+        if let Some(Piece::Set(set)) = self.cache.get(key) {
+            return Ok((*set).clone());
+        }
+        let set = read(&self.read(place)?)?;
+        self.cache.put(key, &Piece::Set(Arc::new(set.clone())));
+        Ok(set)
+    }
+
+    fn check(&self, place: &Range<u64>) -> Result<(), ShelfError> {
+        if place.start > place.end || place.end > self.bytes || place.end - place.start > PIECE_BYTES_MAX {
+            return Err(ShelfError::Form { what: "directory" });
+        }
+        Ok(())
+    }
+
+    /// Reads a piece, and checks its bytes.
+    fn read(&self, place: &Range<u64>) -> Result<Arc<[u8]>, ShelfError> {
         let start = place.start - place.start % PAGE_BYTES;
         let end = place.end.next_multiple_of(PAGE_BYTES).min(self.bytes);
         let mut pages = vec![0; (end - start) as usize];
@@ -56,10 +90,6 @@ impl Pages {
                 return Err(ShelfError::Damaged { offset: start + at as u64 * PAGE_BYTES });
             }
         }
-        let piece: Arc<[u8]> = pages[(place.start - start) as usize..(place.end - start) as usize].into();
-        if piece.len() <= KEPT_BYTES_MAX {
-            self.cache.put((self.number, place.start, place.end), &piece);
-        }
-        Ok(piece)
+        Ok(pages[(place.start - start) as usize..(place.end - start) as usize].into())
     }
 }

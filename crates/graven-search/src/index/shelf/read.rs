@@ -30,8 +30,7 @@ fn form(what: &'static str) -> impl Fn() -> ShelfError {
 
 impl Shelf {
     fn set(&self, place: &Range<u64>) -> Result<RoaringBitmap, ShelfError> {
-        let piece = self.pages.piece(place.clone())?;
-        read_entries(&piece, self.count).ok_or_else(form("sets of entries"))
+        self.pages.set(place, |piece| read_entries(piece, self.count).ok_or_else(form("sets of entries")))
     }
 
     fn table(&self, place: &NumbersPlace, count_max: usize) -> Result<Table, ShelfError> {

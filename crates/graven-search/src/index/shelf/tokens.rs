@@ -33,6 +33,8 @@ struct Cutter<'a> {
     seed: &'a Seed,
     /// The hash of the word before, if it makes pairs.
     before: Option<u64>,
+    /// Whether there was a word by which a value is found.
+    has_id: bool,
 }
 
 impl Cutter<'_> {
@@ -40,6 +42,7 @@ impl Cutter<'_> {
         let hash = self.seed.hash(WORD, word.as_bytes());
         f(token(hash));
         let makes_pairs = !is_id_part(word, ID_PART_BYTES);
+        self.has_id |= !makes_pairs && word.len() >= ID_BYTES;
         if let Some(before) = self.before.filter(|_| makes_pairs) {
             f(token(self.seed.pair(before, hash)));
         }
@@ -49,13 +52,27 @@ impl Cutter<'_> {
 
 /// Shows the tokens of a text of an entry.
 pub(super) fn of_text(seed: &Seed, text: &str, f: &mut dyn FnMut(Token)) {
-    let mut cutter = Cutter { seed, before: None };
+    has_id(seed, text, f);
+}
+
+/// The same; whether a value that is this text is found by its words.
+fn has_id(seed: &Seed, text: &str, f: &mut dyn FnMut(Token)) -> bool {
+    let mut cutter = Cutter { seed, before: None, has_id: false };
     each_word(text, &mut |word| cutter.word(word, f));
+    cutter.has_id
+}
+
+/// Shows the tokens of a value that no dictionary has: of its words, and of the whole value unless these are enough.
+pub(super) fn of_loose(seed: &Seed, field: u64, scalar: Scalar<'_>, f: &mut dyn FnMut(Token)) {
+    let is_enough = matches!(scalar, Scalar::Text(text) if has_id(seed, text, f));
+    if !is_enough {
+        f(of_whole(seed, field, scalar));
+    }
 }
 
 /// Shows the tokens that a block has in which a word or phrase is found.
 pub(super) fn of_query(seed: &Seed, text: &Text, f: &mut dyn FnMut(Token)) {
-    let mut cutter = Cutter { seed, before: None };
+    let mut cutter = Cutter { seed, before: None, has_id: false };
     text.each_whole_word(&mut |word| cutter.word(word, f));
 }
 
@@ -93,12 +110,16 @@ pub(super) fn of_scalar(seed: &Seed, field: u64, scalar: Scalar<'_>) -> Option<T
             return None;
         }
     }
+    Some(of_whole(seed, field, scalar))
+}
+
+fn of_whole(seed: &Seed, field: u64, scalar: Scalar<'_>) -> Token {
     if let Scalar::Number(number) = scalar
         && let Some(number) = Decimal::parse(number)
     {
-        return Some(of_number(seed, field, &number));
+        return of_number(seed, field, &number);
     }
-    Some(token(seed.hash(field, Key::of(scalar).as_bytes())))
+    token(seed.hash(field, Key::of(scalar).as_bytes()))
 }
 
 /// The token of a number, however it is written.

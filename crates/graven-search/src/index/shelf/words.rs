@@ -81,6 +81,13 @@ impl Words {
         Some(true)
     }
 
+    /// Loads the places of some tokens into the processor's cache. The loads do not wait for each other, as those of one look-up
+    /// after the other do.
+    pub(super) fn touch(&self, tokens: &[Token]) {
+        let first_of = |token: &Token| self.slots[(token >> (Token::BITS - self.bits)) as usize].token;
+        std::hint::black_box(tokens.iter().fold(0, |sum, token| sum ^ first_of(token)));
+    }
+
     /// The slot that a token has or would get.
     fn slot(&self, token: Token) -> usize {
         let mut at = (token >> (Token::BITS - self.bits)) as usize;

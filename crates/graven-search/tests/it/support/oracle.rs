@@ -89,7 +89,7 @@ pub(crate) fn facets(hits: &[&Tree], names: &[&str]) -> (Value, Value) {
         listed[name] = counted.iter().map(shown).collect();
         if !others.is_empty() {
             let sum = |of: fn(&(u64, u64)) -> u64| others.iter().map(|(_, sums)| of(sums)).sum::<u64>();
-            rests[name] = json!({"entries": sum(|sums| sums.0), "events": sum(|sums| sums.1)});
+            rests[name] = json!({"entries": sum(|sums| sums.0), "events": sum(|sums| sums.1), "exact": true});
         }
     }
     (listed, rests)
