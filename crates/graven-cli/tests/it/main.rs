@@ -38,6 +38,7 @@ mod search_finds_and_proves;
 mod search_needs_only_to_read;
 mod serve_keeps_its_rules;
 mod served;
+mod server_page;
 mod servers_lose_and_double_nothing;
 mod ships_no_canary;
 mod show_and_stats;
