@@ -43,6 +43,7 @@ mod servers_lose_and_double_nothing;
 mod ships_no_canary;
 mod show_and_stats;
 mod soak_ends_well;
+mod strangers_keep_nobody_from_recording;
 mod tail_follows;
 mod tail_follows_a_server;
 mod tokens_are_made_and_revoked;

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::process::Stdio;
 use std::time::Duration;
 
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::Value;
 
 use crate::deadline::Running;
@@ -34,6 +35,22 @@ impl Served {
         Served { process, address, token: said["token"].as_str().map(str::to_owned) }
     }
 
+    /// Lets it write no file that is longer than this, as if the disk were full; `None` ends that.
+    pub(crate) fn limit_files(&self, bytes: Option<u64>) {
+        prlimit(self.pid(), Resource::Fsize, Rlimit { current: bytes, maximum: None }).unwrap();
+    }
+
+    /// Its resident memory in bytes.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.split_whitespace().next().unwrap().parse::<u64>().unwrap() * 1024
+    }
+
+    fn pid(&self) -> Option<Pid> {
+        Pid::from_raw(self.process.id().try_into().unwrap())
+    }
+
     /// Kills it: it can do nothing more.
     pub(crate) fn kill(mut self) {
         self.process.kill().unwrap();
@@ -46,15 +63,26 @@ impl Served {
 /// # Errors
 /// When there is no whole answer.
 pub(crate) fn post(address: &str, token: &str, path: &str, body: &Value) -> io::Result<(u16, Value)> {
+    ask(address, token, ("POST", path), &body.to_string())
+}
+
+/// Gets what is at an address of a server; the status and the answer.
+///
+/// # Errors
+/// When there is no whole answer.
+pub(crate) fn get(address: &str, token: &str, path: &str) -> io::Result<(u16, Value)> {
+    ask(address, token, ("GET", path), "")
+}
+
+fn ask(address: &str, token: &str, (method, path): (&str, &str), body: &str) -> io::Result<(u16, Value)> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    let body = body.to_string();
     let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n\
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n\
          content-length: {}\r\nconnection: close\r\n\r\n",
         body.len()
     );
-    stream.write_all((head + &body).as_bytes())?;
+    stream.write_all((head + body).as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let broken = || io::Error::other(format!("not a whole answer: {answer:?}"));

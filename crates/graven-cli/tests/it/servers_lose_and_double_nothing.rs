@@ -1,5 +1,5 @@
-//! Servers that are killed, and two servers on one trail: clients send again with the same id until they have a receipt,
-//! and each entry is in the log once, where its receipt says.
+//! Servers that are killed, a disk that is full for a while, and two servers on one trail: clients send again with the same
+//! id until they have a receipt, and each entry is in the log once, where its receipt says.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -12,7 +12,7 @@ use graven::reader::Reader;
 use serde_json::{Value, json};
 
 use crate::run::Place;
-use crate::served::{Served, post};
+use crate::served::{Served, get, post};
 
 const PATH: &str = "/v1/trails/main/entries";
 
@@ -120,6 +120,56 @@ fn clients_that_send_again_find_every_entry_once_after_kills() {
     assert!(all.len() as u64 >= KILLS as u64 * REQUESTS);
     server.kill();
     check(&place, "graven-data/trails/main", &all);
+}
+
+#[test]
+fn after_a_full_disk_a_server_records_again_by_itself() {
+    let place = Place::empty();
+    let server = Served::start(&place, &[]);
+    let token = server.token.clone().unwrap();
+    let send = |number: usize| post(&server.address, &token, PATH, &entry(&format!("e{number}"))).unwrap();
+    let mut receipts = Receipts::new();
+    for number in 0..20 {
+        keep(&mut receipts, &send(number).1);
+    }
+    let live = std::fs::metadata(place.path("graven-data/trails/main/audit.jsonl")).unwrap();
+    server.limit_files(Some(live.len() + 2_000));
+    let mut refused = Vec::new();
+    for number in 20.. {
+        match send(number) {
+            (201, answer) => keep(&mut receipts, &answer),
+            (503, answer) => {
+                assert_eq!(answer["type"], "urn:graven:problem:unavailable", "{answer}");
+                refused.push(number);
+            }
+            (status, answer) => panic!("{status}: {answer}"),
+        }
+        assert!(number < 200, "the disk is not full");
+        if refused.len() == 5 {
+            break;
+        }
+    }
+    // It says so, and answers questions.
+    let (status, ready) = get(&server.address, &token, "/readyz").unwrap();
+    assert_eq!(status, 503, "{ready}");
+    let (status, answer) =
+        get(&server.address, &token, "/v1/trails/main/entries?q=action:sent&count=true").unwrap();
+    assert_eq!((status, answer["count"]["entries"].as_u64()), (200, Some(receipts.len() as u64)), "{answer}");
+
+    server.limit_files(None);
+    for number in refused {
+        let answer = (0..600).find_map(|_| match send(number) {
+            (201, answer) => Some(answer),
+            _ => {
+                thread::sleep(Duration::from_millis(100));
+                None
+            }
+        });
+        keep(&mut receipts, &answer.expect("it records again"));
+    }
+    assert_eq!(get(&server.address, &token, "/readyz").unwrap().0, 200);
+    server.kill();
+    check(&place, "graven-data/trails/main", &receipts);
 }
 
 #[test]
