@@ -1,9 +1,11 @@
 //! Searches: pages that fit together, the same by address and by body, and no more than a token may see.
 
+use std::time::Duration;
+
 use graven_server::auth::{Role, Scope};
 use serde_json::{Value, json};
 
-use crate::support::{JSON, Running};
+use crate::support::{JSON, Running, within};
 
 const ENTRIES: &str = "/v1/trails/main/entries";
 
@@ -17,6 +19,13 @@ async fn filled() -> Running {
         })
         .collect();
     server.admin.record(json!(entries)).await.is(201);
+    // A hit says whether it is sealed, so two pages are the same only once all are: the start and 30 more.
+    within(async {
+        while server.admin.get("/v1/trails/main").await.json()["sealed"].as_u64() < Some(31) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
     server
 }
 
