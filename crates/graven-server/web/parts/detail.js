@@ -213,7 +213,7 @@ function proof(trail, { index, state: sealed, leaf_hash }, rights) {
     <h3>Proof</h3>
     <dl><div><dt>Leaf hash</dt><dd><code>${leaf_hash}</code></dd></div></dl>
     ${sealed === 'unsealed' ? html`<p class="faint">No signed checkpoint covers this entry yet. One does within seconds.</p>`
-      : rights.includes('prove') ? html`<a class="button" href=${address(path)} download="${trail}-${index}.tlog-proof" data-testid="proof-download">${icon('download')}Download the proof</a>
+      : rights.includes('prove') ? html`<a class="button" href=${address(path)} download data-testid="proof-download">${icon('download')}Download the proof</a>
         <p class="faint">Check it without this server: <code>graven verify --proof</code></p>`
         : html`<p class="faint">A token with the role auditor or admin gets the proof.</p>`}
   </section>`;

@@ -43,7 +43,7 @@ export function facetList({ line, facets, rest, toggle, redraw }) {
         redraw();
       };
       return html`<section aria-label=${title} data-testid="facet-${field}">
-        <h3>${title}</h3>
+        <h2>${title}</h2>
         ${facets && values.length === 0 ? html`<p class="none">no value</p>` : nothing}
         <ul>${shown.map((one) => facetValue(field, one, highest, said(line, field, one.value), toggle))}</ul>
         ${values.length > SHOWN ? html`<button type="button" class="quiet more" aria-expanded=${open.has(field)} @click=${more}>

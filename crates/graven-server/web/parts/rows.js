@@ -62,8 +62,9 @@ function text(value, kind = '') {
  */
 function time({ index, entry }, now) {
   const said = entry.timestamp;
+  const shown = now === 0 ? exact(said).slice(5) : ago(said, now);
   return html`<a href=${href({ entry: String(index) })} tabindex=${index === current ? 0 : -1} data-row=${index}
-    aria-label="Entry ${index}, ${exact(said)}"><time datetime=${said} title="${exact(said)} · ${said}">${now === 0 ? exact(said).slice(5) : ago(said, now)}</time></a>`;
+    aria-label="${shown}, entry ${index}, ${exact(said)}"><time datetime=${said} title="${exact(said)} · ${said}">${shown}</time></a>`;
 }
 
 /** @param {string | undefined} chosen */
@@ -159,9 +160,9 @@ export function rows({ hits, aside, count, columns, open, now, more, loading, ol
     go({ entry: String(current) });
   };
   return html`
-    <div id="rows" class="rows" role="table" aria-label="Entries" aria-rowcount=${count === null ? -1 : count + 1}
-      aria-colcount=${columns.length} aria-busy=${loading} data-testid="rows"
-      .style=${`--columns: ${shown.map((one) => one.width).join(' ')}`} @scroll=${scrolled} @click=${clicked}>
+    <div id="rows" class="rows" data-testid="rows" @scroll=${scrolled} @click=${clicked} .style=${`--columns: ${shown.map((one) => one.width).join(' ')}`}>
+      <div role="table" aria-label="Entries" aria-rowcount=${count === null ? -1 : count + 1} aria-colcount=${columns.length}
+        aria-busy=${loading} data-testid="table">
       <div role="rowgroup" class="head">
         <div role="row" class="row" aria-rowindex="1">
           ${shown.map(({ title, name }) => html`<div role="columnheader" class="c-${name}">${title}</div>`)}
@@ -175,6 +176,7 @@ export function rows({ hits, aside, count, columns, open, now, more, loading, ol
             ${shown.map(({ name, cell }) => html`<div role="cell" class="c-${name}">${cell(hit, now)}</div>`)}
           </div>`)}
         <div class="space" role="presentation" .style=${`height: ${(hits.length - last) * view.row}px`}></div>
+      </div>
       </div>
       ${after ?? nothing}
     </div>`;

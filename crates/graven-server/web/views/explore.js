@@ -7,7 +7,6 @@
 import { html, nothing } from '../lit-html/lit-html.js';
 import { Problem, ask } from '../api.js';
 import { counted, number, zone } from '../format.js';
-import { detail } from '../parts/detail.js';
 import { FACETS, facetList } from '../parts/facets.js';
 import { timeHistogram } from '../parts/histogram.js';
 import { icon } from '../parts/icons.js';
@@ -60,6 +59,9 @@ const now = {
 
 /** @type {ReturnType<typeof setInterval> | undefined} */
 let ticking;
+
+/** The pane of one entry, which is loaded when the first entry is opened. @type {typeof import('../parts/detail.js').detail | null} */
+let detail = null;
 
 /** @param {Page} page */
 const path = (page) => `trails/${encodeURIComponent(page.trail)}/entries`;
@@ -215,8 +217,18 @@ export function render(page) {
         ${status(page)}
         ${list(page)}
       </section>
-      ${entry === undefined ? nothing : detail({ trail: page.trail, index: entry, known: now.hits.find((hit) => String(hit.index) === entry), rights: session.rights, redraw })}
+      ${entry === undefined ? nothing : pane({ trail: page.trail, index: entry, known: now.hits.find((hit) => String(hit.index) === entry), rights: session.rights, redraw })}
     </div>`;
+}
+
+/** @param {import('../parts/detail.js').Props} props */
+function pane(props) {
+  if (detail) return detail(props);
+  import('../parts/detail.js').then((part) => {
+    detail = part.detail;
+    props.redraw();
+  });
+  return html`<aside class="detail" aria-label="Entry ${props.index}" aria-busy="true"></aside>`;
 }
 
 /**
