@@ -66,12 +66,12 @@ test('in both themes and at each width', async (t) => {
 });
 
 /**
- * Axe finds nothing, and the page is not wider than the window.
+ * Axe finds nothing (its legacy mode is for pages without frames, and twice as fast), and the page is not wider than the window.
  * @param {any} page
  * @param {string} name
  */
 async function good(page, name) {
-  const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze();
+  const { violations } = await new AxeBuilder({ page }).setLegacyMode(true).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze();
   const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.html.slice(0, 160)} ${node.failureSummary}`).join('\n')}`);
   assert.deepEqual(found, [], name);
   const wide = await page.evaluate(() => document.scrollingElement.scrollWidth - innerWidth);
