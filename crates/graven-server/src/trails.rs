@@ -2,6 +2,7 @@
 
 mod acts;
 mod claims;
+mod indexing;
 mod opening;
 mod recording;
 mod window;
@@ -22,6 +23,7 @@ use crate::tail::Tail;
 use crate::verification::Verification;
 
 use claims::Claims;
+use indexing::Indexing;
 use window::{Key, Window};
 
 pub(crate) use opening::open;
@@ -49,6 +51,7 @@ pub(crate) struct Served {
     tallies: Tallies,
     tail: Tail,
     verification: Verification,
+    indexing: Indexing,
 }
 
 /// What became of entries since the server started.
@@ -135,6 +138,11 @@ impl Served {
     /// What is known of its verifications.
     pub(crate) fn verification(&self) -> &Verification {
         &self.verification
+    }
+
+    /// How its index stands.
+    pub(crate) fn indexing(&self) -> &Indexing {
+        &self.indexing
     }
 
     /// The newest entry with an id, which may have been stored without a secret that was in it.
