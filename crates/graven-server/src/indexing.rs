@@ -1,16 +1,23 @@
-//! Keeps the indexes of the trails up to date: one thread follows the logs, and never slows a writer.
+//! Keeps the indexes of the trails up to date: one thread follows the logs. Where processors are short, recording and
+//! answering go first, and the index follows later.
 
 use std::io;
 use std::thread;
 use std::time::Duration;
 
 use graven_search::{IndexError, Keeper, Where};
+#[cfg(target_os = "linux")]
+use rustix::process::{getpriority_process, setpriority_process};
 
 use crate::name::TrailName;
 use crate::state::Shared;
 
 /// How long to wait when there was nothing new.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// How much less the thread gets than the others while all processors are busy, as `nice` counts it: about a tenth.
+#[cfg(target_os = "linux")]
+const NICER: i32 = 10;
 
 /// The index of one trail.
 struct Index {
@@ -31,6 +38,7 @@ pub(crate) fn start(state: Shared) -> io::Result<()> {
     });
     let mut all: Vec<Index> = all.collect();
     let keep = move || {
+        give_way();
         while !*state.ending.borrow() {
             let new = all.iter_mut().map(Index::keep).filter(|is_new| *is_new).count();
             if new == 0 {
@@ -39,6 +47,14 @@ pub(crate) fn start(state: Shared) -> io::Result<()> {
         }
     };
     thread::Builder::new().name("graven-index".to_owned()).spawn(keep).map(drop)
+}
+
+/// Lets the other threads go first. On other systems a thread cannot do so for itself alone.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = getpriority_process(None).and_then(|now| setpriority_process(None, now + NICER)) {
+        tracing::warn!(error = error.to_string(), "the index is kept at the cost of requests");
+    }
 }
 
 impl Index {

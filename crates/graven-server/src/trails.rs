@@ -8,7 +8,7 @@ mod window;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use graven::reader::{Picks, Record};
 use graven::{LastingTrail, Redactor};
@@ -16,6 +16,7 @@ use graven_core::entry::stored_id;
 use graven_search::Search;
 use serde::Serialize;
 
+use crate::metrics::{Metrics, OfTrail};
 use crate::name::TrailName;
 use crate::problem::{Kind, Problem};
 use crate::tail::Tail;
@@ -25,7 +26,7 @@ use claims::Claims;
 use window::{Key, Window};
 
 pub(crate) use opening::open;
-pub(crate) use recording::Kept;
+pub(crate) use recording::{Kept, Recorded};
 
 /// All trails of the server, by name.
 #[derive(Debug)]
@@ -47,6 +48,7 @@ pub(crate) struct Served {
     /// The ids that are being recorded.
     claims: Claims<Key>,
     tallies: Tallies,
+    counters: OnceLock<OfTrail>,
     tail: Tail,
     verification: Verification,
 }
@@ -149,6 +151,11 @@ impl Served {
             None if stored != id => reader.find(id),
             found => Ok(found),
         }
+    }
+
+    /// What is counted of it for operators.
+    pub(crate) fn counters(&self, metrics: &Metrics) -> &OfTrail {
+        self.counters.get_or_init(|| metrics.of(&self.name))
     }
 
     /// What became of entries since the server started.

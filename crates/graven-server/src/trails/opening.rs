@@ -1,7 +1,7 @@
 //! Opens the trails that the settings name.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use graven::disk::OsDisk;
 use graven::layout::Layout;
@@ -67,5 +67,6 @@ fn open_one(data: &DataFolder, setting: &TrailSetting) -> Result<Served, SearchE
         reading: tokio::sync::Mutex::default(),
         claims: Claims::default(),
         tallies: Tallies::default(),
+        counters: OnceLock::new(),
     })
 }
