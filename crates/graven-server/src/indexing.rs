@@ -73,3 +73,20 @@ impl Index {
         kept.is_ok_and(|kept| kept.entries > 0 || kept.shelves > 0)
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_thread_of_the_indexes_gives_way() {
+        let before = getpriority_process(None).unwrap();
+        let there = thread::spawn(|| {
+            give_way();
+            getpriority_process(None).unwrap()
+        });
+        // The system has no more than 19.
+        assert_eq!(there.join().unwrap(), (before + NICER).min(19));
+        assert_eq!(getpriority_process(None).unwrap(), before);
+    }
+}
