@@ -74,7 +74,6 @@ pub(crate) fn router(state: &Shared) -> Router {
         .route("/v1/tokens/{id}", delete(tokens::revoke).layer(may(Right::Administer)))
         .fallback(nothing)
         .method_not_allowed_fallback(other_method)
-        .layer(from_fn_with_state(Arc::clone(state), door::open))
         .layer(from_fn_with_state(Arc::clone(state), measure::measure))
         .with_state(Arc::clone(state))
 }

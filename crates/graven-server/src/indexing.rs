@@ -1,4 +1,5 @@
-//! Keeps the indexes of the trails up to date: one thread follows the logs, and never slows a writer.
+//! Keeps the indexes of the trails up to date: one thread follows the logs. Where processors are short, recording and
+//! answering go first, and the index follows later.
 
 use std::io;
 use std::sync::Arc;
@@ -6,6 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use graven_search::{IndexError, Keeper, Where};
+#[cfg(target_os = "linux")]
+use rustix::process::{getpriority_process, setpriority_process};
 
 use crate::state::Shared;
 use crate::trails::Served;
@@ -15,6 +18,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// How often the files of an index are counted.
 const COUNT_EVERY: Duration = Duration::from_secs(5);
+
+/// How much less the thread gets than the others while all processors are busy, as `nice` counts it: about a tenth.
+#[cfg(target_os = "linux")]
+const NICER: i32 = 10;
 
 /// The index of one trail.
 struct Index {
@@ -35,6 +42,7 @@ pub(crate) fn start(state: Shared) -> io::Result<()> {
     });
     let mut all: Vec<Index> = all.collect();
     let keep = move || {
+        give_way();
         while !*state.ending.borrow() {
             let new =
                 all.iter_mut().map(|index| index.keep(state.elapsed())).filter(|is_new| *is_new).count();
@@ -44,6 +52,14 @@ pub(crate) fn start(state: Shared) -> io::Result<()> {
         }
     };
     thread::Builder::new().name("graven-index".to_owned()).spawn(keep).map(drop)
+}
+
+/// Lets the other threads go first. On other systems a thread cannot do so for itself alone.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = getpriority_process(None).and_then(|now| setpriority_process(None, now + NICER)) {
+        tracing::warn!(error = error.to_string(), "the index is kept at the cost of requests");
+    }
 }
 
 impl Index {
@@ -64,5 +80,22 @@ impl Index {
             }
         }
         kept.is_ok_and(|kept| kept.entries > 0 || kept.shelves > 0)
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_thread_of_the_indexes_gives_way() {
+        let before = getpriority_process(None).unwrap();
+        let there = thread::spawn(|| {
+            give_way();
+            getpriority_process(None).unwrap()
+        });
+        // The system has no more than 19.
+        assert_eq!(there.join().unwrap(), (before + NICER).min(19));
+        assert_eq!(getpriority_process(None).unwrap(), before);
     }
 }

@@ -9,7 +9,7 @@ mod window;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use graven::reader::{Picks, Record};
 use graven::{LastingTrail, Redactor};
@@ -17,6 +17,7 @@ use graven_core::entry::stored_id;
 use graven_search::Search;
 use serde::Serialize;
 
+use crate::metrics::{Metrics, OfTrail};
 use crate::name::TrailName;
 use crate::problem::{Kind, Problem};
 use crate::tail::Tail;
@@ -27,7 +28,7 @@ use indexing::Indexing;
 use window::{Key, Window};
 
 pub(crate) use opening::open;
-pub(crate) use recording::Kept;
+pub(crate) use recording::{Kept, Recorded};
 
 /// All trails of the server, by name.
 #[derive(Debug)]
@@ -49,6 +50,7 @@ pub(crate) struct Served {
     /// The ids that are being recorded.
     claims: Claims<Key>,
     tallies: Tallies,
+    counters: OnceLock<OfTrail>,
     tail: Tail,
     verification: Verification,
     indexing: Indexing,
@@ -157,6 +159,11 @@ impl Served {
             None if stored != id => reader.find(id),
             found => Ok(found),
         }
+    }
+
+    /// What is counted of it for operators.
+    pub(crate) fn counters(&self, metrics: &Metrics) -> &OfTrail {
+        self.counters.get_or_init(|| metrics.of(&self.name))
     }
 
     /// What became of entries since the server started.

@@ -1,7 +1,7 @@
 //! Opens the trails that the settings name.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use graven::disk::OsDisk;
 use graven::layout::Layout;
@@ -69,5 +69,6 @@ fn open_one(data: &DataFolder, setting: &TrailSetting) -> Result<Served, SearchE
         claims: Claims::default(),
         tallies: Tallies::default(),
         indexing: Indexing::default(),
+        counters: OnceLock::new(),
     })
 }
