@@ -17,6 +17,7 @@ mod metrics;
 #[cfg(test)]
 mod openapi;
 mod own;
+mod page;
 mod problem;
 mod state;
 mod tail;
