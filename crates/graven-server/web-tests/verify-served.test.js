@@ -84,6 +84,14 @@ test("rows from everywhere, alone or by their line, are checked too, and others 
   await assert.rejects(one.check(Array.from({ length: 1_001 }, () => ({ index: 0 }))), /at most 1000 rows/);
 });
 
+test("a large detail is checked with its line", async () => {
+  const [blob, entry] = await Promise.all([get("many", "/entries/600/blob"), get("many", "/entries/600")]);
+  const row = { index: 600, entry: JSON.parse(Buffer.from(entry).toString()).entry, blob: Buffer.from(blob).toString() };
+  const { marks } = await checker("many").check([row, { ...row, blob: `${row.blob} ` }, { ...row, blob: row.blob.replace("y", "z") }, { index: 0, blob: "{}" }]);
+  const failed = "failed: the large detail is not the one that the stored line names";
+  assert.deepEqual(marks.map(({ text }) => text), ["checked", failed, failed, failed]);
+});
+
 test("new entries are checked once they are sealed, under a head that continues the last one", async () => {
   const one = checker("few");
   const first = await one.head();

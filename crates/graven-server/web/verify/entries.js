@@ -4,7 +4,7 @@
  * @typedef {import("./bytes.js").Bytes} Bytes
  */
 
-import { Refusal, text } from "./bytes.js";
+import { Refusal, hex, sha256, text, utf8 } from "./bytes.js";
 import { TILE_WIDTH, place } from "./tiles.js";
 
 /** The most bytes of an entry: a bundle writes its length in two bytes. */
@@ -70,6 +70,19 @@ export function isShownAsStored(shown, line) {
     throw new Refusal("the stored line is not a JSON object");
   }
   return same(shown, stored, 0);
+}
+
+/**
+ * Whether a text is the detail that is kept beside the log for the entry in these stored bytes.
+ *
+ * @param {string} blob the JSON text of the detail
+ * @param {Bytes} line
+ * @returns {Promise<boolean>}
+ */
+export async function isBlobOf(blob, line) {
+  const bytes = utf8(blob);
+  const { sha256: digest, bytes: length } = JSON.parse(text(line, "the stored line"))?.detail?.$blob ?? {};
+  return digest === hex(await sha256(bytes)) && length === bytes.length;
 }
 
 /**

@@ -9,6 +9,7 @@
  * @property {number} index
  * @property {unknown} [entry] the entry, as it was read from JSON
  * @property {string} [line] the stored line, without its newline
+ * @property {string} [blob] the text of the large detail that is kept beside the log, when it is shown
  *
  * @typedef {"first" | "same" | "newer" | "older" | "contradicts" | "other key" | "failed" | "not checked"} Verdict
  *
@@ -28,7 +29,7 @@
  */
 
 import { Refusal, base64, utf8 } from "./bytes.js";
-import { isShownAsStored } from "./entries.js";
+import { isBlobOf, isShownAsStored } from "./entries.js";
 import { Forbidden, Log, forEach, kept } from "./log.js";
 import { mark } from "./marks.js";
 import { NotSigned, Unsupported, parseKey } from "./note.js";
@@ -95,15 +96,16 @@ export class Checker {
 
   /**
    * @param {Row[]} rows
+   * @param {boolean} [isLooked] whether the head was looked at for these rows already
    * @returns {Promise<{marks: Mark[], head: Head | null}>} the marks in the order of the rows, and the head when it was
    *   looked at again
    */
-  async check(rows) {
+  async check(rows, isLooked = false) {
     if (rows.length > ROWS_MAX) throw new Refusal(`at most ${ROWS_MAX} rows are checked at a time`);
     if (!rows.every(({ index }) => Number.isSafeInteger(index) && index >= 0)) throw new Refusal("an index is a whole number");
     const size = this.#head?.size ?? 0n;
     const isBehind = rows.some((row) => !(BigInt(row.index) < size));
-    const report = isBehind || this.#finding.why ? await this.head() : null;
+    const report = (isBehind || this.#finding.why) && !isLooked ? await this.head() : null;
     const { verdict, why } = this.#finding;
     const head = this.#head;
     if (why !== null || !head) {
@@ -161,6 +163,9 @@ export class Checker {
     await this.#log.check(line, index, head);
     if (row.entry !== undefined && !isShownAsStored(row.entry, line)) {
       throw new Refusal("what is shown is not what is stored");
+    }
+    if (row.blob !== undefined && !(await isBlobOf(row.blob, line))) {
+      throw new Refusal("the large detail is not the one that the stored line names");
     }
     return "checked";
   }
@@ -227,15 +232,20 @@ function accusation(verdict, size, pinned) {
 export function answering(answer) {
   /** @type {Checker | null} */
   let checker = null;
+  // The rows that come first do not have the head looked at once more.
+  let isLooked = false;
   let last = Promise.resolve();
   /** @param {Question} question */
   const ask = async (question) => {
     if (question.kind === "open") {
       checker = new Checker(new Log(question.base, { headers: question.headers ?? {} }), question.pinned);
+      isLooked = true;
       return { head: await checker.head() };
     }
     if (!checker) throw new Refusal("no log was opened");
-    return question.kind === "head" ? { head: await checker.head() } : checker.check(question.rows);
+    const wasLooked = isLooked;
+    isLooked = false;
+    return question.kind === "head" ? { head: await checker.head() } : checker.check(question.rows, wasLooked);
   };
   return (question) => {
     last = last.then(async () => {
