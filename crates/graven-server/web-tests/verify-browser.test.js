@@ -15,7 +15,7 @@ const POLICY =
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types lit-html graven-worker";
 
 const PAGE = '<!doctype html><link rel="icon" href="data:,"><title>x</title><script type="module" src="/page.js"></script>';
-const CODE = 'import { Checking } from "/verify/client.js"; window.Checking = Checking;';
+const CODE = 'import * as client from "/verify/client.js"; window.client = client;';
 
 /** A name that leads to this machine, and that browsers do not take for it. */
 const ELSEWHERE = "audit.example";
@@ -65,7 +65,7 @@ after(async () => {
 /** @param {any} page @param {string} host */
 async function open(page, host = "localhost") {
   await page.goto(`http://${host}:${/** @type {any} */ (web.address()).port}/`);
-  await page.waitForFunction(() => "Checking" in window);
+  await page.waitForFunction(() => "client" in window);
 }
 
 /**
@@ -79,9 +79,10 @@ const check = (page, indexes) =>
   page.evaluate(async (/** @type {number[]} */ indexes) => {
     /** @type {string[]} */
     const verdicts = [];
-    const checking = new /** @type {any} */ (window).Checking({
+    const { Checking, browserStore } = /** @type {any} */ (window).client;
+    const checking = new Checking({
       base: "/v1/trails/main",
-      store: localStorage,
+      store: browserStore(),
       onHead: (/** @type {any} */ head) => verdicts.push(head.verdict),
     });
     const marks = await checking.check(indexes.map((index) => ({ index })));

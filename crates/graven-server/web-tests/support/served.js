@@ -11,8 +11,8 @@ const DEADLINE_MS = 120_000;
 
 /** @returns {string} */
 function binary() {
-  const path = process.env.GRAVEN_BIN;
-  if (!path) throw new Error("the variable GRAVEN_BIN must name the graven binary: `cargo build -p graven-cli`, then GRAVEN_BIN=target/debug/graven");
+  const path = process.env.GRAVEN_PROGRAM ?? process.env.GRAVEN_BIN;
+  if (!path) throw new Error("the variable GRAVEN_PROGRAM must name the program graven, such as target/debug/graven");
   return path;
 }
 

@@ -28,6 +28,18 @@ export function canCheck() {
   return globalThis.isSecureContext === true && globalThis.crypto?.subtle !== undefined;
 }
 
+/** @returns {Store} where the browser keeps things for this page; it may refuse to */
+export function browserStore() {
+  try {
+    return globalThis.localStorage;
+  } catch {
+    const refuse = () => {
+      throw new Error("this browser keeps nothing for this page");
+    };
+    return { getItem: refuse, setItem: refuse, removeItem: refuse };
+  }
+}
+
 /**
  * Starts the worker. Where trusted types are required, its address passes through a policy that knows this one only.
  *
@@ -80,7 +92,7 @@ export class Checking {
   /**
    * @param {object} options
    * @param {string} options.base the address of the trail, `/v1/trails/NAME`; also the name under which it is remembered
-   * @param {Store} options.store such as `localStorage`
+   * @param {Store} options.store such as `browserStore()`
    * @param {(head: Head, isKept: boolean) => void} options.onHead told each time that the head was looked at, and whether
    *   the browser keeps what it is to remember
    * @param {() => Thread} [options.start]
