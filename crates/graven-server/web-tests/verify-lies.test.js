@@ -245,7 +245,7 @@ test("errors in between: nothing that could not be had is called checked, and wh
 test("who may not read the log is told so, and no fault is named", async () => {
   for (const [status, said] of /** @type {[number, RegExp][]} */ ([
     [401, /^not checked: the session has ended/],
-    [403, /^not checked: your token may not read the log: that takes the role auditor or admin/],
+    [403, /^not checked: reading the log takes a token of the role auditor or admin/],
   ])) {
     for (const what of [/^$/, /checkpoint$/, /tile\/0/, /^\/entries/]) {
       between.lies((path, honest) => (what.test(path) ? { ...honest, status } : honest));

@@ -34,7 +34,7 @@ const AT_A_TIME = 6;
 export class Forbidden extends Refusal {
   /** @param {number} status */
   constructor(status) {
-    super(status === 401 ? "the session has ended: log in again" : "your token may not read the log: that takes the role auditor or admin, for all categories");
+    super(status === 401 ? "the session has ended: log in again" : "reading the log takes a token of the role auditor or admin, for all categories");
     this.status = status;
   }
 }

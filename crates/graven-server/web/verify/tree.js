@@ -2,8 +2,8 @@
  * The Merkle tree of a log (RFC 6962, section 2.1): its hashes, and proofs that an entry is in it and that it
  * continues an older one.
  *
- * Makers of proofs ask for hashes through a function. Checkers take nothing on trust but size and root, which must
- * come from one checkpoint.
+ * Makers of proofs ask for hashes through a function. What a proof leads to is compared with a root that was signed; size
+ * and root must come from one checkpoint.
  *
  * @typedef {import("./bytes.js").Bytes} Bytes
  *
@@ -14,8 +14,7 @@
  * @typedef {(node: Node) => Promise<Bytes>} Nodes gives the hash of a complete subtree
  */
 
-import { Refusal, base64, concat, equal, sha256 } from "./bytes.js";
-import { EMPTY_ROOT } from "./checkpoint.js";
+import { Refusal, concat, equal, sha256 } from "./bytes.js";
 
 const LEAF = new Uint8Array([0x00]);
 const NODE = new Uint8Array([0x01]);
@@ -122,46 +121,21 @@ export async function consistencyProof(older, newer, nodes) {
 }
 
 /**
- * Checks that the tree of `newer` leaves with `newerRoot` continues the tree of `older` leaves with `olderRoot`.
- *
- * @param {bigint} older
- * @param {bigint} newer
- * @param {Bytes[]} proof
- * @param {Bytes} olderRoot
- * @param {Bytes} newerRoot
- */
-export async function checkConsistency(older, newer, proof, olderRoot, newerRoot) {
-  if (older > newer) throw new Refusal(`a log of ${newer} entries cannot continue one of ${older}`);
-  const failed = `the log of ${newer} entries does not continue the one of ${older} entries`;
-  if (older === 0n || older === newer) {
-    checkLength(0, proof);
-    /** @param {bigint} size @param {Bytes} root */
-    const fits = (size, root) => (size === 0n) === (base64(root) === EMPTY_ROOT);
-    const same = older !== newer || equal(olderRoot, newerRoot);
-    if (!same || !fits(older, olderRoot) || !fits(newer, newerRoot)) throw new Refusal(failed);
-    return;
-  }
-  // When the last subtree that both trees share is all of the older tree, its root is known.
-  const hashes = isComplete(older) ? [olderRoot, ...proof] : proof;
-  const found = await consistentRoots(older, newer, hashes, hashes.length - proof.length);
-  if (!equal(found.older, olderRoot) || !equal(found.newer, newerRoot)) throw new Refusal(failed);
-}
-
-/**
- * The roots of both trees, from the last complete subtree that they share and the hashes beside the way up from it.
+ * The roots that a consistency proof leads to. Only one log has both of them, so when the newer one is known to be
+ * signed, the older one is that of its first leaves.
  *
  * @param {bigint} older above 0
  * @param {bigint} newer above `older`
- * @param {Bytes[]} hashes
- * @param {number} given how many of the hashes are not from the proof; the refusal does not count them
+ * @param {Bytes[]} hashes the proof; before it, when the older tree is one complete subtree, the root of that
  * @returns {Promise<{older: Bytes, newer: Bytes}>}
+ * @throws {Refusal} when no such proof can be: the number of hashes is another
  */
-export async function consistentRoots(older, newer, hashes, given = 0) {
+export async function consistentRoots(older, newer, hashes) {
   let level = 0;
   while (((older >> BigInt(level)) & 1n) === 0n) level += 1;
   const leaf = wayToLeaf(older - 1n, newer);
   const way = { ...leaf, turns: leaf.turns >> BigInt(level), inner: leaf.inner - level };
-  checkLength(1 + way.inner + way.border - given, hashes.slice(given));
+  checkLength(1 + way.inner + way.border, hashes);
   const [start, ...siblings] = /** @type {[Bytes, ...Bytes[]]} */ (hashes);
   let root = start;
   for (const [step, sibling] of siblings.entries()) {
