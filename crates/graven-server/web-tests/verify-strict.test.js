@@ -7,6 +7,7 @@ import { EMPTY_ROOT, openCheckpoint, parseCheckpoint } from "../web/verify/check
 import { decodeBundle, isShownAsStored } from "../web/verify/entries.js";
 import { checkSignature, isSmallOrder, isSoundPoint, parseKey, parseNote } from "../web/verify/note.js";
 import { checkProof, parseProof } from "../web/verify/proof.js";
+import { Tiles } from "../web/verify/tiles.js";
 import { checkInclusion, consistencyProof, consistentRoots, inclusionProof, isComplete, leafHash } from "../web/verify/tree.js";
 import { keyLine, signatureLine, signed, signingKey } from "./support/signing.js";
 import { MemoryLog, flipped, oneBitChanges } from "./support/tree.js";
@@ -313,6 +314,43 @@ test("a bundle has exactly its entries", () => {
   assert.throws(() => decodeBundle(bundle.slice(0, -1), 5), /ends within its entry 4/);
   assert.throws(() => decodeBundle(concat(bundle, Uint8Array.of(0)), 5), /bytes follow/);
   assert.deepEqual(decodeBundle(Uint8Array.of(0, 0, 0, 0), 2), [new Uint8Array(), new Uint8Array()]);
+});
+
+test("a tile has exactly its hashes, and a partial one may be gone once the full one is there", async () => {
+  const log = MemoryLog.ofSize(256);
+  /** @param {(path: string) => Uint8Array<ArrayBuffer> | null} read @param {bigint} size */
+  const node = (read, size) => new Tiles(async (path) => read(path)).node({ level: 2, index: 1n }, size);
+  const fourth = /** @type {any} */ (log.levels[2]?.[1]);
+  assert.deepEqual(await node(() => log.tile(0, 0, 9), 9n), fourth);
+  for (const width of [8, 10, 256]) await assert.rejects(node(() => log.tile(0, 0, width), 9n), /and must have 288/);
+  await assert.rejects(node(() => log.tile(0, 0, 9).slice(1), 9n), /and must have 288/);
+  assert.deepEqual(await node((path) => (path === "tile/0/000" ? log.tile(0, 0, 256) : null), 9n), fourth);
+  await assert.rejects(node((path) => (path === "tile/0/000" ? log.tile(0, 0, 255) : null), 9n), /does not have tile\/0\/000\.p\/9/);
+  await assert.rejects(node(() => null, 256n), /does not have tile\/0\/000$/);
+  // What could not be had is asked for again, and what was had is not.
+  let asked = 0;
+  const tiles = new Tiles(async () => ((asked += 1) === 1 ? null : log.tile(0, 0, 256)));
+  await assert.rejects(tiles.node({ level: 0, index: 3n }, 256n));
+  for (const index of [3n, 4n]) assert.deepEqual(await tiles.node({ level: 0, index }, 256n), log.levels[0]?.[Number(index)]);
+  assert.equal(asked, 2);
+  tiles.forget();
+  await tiles.node({ level: 0, index: 3n }, 256n);
+  assert.equal(asked, 3);
+});
+
+test("as many tiles are remembered as the bound says, and no more", async () => {
+  const tile = MemoryLog.ofSize(256).tile(0, 0, 256);
+  let asked = 0;
+  const tiles = new Tiles(async () => {
+    asked += 1;
+    return tile.slice();
+  });
+  const size = 256n * 300n;
+  for (let index = 0n; index < 300n; index += 1n) await tiles.node({ level: 0, index: index * 256n }, size);
+  await tiles.node({ level: 0, index: 299n * 256n }, size);
+  assert.equal(asked, 300);
+  await tiles.node({ level: 0, index: 0n }, size);
+  assert.equal(asked, 301, "the one that was used longest ago was forgotten");
 });
 
 test("what is shown is compared with what is stored", () => {
