@@ -1,5 +1,8 @@
 //! `graven export`: copies a trail, or writes it in a format that other programs read.
 
+#[cfg(feature = "server")]
+mod viewer;
+
 use std::path::PathBuf;
 
 use clap::Subcommand;
@@ -25,6 +28,9 @@ enum Form {
     /// Copy a trail consistently, also while processes are writing to it
     #[command(after_help = AFTER_COPY)]
     Copy(Copy),
+    /// Write a page that checks one entry with its proof in a browser, offline
+    #[cfg(feature = "server")]
+    Viewer(viewer::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -60,6 +66,8 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     match &args.form {
         Form::Tiles(args) => tiles(args, ui),
         Form::Copy(args) => copy(args, ui),
+        #[cfg(feature = "server")]
+        Form::Viewer(args) => viewer::run(args, ui),
     }
 }
 

@@ -85,7 +85,6 @@ pub(crate) fn router(state: &Shared) -> Router {
         .merge(page::routes())
         .fallback(nothing)
         .method_not_allowed_fallback(other_method)
-        .layer(from_fn_with_state(Arc::clone(state), door::open))
         .layer(from_fn_with_state(Arc::clone(state), measure::measure))
         .with_state(Arc::clone(state))
 }

@@ -7,6 +7,7 @@ pub mod limits;
 pub mod name;
 pub mod serve;
 pub mod settings;
+pub mod viewer;
 
 mod api;
 mod blocking;

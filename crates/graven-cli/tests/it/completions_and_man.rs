@@ -26,6 +26,7 @@ fn every_command_has_its_page() {
         "graven-token-new",
         "graven-export-tiles",
         "graven-export-copy",
+        "graven-export-viewer",
     ] {
         let page = place.read(&format!("pages/{name}.1"));
         assert!(page.contains(&format!(".TH {name} 1")), "{name}: {}", &page[..200.min(page.len())]);

@@ -19,6 +19,7 @@ mod exec_leaves_no_act_without_an_entry;
 mod exec_passes_everything_through;
 mod export_copy;
 mod export_tiles;
+mod export_viewer;
 mod four_processes_are_killed;
 mod import_drops_nothing;
 mod import_reads_what_others_wrote;

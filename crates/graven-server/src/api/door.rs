@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, Request};
 use axum::http::Extensions;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -23,7 +23,7 @@ use crate::state::Shared;
 struct ClientAddress(IpAddr);
 
 /// Lets a request pass to the addresses.
-pub(super) async fn open(State(state): State<Shared>, mut request: Request, next: Next) -> Response {
+pub(super) async fn open(state: &Shared, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
     let client = peer.map(|peer| state.gate.client(peer, request.headers()));
     if let Err(refusal) = state.gate.arrive(client, request.uri(), request.headers()) {
