@@ -71,7 +71,7 @@ fn tests(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let entries = fs::read_dir(folder).map_err(read)?;
     let mut found: Vec<PathBuf> =
         entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(read)?;
-    found.retain(|path| path.to_string_lossy().ends_with(".test.mjs"));
+    found.retain(|path| path.to_string_lossy().ends_with(".test.js"));
     found.sort();
     Ok(found)
 }

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { AxeBuilder, SIZES, browser, countOf, logIn, openWindow, serve } from './support.mjs';
+import { AxeBuilder, SIZES, browser, countOf, logIn, openWindow, serve } from './support/page.js';
 
 /** The most requests until the first rows are there, those to the API too. */
 const REQUESTS_MAX = 30;

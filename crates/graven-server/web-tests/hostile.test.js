@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { browser, logIn, openWindow, serve, until } from './support.mjs';
+import { browser, logIn, openWindow, serve, until } from './support/page.js';
 
 const RUN = 'globalThis.hacked=1';
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PATIENCE_MS, browser, countOf, logIn, openWindow, serve } from './support.mjs';
+import { PATIENCE_MS, browser, countOf, logIn, openWindow, serve } from './support/page.js';
 
 const QUERIES = process.env.GRAVEN_LONG ? 300 : 40;
 

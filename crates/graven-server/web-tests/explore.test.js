@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { browser, countOf, logIn, openWindow, serve, until } from './support.mjs';
+import { browser, countOf, logIn, openWindow, serve, until } from './support/page.js';
 
 test('explore', async (t) => {
   // Without the demo's traffic, so that numbers stay as they are.
