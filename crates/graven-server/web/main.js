@@ -4,6 +4,7 @@
  */
 import { html, nothing, render as draw } from './lit-html/lit-html.js';
 import { Problem, ask, send, whenEnded } from './api.js';
+import { stop } from './parts/checking.js';
 import { icon } from './parts/icons.js';
 import * as keys from './parts/keys.js';
 import { forget } from './parts/search_line.js';
@@ -202,6 +203,7 @@ function nobody(problem) {
 
 /** Asks for a token. */
 function toLogin() {
+  stop();
   if (login) redraw();
   else byLink().then(redraw);
 }

@@ -9,6 +9,7 @@ import { html, nothing } from '../lit-html/lit-html.js';
 import { repeat } from '../lit-html/directives/repeat.js';
 import { ago, duration, exact, visible } from '../format.js';
 import { go, href } from '../state.js';
+import { markOf } from './checking.js';
 import { outcomeMark } from './icons.js';
 
 /** How many rows are drawn above and below what can be seen. */
@@ -36,10 +37,11 @@ export const COLUMNS = {
   session: { title: 'Session', width: 'minmax(6rem, 10rem)', cell: ({ entry }) => text(entry.session_id) },
   ip: { title: 'IP', width: '8rem', cell: ({ entry }) => text(entry.source?.ip) },
   index: { title: 'Index', width: '6rem', cell: ({ index }) => String(index) },
+  check: { title: 'Check', width: '5.5rem', cell: markOf },
 };
 
 /** The columns without a choice. */
-export const USUAL = ['time', 'outcome', 'category', 'action', 'principal', 'agent', 'resource'];
+export const USUAL = ['time', 'outcome', 'category', 'action', 'principal', 'agent', 'resource', 'check'];
 
 /** Where the list stands. */
 const view = { top: 0, height: 800, row: 28 };
@@ -138,12 +140,14 @@ export function setCurrent(index) {
  * @param {boolean} props.loading
  * @param {() => void} props.older
  * @param {() => void} props.redraw
+ * @param {(hits: Hit[]) => void} props.seen Told which rows are drawn.
  * @param {unknown} props.after What stands below the last row.
  */
-export function rows({ hits, aside, count, columns, open, now, more, loading, older, redraw, after }) {
+export function rows({ hits, aside, count, columns, open, now, more, loading, older, redraw, seen, after }) {
   if (!hits.some((hit) => hit.index === current)) current = hits[0]?.index ?? null;
   const first = Math.max(0, Math.floor(view.top / view.row) - BEYOND);
   const last = Math.min(hits.length, Math.ceil((view.top + view.height) / view.row) + BEYOND);
+  if (columns.includes('check')) seen(hits.slice(first, last));
   const shown = columns.map((name) => ({ name, ...COLUMNS[name] }));
   const scrolled = (/** @type {Event} */ event) => {
     const list = /** @type {HTMLElement} */ (event.currentTarget);

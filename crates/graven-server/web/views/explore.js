@@ -7,6 +7,7 @@
 import { html, nothing } from '../lit-html/lit-html.js';
 import { Problem, ask } from '../api.js';
 import { counted, number, zone } from '../format.js';
+import { alarm, check } from '../parts/checking.js';
 import { FACETS, facetList } from '../parts/facets.js';
 import { timeHistogram } from '../parts/histogram.js';
 import { icon } from '../parts/icons.js';
@@ -276,11 +277,13 @@ function list(page) {
     ? html`<button type="button" class="older" ?disabled=${loading} @click=${() => older(page)} data-testid="older">Load older</button>`
     : hits.length > 0 && !loading ? html`<p class="end">That is all.</p>` : nothing;
   return html`
+    ${alarm(page.redraw)}
     ${findings.length > 0 ? html`<p class="notice is-bad" role="alert" data-testid="findings">${counted(findings.length + (counts.findings_left_out ?? 0), 'place does', 'places do')} not fit what was signed: ${findings[0].message}</p>` : nothing}
     ${aside > 0 ? html`<p class="notice">${number(aside)} rows above were put aside. <button type="button" class="quiet" @click=${() => again(page)}>Back to the first</button></p>` : nothing}
     ${rows({
       hits, aside, count: counts?.count?.entries ?? null, columns: columnsOf(page.state.cols), open: page.state.entry,
       now: page.state.times === 'exact' ? 0 : Date.now(), more: next !== null, loading, older: () => older(page), redraw: page.redraw, after,
+      seen: (seen) => page.session.rights.includes('prove') && check(page.trail, 'rows', seen, page.redraw),
     })}`;
 }
 
