@@ -136,7 +136,7 @@ export function markInFull(hit) {
   if (!mark || !now.meaning) return html`<p class="faint" data-testid="mark-in-full">Not checked yet.</p>`;
   const { proves, provesNot } = now.meaning[mark.kind];
   return html`<div class="mark-in-full" data-testid="mark-in-full">
-    ${markOf(hit)} <span class="faint">${mark.title}</span>
+    ${mark.kind === "checked" ? html`<span class="mark is-checked">${icon("checked")}${mark.title}</span>` : html`${markOf(hit)} <span class="faint">${mark.title}</span>`}
     <details><summary>What this proves, and what it does not</summary>
       <h4>It proves</h4><ul>${proves.map((one) => html`<li>${one}</li>`)}</ul>
       <h4>It does not prove</h4><ul>${provesNot.map((one) => html`<li>${one}</li>`)}</ul></details>

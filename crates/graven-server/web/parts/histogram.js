@@ -13,8 +13,8 @@ const STACK = /** @type {const} */ (["success", "pending", "failure", "denied"])
 const HEIGHT = 64;
 const BAR = 10;
 
-/** How far apart the marks of the axis are at least, as a part of the width. */
-const MARKS = 6;
+/** How far apart the marks of the axis are at least, in pixels of the window. */
+const MARK_PX = 110;
 
 /**
  * @typedef {{success: number, failure: number, denied: number, pending: number, events: number}} Row
@@ -149,7 +149,8 @@ function marks(from, until) {
   const steps = [
     1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000, 31_536_000,
   ];
-  const step = (steps.find((one) => (until - from) / (one * 1000) <= MARKS) ?? 31_536_000) * 1000;
+  const most = Math.max(3, Math.min(12, innerWidth / MARK_PX));
+  const step = (steps.find((one) => (until - from) / (one * 1000) <= most) ?? 31_536_000) * 1000;
   const offset = new Date(from).getTimezoneOffset() * 60_000;
   const found = [];
   for (let at = Math.ceil((from - offset) / step) * step + offset; at < until; at += step) {
