@@ -7,6 +7,8 @@
 //!
 //! Files are fed by following those of the trail ([`Keeper`]), so nothing in the engine waits for an index.
 
+#[cfg(feature = "sim")]
+mod canary;
 mod check;
 mod folder;
 mod keeper;
@@ -31,6 +33,8 @@ use graven::prove::{SealedHead, subtree_roots};
 use graven::reader::{Picks, Reader};
 use graven::{Error, Hash, Machine};
 
+#[cfg(feature = "sim")]
+pub use canary::IndexCanary;
 pub use check::{Checked, Wrong};
 pub use keeper::{Built, Keeper, Kept, Where};
 pub use status::IndexState;
@@ -81,8 +85,8 @@ pub(crate) struct Index {
     /// Pieces of shelves that were read.
     cache: Arc<Cache>,
     state: Mutex<State>,
-    #[cfg(test)]
-    canary: tests::Canary,
+    #[cfg(feature = "sim")]
+    canary: IndexCanary,
 }
 
 /// What is known of the files, and what is in memory.
@@ -161,14 +165,20 @@ impl Index {
             level: LEVEL,
             cache: Cache::new(CACHE_BYTES),
             state: Mutex::default(),
-            #[cfg(test)]
-            canary: tests::Canary::default(),
+            #[cfg(feature = "sim")]
+            canary: IndexCanary::default(),
         })
     }
 
     /// The same, with shelves of 256 entries.
     pub(crate) fn testing_only_small(self) -> Index {
         Index { entries: 256, level: 1, ..self }
+    }
+
+    /// The same, with a mistake.
+    #[cfg(feature = "sim")]
+    pub(crate) fn with_canary(self, canary: IndexCanary) -> Index {
+        Index { canary, cache: Cache::trusting(CACHE_BYTES, canary.trusts_pages), ..self }
     }
 
     /// How many entries a shelf has.
@@ -252,7 +262,7 @@ impl Index {
     }
 
     fn fits(&self, opened: &Opened, first: u64, root: Hash) -> bool {
-        #[cfg(test)]
+        #[cfg(feature = "sim")]
         if self.canary.ignores_the_root {
             return true;
         }
@@ -324,6 +334,8 @@ impl Index {
             return None;
         }
         let (candidates, places) = growing.candidates(query);
+        #[cfg(feature = "sim")]
+        let end = end + u64::from(self.canary.is_one_ahead);
         Some(Said { candidates, end, own: true, whereabouts: Whereabouts::Growing(places) })
     }
 

@@ -47,6 +47,9 @@ pub use follow::{Batch, Following};
 pub use index::shelf::SHELF_ENTRIES;
 #[doc(hidden)]
 pub use index::shelf::testing_only_ask_shelf;
+#[cfg(feature = "sim")]
+#[doc(hidden)]
+pub use index::IndexCanary;
 pub use index::{Built, Checked, IndexError, IndexState, Keeper, Kept, Where, Wrong, cache_folder};
 pub use line::Line;
 pub use matches::matches;

@@ -1,6 +1,7 @@
 //! One life of a trail: the random actions of its processes between the first opening and the end.
 
 mod ending;
+mod following;
 mod meddling;
 mod opening;
 mod reading;
@@ -155,6 +156,7 @@ impl<'a> Life<'a> {
     /// Notes what is checked during a step that begins.
     fn begins(&self, proc: usize, closes: bool) {
         let caller = &self.procs[proc].caller;
+        caller.calls.store(0, Ordering::Relaxed);
         caller.closing.store(closes, Ordering::Relaxed);
         let lost = self.world.meddled.as_ref().is_some_and(|meddled| meddled.shows);
         caller.lost.store(lost, Ordering::Relaxed);
@@ -235,7 +237,7 @@ impl<'a> Life<'a> {
         if !self.world.stopped() {
             self.bury()?;
         }
-        Ok(())
+        self.follow_on()
     }
 
     fn let_time_pass(&mut self) -> Checked {

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use graven::ErrorKind;
 use graven::prove::SealedHead;
 use graven::reader::{Follow, Record};
+use graven::{Error, ErrorKind};
 
 use super::folder::{Building, is_not_ours};
 use super::unsealed::{Full, Growing};
@@ -45,6 +45,8 @@ pub struct Keeper {
     left_out: BTreeMap<u64, Duration>,
     head: Option<(Option<SealedHead>, Duration)>,
     failed: Option<Duration>,
+    /// Why a shelf was left out: something of its entries cannot be read now.
+    unread: Option<Error>,
 }
 
 /// What a call to [`Keeper::poll`] did.
@@ -74,19 +76,22 @@ impl Keeper {
         let first = usize::from(place == Where::Cache && index.has_own_folder);
         let targets = (first..index.folders.len()).collect();
         let left_out = BTreeMap::new();
-        Keeper { index, follow: None, targets, building: None, left_out, head: None, failed: None }
+        let (follow, building, head, failed, unread) = (None, None, None, None, None);
+        Keeper { index, follow, targets, building, left_out, head, failed, unread }
     }
 
     /// Takes up new entries, at most some thousand of them, and writes the shelves that are ready.
     ///
     /// # Errors
     /// `Folder` when a shelf cannot be written: that is tried again later, and its entries are read one by one meanwhile.
-    /// `Trail` when the trail cannot be read.
+    /// `Trail` when the trail cannot be read. If only a detail beside the log cannot, the next call goes on with the entries
+    /// behind the shelf that has it.
     pub fn poll(&mut self) -> Result<Kept, IndexError> {
         let mut kept = Kept::default();
         self.check_growing()?;
         if self.follow.is_some() || self.begin(None)? {
             kept.entries = self.take_up()?;
+            self.unread.take().map_or(Ok(()), Err)?;
         }
         let now = self.index.machine.clock.elapsed();
         if self.failed.is_none_or(|failed| now >= failed + WRITE_AGAIN) {
@@ -104,7 +109,8 @@ impl Keeper {
     /// Makes all shelves that are missing under the newest head. `progress` is told how many of their entries are done.
     ///
     /// # Errors
-    /// [`IndexError`]: nothing is made of a trail that contradicts its key or the memory.
+    /// [`IndexError`]: nothing is made of a trail that contradicts its key or the memory. A detail beside the log that cannot
+    /// be read keeps only the shelf that has it from being made.
     pub fn build(&mut self, progress: &mut dyn FnMut(u64, u64)) -> Result<Built, IndexError> {
         let standing = self.index.standing()?;
         if !standing.findings.is_empty() {
@@ -135,6 +141,7 @@ impl Keeper {
             self.head = Some((Some(head), self.index.machine.clock.elapsed()));
             made += self.write_full()?;
         }
+        self.unread.take().map_or(Ok(()), Err)?;
         self.built(made)
     }
 
@@ -242,7 +249,15 @@ impl Keeper {
             self.follow = None;
             return false;
         };
-        growing.push(&self.index.reader, record);
+        if let Err(error) = growing.push(&self.index.reader, record) {
+            let first = growing.first();
+            state.growing = None;
+            drop(state);
+            self.follow = None;
+            self.leave_out(first);
+            self.unread.get_or_insert(error);
+            return false;
+        }
         if growing.end() < growing.first() + self.index.entries {
             return true;
         }
@@ -376,7 +391,7 @@ impl Keeper {
 impl Index {
     /// Whether all entries of a full shelf are under a head.
     fn may_write(&self, full: &Full, head: SealedHead) -> bool {
-        #[cfg(test)]
+        #[cfg(feature = "sim")]
         if self.canary.writes_before_the_checkpoint {
             return true;
         }
@@ -385,9 +400,9 @@ impl Index {
 
     /// Whether it is the canary that does not look at roots.
     fn ignores_roots(&self) -> bool {
-        #[cfg(test)]
+        #[cfg(feature = "sim")]
         return self.canary.ignores_the_root || self.canary.writes_before_the_checkpoint;
-        #[cfg(not(test))]
+        #[cfg(not(feature = "sim"))]
         false
     }
 }
