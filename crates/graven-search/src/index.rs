@@ -92,8 +92,8 @@ pub(crate) struct Index {
 /// What is known of the files, and what is in memory.
 #[derive(Debug, Default)]
 struct State {
-    /// The hashes of the tree under a head, each over the entries of one shelf; `None` when they are not known.
-    roots: Option<(SealedHead, Option<Arc<[Hash]>>)>,
+    /// The hashes of the tree under a head, each over the entries of one shelf; `None` when they were not known then.
+    roots: Option<(SealedHead, Option<Arc<[Hash]>>, Duration)>,
     shelves: BTreeMap<u64, Known>,
     /// Files with damage, by shelf and folder. One that is made anew is another file.
     damaged: BTreeMap<(u64, usize), FileId>,
@@ -302,13 +302,15 @@ impl Index {
     /// The hashes of the tree under a head, each over the entries of one shelf; `None` when `tiles/` does not lead to the
     /// root.
     fn roots(&self, head: SealedHead) -> Option<Arc<[Hash]>> {
-        if let Some((of, roots)) = &self.state().roots
+        let now = self.machine.clock.elapsed();
+        if let Some((of, roots, at)) = &self.state().roots
             && *of == head
+            && (roots.is_some() || now < *at + LOOK_AGAIN)
         {
             return roots.clone();
         }
         let roots: Option<Arc<[Hash]>> = subtree_roots(&self.reader, head, self.level).map(Arc::from);
-        self.state().roots = Some((head, roots.clone()));
+        self.state().roots = Some((head, roots.clone(), now));
         roots
     }
 

@@ -44,12 +44,12 @@ mod search;
 pub use cursor::{Cursor, CursorError};
 pub use error::SearchError;
 pub use follow::{Batch, Following};
-pub use index::shelf::SHELF_ENTRIES;
-#[doc(hidden)]
-pub use index::shelf::testing_only_ask_shelf;
 #[cfg(feature = "sim")]
 #[doc(hidden)]
 pub use index::IndexCanary;
+pub use index::shelf::SHELF_ENTRIES;
+#[doc(hidden)]
+pub use index::shelf::testing_only_ask_shelf;
 pub use index::{Built, Checked, IndexError, IndexState, Keeper, Kept, Where, Wrong, cache_folder};
 pub use line::Line;
 pub use matches::matches;

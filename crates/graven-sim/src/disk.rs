@@ -27,7 +27,7 @@ use crate::trace::Trace;
 use canary_effect::CanaryEffect;
 
 /// More calls than a step needs that comes to an end.
-const STEP_CALLS_MAX: u64 = 1_000_000;
+const STEP_CALLS_MAX: u64 = 100_000;
 
 /// The disk of one machine, as one process sees it.
 #[derive(Clone)]

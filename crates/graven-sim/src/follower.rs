@@ -5,10 +5,12 @@
 
 use std::sync::Arc;
 
+use graven::Machine;
 use graven::layout::Layout;
 use graven::reader::Reader;
-use graven::Machine;
-use graven_search::{Answer, Ask, Checked, IndexError, Keeper, Query, Search, SearchError, SearchOptions, Where};
+use graven_search::{
+    Answer, Ask, Checked, IndexError, Keeper, Query, Search, SearchError, SearchOptions, Where,
+};
 
 use crate::baton::{Ran, Task};
 use crate::canary::Canary;
@@ -31,11 +33,17 @@ struct Watch {
 
 /// A step of a follower.
 pub(crate) enum Errand {
-    Open { machine: Machine, layout: Layout, canary: Option<Canary> },
+    Open {
+        machine: Machine,
+        layout: Layout,
+        canary: Option<Canary>,
+    },
     /// Takes up new entries, and writes the shelves that are ready.
     Poll,
     /// Makes all shelves that are missing; all of them again if `anew`.
-    Build { anew: bool },
+    Build {
+        anew: bool,
+    },
     /// Compares the index with the log.
     Check,
     Ask(Box<(Query, Ask)>),

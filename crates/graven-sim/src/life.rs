@@ -47,6 +47,7 @@ impl<'a> Life<'a> {
         let pauses = self.world.plan.pauses(&mut self.world.chance);
         self.world.shared.lock().pauses = pauses;
         let meddles_at = self.world.chance.u64(..24);
+        let batch_each = if self.world.plan.follows { 3 } else { 5 };
         for action in 0..actions {
             if action == meddles_at {
                 self.meddle()?;
@@ -59,7 +60,11 @@ impl<'a> Life<'a> {
                 }
             }
             let proc = self.choose();
-            if self.world.plan.tall && action % 5 == 0 && self.world.chance.bool() && self.is_open(proc) {
+            if self.world.plan.tall
+                && action % batch_each == 0
+                && self.world.chance.bool()
+                && self.is_open(proc)
+            {
                 self.record_batch(proc)?;
             } else {
                 self.act(proc)?;

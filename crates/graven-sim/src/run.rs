@@ -132,8 +132,7 @@ impl Run {
             return clean;
         }
         // A follower that nobody kills goes on with what it has in memory.
-        let follows_on =
-            ending != Ending::PowerCut && world.follower.is_some() && world.chance.bool();
+        let follows_on = ending != Ending::PowerCut && world.follower.is_some() && world.chance.bool();
         if !follows_on {
             world.follower = None;
         }

@@ -65,7 +65,7 @@ pub struct Kept {
 pub struct Built {
     /// The shelves that were made.
     pub made: u64,
-    /// The shelves that could not be made, because the log does not lead to the signed root there.
+    /// The shelves that could not be made, because the log or the hashes in `tiles/` do not lead to the signed root there.
     pub left_out: u64,
     /// The folder that they are in.
     pub folder: PathBuf,
@@ -132,14 +132,27 @@ impl Keeper {
         if total == 0 {
             return self.built(0);
         }
+        if self.index.roots(head).is_none() {
+            (0..head.size / size).for_each(|number| self.leave_out(number * size));
+        }
         while self.begin(Some(head))? {
             let mut done = made * size;
             while self.follow.is_some() {
-                done += self.take_up()?;
+                match self.take_up()? {
+                    // The entries are under a head, and they are not there.
+                    0 if self.follow.is_some() => self.leave_out_growing(),
+                    taken => done += taken,
+                }
                 progress(done.min(total), total);
             }
             self.head = Some((Some(head), self.index.machine.clock.elapsed()));
             made += self.write_full()?;
+            // Each turn ends one way or the other for its shelf: those behind the head wait on.
+            let mut state = self.index.state();
+            let behind = state.full.split_off(&(head.size / size * size));
+            let waiting = std::mem::replace(&mut state.full, behind);
+            drop(state);
+            waiting.into_keys().for_each(|first| self.leave_out(first));
         }
         self.unread.take().map_or(Ok(()), Err)?;
         self.built(made)
@@ -178,8 +191,14 @@ impl Keeper {
         let (size, now) = (self.index.entries, self.index.machine.clock.elapsed());
         self.left_out.retain(|_, since| under.is_some() || now < *since + LEFT_OUT);
         let sealed = head.map_or(0, |head| head.size / size);
+        // Without the hashes of the tree nothing shows that a shelf belongs to the head.
+        let is_bound = head.is_some_and(|head| self.index.roots(head).is_some());
         let is_missing = |first: u64| {
-            let is_there = head.is_some_and(|head| first / size < sealed && self.is_there(first, head));
+            let is_sealed = first / size < sealed;
+            if is_sealed && !is_bound {
+                return false;
+            }
+            let is_there = is_sealed && head.is_some_and(|head| self.is_there(first, head));
             !is_there && !self.left_out.contains_key(&first) && !self.index.state().full.contains_key(&first)
         };
         let end = if under.is_some() { sealed } else { u64::MAX / size };
@@ -220,12 +239,10 @@ impl Keeper {
             Ok(batch) => batch,
             // A line or a segment is damaged, or the log was cut.
             Err(error) if error.kind() == ErrorKind::Data => {
-                let first = self.index.state().growing.as_ref().map(Growing::first);
-                let is_cut = !self.is_growing_the_log()?;
-                self.follow = None;
-                self.index.state().growing = None;
-                if let Some(first) = first.filter(|_| !is_cut) {
-                    self.leave_out(first);
+                if self.is_growing_the_log()? {
+                    self.leave_out_growing();
+                } else {
+                    self.begin_anew();
                 }
                 return Ok(0);
             }
@@ -250,11 +267,8 @@ impl Keeper {
             return false;
         };
         if let Err(error) = growing.push(&self.index.reader, record) {
-            let first = growing.first();
-            state.growing = None;
             drop(state);
-            self.follow = None;
-            self.leave_out(first);
+            self.leave_out_growing();
             self.unread.get_or_insert(error);
             return false;
         }
@@ -318,13 +332,13 @@ impl Keeper {
         loop {
             let (number, building) = self.building()?;
             let (number, path) = (*number, building.folder().path().to_owned());
-            match building.put(full.first, &full.bytes) {
-                Err(error) if is_not_ours(&error) && self.targets.len() > 1 => {
-                    self.targets.retain(|target| *target != number);
-                    self.building = None;
-                }
-                other => return other.map_err(|source| IndexError::Folder { path, source }),
+            let Err(source) = building.put(full.first, &full.bytes) else { return Ok(()) };
+            // The folder may be gone, and the lock with it: the next write begins with both.
+            self.building = None;
+            if !is_not_ours(&source) || self.targets.len() == 1 {
+                return Err(IndexError::Folder { path, source });
             }
+            self.targets.retain(|target| *target != number);
         }
     }
 
@@ -346,10 +360,21 @@ impl Keeper {
     /// A log that was cut and has grown again is another one: begins anew then.
     fn check_growing(&mut self) -> Result<(), IndexError> {
         if self.follow.is_some() && !self.is_growing_the_log()? {
-            self.follow = None;
-            self.index.state().growing = None;
+            self.begin_anew();
         }
         Ok(())
+    }
+
+    fn begin_anew(&mut self) {
+        self.follow = None;
+        self.index.state().growing = None;
+    }
+
+    /// The shelf in the making cannot be made.
+    fn leave_out_growing(&mut self) {
+        let first = self.index.state().growing.as_ref().map(Growing::first);
+        first.into_iter().for_each(|first| self.leave_out(first));
+        self.begin_anew();
     }
 
     /// Whether the last entry of the shelf in the making is the stored one.

@@ -1,6 +1,8 @@
 //! The index on a simulated disk: a crash at each step of its making, failures, full disks, and canaries that must be
 //! found. Shelves have 256 entries here.
 
+mod hindered;
+
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -108,7 +110,11 @@ fn recorded() -> SimDisk {
 }
 
 /// Crashes at each step of making the index, in several ways, and looks at what is left. The first thing that is wrong.
-fn crash_everywhere(disk: &SimDisk, canary: IndexCanary, fault: Option<fn() -> Fault>) -> Result<u64, String> {
+fn crash_everywhere(
+    disk: &SimDisk,
+    canary: IndexCanary,
+    fault: Option<fn() -> Fault>,
+) -> Result<u64, String> {
     let disk = disk.restart();
     if let Some(fault) = fault {
         disk.inject(fault());
@@ -469,39 +475,4 @@ fn a_shelf_that_is_found_to_be_damaged_is_made_anew() {
     assert_eq!(keeper.build(&mut |_, _| ()).unwrap().made, 1);
     assert!(disk.contents(&path).unwrap() != broken && texts.iter().all(|text| says(text)));
     assert_eq!(examine(&disk, IndexCanary::default()).unwrap(), 5);
-}
-
-#[test]
-fn a_detail_that_cannot_be_read_now_keeps_only_its_shelf_from_being_made() {
-    let disk = SimDisk::new();
-    let settings = Settings::new("/trail").no_flood_control();
-    let trail = Trail::open_on(settings, machine(&disk)).unwrap();
-    let entry = |number: u64| {
-        let entry = Entry::new(Category::Api, "act", Outcome::Success);
-        // What looks like a marker is stored beside the log.
-        if number == 300 { entry.detail(serde_json::json!({"$blob": "a"})) } else { entry }
-    };
-    trail.record_batch_blocking((0..800).map(entry).collect()).unwrap();
-    trail.close_blocking().unwrap();
-    let unreadable = || {
-        let is_blob = |step: &Step| step.op == Op::Metadata && step.path.starts_with("/trail/blobs");
-        disk.inject(Fault::when(is_blob).fail(io::ErrorKind::Other, FailBut::NotDone).forever());
-    };
-    let none = IndexCanary::default();
-    unreadable();
-    let told = build(&disk, none).unwrap_err().to_string();
-    assert!(told.contains("cannot read /trail/blobs/"), "{told}");
-    let folder = index(&disk, none).folders[0].clone();
-    assert_eq!(folder.list().unwrap(), [0, 512]);
-    let mut keeper = Keeper::new(index(&disk, none), Where::Trail);
-    let polls: Vec<_> = (0..10).map(|_| keeper.poll()).collect();
-    assert_eq!(polls.iter().filter(|poll| poll.is_err()).count(), 1, "{polls:?}");
-    disk.heal();
-    assert_eq!(build(&disk, none).unwrap().made, 1);
-    let whole = index(&disk, none);
-    let checked = whole.check(&mut |_, _| ()).unwrap();
-    assert_eq!((checked.same, checked.different.len()), (3, 0));
-    // Nor is a shelf accused that is as it should be.
-    unreadable();
-    assert!(whole.check(&mut |_, _| ()).is_err());
 }

@@ -40,7 +40,7 @@ impl Life<'_> {
             return if meddled { Ok(()) } else { self.open_follower() };
         }
         match self.world.chance.u8(..40) {
-            0..20 => {
+            31..40 | 0..20 => {
                 let pause = Duration::from_millis(self.world.chance.u64(..400));
                 self.world.clock.inner.advance(pause);
                 self.run_errand(Errand::Poll)
@@ -54,12 +54,11 @@ impl Life<'_> {
             }
             26..29 => self.compare_answers(),
             29 => self.spoil_index(),
-            30 => {
+            _ => {
                 self.world.did("the follower is killed");
                 self.world.follower = None;
                 Ok(())
             }
-            _ => Ok(()),
         }
     }
 

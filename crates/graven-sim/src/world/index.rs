@@ -2,6 +2,8 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use graven::clock::Clock;
 use graven::disk::sim::SimDisk;
@@ -13,9 +15,12 @@ use graven_search::{
 };
 
 use super::World;
-use crate::follower;
+use crate::follower::{self, Errand, Follower, Told};
 use crate::index_files::is_shelf;
 use crate::rule::{Checked, Rule};
+
+/// After this number of polls a follower must have caught up: a run has fewer shelves.
+const POLLS_MAX: u32 = 100;
 
 /// The entries of a shelf in a run.
 const SHELF_ENTRIES: u64 = 256;
@@ -47,7 +52,7 @@ impl World {
         if !self.plan.follows {
             return Ok(());
         }
-        self.follower = None;
+        self.check_follower_catches_up()?;
         let disk = self.disk.snapshot().restart();
         let opened = self.open_search(&disk, follower::options(self.canary));
         let search = opened.or_else(|error| Rule::Shelves.broken(error.to_string()))?;
@@ -72,6 +77,35 @@ impl World {
         self.compare(&search, &disk, 3)
     }
 
+    /// A follower that is still there makes what is missing, as soon as the disk works and some time has passed.
+    fn check_follower_catches_up(&mut self) -> Checked {
+        let Some(mut follower) = self.follower.take().filter(|follower| follower.search().is_some()) else {
+            return Ok(());
+        };
+        self.did("the follower catches up");
+        self.clock.inner.advance(Duration::from_secs(120));
+        let missing = |follower: &Follower| {
+            let state = follower.search().map(Search::index_state);
+            state.is_none_or(|state| state.map_or(true, |state| state.missing > 0))
+        };
+        let mut last = String::new();
+        for _ in 0..POLLS_MAX {
+            if !missing(&follower) {
+                return Ok(());
+            }
+            self.clock.inner.advance(Duration::from_secs(2));
+            follower.caller.calls.store(0, Ordering::Relaxed);
+            match follower.take(Errand::Poll) {
+                Told::Made(Err(error)) => last = error.to_string(),
+                Told::Made(Ok(shelves)) => self.tally.shelves += shelves,
+                _ => {}
+            }
+        }
+        Rule::Shelves.unless(!missing(&follower), || {
+            format!("the follower makes no index: {last} {:?}", follower.search().map(Search::index_state))
+        })
+    }
+
     /// Asks this number of questions of a search with an index, and of one without it.
     pub(crate) fn compare(&mut self, search: &Search, disk: &SimDisk, questions: u32) -> Checked {
         let mut options = SearchOptions::default();
@@ -88,7 +122,11 @@ impl World {
                 (Ok(found), Ok(expected)) => {
                     let counts = self.plan.honest;
                     Rule::Search.unless(is_same(&found, &expected, counts), || {
-                        format!("{query} with {ask:?}: {}\nwithout an index: {}", said(&found), said(&expected))
+                        format!(
+                            "{query} with {ask:?}: {}\nwithout an index: {}",
+                            said(&found),
+                            said(&expected)
+                        )
                     })?;
                 }
             }
@@ -222,9 +260,7 @@ fn is_same(found: &Answer, expected: &Answer, counts: bool) -> bool {
         let histogram = answer.histogram.as_ref().map(|histogram| format!("{histogram:?}"));
         (format!("{:?} {:?}", answer.count, answer.facets), histogram, answer.findings.clone())
     };
-    hits(found) == hits(expected)
-        && found.next == expected.next
-        && (!counts || sums(found) == sums(expected))
+    hits(found) == hits(expected) && found.next == expected.next && (!counts || sums(found) == sums(expected))
 }
 
 /// What matters of an answer, for a report.
