@@ -7,6 +7,8 @@
 //!
 //! Files are fed by following those of the trail ([`Keeper`]), so nothing in the engine waits for an index.
 
+#[cfg(feature = "sim")]
+mod canary;
 mod check;
 mod folder;
 mod keeper;
@@ -31,6 +33,8 @@ use graven::prove::{SealedHead, subtree_roots};
 use graven::reader::{Picks, Reader};
 use graven::{Error, Hash, Machine};
 
+#[cfg(feature = "sim")]
+pub use canary::IndexCanary;
 pub use check::{Checked, Wrong};
 pub use keeper::{Built, Keeper, Kept, Where};
 pub use status::IndexState;
@@ -81,15 +85,15 @@ pub(crate) struct Index {
     /// Pieces of shelves that were read.
     cache: Arc<Cache>,
     state: Mutex<State>,
-    #[cfg(test)]
-    canary: tests::Canary,
+    #[cfg(feature = "sim")]
+    canary: IndexCanary,
 }
 
 /// What is known of the files, and what is in memory.
 #[derive(Debug, Default)]
 struct State {
-    /// The hashes of the tree under a head, each over the entries of one shelf; `None` when they are not known.
-    roots: Option<(SealedHead, Option<Arc<[Hash]>>)>,
+    /// The hashes of the tree under a head, each over the entries of one shelf; `None` when they were not known then.
+    roots: Option<(SealedHead, Option<Arc<[Hash]>>, Duration)>,
     shelves: BTreeMap<u64, Known>,
     /// Files with damage, by shelf and folder. One that is made anew is another file.
     damaged: BTreeMap<(u64, usize), FileId>,
@@ -161,14 +165,20 @@ impl Index {
             level: LEVEL,
             cache: Cache::new(CACHE_BYTES),
             state: Mutex::default(),
-            #[cfg(test)]
-            canary: tests::Canary::default(),
+            #[cfg(feature = "sim")]
+            canary: IndexCanary::default(),
         })
     }
 
     /// The same, with shelves of 256 entries.
     pub(crate) fn testing_only_small(self) -> Index {
         Index { entries: 256, level: 1, ..self }
+    }
+
+    /// The same, with a mistake.
+    #[cfg(feature = "sim")]
+    pub(crate) fn with_canary(self, canary: IndexCanary) -> Index {
+        Index { canary, cache: Cache::trusting(CACHE_BYTES, canary.trusts_pages), ..self }
     }
 
     /// How many entries a shelf has.
@@ -252,7 +262,7 @@ impl Index {
     }
 
     fn fits(&self, opened: &Opened, first: u64, root: Hash) -> bool {
-        #[cfg(test)]
+        #[cfg(feature = "sim")]
         if self.canary.ignores_the_root {
             return true;
         }
@@ -292,13 +302,15 @@ impl Index {
     /// The hashes of the tree under a head, each over the entries of one shelf; `None` when `tiles/` does not lead to the
     /// root.
     fn roots(&self, head: SealedHead) -> Option<Arc<[Hash]>> {
-        if let Some((of, roots)) = &self.state().roots
+        let now = self.machine.clock.elapsed();
+        if let Some((of, roots, at)) = &self.state().roots
             && *of == head
+            && (roots.is_some() || now < *at + LOOK_AGAIN)
         {
             return roots.clone();
         }
         let roots: Option<Arc<[Hash]>> = subtree_roots(&self.reader, head, self.level).map(Arc::from);
-        self.state().roots = Some((head, roots.clone()));
+        self.state().roots = Some((head, roots.clone(), now));
         roots
     }
 
@@ -324,6 +336,8 @@ impl Index {
             return None;
         }
         let (candidates, places) = growing.candidates(query);
+        #[cfg(feature = "sim")]
+        let end = end + u64::from(self.canary.is_one_ahead);
         Some(Said { candidates, end, own: true, whereabouts: Whereabouts::Growing(places) })
     }
 
