@@ -129,8 +129,8 @@ pub(crate) struct Said {
 pub(crate) enum Whereabouts {
     /// A finished shelf.
     Shelf(Arc<Opened>),
-    /// One in the making.
-    Growing(Places),
+    /// One in the making, by the seed of its word hashes.
+    Growing(Places, [u8; 16]),
 }
 
 impl Index {
@@ -338,7 +338,16 @@ impl Index {
         let (candidates, places) = growing.candidates(query);
         #[cfg(feature = "sim")]
         let end = end + u64::from(self.canary.is_one_ahead);
-        Some(Said { candidates, end, own: true, whereabouts: Whereabouts::Growing(places) })
+        let whereabouts = Whereabouts::Growing(places, growing.facts().seed);
+        Some(Said { candidates, end, own: true, whereabouts })
+    }
+
+    /// Shows what the entries of the shelf in the making have. More of them may have come since it was asked; `None` when
+    /// another shelf is in the making now.
+    pub(crate) fn in_the_making<T>(&self, seed: [u8; 16], f: impl FnOnce(&Builder) -> T) -> Option<T> {
+        let state = self.state();
+        let growing = state.growing.as_ref().filter(|growing| growing.facts().seed == seed)?;
+        Some(f(growing.facts()))
     }
 
     /// The newest signed head.
@@ -362,7 +371,7 @@ impl Whereabouts {
     pub(crate) fn block(&self, number: u32) -> Option<std::ops::Range<u64>> {
         match self {
             Whereabouts::Shelf(opened) => opened.places.block(number),
-            Whereabouts::Growing(places) => places.block(number),
+            Whereabouts::Growing(places, _) => places.block(number),
         }
     }
 }

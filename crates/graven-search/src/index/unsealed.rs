@@ -81,7 +81,12 @@ impl Growing {
     }
 
     pub(crate) fn candidates(&self, query: &Query) -> (Candidates, Places) {
-        (self.builder.candidates(query), self.places.clone())
+        (self.builder.candidates(query), self.places.up_to(self.offset))
+    }
+
+    /// What its entries have.
+    pub(crate) fn facts(&self) -> &Builder {
+        &self.builder
     }
 
     /// Finishes the shelf, which has all of its entries.
