@@ -11,6 +11,7 @@ pub mod settings;
 mod api;
 mod blocking;
 mod body;
+mod counters;
 mod indexing;
 mod intake;
 mod metrics;
