@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { runs, spread } from "../viewer/shown.js";
@@ -40,7 +41,16 @@ let written;
 
 before(async () => {
   folder.make("trail", [
-    { action: "first", principal: "alice", outcome: "denied", reason: "policy", detail: { number: 1 } },
+    {
+      category: "tool_execution",
+      action: "tool:bash",
+      principal: "alice@example.com",
+      resource: "repo:payments",
+      session_id: "ses_0041",
+      outcome: "denied",
+      reason: "policy: no force push to main",
+      detail: { command: "git push --force origin main" },
+    },
     ...HOSTILE.map((text) => ({ action: text.slice(0, 200), reason: text, detail: { [text.slice(0, 50)]: text } })),
   ]);
   key = folder.key("trail");
@@ -113,7 +123,7 @@ test("a good entry is proved from file://, chosen or dropped, and nothing is ask
   await expect(page, "proved", "^Entry 0 is in the log, exactly as it is here\\.$");
   const facts = await page.textContent("#facts");
   assert.ok(facts.includes(key) && facts.includes(`${proved.length} entries`), facts);
-  assert.match(await page.textContent("#fields"), /Actionfirst.*Outcome⊘ denied.*Principalalice.*Reasonpolicy/);
+  assert.match(await page.textContent("#fields"), /Actiontool:bash.*Outcome⊘ denied.*Principalalice@example\.com.*Reasonpolicy: no force push/);
   // One line end that an editor added makes no difference, a second one does: as for `graven verify --proof`.
   await give(page, "entry", new Uint8Array([...entry, 10, 10]));
   await expect(page, "refused", "do not lead to the signed root");
@@ -263,6 +273,15 @@ test("the page is narrow where the window is, and has both themes", async () => 
     }));
     assert.equal(width, 320);
     assert.equal(dark === "rgb(20, 22, 26)", colorScheme === "dark", dark);
+    const shown = /** @type {any} */ (proved[0]);
+    await page.setViewportSize({ width: 1000, height: 900 });
+    await give(page, "entry", shown.entry, "entry.json");
+    await give(page, "proof", shown.proof, "0.tlog-proof");
+    await expect(page, "proved", "^Entry 0 ");
+    await page.evaluate(() => /** @type {any} */ (document.activeElement)?.blur());
+    // With GRAVEN_SCREENSHOTS=DIR the pictures of the documentation are written.
+    const folder = process.env.GRAVEN_SCREENSHOTS;
+    if (folder) await page.screenshot({ path: join(folder, `viewer-${colorScheme}.png`), fullPage: true });
     await close();
   }
 });
