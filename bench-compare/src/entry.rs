@@ -16,6 +16,14 @@ pub(crate) fn rest(n: u64) -> String {
     )
 }
 
+/// An entry without id and time, as a client sends it to Graven's server.
+pub(crate) fn unfinished(n: u64) -> String {
+    format!(
+        r#"{{"category":"tool_execution","action":"{ACTION}","principal":"{PRINCIPAL}","outcome":"success","detail":{DETAIL},"duration_ms":{},"session_id":"{SESSION}"}}"#,
+        n % DURATIONS
+    )
+}
+
 /// A finished line, for logs that take bytes. They serialise nothing: only the number in the id changes.
 pub(crate) struct ReadyLine {
     bytes: Vec<u8>,

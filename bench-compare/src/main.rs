@@ -1,4 +1,5 @@
-//! Measures Graven and its peers in turn, in one run on one machine: recording, or with `--only search` answering. See the README.
+//! Measures Graven and its peers in turn, in one run on one machine: recording, in the
+//! same process or with `--only server` over the network, or with `--only search` answering. See the README.
 
 mod asking;
 mod entry;
@@ -8,6 +9,7 @@ mod peer;
 mod peers;
 mod report;
 mod search;
+mod servers;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -42,8 +44,9 @@ fn run(options: &Options) -> Result<(), Failure> {
         return search::run(options);
     }
     let folder = tempfile::Builder::new().prefix("graven-compare-").tempdir_in(&options.dir)?;
-    let (mut peers, not_run) = peers::all();
-    if let Some(only) = &options.only {
+    let servers = options.only.as_deref().is_some_and(|only| only.eq_ignore_ascii_case("server"));
+    let (mut peers, not_run) = if servers { servers::all(options) } else { peers::all() };
+    if let Some(only) = options.only.as_ref().filter(|_| !servers) {
         let only = only.to_lowercase();
         peers.retain(|peer| format!("{} {}", peer.name, peer.way).to_lowercase().contains(&only));
     }

@@ -12,8 +12,13 @@ Measure durable entries per second of Graven and of its peers.
   --json FILE    Write the results as JSON to this file. Default: compare.json
   --only WORDS   Measure only peers with these words in their name or way of calling, or with `asking` only how long
                  questions to the newest entries take. Default: all
+  --only server  Measure the servers of Graven, Quipu-Log, Tessera and immudb instead. The first run builds them, with
+                 cargo, and Go 1.26 or newer
   --only search  Measure how long Graven, ripgrep, jq, SQLite, DuckDB and tantivy take to answer the same questions about
                  the same entries. It needs `rg`, `jq`, `bash` and Python 3 with venv and pip
+
+For --only server:
+  --graven FILE  Measure this binary of Graven. Default: cargo builds that of this tree
 
 For --only search:
   --entries N    Record this number of entries; 10 million need about 25 GB for all peers. Default: 1000000
@@ -27,6 +32,8 @@ pub(crate) struct Options {
     pub(crate) slices: u32,
     pub(crate) json: PathBuf,
     pub(crate) only: Option<String>,
+    /// For servers: a binary of Graven that is there.
+    pub(crate) graven: Option<PathBuf>,
     /// For searches: how many entries there are, how many questions of each kind, and the Python that has DuckDB.
     pub(crate) entries: u64,
     pub(crate) questions: usize,
@@ -42,6 +49,7 @@ impl Options {
             slices: 5,
             json: "compare.json".into(),
             only: None,
+            graven: None,
             entries: 1_000_000,
             questions: 9,
             python: None,
@@ -58,6 +66,7 @@ impl Options {
                 "--slices" => options.slices = number(&name, &value()?)?,
                 "--json" => options.json = value()?.into(),
                 "--only" => options.only = Some(value()?),
+                "--graven" => options.graven = Some(value()?.into()),
                 "--entries" => options.entries = number(&name, &value()?)?,
                 "--questions" => options.questions = number(&name, &value()?)?,
                 "--python" => options.python = Some(value()?.into()),

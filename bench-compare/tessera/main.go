@@ -26,13 +26,18 @@ var (
 	batch   = flag.Uint("batch", 1, "how many entries make a batch")
 	age     = flag.Duration("age", 50*time.Millisecond, "how long a batch that is not full may wait")
 	seconds = flag.Float64("seconds", 1, "how long to record")
+	listen  = flag.String("listen", "", "serve over HTTP at this address, and record nothing by itself")
 )
 
 func main() {
 	flag.Parse()
 	klog.LogToStderr(false)
 	klog.SetOutput(io.Discard) // it warns of every slow checkpoint
-	if err := run(context.Background()); err != nil {
+	work := run
+	if *listen != "" {
+		work = serve
+	}
+	if err := work(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

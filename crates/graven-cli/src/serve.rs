@@ -28,7 +28,7 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "\
-The first start prints an admin token, once. Try it:
+The first start prints a link to the page, which logs in once, and an admin token, once. Try it:
 
   curl -H \"Authorization: Bearer $GRAVEN_TOKEN\" -H 'Content-Type: application/json' \\
        -d '{\"category\":\"api\",\"action\":\"hello\",\"outcome\":\"success\"}' http://127.0.0.1:4728/v1/trails/main/entries
@@ -96,7 +96,8 @@ fn started(ui: Ui, settings: &Settings, server: &Server) -> Result<(), Failure> 
     let data = settings.data.path().display();
     if ui.json() {
         return ui.object(&json!({
-            "version": env!("CARGO_PKG_VERSION"), "data": data.to_string(), "address": address, "token": token
+            "version": env!("CARGO_PKG_VERSION"), "data": data.to_string(), "address": address, "token": token,
+            "link": server.link()
         }));
     }
     ui.line(format_args!("graven {} serves", ui.paint(Look::Strong, env!("CARGO_PKG_VERSION"))))?;
@@ -110,6 +111,10 @@ fn started(ui: Ui, settings: &Settings, server: &Server) -> Result<(), Failure> 
         "roles",
         "writer records, reader reads, auditor also proves, exports and verifies, admin does all",
     )?;
+    if let Some(link) = server.link() {
+        ui.fact("page", ui.paint(Look::Notice, link))?;
+        ui.line("The link logs in once, within five minutes. Later, log in there with a token.")?;
+    }
     if let Some(token) = token {
         ui.fact("admin token", ui.paint(Look::Notice, token))?;
         let path = settings.data.admin_token();

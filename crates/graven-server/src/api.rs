@@ -4,6 +4,7 @@ mod access;
 mod acts;
 mod ask;
 mod audit;
+mod cookie;
 mod counts;
 mod door;
 mod entries;
@@ -16,6 +17,7 @@ mod metrics;
 mod openapi;
 mod pending;
 mod search;
+mod session;
 mod stream;
 mod tokens;
 mod trails;
@@ -28,16 +30,24 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 
 use crate::auth::Right;
+use crate::page;
 use crate::problem::{Kind, Problem};
 use crate::state::Shared;
 
+pub(crate) use cookie::cookie_name;
+
 /// All addresses. Whatever is not named here is not there, and a request without the right that its address needs is refused.
 pub(crate) fn router(state: &Shared) -> Router {
-    let may = |right| from_fn_with_state((Arc::clone(state), right), access::check);
+    let check = |right| from_fn_with_state((Arc::clone(state), right), access::check);
+    let may = |right| check(Some(right));
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/openapi.json", get(openapi::description))
+        .route(
+            "/v1/session",
+            get(session::who).delete(session::end).layer(check(None)).merge(post(session::begin)),
+        )
         .route("/metrics", get(metrics::scrape).layer(may(Right::Read)))
         .route("/v1/audit", get(audit::newest).layer(may(Right::Administer)))
         .route("/v1/trails", get(trails::list).layer(may(Right::Read)))
@@ -72,9 +82,9 @@ pub(crate) fn router(state: &Shared) -> Router {
                 .merge(post(tokens::create).layer(may(Right::Administer))),
         )
         .route("/v1/tokens/{id}", delete(tokens::revoke).layer(may(Right::Administer)))
+        .merge(page::routes())
         .fallback(nothing)
         .method_not_allowed_fallback(other_method)
-        .layer(from_fn_with_state(Arc::clone(state), door::open))
         .layer(from_fn_with_state(Arc::clone(state), measure::measure))
         .with_state(Arc::clone(state))
 }

@@ -7,14 +7,18 @@ mod caller;
 mod error;
 mod file;
 mod known;
+mod link;
 mod role;
 mod secret;
+mod sessions;
 mod tokens;
 mod usage;
 
 pub use caller::{Caller, Forbidden, Scope};
 pub use error::{AuthError, Refused};
 pub use file::{NAME_BYTES_MAX, NewToken, TOKENS_MAX, Token};
+pub use link::LoginCode;
 pub use role::{Right, Role};
 pub use secret::{PREFIX, Secret};
+pub use sessions::Sessions;
 pub use tokens::{Listed, Made, Tokens};

@@ -6,8 +6,10 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
 use bytes::{Bytes, BytesMut};
+use http_body::Body as _;
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 use crate::problem::{Kind, Problem};
 use crate::settings::Limits;
@@ -92,9 +94,7 @@ impl Room {
             return Err(too_large(bytes_max));
         }
         self.grow(&mut taken, announced as usize)?;
-        let read = self.read_all(body, announced as usize, bytes_max, &mut taken);
-        let whole = tokio::time::timeout(WHOLE_MAX, read).await;
-        let bytes = whole.unwrap_or_else(|_| Err(too_slow(WHOLE_MAX)))?;
+        let bytes = self.read_all(body, announced as usize, bytes_max, &mut taken).await?;
         Ok((bytes, taken))
     }
 
@@ -105,8 +105,9 @@ impl Room {
         bytes_max: usize,
         taken: &mut Taken,
     ) -> Result<Bytes, Problem> {
-        let Some(first) = self.next(&mut body).await? else { return Ok(Bytes::new()) };
-        let Some(mut more) = self.next(&mut body).await? else {
+        let whole_until = Instant::now() + WHOLE_MAX;
+        let Some(first) = self.next(&mut body, whole_until).await? else { return Ok(Bytes::new()) };
+        let Some(mut more) = self.next(&mut body, whole_until).await? else {
             return if first.len() > bytes_max { Err(too_large(bytes_max)) } else { Ok(first) };
         };
         let mut whole = BytesMut::with_capacity(announced.max(first.len()));
@@ -117,7 +118,7 @@ impl Room {
             }
             self.grow(taken, whole.len() + more.len())?;
             whole.extend_from_slice(&more);
-            match self.next(&mut body).await? {
+            match self.next(&mut body, whole_until).await? {
                 Some(bytes) => more = bytes,
                 None => return Ok(whole.freeze()),
             }
@@ -125,10 +126,14 @@ impl Room {
     }
 
     /// The next bytes of a body; `None` at its end.
-    async fn next(&self, body: &mut Body) -> Result<Option<Bytes>, Problem> {
-        loop {
-            let frame = tokio::time::timeout(self.pause, body.frame()).await;
-            let Some(frame) = frame.map_err(|_| too_slow(self.pause))? else { return Ok(None) };
+    async fn next(&self, body: &mut Body, whole_until: Instant) -> Result<Option<Bytes>, Problem> {
+        // One timer for both: most bodies come at once, and a timer costs more than they do.
+        let pause_until = Instant::now().checked_add(self.pause);
+        let until = pause_until.map_or(whole_until, |until| until.min(whole_until));
+        while !body.is_end_stream() {
+            let frame = tokio::time::timeout_at(until, body.frame()).await;
+            let too_slow = |_| too_slow(if until < whole_until { self.pause } else { WHOLE_MAX });
+            let Some(frame) = frame.map_err(too_slow)? else { return Ok(None) };
             let frame = frame.map_err(|error| {
                 Problem::new(Kind::BadParameter, format!("the body ended before its end: {error}"))
             })?;
@@ -137,6 +142,7 @@ impl Room {
                 return Ok(Some(data));
             }
         }
+        Ok(None)
     }
 }
 

@@ -33,6 +33,14 @@ pub(crate) struct Intake {
     pub(crate) caller: Arc<Caller>,
 }
 
+/// What some texts say.
+#[derive(Debug)]
+struct Read {
+    entries: Vec<Entry>,
+    /// The texts that are no entries, with their places among all.
+    refused: Vec<(usize, Problem)>,
+}
+
 impl Intake {
     /// Records entries in their order, and answers each. `first` is the place of the first one in what the client sent.
     pub(crate) async fn take(&self, texts: &[Bytes], first: u64) -> Answers {
@@ -47,49 +55,40 @@ impl Intake {
     }
 
     async fn take_piece(&self, texts: &[Bytes], answers: &mut Answers) {
-        let _waiting = self.state.metrics.waiting(self.trail.name(), texts.len());
+        let _waiting = self.trail.counters(&self.state.metrics).waiting(texts.len());
         let now = self.state.now();
-        let read = self.read(texts, now).await;
-        let mut refused: Vec<Option<Problem>> = Vec::with_capacity(read.len());
-        let mut entries = Vec::with_capacity(read.len());
-        for one in read {
-            match one {
-                Ok(entry) => {
-                    entries.push(entry);
-                    refused.push(None);
-                }
-                Err(problem) => refused.push(Some(problem)),
-            }
-        }
-        self.trail.count_refused((refused.len() - entries.len()) as u64);
+        let Read { entries, refused } = self.read(texts, now).await;
+        self.trail.count_refused(refused.len() as u64);
         let recorded =
             if entries.is_empty() { Vec::new() } else { self.trail.record(&self.caller.name, entries).await };
-        let mut recorded = recorded.into_iter();
-        let answered = refused.into_iter().map(|refused| match refused {
-            Some(problem) => Answer::Refused(problem),
-            None => {
-                let answer = recorded.next().expect("each entry has an answer");
-                answer.map_or_else(Answer::Refused, Answer::Recorded)
-            }
-        });
-        let answered: Vec<Answer> = answered.collect();
+        let answered = answers.add(recorded, refused);
         let lengths = texts.iter().map(Bytes::len);
-        self.state.metrics.answered(self.trail.name(), answered.iter().zip(lengths));
-        answered.into_iter().for_each(|answer| answers.push(answer));
+        self.state.metrics.answered(&self.trail, answered.iter().zip(lengths));
     }
 
     /// Reads texts: on this thread if they are short.
-    async fn read(&self, texts: &[Bytes], now: DateTime<Utc>) -> Vec<Result<Entry, Problem>> {
+    async fn read(&self, texts: &[Bytes], now: DateTime<Utc>) -> Read {
         if texts.iter().map(Bytes::len).sum::<usize>() <= READ_AT_ONCE_BYTES {
-            return texts.iter().map(|text| self.entry(text, now)).collect();
+            return self.read_now(texts, now);
         }
         let (intake, owned) = (self.clone(), texts.to_vec());
-        let read = move || owned.iter().map(|text| intake.entry(text, now)).collect();
-        let read: Result<Vec<Result<Entry, Problem>>, _> = tokio::task::spawn_blocking(read).await;
+        let read = tokio::task::spawn_blocking(move || intake.read_now(&owned, now)).await;
         read.unwrap_or_else(|panic| {
             tracing::error!(error = panic.to_string(), "reading entries panicked");
-            vec![Err(Problem::fault()); texts.len()]
+            let refused = (0..texts.len()).map(|place| (place, Problem::fault()));
+            Read { entries: Vec::new(), refused: refused.collect() }
         })
+    }
+
+    fn read_now(&self, texts: &[Bytes], now: DateTime<Utc>) -> Read {
+        let mut read = Read { entries: Vec::with_capacity(texts.len()), refused: Vec::new() };
+        for (place, text) in texts.iter().enumerate() {
+            match self.entry(text, now) {
+                Ok(entry) => read.entries.push(entry),
+                Err(problem) => read.refused.push((place, problem)),
+            }
+        }
+        read
     }
 
     /// The entry that a text says, with what the server says of it.

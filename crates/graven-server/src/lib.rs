@@ -18,6 +18,7 @@ mod metrics;
 #[cfg(test)]
 mod openapi;
 mod own;
+mod page;
 mod problem;
 mod state;
 mod tail;

@@ -12,7 +12,8 @@ use prometheus_client::metrics::histogram::Histogram;
 
 use crate::intake::Answer;
 use crate::name::TrailName;
-use crate::problem::Kind;
+use crate::problem::{Kind, Problem};
+use crate::trails::Served;
 
 pub(crate) use scrape::{Scrape, TrailNow};
 
@@ -66,6 +67,15 @@ struct OfReason {
     reason: &'static str,
 }
 
+/// What is counted of one trail for each request, at hand: to look it up by its name each time costs more than to count.
+#[derive(Debug)]
+pub(crate) struct OfTrail {
+    recorded: Counter,
+    recorded_bytes: Counter,
+    duplicates: Counter,
+    waiting: Gauge,
+}
+
 /// Entries that wait for their answer, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Waiting {
@@ -89,17 +99,25 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Counts entries that wait for their answer.
-    pub(crate) fn waiting(&self, trail: &TrailName, entries: usize) -> Waiting {
-        let gauge = self.waiting.get_or_create_owned(&Of { trail: trail.to_string() });
-        let entries = i64::try_from(entries).unwrap_or(i64::MAX);
-        gauge.inc_by(entries);
-        Waiting { gauge, entries }
+    /// What is counted of a trail.
+    pub(crate) fn of(&self, trail: &TrailName) -> OfTrail {
+        let of = Of { trail: trail.to_string() };
+        OfTrail {
+            recorded: self.recorded.get_or_create_owned(&of),
+            recorded_bytes: self.recorded_bytes.get_or_create_owned(&of),
+            duplicates: self.duplicates.get_or_create_owned(&of),
+            waiting: self.waiting.get_or_create_owned(&of),
+        }
+    }
+
+    /// Counts entries that were refused.
+    fn refused(&self, trail: &TrailName, problem: &Problem) {
+        let labels = OfReason { trail: trail.to_string(), reason: problem.kind().name() };
+        self.refused.get_or_create(&labels).inc();
     }
 
     /// Counts the answers to entries, each with the bytes that its client sent.
-    pub(crate) fn answered<'a>(&self, trail: &TrailName, answers: impl Iterator<Item = (&'a Answer, usize)>) {
-        let of = || Of { trail: trail.to_string() };
+    pub(crate) fn answered<'a>(&self, trail: &Served, answers: impl Iterator<Item = (&'a Answer, usize)>) {
         let (mut recorded, mut bytes, mut duplicates) = (0, 0, 0);
         for (answer, length) in answers {
             match answer {
@@ -108,15 +126,13 @@ impl Metrics {
                     recorded += 1;
                     bytes += length as u64;
                 }
-                Answer::Refused(problem) => {
-                    let labels = OfReason { trail: trail.to_string(), reason: problem.kind().name() };
-                    self.refused.get_or_create(&labels).inc();
-                }
+                Answer::Refused(problem) => self.refused(trail.name(), problem),
             }
         }
-        self.recorded.get_or_create(&of()).inc_by(recorded);
-        self.recorded_bytes.get_or_create(&of()).inc_by(bytes);
-        self.duplicates.get_or_create(&of()).inc_by(duplicates);
+        let of = trail.counters(self);
+        of.recorded.inc_by(recorded);
+        of.recorded_bytes.inc_by(bytes);
+        of.duplicates.inc_by(duplicates);
     }
 
     /// Counts a request that was answered.
@@ -129,6 +145,15 @@ impl Metrics {
     /// Counts a request that was refused as a whole.
     pub(crate) fn refusal(&self, kind: Kind) {
         self.refusals.get_or_create(&Reason { reason: kind.name() }).inc();
+    }
+}
+
+impl OfTrail {
+    /// Counts entries that wait for their answer.
+    pub(crate) fn waiting(&self, entries: usize) -> Waiting {
+        let entries = i64::try_from(entries).unwrap_or(i64::MAX);
+        self.waiting.inc_by(entries);
+        Waiting { gauge: self.waiting.clone(), entries }
     }
 }
 

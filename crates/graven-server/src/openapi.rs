@@ -9,6 +9,7 @@ mod entries;
 mod health;
 mod out;
 mod search;
+mod session;
 mod tokens;
 mod trails;
 mod words;
@@ -17,7 +18,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde_json::Value;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{InfoBuilder, License, OpenApi, OpenApiBuilder, OpenApiVersion};
 
 use words::{Api, list, named, object, text, whole};
@@ -55,12 +58,17 @@ fn description() -> OpenApi {
         counts::describe,
         out::describe,
         tokens::describe,
+        session::describe,
     ];
     let api = resources.into_iter().fold(api, |api, describe| describe(api));
     let token = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("gvn_…")
         .description(Some("A token of `graven token new`"));
+    let cookie = ApiKeyValue::with_description(
+        "graven-session-4728",
+        "The cookie of the page, see `POST /v1/session`. The number is the port on which the server listens.",
+    );
     let info = InfoBuilder::new()
         .title("Graven")
         .version("1")
@@ -71,9 +79,12 @@ fn description() -> OpenApi {
         .info(info.build())
         .paths(api.paths.build())
         .components(Some(
-            api.components.security_scheme("token", SecurityScheme::Http(token.build())).build(),
+            api.components
+                .security_scheme("token", SecurityScheme::Http(token.build()))
+                .security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)))
+                .build(),
         ))
-        .security(Some([SecurityRequirement::new("token", Vec::<String>::new())]))
+        .security(Some(["token", "session"].map(|name| SecurityRequirement::new(name, Vec::<String>::new()))))
         .build()
 }
 

@@ -35,6 +35,8 @@ pub(crate) const VERIFIED: &str = "trail.verified";
 pub(crate) const TOKEN_MADE: &str = "token.made";
 /// Somebody revoked a token over HTTP.
 pub(crate) const TOKEN_REVOKED: &str = "token.revoked";
+/// Somebody logged in at the page.
+pub(crate) const SESSION_BEGUN: &str = "session.begun";
 /// Requests without a good token.
 const LOGIN_REFUSED: &str = "login.refused";
 /// Somebody searched a trail.

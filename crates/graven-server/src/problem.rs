@@ -37,6 +37,8 @@ pub(crate) enum Kind {
     Forbidden,
     /// The trail or the category is not one of the token's.
     OutOfScope,
+    /// A page that is not this server's asks in the name of somebody who is logged in here.
+    ForeignPage,
     /// Nothing is at this address.
     NotFound,
     /// There is no trail of that name.
@@ -94,6 +96,9 @@ impl Kind {
                 ("forbidden", StatusCode::FORBIDDEN, "The role of the token does not allow this")
             }
             Kind::OutOfScope => ("out-of-scope", StatusCode::FORBIDDEN, "The token is not for this"),
+            Kind::ForeignPage => {
+                ("foreign-page", StatusCode::FORBIDDEN, "The request is not from the page of this server")
+            }
             Kind::NotFound => ("not-found", StatusCode::NOT_FOUND, "Nothing is here"),
             Kind::UnknownTrail => ("unknown-trail", StatusCode::NOT_FOUND, "There is no such trail"),
             Kind::UnknownEntry => ("unknown-entry", StatusCode::NOT_FOUND, "There is no such entry"),

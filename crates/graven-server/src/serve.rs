@@ -4,7 +4,7 @@ mod connections;
 mod ending;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use graven_search::SearchError;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::auth::{AuthError, Secret, Tokens};
+use crate::auth::{AuthError, LoginCode, Secret, Sessions, Tokens};
 use crate::blocking::Blocking;
 use crate::body::Room;
 use crate::limits::{Gate, open_files};
@@ -69,6 +69,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     first_token: Option<Secret>,
+    link: Option<String>,
 }
 
 impl Server {
@@ -103,13 +104,17 @@ impl Server {
             gate: Gate::new(&settings, &(Arc::new(OsClock::new()) as Arc<dyn Clock>)),
             settings,
             tokens,
+            sessions: Sessions::default(),
+            code: LoginCode::default(),
+            cookie: api::cookie_name(address.port()),
             trails,
             own,
             metrics: Metrics::default(),
             clock,
             ending: watch::Sender::new(false),
         });
-        Ok(Server { state, listener, address, first_token })
+        let link = link(&state, address);
+        Ok(Server { state, listener, address, first_token, link })
     }
 
     /// Where it listens.
@@ -120,6 +125,12 @@ impl Server {
     /// The token that was made because there was none.
     pub fn first_token(&self) -> Option<&Secret> {
         self.first_token.as_ref()
+    }
+
+    /// An address of the page that logs in once, within five minutes, with the token of the first start. There is none once
+    /// the file of that token is removed.
+    pub fn link(&self) -> Option<&str> {
+        self.link.as_deref()
     }
 
     /// Serves until it is asked to end.
@@ -164,6 +175,21 @@ impl Server {
         demo.iter().for_each(tokio::task::JoinHandle::abort);
         ending::end(state, connections, asked).await
     }
+}
+
+/// The link for the first look at the page. The code stands behind the `#`: browsers send that to no server, and no log has
+/// it.
+fn link(state: &Shared, mut address: SocketAddr) -> Option<String> {
+    let token = state.tokens.first_token()?;
+    let code = state.code.make(token, state.elapsed());
+    let code =
+        code.inspect_err(|error| tracing::warn!(error = error.to_string(), "there is no link to log in"));
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    Some(format!("http://{address}/#code={}", code.ok()?))
 }
 
 /// The trail that the demo fills, if there is to be one.

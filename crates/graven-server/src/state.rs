@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use graven::clock::{Clock, OsClock};
 use tokio::sync::watch;
 
-use crate::auth::Tokens;
+use crate::auth::{LoginCode, Sessions, Tokens};
 use crate::blocking::Blocking;
 use crate::body::Room;
 use crate::limits::Gate;
@@ -24,6 +24,12 @@ pub(crate) type Shared = Arc<State>;
 pub(crate) struct State {
     pub(crate) settings: Settings,
     pub(crate) tokens: Tokens,
+    /// Who is logged in at the page.
+    pub(crate) sessions: Sessions,
+    /// What logs in once, after the start.
+    pub(crate) code: LoginCode,
+    /// The name of the cookie of sessions.
+    pub(crate) cookie: String,
     /// What each client takes, and may take.
     pub(crate) gate: Gate,
     pub(crate) trails: Trails,

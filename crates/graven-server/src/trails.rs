@@ -2,13 +2,14 @@
 
 mod acts;
 mod claims;
+mod indexing;
 mod opening;
 mod recording;
 mod window;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use graven::reader::{Picks, Record};
 use graven::{LastingTrail, Redactor};
@@ -16,16 +17,18 @@ use graven_core::entry::stored_id;
 use graven_search::Search;
 use serde::Serialize;
 
+use crate::metrics::{Metrics, OfTrail};
 use crate::name::TrailName;
 use crate::problem::{Kind, Problem};
 use crate::tail::Tail;
 use crate::verification::Verification;
 
 use claims::Claims;
+use indexing::Indexing;
 use window::{Key, Window};
 
 pub(crate) use opening::open;
-pub(crate) use recording::Kept;
+pub(crate) use recording::{Kept, Recorded};
 
 /// All trails of the server, by name.
 #[derive(Debug)]
@@ -47,8 +50,10 @@ pub(crate) struct Served {
     /// The ids that are being recorded.
     claims: Claims<Key>,
     tallies: Tallies,
+    counters: OnceLock<OfTrail>,
     tail: Tail,
     verification: Verification,
+    indexing: Indexing,
 }
 
 /// What became of entries since the server started.
@@ -137,6 +142,11 @@ impl Served {
         &self.verification
     }
 
+    /// How its index stands.
+    pub(crate) fn indexing(&self) -> &Indexing {
+        &self.indexing
+    }
+
     /// The newest entry with an id, which may have been stored without a secret that was in it.
     ///
     /// # Errors
@@ -149,6 +159,11 @@ impl Served {
             None if stored != id => reader.find(id),
             found => Ok(found),
         }
+    }
+
+    /// What is counted of it for operators.
+    pub(crate) fn counters(&self, metrics: &Metrics) -> &OfTrail {
+        self.counters.get_or_init(|| metrics.of(&self.name))
     }
 
     /// What became of entries since the server started.

@@ -1,5 +1,6 @@
 //! A trail that is opened again after its storage has failed, so that the program need not restart.
 
+mod each;
 mod elsewhere;
 mod reopening;
 mod waiting;
@@ -80,6 +81,22 @@ impl LastingTrail {
                 }
             }
         }
+    }
+
+    /// Records many entries in their order, and answers each: one that cannot be recorded as it is keeps no other one out.
+    /// Waits and tries again as [`record`](LastingTrail::record) does.
+    ///
+    /// Nothing happens before the first poll, except that the fields of the current [`Actor`](crate::Actor) are taken
+    /// at once.
+    ///
+    /// # Errors
+    /// Those of the entries: as [`Trail::record_batch`]; also `Unavailable` when the trail cannot be opened now.
+    pub fn record_each(
+        &self,
+        mut entries: Vec<Entry>,
+    ) -> impl Future<Output = Vec<Result<Receipt, Error>>> + Send + 'static {
+        entries.iter_mut().for_each(actor::fill);
+        each::record(Arc::clone(&self.0), entries)
     }
 
     /// Queues an entry without waiting, as [`Trail::emit`] does. While the trail is not open, the first 1,024 entries, or

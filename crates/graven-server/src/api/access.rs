@@ -1,5 +1,6 @@
 //! Who may do what: each address but those of health is behind this check.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
@@ -9,14 +10,20 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use graven_tower::one_client;
 
-use super::door;
+use super::{cookie, door};
 use crate::auth::{Caller, Refused, Right};
 use crate::limits::Entered;
 use crate::name::TrailName;
 use crate::own;
 use crate::problem::{Kind, Problem};
-use crate::state::Shared;
+use crate::state::{Shared, State as Server};
 use crate::trails::Served;
+
+/// What to do when a token is not good.
+pub(super) const NOT_GOOD: &str = "this token is not good here: it is not whole, was revoked or has expired";
+
+/// What to do when a session is not there.
+const SESSION_ENDED: &str = "this session has ended: log in again";
 
 /// Who sends a request that may be sent.
 #[derive(Debug, Clone)]
@@ -26,9 +33,10 @@ pub(super) struct Permitted(pub(super) Arc<Caller>);
 #[derive(Debug, Clone)]
 pub(super) struct OnTrail(pub(super) Arc<Served>);
 
-/// Lets a request pass that has a good token with the right, for the trail in its path if there is one.
+/// Lets a request pass that has a good token with the right, for the trail in its path if there is one. Without a right, any
+/// good token does.
 pub(super) async fn check(
-    State((state, right)): State<(Shared, Right)>,
+    State((state, right)): State<(Shared, Option<Right>)>,
     parameters: Result<RawPathParams, axum::extract::rejection::RawPathParamsRejection>,
     mut request: Request,
     next: Next,
@@ -41,34 +49,19 @@ pub(super) async fn check(
 
 fn permit(
     state: &Shared,
-    right: Right,
+    right: Option<Right>,
     parameters: Option<&RawPathParams>,
     request: &mut Request,
 ) -> Result<Entered, Problem> {
-    let refused = |why: &'static str, problem: Problem| {
-        let client = door::client(request.extensions());
-        // Somebody with a network of addresses is one client, and makes one entry.
-        state.own.refused(client.map(one_client), why, state.elapsed());
-        // Only a guess is slowed down: with a good token, the same client gets in.
-        match (problem.status(), state.gate.refused_login(client)) {
-            (StatusCode::UNAUTHORIZED, Err(refusal)) => Problem::from(refusal),
-            _ => problem,
-        }
-    };
-    let Some(token) = token(request.headers()) else {
-        let message = "send a token: `Authorization: Bearer gvn_…`; `graven token new` makes one";
-        return Err(refused("no token", Problem::new(Kind::Unauthorized, message)));
-    };
-    let caller = state.tokens.check(token, state.now());
-    let caller = caller.map_err(|why| refused(own::why(&why), unauthorized(&why)))?;
+    let caller = caller(state, request)?;
     let entered = state.gate.enter(&caller)?;
     let parameters = parameters.ok_or_else(|| Problem::parameter("path", "it is not UTF-8"))?;
     let trail = parameters.iter().find(|(name, _)| *name == "trail").map(|(_, trail)| trail);
     match trail {
-        None => caller.may(right)?,
+        None => right.map_or(Ok(()), |right| caller.may(right))?,
         Some(text) => {
             let name: TrailName = text.parse().map_err(|_| Problem::unknown_trail(text))?;
-            caller.may_in(right, &name)?;
+            right.map_or(Ok(()), |right| caller.may_in(right, &name))?;
             let served = state.trails.find(&name).ok_or_else(|| Problem::unknown_trail(text))?;
             request.extensions_mut().insert(OnTrail(Arc::clone(served)));
         }
@@ -77,25 +70,65 @@ fn permit(
     Ok(entered)
 }
 
+/// Who sends a request: by a token in its head, or else by the cookie of a session, which stands for a token.
+fn caller(state: &Server, request: &Request) -> Result<Arc<Caller>, Problem> {
+    let (headers, client) = (request.headers(), door::client(request.extensions()));
+    if let Some(token) = token(headers) {
+        let caller = state.tokens.check(token, state.now());
+        return caller.map_err(|why| refused(state, client, &why, NOT_GOOD));
+    }
+    let Some(id) = cookie::id(state, headers) else {
+        let message = "send a token: `Authorization: Bearer gvn_…`; `graven token new` makes one";
+        return Err(counted(state, client, "no token", Problem::new(Kind::Unauthorized, message)));
+    };
+    cookie::from_own_page(request.method(), headers)?;
+    let Some(token) = state.sessions.token(id, state.elapsed()) else {
+        return Err(counted(
+            state,
+            client,
+            "no such session",
+            Problem::new(Kind::Unauthorized, SESSION_ENDED),
+        ));
+    };
+    state.tokens.caller(&token, state.now()).map_err(|why| {
+        // It ends with its token. While nobody can say whether the token counts, it waits.
+        if !matches!(why, Refused::Unavailable(_)) {
+            state.sessions.end(id);
+        }
+        refused(state, client, &why, SESSION_ENDED)
+    })
+}
+
+/// Counts a login that is refused; what to answer. It is the same for all tokens that never were, so that nobody finds out
+/// which there were.
+pub(super) fn refused(state: &Server, client: Option<IpAddr>, why: &Refused, not_good: &str) -> Problem {
+    let problem = match why {
+        Refused::Unavailable(error) => {
+            tracing::error!(error = error.to_string(), "nobody gets in");
+            Problem::new(Kind::Unavailable, "the tokens cannot be read now; the server's log says why")
+        }
+        Refused::Malformed | Refused::Unknown | Refused::Expired { .. } => {
+            Problem::new(Kind::Unauthorized, not_good)
+        }
+    };
+    counted(state, client, own::why(why), problem)
+}
+
+fn counted(state: &Server, client: Option<IpAddr>, why: &'static str, problem: Problem) -> Problem {
+    // Somebody with a network of addresses is one client, and makes one entry.
+    state.own.refused(client.map(one_client), why, state.elapsed());
+    // Only a guess is slowed down: with a good token, the same client gets in.
+    match (problem.status(), state.gate.refused_login(client)) {
+        (StatusCode::UNAUTHORIZED, Err(refusal)) => Problem::from(refusal),
+        _ => problem,
+    }
+}
+
 /// The token of a request.
 fn token(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-/// The same for all tokens that never were, so that nobody finds out which there were.
-fn unauthorized(refused: &Refused) -> Problem {
-    match refused {
-        Refused::Unavailable(error) => {
-            tracing::error!(error = error.to_string(), "nobody gets in");
-            Problem::new(Kind::Unavailable, "the tokens cannot be read now; the server's log says why")
-        }
-        Refused::Malformed | Refused::Unknown | Refused::Expired { .. } => Problem::new(
-            Kind::Unauthorized,
-            "this token is not good here: it is not whole, was revoked or has expired",
-        ),
-    }
 }
 
 /// Nothing gets here without the check.

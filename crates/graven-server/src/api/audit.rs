@@ -37,7 +37,7 @@ pub(super) async fn newest(
     caller.may_in(Right::Administer, &main)?;
     let trail = state.trails.find(&main).ok_or_else(|| Problem::unknown_trail(main.as_str()))?.clone();
     let categories = match category.as_deref() {
-        None => all(),
+        None => Category::CONTRACT.to_vec(),
         Some(name) => vec![known(name)?],
     };
     let moment = Moment::utc(state.now());
@@ -59,26 +59,11 @@ pub(super) async fn newest(
     Ok(no_store(state.blocking.search(find).await?))
 }
 
-/// The categories that the module has.
-fn all() -> Vec<Category> {
-    let all = [
-        Category::Api,
-        Category::ToolExecution,
-        Category::Session,
-        Category::Cognition,
-        Category::Swarm,
-        Category::Auth,
-        Category::K8s,
-        Category::Sandbox,
-        Category::Config,
-    ];
-    all.to_vec()
-}
-
 fn known(name: &str) -> Result<Category, Problem> {
     let name = if name == "tool" { "tool_execution" } else { name };
-    all().into_iter().find(|category| category.as_str() == name).ok_or_else(|| {
-        let names: Vec<String> = all().iter().map(|category| category.as_str().to_owned()).collect();
+    Category::CONTRACT.into_iter().find(|category| category.as_str() == name).ok_or_else(|| {
+        let names: Vec<String> =
+            Category::CONTRACT.iter().map(|category| category.as_str().to_owned()).collect();
         Problem::parameter("category", format!("it is one of {}, or tool", names.join(", ")))
     })
 }

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, Request};
 use axum::http::Extensions;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -14,6 +14,7 @@ use futures_util::FutureExt;
 use http_body::{Frame, SizeHint};
 
 use crate::limits::Entered;
+use crate::page;
 use crate::problem::Problem;
 use crate::state::Shared;
 
@@ -22,22 +23,24 @@ use crate::state::Shared;
 struct ClientAddress(IpAddr);
 
 /// Lets a request pass to the addresses.
-pub(super) async fn open(State(state): State<Shared>, mut request: Request, next: Next) -> Response {
+pub(super) async fn open(state: &Shared, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
     let client = peer.map(|peer| state.gate.client(peer, request.headers()));
     if let Err(refusal) = state.gate.arrive(client, request.uri(), request.headers()) {
-        return Problem::from(refusal).into_response();
+        return (page::always(), Problem::from(refusal)).into_response();
     }
     if let Some(client) = client {
         request.extensions_mut().insert(ClientAddress(client));
     }
     let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-    answered.unwrap_or_else(|panic| {
+    let mut response = answered.unwrap_or_else(|panic| {
         let message = panic.downcast_ref::<String>().map(String::as_str);
         let message = message.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
         tracing::error!(message, "a fault in the server: please report it");
         Problem::fault().into_response()
-    })
+    });
+    response.headers_mut().extend(page::always());
+    response
 }
 
 /// From where a request is.

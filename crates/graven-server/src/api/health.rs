@@ -45,6 +45,10 @@ pub(super) async fn ready(State(state): State<Shared>) -> Response {
     }
     let can_record = reasons.is_empty();
     reasons.extend(state.trails.all().filter_map(|served| doubt(served)));
+    reasons.extend(state.trails.all().filter_map(|served| {
+        let reason = served.indexing().doubt()?;
+        Some(Reason { trail: served.name().to_string(), reason })
+    }));
     let (code, status) = match (can_record, reasons.is_empty()) {
         (true, true) => (StatusCode::OK, "ready"),
         // It can record, and somebody should look.

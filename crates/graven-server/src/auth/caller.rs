@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use chrono::{DateTime, Utc};
 use graven::Category;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -87,6 +88,8 @@ pub struct Caller {
     pub categories: Scope<Category>,
     /// Whether it may hand in entries with a principal that is not its name.
     pub assert_principal: bool,
+    /// From when on its token is refused.
+    pub expires: Option<DateTime<Utc>>,
 }
 
 /// Why a caller may not do something.

@@ -115,6 +115,7 @@ impl Token {
             trails: self.trails.clone(),
             categories: self.categories.clone(),
             assert_principal: self.assert_principal,
+            expires: self.expires,
         }
     }
 

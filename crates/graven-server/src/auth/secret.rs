@@ -30,9 +30,7 @@ pub struct Secret(String);
 impl Secret {
     /// Makes one, from 32 secret random bytes.
     pub(super) fn make() -> io::Result<Secret> {
-        let mut random = [0; 32];
-        getrandom::fill(&mut random).map_err(io::Error::other)?;
-        let body = format!("{PREFIX}{}", base62(&random, RANDOM_DIGITS));
+        let body = format!("{PREFIX}{}", random()?);
         let sum = check_sum(&body);
         Ok(Secret(body + &sum))
     }
@@ -55,6 +53,13 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// 32 secret random bytes in base62.
+pub(super) fn random() -> io::Result<String> {
+    let mut random = [0; 32];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    Ok(base62(&random, RANDOM_DIGITS))
+}
+
 /// The hash by which a token is looked up, if the text has the form of a token.
 ///
 /// The comparison that follows need not take constant time: it is one of hashes, in a table. Somebody who measures it
@@ -75,8 +80,8 @@ pub(super) fn id(hash: &Hash) -> String {
     id
 }
 
-/// SHA-256, and nothing slower: a token has 256 random bits, so nobody can guess one.
-fn hash(text: &str) -> Hash {
+/// SHA-256, and nothing slower: a token, and what is like one, has 256 random bits, so nobody can guess one.
+pub(super) fn hash(text: &str) -> Hash {
     sha256(text.as_bytes())
 }
 

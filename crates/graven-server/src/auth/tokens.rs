@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use graven::disk::{Disk, Hold, Lock, OsDisk};
 use graven::durable;
+use graven_core::hash::Hash;
 
 use super::file::{self, Kept};
 use super::known::Known;
@@ -83,10 +84,20 @@ impl Tokens {
     ///
     /// See [`Refused`].
     pub fn check(&self, text: &str, now: DateTime<Utc>) -> Result<Arc<Caller>, Refused> {
+        self.check_hash(text, now).map(|(_, caller)| caller)
+    }
+
+    /// The same, with the hash of the token, for sessions.
+    pub(crate) fn check_hash(&self, text: &str, now: DateTime<Utc>) -> Result<(Hash, Arc<Caller>), Refused> {
         let hash = secret::read(text).ok_or(Refused::Malformed)?;
+        Ok((hash, self.caller(&hash, now)?))
+    }
+
+    /// Who sends a request with the token that has this hash.
+    pub(crate) fn caller(&self, hash: &Hash, now: DateTime<Utc>) -> Result<Arc<Caller>, Refused> {
         let known = self.now_known();
         let rows = known.rows.as_ref().map_err(|error| Refused::Unavailable(Arc::clone(error)))?;
-        let row = rows.get(&hash).ok_or(Refused::Unknown)?;
+        let row = rows.get(hash).ok_or(Refused::Unknown)?;
         if row.token.expires.is_some_and(|expires| expires <= now) {
             let (id, name) = (row.token.id.clone(), row.token.name.clone());
             return Err(Refused::Expired { id, name });
@@ -128,6 +139,13 @@ impl Tokens {
         })?;
         file::write(&self.data.tokens(), vec![kept])?;
         Ok(Some(secret))
+    }
+
+    /// The hash of the token of the first start, while its file is there.
+    pub(crate) fn first_token(&self) -> Option<Hash> {
+        // It is not there any more, or nobody may read it: then there is no link, and a token logs in.
+        let text = durable::read_file(&OsDisk, &self.data.admin_token()).ok()?;
+        secret::read(std::str::from_utf8(&text).ok()?.trim())
     }
 
     /// Makes a token, and removes the file with that of the first start.

@@ -3,11 +3,14 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use graven::Receipt;
-use serde::Serialize;
+use graven::Hash;
+use serde::{Serialize, Serializer};
 
 use crate::problem::Problem;
-use crate::trails::Kept;
+use crate::trails::{Kept, Recorded};
+
+/// How long the line of a receipt is, as a rule.
+const LINE_BYTES: usize = 160;
 
 /// What became of one entry.
 #[derive(Debug, Clone)]
@@ -30,8 +33,10 @@ pub(crate) struct Answers {
 #[serde(untagged)]
 enum Shown<'a> {
     Recorded {
-        #[serde(flatten)]
-        receipt: &'a Receipt,
+        index: u64,
+        id: &'a str,
+        #[serde(serialize_with = "base64")]
+        leaf_hash: &'a Hash,
         /// Whether it was there before.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         duplicate: bool,
@@ -58,17 +63,38 @@ impl Answers {
         self.answers.push(answer);
     }
 
+    /// Adds the answers to the next entries: those that were refused before, with their places among them, and what became
+    /// of the others. Returns the answers that were added.
+    pub(crate) fn add(&mut self, recorded: Vec<Recorded>, refused: Vec<(usize, Problem)>) -> &[Answer] {
+        let first = self.answers.len();
+        let count = recorded.len() + refused.len();
+        let (mut recorded, mut refused) = (recorded.into_iter(), refused.into_iter().peekable());
+        let next = |place| match refused.next_if(|(at, _)| *at == place) {
+            Some((_, problem)) => Answer::Refused(problem),
+            None => {
+                let answer = recorded.next().expect("each entry has an answer");
+                answer.map_or_else(Answer::Refused, Answer::Recorded)
+            }
+        };
+        self.answers.extend((0..count).map(next));
+        &self.answers[first..]
+    }
+
     fn shown(&self) -> impl Iterator<Item = Shown<'_>> {
         (self.first..).zip(&self.answers).map(|(at, answer)| match answer {
-            Answer::Recorded(Kept { receipt, duplicate }) => {
-                Shown::Recorded { receipt, duplicate: *duplicate }
-            }
+            Answer::Recorded(Kept { receipt, duplicate }) => Shown::Recorded {
+                index: receipt.index,
+                id: &receipt.id,
+                leaf_hash: &receipt.leaf_hash,
+                duplicate: *duplicate,
+            },
             Answer::Refused(error) => Shown::Refused { at, error },
         })
     }
 
     /// Adds them to a text, one a line.
     pub(crate) fn append_lines(&self, out: &mut Vec<u8>) {
+        out.reserve(self.answers.len() * LINE_BYTES);
         for shown in self.shown() {
             serde_json::to_writer(&mut *out, &shown).expect("an answer is texts and numbers");
             out.push(b'\n');
@@ -94,4 +120,8 @@ impl Answers {
             }
         }
     }
+}
+
+fn base64<S: Serializer>(hash: &Hash, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(hash)
 }

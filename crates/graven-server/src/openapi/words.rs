@@ -33,11 +33,18 @@ pub(super) struct Api {
     pub(super) components: ComponentsBuilder,
 }
 
+/// Who may ask for an operation.
+enum Who {
+    Everybody,
+    AnyToken,
+    TokenWith(Right),
+}
+
 /// One operation.
 pub(super) struct Op {
     builder: OperationBuilder,
     about: String,
-    right: Option<Right>,
+    who: Who,
     refusals: Vec<Kind>,
     answers: BTreeMap<u16, ResponseBuilder>,
 }
@@ -64,7 +71,7 @@ impl Op {
         Op {
             builder: OperationBuilder::new().tag(tag).operation_id(Some(id)).summary(Some(summary)),
             about: String::new(),
-            right: None,
+            who: Who::Everybody,
             refusals: vec![Kind::WrongHost, Kind::TooManyRequests, Kind::Busy],
             answers: BTreeMap::new(),
         }
@@ -77,12 +84,18 @@ impl Op {
     }
 
     /// What the token must allow. An operation without this needs no token.
-    pub(super) fn needs(mut self, right: Right) -> Op {
-        self.right = Some(right);
+    pub(super) fn needs(self, right: Right) -> Op {
+        let op = self.needs_any_token().refuses(&[Kind::Forbidden]);
+        Op { who: Who::TokenWith(right), ..op }
+    }
+
+    /// It needs a token, whatever that allows.
+    pub(super) fn needs_any_token(mut self) -> Op {
+        self.who = Who::AnyToken;
         self.refuses(&[
             Kind::BadParameter,
             Kind::Unauthorized,
-            Kind::Forbidden,
+            Kind::ForeignPage,
             Kind::Unavailable,
             Kind::Internal,
         ])
@@ -164,13 +177,14 @@ impl Op {
             self = self.in_path("trail", "The name of a trail", named("TrailName"));
             self = self.refuses(&[Kind::UnknownTrail, Kind::OutOfScope]);
         }
-        let who = match self.right {
-            Some(right) => {
+        let who = match self.who {
+            Who::TokenWith(right) => {
                 let roles: Vec<_> =
                     Role::ALL.into_iter().filter(|role| role.may(right)).map(Role::as_str).collect();
                 format!("Roles: {}.", roles.join(", "))
             }
-            None => {
+            Who::AnyToken => "Roles: all.".to_owned(),
+            Who::Everybody => {
                 self.builder = self.builder.security(SecurityRequirement::default());
                 "No token is needed.".to_owned()
             }

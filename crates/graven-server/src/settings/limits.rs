@@ -16,6 +16,8 @@ pub struct Limits {
     pub header_time: Duration,
     /// The longest pause between two parts of a body.
     pub body_pause: Duration,
+    /// The longest time in which a client takes nothing of its answer.
+    pub answer_pause: Duration,
     /// The most connections.
     pub connections: u64,
     /// The most connections of one address.

@@ -214,6 +214,14 @@ pub const ROWS: &[Row] = &[
         time::show
     ),
     limit!(
+        answer_pause,
+        "1m",
+        "1s to 1h",
+        "Close a connection when its client takes no part of an answer for this time",
+        |items: &[String]| value::period(items, SECOND, HOUR),
+        time::show
+    ),
+    limit!(
         connections,
         "4096",
         "16 to 1,000,000",
@@ -320,6 +328,7 @@ impl Limits {
         header_bytes: 0,
         header_time: Duration::ZERO,
         body_pause: Duration::ZERO,
+        answer_pause: Duration::ZERO,
         connections: 0,
         connections_per_address: 0,
         requests: 0,

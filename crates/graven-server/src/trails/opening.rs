@@ -1,7 +1,7 @@
 //! Opens the trails that the settings name.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use graven::disk::OsDisk;
 use graven::layout::Layout;
@@ -10,6 +10,7 @@ use graven_core::intake::BLOB_BYTES_MAX;
 use graven_search::{Search, SearchError, SearchOptions};
 
 use super::claims::Claims;
+use super::indexing::Indexing;
 use super::window::{WINDOW, Window};
 use super::{Served, Tallies, Trails};
 use crate::data::DataFolder;
@@ -67,5 +68,7 @@ fn open_one(data: &DataFolder, setting: &TrailSetting) -> Result<Served, SearchE
         reading: tokio::sync::Mutex::default(),
         claims: Claims::default(),
         tallies: Tallies::default(),
+        indexing: Indexing::default(),
+        counters: OnceLock::new(),
     })
 }

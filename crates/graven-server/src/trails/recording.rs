@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use graven::reader::Reader;
-use graven::{Category, Entry, Error, ErrorKind, Hash, LastingTrail, Outcome, Phase, Receipt, Trail};
+use graven::{Category, Entry, Error, Hash, LastingTrail, Outcome, Phase, Receipt, Trail};
 use graven_core::entry::stored_id;
 
 use super::Served;
@@ -28,15 +28,44 @@ const ID_CONFLICT: &str = "id.conflict";
 /// How many entries are read at a time.
 const READ_AT_ONCE: u64 = 65_536;
 
-/// One entry of a batch.
-struct One {
-    /// Its place in the batch.
-    place: usize,
-    entry: Entry,
+/// What is known of an entry before it is recorded.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// Where its answer stands.
+    at: usize,
     /// For one with an id.
     key: Option<Key>,
     /// For the result of an act.
     result_of: Option<Key>,
+}
+
+/// Entries, and beside them what is known of each. An entry is large, so entries are moved together.
+#[derive(Debug, Default)]
+struct Batch {
+    places: Vec<Place>,
+    entries: Vec<Entry>,
+}
+
+impl Batch {
+    fn push(&mut self, place: Place, entry: Entry) {
+        self.places.push(place);
+        self.entries.push(entry);
+    }
+
+    /// The first entry of each id, with all entries that have none; and the others.
+    fn first_of_each_id(self) -> (Batch, Batch) {
+        let mut met = HashSet::new();
+        let is_again = |place: &Place| place.key.is_some_and(|key| !met.insert(key));
+        let again: Vec<bool> = self.places.iter().map(is_again).collect();
+        if !again.contains(&true) {
+            return (self, Batch::default());
+        }
+        let (mut first, mut others) = (Batch::default(), Batch::default());
+        for ((place, entry), again) in self.places.into_iter().zip(self.entries).zip(again) {
+            if again { others.push(place, entry) } else { first.push(place, entry) }
+        }
+        (first, others)
+    }
 }
 
 impl Served {
@@ -49,13 +78,10 @@ impl Served {
             Err(problem) => return vec![Err(problem); count],
         };
         let mut answers: Vec<Option<Recorded>> = vec![None; count];
-        let mut left: Vec<One> =
-            (0..).zip(entries).map(|(place, entry)| self.keyed(name, place, entry)).collect();
+        let mut left = Batch { places: self.places(name, &entries), entries };
         // An id that is there several times: the first one is recorded before the second one is looked at.
-        while !left.is_empty() {
-            let mut met = HashSet::new();
-            let (now, later) =
-                left.into_iter().partition(|one: &One| one.key.is_none_or(|key| met.insert(key)));
+        while !left.entries.is_empty() {
+            let (now, later) = left.first_of_each_id();
             left = later;
             self.round(name, writer, now, &mut answers).await;
         }
@@ -74,14 +100,17 @@ impl Served {
         self.tallies.refuse(entries);
     }
 
-    fn keyed(&self, name: &str, place: usize, entry: Entry) -> One {
+    fn places(&self, name: &str, entries: &[Entry]) -> Vec<Place> {
         let keys = self.window().keys().clone();
-        let key = entry.id.as_deref().map(|id| keys.of(name, &stored_id(&self.without_secrets(id))));
-        let result_of = match (entry.phase, &entry.intent_id) {
-            (Some(Phase::Result), Some(intent)) => Some(keys.of_result(&self.without_secrets(intent))),
-            _ => None,
+        let place = |(at, entry): (usize, &Entry)| {
+            let key = entry.id.as_deref().map(|id| keys.of(name, &stored_id(&self.without_secrets(id))));
+            let result_of = match (entry.phase, &entry.intent_id) {
+                (Some(Phase::Result), Some(intent)) => Some(keys.of_result(&self.without_secrets(intent))),
+                _ => None,
+            };
+            Place { at, key, result_of }
         };
-        One { place, entry, key, result_of }
+        entries.iter().enumerate().map(place).collect()
     }
 
     /// Records entries of which no two have one id.
@@ -89,89 +118,95 @@ impl Served {
         &self,
         name: &str,
         writer: &LastingTrail,
-        mut entries: Vec<One>,
+        mut batch: Batch,
         answers: &mut [Option<Recorded>],
     ) {
-        let keys: Vec<Key> = entries.iter().filter_map(|one| one.key).collect();
+        let keys: Vec<Key> = batch.places.iter().filter_map(|place| place.key).collect();
         let _claim: Option<Claim<'_, Key>> = match keys.is_empty() {
             true => None,
             false => {
                 let claim = self.claims.claim(keys).await;
-                entries = self.look(writer, entries, answers).await;
+                batch = self.look(writer, batch, answers).await;
                 Some(claim)
             }
         };
-        let (places, entries): (Vec<(usize, Option<Key>)>, Vec<Entry>) =
-            entries.into_iter().map(|one| ((one.place, one.result_of), one.entry)).unzip();
-        let recorded = all(writer, entries).await;
-        let mut is_behind = false;
-        for ((place, result_of), recorded) in places.into_iter().zip(recorded) {
-            if let Ok(receipt) = &recorded {
-                let mut window = self.window();
-                let id = Some(window.keys().of(name, &receipt.id));
-                window.recorded(receipt.index, Known { id, result_of });
-                is_behind |= window.is_behind();
-            }
-            answers[place] = Some(recorded.map(|receipt| Kept { receipt, duplicate: false }));
+        if batch.entries.is_empty() {
+            return;
+        }
+        let recorded = writer.record_each(batch.entries).await;
+        let is_behind = self.remember(name, &batch.places, &recorded);
+        for (place, recorded) in batch.places.into_iter().zip(recorded) {
+            let kept = recorded.map(|receipt| Kept { receipt, duplicate: false });
+            answers[place.at] = Some(kept.map_err(Problem::from));
         }
         if is_behind && let Err(problem) = self.catch_up().await {
             tracing::warn!(error = problem.detail(), "the newest entries cannot be read");
         }
     }
 
-    /// Answers the entries that are there already, and returns the others.
-    async fn look(
-        &self,
-        writer: &LastingTrail,
-        entries: Vec<One>,
-        answers: &mut [Option<Recorded>],
-    ) -> Vec<One> {
-        let places: Vec<usize> = entries.iter().map(|one| one.place).collect();
-        match self.compared(writer, entries).await {
-            Ok(compared) => {
-                let mut new = Vec::with_capacity(compared.len());
-                for (one, before) in compared {
-                    if matches!(&before, Some(Err(problem)) if problem.is(Kind::IdConflict)) {
-                        writer.emit(conflict(&one.entry));
-                    }
-                    match before {
-                        Some(before) => answers[one.place] = Some(before),
-                        None => new.push(one),
-                    }
-                }
-                new
-            }
-            Err(problem) => {
-                places.into_iter().for_each(|place| answers[place] = Some(Err(problem.clone())));
-                Vec::new()
+    /// Takes up what was recorded; whether too much of it waits for entries of others to be read.
+    fn remember(&self, name: &str, places: &[Place], recorded: &[Result<Receipt, Error>]) -> bool {
+        let mut window = self.window();
+        for (place, recorded) in places.iter().zip(recorded) {
+            if let Ok(receipt) = recorded {
+                let id = Some(window.keys().of(name, &receipt.id));
+                window.recorded(receipt.index, Known { id, result_of: place.result_of });
             }
         }
+        window.is_behind()
     }
 
-    /// What there is to say of each entry whose id was used before.
+    /// Answers the entries that are there already, and returns the others.
+    async fn look(&self, writer: &LastingTrail, batch: Batch, answers: &mut [Option<Recorded>]) -> Batch {
+        let places = batch.places.clone();
+        let (batch, before) = match self.compared(writer, batch).await {
+            Ok(compared) => compared,
+            Err(problem) => {
+                places.iter().for_each(|place| answers[place.at] = Some(Err(problem.clone())));
+                return Batch::default();
+            }
+        };
+        if before.is_empty() {
+            return batch;
+        }
+        let mut new = Batch::default();
+        for ((place, entry), before) in batch.places.into_iter().zip(batch.entries).zip(before) {
+            if matches!(&before, Some(Err(problem)) if problem.is(Kind::IdConflict)) {
+                writer.emit(conflict(&entry));
+            }
+            match before {
+                Some(before) => answers[place.at] = Some(before),
+                None => new.push(place, entry),
+            }
+        }
+        new
+    }
+
+    /// The same entries, and what there is to say of each whose id was used before: nothing at all if there is none.
     async fn compared(
         &self,
         writer: &LastingTrail,
-        entries: Vec<One>,
-    ) -> Result<Vec<(One, Option<Recorded>)>, Problem> {
+        batch: Batch,
+    ) -> Result<(Batch, Vec<Option<Recorded>>), Problem> {
         // What other processes have recorded counts too.
         let trail = refresh(writer).await?;
         self.catch_up().await?;
         let (found, keys): (Vec<Option<u64>>, Keys) = {
             let window = self.window();
-            let found = entries.iter().map(|one| one.key.and_then(|key| window.find(key))).collect();
-            (found, window.keys().clone())
+            let find = |place: &Place| place.key.and_then(|key| window.find(key));
+            (batch.places.iter().map(find).collect(), window.keys().clone())
         };
         if found.iter().all(Option::is_none) {
-            return Ok(entries.into_iter().map(|one| (one, None)).collect());
+            return Ok((batch, Vec::new()));
         }
         let reader = self.search.reader().clone();
         let compare = move || {
-            let compared = entries.into_iter().zip(found).map(|(one, index)| {
-                let before = index.and_then(|index| before(&trail, &reader, &keys, &one, index));
-                (one, before)
+            let entries = batch.places.iter().zip(&batch.entries).zip(found);
+            let compared = entries.map(|((place, entry), index)| {
+                index.and_then(|index| before(&trail, &reader, &keys, place, entry, index))
             });
-            compared.collect::<Vec<_>>()
+            let compared = compared.collect();
+            (batch, compared)
         };
         tokio::task::spawn_blocking(compare).await.map_err(|panic| {
             tracing::error!(error = panic.to_string(), "comparing entries panicked");
@@ -217,7 +252,14 @@ fn read_keys(reader: &Reader, keys: &Keys, range: std::ops::Range<u64>) -> Resul
 }
 
 /// What there is to say of an entry whose id is that of a stored one; `None` when it seemed so only.
-fn before(trail: &Trail, reader: &Reader, keys: &Keys, one: &One, index: u64) -> Option<Recorded> {
+fn before(
+    trail: &Trail,
+    reader: &Reader,
+    keys: &Keys,
+    place: &Place,
+    entry: &Entry,
+    index: u64,
+) -> Option<Recorded> {
     let (record, stored) = match reader
         .record(index)
         .and_then(|record| record.map(|record| record.entry().map(|entry| (record, entry))).transpose())
@@ -225,10 +267,10 @@ fn before(trail: &Trail, reader: &Reader, keys: &Keys, one: &One, index: u64) ->
         Ok(found) => found?,
         Err(error) => return Some(Err(Problem::from(error))),
     };
-    if keys.of_line(&record.line).id != one.key || stored.recorded_by != one.entry.recorded_by {
+    if keys.of_line(&record.line).id != place.key || stored.recorded_by != entry.recorded_by {
         return None;
     }
-    let mut same = one.entry.clone();
+    let mut same = entry.clone();
     same.received_at = stored.received_at;
     same.timestamp = same.timestamp.or(stored.timestamp);
     let leaf_hash: Hash = record.leaf_hash();
@@ -268,35 +310,5 @@ pub(super) async fn refresh(writer: &LastingTrail) -> Result<Trail, Error> {
             Ok(trail)
         }
         Err(error) => Err(error),
-    }
-}
-
-/// Records entries; one answer each.
-async fn all(writer: &LastingTrail, entries: Vec<Entry>) -> Vec<Result<Receipt, Problem>> {
-    if entries.is_empty() {
-        return Vec::new();
-    }
-    match batch(writer, &entries).await {
-        Ok(receipts) => receipts.into_iter().map(Ok).collect(),
-        // A batch is refused as a whole when one of its entries is: then each is recorded alone.
-        Err(error) if error.kind() == ErrorKind::Invalid => {
-            let mut recorded = Vec::with_capacity(entries.len());
-            for entry in entries {
-                recorded.push(writer.record(entry).await.map_err(Problem::from));
-            }
-            recorded
-        }
-        Err(error) => vec![Err(Problem::from(error)); entries.len()],
-    }
-}
-
-async fn batch(writer: &LastingTrail, entries: &[Entry]) -> Result<Vec<Receipt>, Error> {
-    let trail = writer.ready().await?;
-    match trail.record_batch(entries.to_vec()).await {
-        // It failed because of other entries, before it wrote any of these.
-        Err(error) if !error.may_be_recorded() && trail.poisoned().is_some() => {
-            writer.ready().await?.record_batch(entries.to_vec()).await
-        }
-        recorded => recorded,
     }
 }

@@ -4,7 +4,7 @@
 //! Only hashes are kept. Whether a hash means what it seems to mean is read from the log.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::num::NonZeroU32;
 use std::ops::Range;
 
@@ -18,8 +18,15 @@ pub(super) const WINDOW: usize = 1_048_576;
 const AHEAD_MAX: usize = 65_536;
 
 /// The hash of a name and an id, or of the id of an act.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Key(NonZeroU32, u32);
+
+/// Takes a key as it is: it is a hash already, and a secret one.
+#[derive(Debug, Clone, Copy, Default)]
+struct AsItIs(u64);
+
+/// What is known of each key.
+type ByKey<T> = HashMap<Key, T, BuildHasherDefault<AsItIs>>;
 
 /// What is known of one entry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,9 +47,9 @@ pub(super) struct Window {
     size: usize,
     keys: Keys,
     /// The low half of the newest index of each key. It is enough: the window is much smaller.
-    ids: HashMap<Key, u32>,
+    ids: ByKey<u32>,
     /// The same for the results of acts.
-    results: HashMap<Key, u32>,
+    results: ByKey<u32>,
     /// The keys of the entries before `next`, in order.
     order: VecDeque<Option<Key>>,
     /// The results among them, in order.
@@ -81,14 +88,34 @@ impl Key {
     }
 }
 
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(u64::from(self.0.get()) << 32 | u64::from(self.1));
+    }
+}
+
+impl Hasher for AsItIs {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 impl Window {
     /// Knows nothing, and goes on with this entry.
     pub(super) fn new(size: usize, next: u64) -> Window {
         Window {
             size,
             keys: Keys::default(),
-            ids: HashMap::new(),
-            results: HashMap::new(),
+            ids: ByKey::default(),
+            results: ByKey::default(),
             order: VecDeque::new(),
             order_of_results: VecDeque::new(),
             next,
@@ -122,10 +149,12 @@ impl Window {
 
     /// Takes up an entry that this server has recorded.
     pub(super) fn recorded(&mut self, index: u64, known: Known) {
-        if index >= self.next {
+        if index == self.next {
+            self.push(known);
+            self.settle();
+        } else if index > self.next {
             self.ahead.insert(index, known);
         }
-        self.settle();
     }
 
     /// Whether entries should be read so that receipts need not wait.

@@ -146,6 +146,23 @@ async fn a_head_that_does_not_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_never_takes_its_answers() {
+    let settings = [
+        ("limits.answer_pause", "1s"),
+        ("limits.header_time", "10m"),
+        ("limits.connections_per_address", "1"),
+    ];
+    let server = Running::with(&settings).await;
+    let mut deaf = connect("127.0.0.2", server.address).await;
+    // More answers than the two ends of a connection keep.
+    let request = b"GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    deaf.write_all(&request.repeat(1_000)).await.unwrap();
+    // Its place is free only after the server has closed its connection.
+    within(async { while !is_served(&mut connect("127.0.0.2", server.address).await).await {} }).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn refused_logins_are_slowed_down_and_counted() {
     let server = Running::with(&[("limits.refused_logins", "1")]).await;
     let stranger = server.stranger();

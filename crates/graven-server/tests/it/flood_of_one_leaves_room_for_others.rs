@@ -28,6 +28,7 @@ fn caller(id: &str) -> Caller {
         trails,
         categories,
         assert_principal: false,
+        expires: None,
     }
 }
 

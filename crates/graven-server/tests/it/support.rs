@@ -35,6 +35,8 @@ pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     /// The token of the first start.
     pub admin: Client,
+    /// What it prints to log in once.
+    pub(crate) link: Option<String>,
     folder: Option<TempDir>,
     data: DataFolder,
     ask: UnboundedSender<()>,
@@ -88,7 +90,7 @@ impl Running {
         let mut settings = Effective::read(&given).unwrap().settings;
         edit(&mut settings);
         let server = Server::start(settings).await.unwrap();
-        let address = server.address();
+        let (address, link) = (server.address(), server.link().map(str::to_owned));
         let data = DataFolder::new(data);
         let admin = match std::fs::read_to_string(data.admin_token()) {
             Ok(token) => token.trim().to_owned(),
@@ -97,7 +99,7 @@ impl Running {
         let admin = Client { address, token: Some(admin) };
         let (ask, asked) = tokio::sync::mpsc::unbounded_channel();
         let ended = tokio::spawn(server.run(asked));
-        Running { address, admin, folder: None, data, ask, ended }
+        Running { address, admin, link, folder: None, data, ask, ended }
     }
 
     /// Where a trail in the server's folder lies.

@@ -17,6 +17,9 @@ use crate::record::recording::{Receipt, Ticket, make};
 /// How many lines are queued under one hold of the queue's lock.
 const LINES_AT_ONCE: usize = 256;
 
+/// How long a line is, as a rule.
+const LINE_BYTES: usize = 512;
+
 /// A batch on its way: the future of [`Trail::record_batch`](crate::Trail::record_batch).
 #[must_use = "nothing is recorded before the future is polled"]
 #[derive(Debug)]
@@ -63,6 +66,33 @@ impl RecordingBatch {
             slot: None,
             until: Duration::ZERO,
         }
+    }
+
+    /// A batch of those of the entries that can be recorded, and why the others cannot, with their places. The entries
+    /// stay with the caller, as they are recorded.
+    pub(crate) fn of_good(
+        handle: Arc<Handle>,
+        entries: &mut [Entry],
+    ) -> (RecordingBatch, Vec<(usize, Error)>) {
+        let mut batch = RecordingBatch::new(handle, Vec::new());
+        let mut refused = Vec::new();
+        batch.made.reserve_exact(entries.len());
+        batch.lines.reserve(entries.len() * LINE_BYTES);
+        for (place, entry) in entries.iter_mut().enumerate() {
+            let start = batch.lines.len();
+            match make(&batch.handle, entry, &mut batch.lines) {
+                Ok((ticket, blob)) => {
+                    entry.id = Some(ticket.id().to_owned());
+                    batch.made.push(Made { end: batch.lines.len(), blob, ticket, group: 0, offset: 0 });
+                }
+                Err(error) => {
+                    batch.lines.truncate(start);
+                    refused.push((place, error));
+                }
+            }
+        }
+        batch.until = batch.handle.deadline_from_now();
+        (batch, refused)
     }
 
     /// Makes every line, or refuses the batch as a whole.

@@ -262,6 +262,11 @@ impl Future for Recording {
 }
 
 impl Ticket {
+    /// The id of the entry, as it is stored.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Emits the event and returns the receipt.
     pub(crate) fn receipt(self, index: u64) -> Receipt {
         if let Some(event) = self.event {

@@ -101,6 +101,51 @@ fn an_entry_is_tried_once_more_when_the_trail_failed_under_another() {
 }
 
 #[test]
+fn one_that_cannot_be_recorded_keeps_none_of_the_others_out() {
+    let world = World::new();
+    let reserved = || Entry::new(Category::Trail, "not ours", Outcome::Success);
+    let entries =
+        vec![reserved(), entry("first"), reserved(), entry("second").id("of the client"), reserved()];
+    let answers = block_on(world.lasting.record_each(entries));
+    let kinds: Vec<_> = answers.iter().map(|answer| answer.as_ref().map_err(Error::kind)).collect();
+    let [Err(ErrorKind::Invalid), Ok(first), Err(ErrorKind::Invalid), Ok(second), Err(ErrorKind::Invalid)] =
+        kinds[..]
+    else {
+        panic!("{answers:?}");
+    };
+    assert_eq!((second.index, second.id.as_str()), (first.index + 1, "of the client"));
+    assert_eq!(world.stored(), ["first", "second"]);
+    let trail = world.lasting.now();
+    for receipt in [first, second] {
+        let stored = trail.entries(receipt.index..).unwrap().next().unwrap().unwrap();
+        assert_eq!(
+            (stored.entry().unwrap().id, stored.leaf_hash()),
+            (Some(receipt.id.clone()), receipt.leaf_hash)
+        );
+    }
+}
+
+#[test]
+fn entries_with_an_answer_each_are_tried_once_more_and_recorded_once() {
+    let world = World::new();
+    let gate = world.disk.hold(|step: &Step| step.op == Op::SyncData && step.is_named("audit.jsonl"));
+    let open = world.lasting.now();
+    let first = std::thread::spawn(move || open.record_blocking(entry("first")));
+    gate.reached();
+    // Queued behind the group whose sync is about to fail.
+    let entries = vec![entry("second").id("2"), entry("third")];
+    let mut others = pin!(world.lasting.record_each(entries));
+    assert!(others.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    world.fail_a_sync();
+    gate.open();
+    first.join().unwrap().unwrap_err();
+    let receipts: Vec<Receipt> = block_on(others).into_iter().map(Result::unwrap).collect();
+    assert_eq!((receipts[0].id.as_str(), receipts[1].index), ("2", receipts[0].index + 1));
+    let stored = world.stored();
+    assert_eq!(stored.iter().filter(|action| *action == "second" || *action == "third").count(), 2);
+}
+
+#[test]
 fn what_is_emitted_while_no_trail_is_open_is_kept_with_its_time() {
     let world = World::new();
     world.fail_a_sync();

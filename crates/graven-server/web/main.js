@@ -1,0 +1,224 @@
+/**
+ * The frame of the page: who is logged in, which trail and which view are shown.
+ * @module
+ */
+import { html, nothing, render as draw } from './lit-html/lit-html.js';
+import { Problem, ask, send, whenEnded } from './api.js';
+import { icon } from './parts/icons.js';
+import * as keys from './parts/keys.js';
+import { forget } from './parts/search_line.js';
+import { follow, go, href, listen, state } from './state.js';
+import { byLink, render as login } from './views/login.js';
+import { render as explore } from './views/explore.js';
+
+/**
+ * What a view gets to draw itself.
+ * @typedef {object} Page
+ * @property {import('./state.js').State} state What the address says.
+ * @property {string} trail The trail that is shown.
+ * @property {Session} session Who is logged in.
+ * @property {() => void} redraw Draws the page again, once, before the next frame.
+ */
+
+/**
+ * @typedef {{id: string, name: string, role: string, rights: string[], trails: 'all' | string[], categories: 'all' | string[], expires: string | null}} Session
+ * @typedef {{name: string, origin: string, entries: number, read_only: boolean}} Trail
+ * @typedef {{title: string, right: string, render: (page: Page) => unknown}} View
+ */
+
+/**
+ * The views, in the order of the tabs. To add one: a file in `views/` that exports `render`, its CSS file, and a line here:
+ * `sessions: later('Sessions', 'read', () => import('./views/sessions.js'), 'sessions.css')`.
+ * @type {Record<string, View>}
+ */
+const VIEWS = {
+  explore: { title: 'Explore', right: 'read', render: explore },
+};
+
+/**
+ * A view that is loaded when it is looked at for the first time.
+ * @param {string} title
+ * @param {string} right What a token must allow.
+ * @param {() => Promise<{render: View['render']}>} load
+ * @param {string} css Its file in `css/`.
+ * @returns {View}
+ */
+export function later(title, right, load, css) {
+  /** @type {View['render'] | null} */
+  let loaded = null;
+  let loading = false;
+  return {
+    title,
+    right,
+    render: (page) => {
+      if (loaded) return loaded(page);
+      if (loading) return nothing;
+      loading = true;
+      const sheet = Object.assign(document.createElement('link'), { rel: 'stylesheet', href: `assets/css/${css}` });
+      document.head.append(sheet);
+      load().then((module) => { loaded = module.render; }, () => { loading = false; }).then(page.redraw);
+      return nothing;
+    },
+  };
+}
+
+const THEMES = /** @type {const} */ (['auto', 'light', 'dark']);
+const THEME = 'graven.theme';
+
+/** Says that somebody logged in with this browser, so that it is worth asking who. The cookie itself no script can read. */
+const LOGGED_IN = 'graven.logged-in';
+
+const now = {
+  /** @type {Session | null | undefined} `undefined` until it is known. */
+  session: undefined,
+  /** @type {Trail[]} */
+  trails: [],
+  /** @type {string | null} */
+  note: null,
+  drawing: false,
+  help: false,
+};
+
+function redraw() {
+  if (now.drawing) return;
+  now.drawing = true;
+  requestAnimationFrame(() => {
+    now.drawing = false;
+    draw(whole(), /** @type {HTMLElement} */ (document.querySelector('#page')));
+  });
+}
+
+function theme() {
+  const stored = localStorage.getItem(THEME);
+  return THEMES.find((one) => one === stored) ?? 'auto';
+}
+
+/** @param {typeof THEMES[number]} which */
+function dress(which) {
+  document.documentElement.dataset.theme = which;
+}
+
+/** The view that is shown. */
+function viewName() {
+  const asked = state().view ?? '';
+  return Object.hasOwn(VIEWS, asked) ? asked : 'explore';
+}
+
+/** The trail that is shown: the one of the address, or else the one with the most entries. */
+function trailName() {
+  const asked = state().trail;
+  if (asked) return asked;
+  return now.trails.reduce((most, one) => (one.entries > most.entries ? one : most), now.trails[0])?.name ?? 'main';
+}
+
+function whole() {
+  if (now.session === undefined) return nothing;
+  if (now.session === null) return login({ entered, redraw, note: now.note });
+  const [name, trail, session] = [viewName(), trailName(), now.session];
+  const view = VIEWS[name];
+  document.title = `${view.title} · ${trail} · Graven`;
+  return html`
+    <a class="skip" href="#main" @click=${skip}>Skip to the entries</a>
+    <header class="top" data-testid="top" @click=${follow}>
+      <a class="brand" href=${href({ view: undefined, q: undefined, range: undefined, from: undefined, to: undefined, entry: undefined })}
+        aria-label="Graven, start"><img src="assets/icon.svg" alt="" width="22" height="22"><span>Graven</span></a>
+      <label class="trail"><span class="hidden">Trail</span>
+        <select data-testid="trail" @change=${(/** @type {Event} */ e) => go({ trail: /** @type {HTMLSelectElement} */ (e.target).value, entry: undefined, q: undefined, from: undefined, to: undefined })}>
+          ${now.trails.map((one) => html`<option value=${one.name} ?selected=${one.name === trail}>${one.name}</option>`)}
+          ${now.trails.some((one) => one.name === trail) ? nothing : html`<option selected>${trail}</option>`}
+        </select></label>
+      <nav class="views" aria-label="Views">${Object.entries(VIEWS).map(([key, { title }]) => html`
+        <a href=${href({ view: key === 'explore' ? undefined : key, entry: undefined })} aria-current=${key === name ? 'page' : nothing} data-testid="view-${key}">${title}</a>`)}</nav>
+      <span class="filler"></span>
+      <button type="button" class="icon-button" @click=${nextTheme} aria-label="Theme: ${theme()}" title="Theme: ${theme()}" data-testid="theme">${icon(theme())}</button>
+      <button type="button" class="icon-button" @click=${() => { now.help = true; redraw(); }} aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)" data-testid="help">${icon('help')}</button>
+      <span class="who" data-testid="who"><b>${session.name}</b><span class="role">${session.role}</span></span>
+      <button type="button" class="icon-button" @click=${leave} aria-label="Log out" title="Log out" data-testid="logout">${icon('leave')}</button>
+    </header>
+    <main id="main" tabindex="-1" class="view view-${name}" @click=${follow} data-testid="view">
+      ${session.rights.includes(view.right) ? view.render({ state: state(), trail, session, redraw })
+        : html`<div class="blank"><h2>This needs another role</h2><p>Your token “${session.name}” has the role <b>${session.role}</b>, which may not ${view.right}.
+          Ask for one with the role ${view.right === 'administer' ? 'admin' : 'reader, auditor or admin'}.</p></div>`}
+    </main>
+    ${now.help ? help() : nothing}`;
+}
+
+/** @param {Event} click */
+function skip(click) {
+  click.preventDefault();
+  document.getElementById('main')?.focus();
+}
+
+function nextTheme() {
+  const next = THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length];
+  localStorage.setItem(THEME, next);
+  dress(next);
+  redraw();
+}
+
+function help() {
+  const close = () => {
+    now.help = false;
+    redraw();
+  };
+  requestAnimationFrame(() => {
+    const dialog = document.querySelector('dialog');
+    if (dialog && !dialog.open) dialog.showModal();
+  });
+  return html`<dialog class="help" @close=${close} aria-labelledby="help-title" data-testid="shortcuts">
+    <h2 id="help-title">Keyboard shortcuts</h2>
+    <dl>${keys.all().map(({ key, does }) => html`<div><dt><kbd>${key}</kbd></dt><dd>${does}</dd></div>`)}</dl>
+    <label><input type="checkbox" .checked=${keys.enabled()} @change=${(/** @type {Event} */ e) => keys.enable(/** @type {HTMLInputElement} */ (e.target).checked)}
+      data-testid="shortcuts-on"> Use shortcuts of one key</label>
+    <form method="dialog"><button>Close</button></form>
+  </dialog>`;
+}
+
+/** @param {Session} session */
+async function entered(session) {
+  now.note = null;
+  localStorage.setItem(LOGGED_IN, 'yes');
+  keys.set([{ key: '?', does: 'show these shortcuts', run: () => { now.help = true; redraw(); } }]);
+  if (session.rights.includes('read')) {
+    try {
+      now.trails = (await ask('trails')).trails;
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      now.note = problem.message;
+    }
+  }
+  now.session = session;
+  redraw();
+}
+
+/** @param {unknown} problem Why nobody is logged in, if it is not that nobody was. */
+function nobody(problem) {
+  localStorage.removeItem(LOGGED_IN);
+  now.session = null;
+  const usual = problem === null || (problem instanceof Problem && problem.kind === 'unauthorized');
+  now.note = usual ? null : problem instanceof Error ? problem.message : String(problem);
+  redraw();
+}
+
+async function leave() {
+  forget();
+  localStorage.removeItem(LOGGED_IN);
+  // Without an answer the cookie is of no use to anybody here either.
+  await send('DELETE', 'session').catch(() => {});
+  now.session = null;
+  now.note = 'You are logged out.';
+  redraw();
+}
+
+whenEnded(() => {
+  if (!now.session) return;
+  now.session = null;
+  now.note = 'This session has ended: the token was revoked or has expired, or the server was started again.';
+  redraw();
+});
+
+listen(redraw);
+dress(theme());
+byLink()
+  .then((session) => session ?? (localStorage.getItem(LOGGED_IN) ? ask('session') : null))
+  .then((session) => (session ? entered(session) : nobody(null)), nobody);
