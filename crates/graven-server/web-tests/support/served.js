@@ -29,6 +29,18 @@ export function graven(args, input = "") {
   return new Uint8Array(stdout);
 }
 
+/**
+ * Runs a command of the binary that may fail.
+ *
+ * @param {string[]} args
+ * @returns {number} its exit code
+ */
+export function ends(args) {
+  const { status, error } = spawnSync(binary(), args, { timeout: DEADLINE_MS });
+  if (error || status === null) throw new Error(`graven ${args.join(" ")} did not end: ${error}`);
+  return status;
+}
+
 /** A folder that is gone at the end. */
 export class Folder {
   path = mkdtempSync(join(tmpdir(), "graven-web-"));
