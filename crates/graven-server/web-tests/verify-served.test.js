@@ -129,6 +129,29 @@ test('a large detail is checked with its line', async () => {
   );
 });
 
+test('a token that may not read the log is told what it takes, and one that may checks', async () => {
+  for (const [asked, expected] of /** @type {[object, RegExp][]} */ ([
+    [{ role: 'auditor' }, /^checked$/],
+    [{ role: 'reader' }, /^not checked: .*auditor or admin/],
+    [{ role: 'auditor', categories: ['api'] }, /^not checked: .*for all categories/],
+    [{ role: 'writer' }, /^not checked: /],
+  ])) {
+    const answer = await fetch(new URL('/v1/tokens', server.base('few')), {
+      method: 'POST',
+      headers: { ...server.headers, 'content-type': 'application/json' },
+      body: JSON.stringify({ name: 'x', ...asked }),
+    });
+    assert.equal(answer.status, 201);
+    const { token } = await answer.json();
+    const log = new Log(server.base('few'), { headers: { authorization: `Bearer ${token}` } });
+    const { marks } = await new Checker(log, null).check([{ index: 3 }]);
+    assert.match(marks[0]?.text ?? '', expected);
+  }
+  const stranger = new Log(server.base('few'), { headers: { authorization: 'Bearer x' } });
+  const { marks } = await new Checker(stranger, null).check([{ index: 3 }]);
+  assert.equal(marks[0]?.text, 'not checked: the session has ended: log in again');
+});
+
 test('new entries are checked once they are sealed, under a head that continues the last one', async () => {
   const one = checker('few');
   const first = await one.head();
