@@ -4,11 +4,11 @@
  */
 import { html, nothing, render as draw } from './lit-html/lit-html.js';
 import { Problem, ask, send, whenEnded } from './api.js';
+import { stop } from './parts/checking.js';
 import { icon } from './parts/icons.js';
 import * as keys from './parts/keys.js';
 import { forget } from './parts/search_line.js';
 import { follow, go, href, listen, state } from './state.js';
-import { byLink, render as login } from './views/login.js';
 import { render as explore } from './views/explore.js';
 
 /**
@@ -113,7 +113,7 @@ function trailName() {
 
 function whole() {
   if (now.session === undefined) return nothing;
-  if (now.session === null) return login({ entered, redraw, note: now.note });
+  if (now.session === null) return login?.({ entered, redraw, note: now.note }) ?? nothing;
   const [name, trail, session] = [viewName(), trailName(), now.session];
   const view = VIEWS[name];
   document.title = `${view.title} · ${trail} · Graven`;
@@ -136,6 +136,7 @@ function whole() {
       <button type="button" class="icon-button" @click=${leave} aria-label="Log out" title="Log out" data-testid="logout">${icon('leave')}</button>
     </header>
     <main id="main" tabindex="-1" class="view view-${name}" @click=${follow} data-testid="view">
+      <h1 class="hidden">${view.title}: ${trail}</h1>
       ${session.rights.includes(view.right) ? view.render({ state: state(), trail, session, redraw })
         : html`<div class="blank"><h2>This needs another role</h2><p>Your token “${session.name}” has the role <b>${session.role}</b>, which may not ${view.right}.
           Ask for one with the role ${view.right === 'administer' ? 'admin' : 'reader, auditor or admin'}.</p></div>`}
@@ -197,7 +198,14 @@ function nobody(problem) {
   now.session = null;
   const usual = problem === null || (problem instanceof Problem && problem.kind === 'unauthorized');
   now.note = usual ? null : problem instanceof Error ? problem.message : String(problem);
-  redraw();
+  toLogin();
+}
+
+/** Asks for a token. */
+function toLogin() {
+  stop();
+  if (login) redraw();
+  else byLink().then(redraw);
 }
 
 async function leave() {
@@ -207,18 +215,28 @@ async function leave() {
   await send('DELETE', 'session').catch(() => {});
   now.session = null;
   now.note = 'You are logged out.';
-  redraw();
+  toLogin();
 }
 
 whenEnded(() => {
   if (!now.session) return;
   now.session = null;
   now.note = 'This session has ended: the token was revoked or has expired, or the server was started again.';
-  redraw();
+  toLogin();
 });
 
 listen(redraw);
 dress(theme());
-byLink()
+/** What logs in. It is loaded when nobody is logged in. @type {typeof import('./views/login.js').render | null} */
+let login = null;
+
+/** Loads what logs in, and uses the code of a link if there is one. */
+async function byLink() {
+  const part = await import('./views/login.js');
+  login = part.render;
+  return part.byLink();
+}
+
+(location.hash.startsWith('#code=') ? byLink() : Promise.resolve(null))
   .then((session) => session ?? (localStorage.getItem(LOGGED_IN) ? ask('session') : null))
   .then((session) => (session ? entered(session) : nobody(null)), nobody);

@@ -7,6 +7,7 @@ import { address, ask, bytes } from '../api.js';
 import { duration, exact, visible } from '../format.js';
 import { toggled } from '../query.js';
 import { go, href, state } from '../state.js';
+import { check, markInFull } from './checking.js';
 import { icon, outcomeMark } from './icons.js';
 import { jsonTree } from './json.js';
 
@@ -63,6 +64,8 @@ export function detail(props) {
   const { trail, index, redraw } = props;
   const { hit, problem } = now;
   const at = Number(index);
+  // An entry that no row shows is checked too. Where the list has it, the list asks for it.
+  if (hit && !props.known && props.rights.includes('prove')) check(trail, 'entry', [hit], redraw);
   return html`
     <aside class="detail" aria-label="Entry ${index}" data-testid="detail">
       <header>
@@ -207,13 +210,15 @@ function copies(trail, { index, entry }, redraw) {
  * @param {Hit} hit
  * @param {readonly string[]} rights
  */
-function proof(trail, { index, state: sealed, leaf_hash }, rights) {
+function proof(trail, hit, rights) {
+  const { index, state: sealed, leaf_hash } = hit;
   const path = `trails/${encodeURIComponent(trail)}/entries/${index}/proof`;
   return html`<section class="proof" data-testid="proof">
     <h3>Proof</h3>
+    ${rights.includes('prove') ? markInFull(hit) : nothing}
     <dl><div><dt>Leaf hash</dt><dd><code>${leaf_hash}</code></dd></div></dl>
     ${sealed === 'unsealed' ? html`<p class="faint">No signed checkpoint covers this entry yet. One does within seconds.</p>`
-      : rights.includes('prove') ? html`<a class="button" href=${address(path)} download="${trail}-${index}.tlog-proof" data-testid="proof-download">${icon('download')}Download the proof</a>
+      : rights.includes('prove') ? html`<a class="button" href=${address(path)} download data-testid="proof-download">${icon('download')}Download the proof</a>
         <p class="faint">Check it without this server: <code>graven verify --proof</code></p>`
         : html`<p class="faint">A token with the role auditor or admin gets the proof.</p>`}
   </section>`;

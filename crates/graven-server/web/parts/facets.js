@@ -33,9 +33,11 @@ const open = new Set();
  * @param {() => void} props.redraw
  */
 export function facetList({ line, facets, rest, toggle, redraw }) {
+  // Without counts there are no headings either: they would move when the values come.
+  if (!facets) return html`<div class="facets" data-testid="facets"></div>`;
   return html`<div class="facets" data-testid="facets">
     ${FACETS.map(({ field, name, title }) => {
-      const values = facets?.[name] ?? [];
+      const values = facets[name] ?? [];
       const highest = Math.max(1, ...values.map((one) => one.entries));
       const shown = open.has(field) ? values : values.slice(0, SHOWN);
       const more = () => {
@@ -43,8 +45,8 @@ export function facetList({ line, facets, rest, toggle, redraw }) {
         redraw();
       };
       return html`<section aria-label=${title} data-testid="facet-${field}">
-        <h3>${title}</h3>
-        ${facets && values.length === 0 ? html`<p class="none">no value</p>` : nothing}
+        <h2>${title}</h2>
+        ${values.length === 0 ? html`<p class="none">no value</p>` : nothing}
         <ul>${shown.map((one) => facetValue(field, one, highest, said(line, field, one.value), toggle))}</ul>
         ${values.length > SHOWN ? html`<button type="button" class="quiet more" aria-expanded=${open.has(field)} @click=${more}>
           ${open.has(field) ? 'Show fewer' : `Show ${values.length - SHOWN} more`}</button>` : nothing}

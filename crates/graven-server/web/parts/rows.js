@@ -9,6 +9,7 @@ import { html, nothing } from '../lit-html/lit-html.js';
 import { repeat } from '../lit-html/directives/repeat.js';
 import { ago, duration, exact, visible } from '../format.js';
 import { go, href } from '../state.js';
+import { markOf } from './checking.js';
 import { outcomeMark } from './icons.js';
 
 /** How many rows are drawn above and below what can be seen. */
@@ -36,10 +37,11 @@ export const COLUMNS = {
   session: { title: 'Session', width: 'minmax(6rem, 10rem)', cell: ({ entry }) => text(entry.session_id) },
   ip: { title: 'IP', width: '8rem', cell: ({ entry }) => text(entry.source?.ip) },
   index: { title: 'Index', width: '6rem', cell: ({ index }) => String(index) },
+  check: { title: 'Check', width: '5.5rem', cell: markOf },
 };
 
 /** The columns without a choice. */
-export const USUAL = ['time', 'outcome', 'category', 'action', 'principal', 'agent', 'resource'];
+export const USUAL = ['time', 'outcome', 'category', 'action', 'principal', 'agent', 'resource', 'check'];
 
 /** Where the list stands. */
 const view = { top: 0, height: 800, row: 28 };
@@ -62,8 +64,9 @@ function text(value, kind = '') {
  */
 function time({ index, entry }, now) {
   const said = entry.timestamp;
+  const shown = now === 0 ? exact(said).slice(5) : ago(said, now);
   return html`<a href=${href({ entry: String(index) })} tabindex=${index === current ? 0 : -1} data-row=${index}
-    aria-label="Entry ${index}, ${exact(said)}"><time datetime=${said} title="${exact(said)} · ${said}">${now === 0 ? exact(said).slice(5) : ago(said, now)}</time></a>`;
+    aria-label="${shown}, entry ${index}, ${exact(said)}"><time datetime=${said} title="${exact(said)} · ${said}">${shown}</time></a>`;
 }
 
 /** @param {string | undefined} chosen */
@@ -137,12 +140,14 @@ export function setCurrent(index) {
  * @param {boolean} props.loading
  * @param {() => void} props.older
  * @param {() => void} props.redraw
+ * @param {(hits: Hit[]) => void} props.seen Told which rows are drawn.
  * @param {unknown} props.after What stands below the last row.
  */
-export function rows({ hits, aside, count, columns, open, now, more, loading, older, redraw, after }) {
+export function rows({ hits, aside, count, columns, open, now, more, loading, older, redraw, seen, after }) {
   if (!hits.some((hit) => hit.index === current)) current = hits[0]?.index ?? null;
   const first = Math.max(0, Math.floor(view.top / view.row) - BEYOND);
   const last = Math.min(hits.length, Math.ceil((view.top + view.height) / view.row) + BEYOND);
+  if (columns.includes('check')) seen(hits.slice(first, last));
   const shown = columns.map((name) => ({ name, ...COLUMNS[name] }));
   const scrolled = (/** @type {Event} */ event) => {
     const list = /** @type {HTMLElement} */ (event.currentTarget);
@@ -159,9 +164,9 @@ export function rows({ hits, aside, count, columns, open, now, more, loading, ol
     go({ entry: String(current) });
   };
   return html`
-    <div id="rows" class="rows" role="table" aria-label="Entries" aria-rowcount=${count === null ? -1 : count + 1}
-      aria-colcount=${columns.length} aria-busy=${loading} data-testid="rows"
-      .style=${`--columns: ${shown.map((one) => one.width).join(' ')}`} @scroll=${scrolled} @click=${clicked}>
+    <div id="rows" class="rows" data-testid="rows" @scroll=${scrolled} @click=${clicked} .style=${`--columns: ${shown.map((one) => one.width).join(' ')}`}>
+      <div role="table" aria-label="Entries" aria-rowcount=${count === null ? -1 : count + 1} aria-colcount=${columns.length}
+        aria-busy=${loading} data-testid="table">
       <div role="rowgroup" class="head">
         <div role="row" class="row" aria-rowindex="1">
           ${shown.map(({ title, name }) => html`<div role="columnheader" class="c-${name}">${title}</div>`)}
@@ -175,6 +180,7 @@ export function rows({ hits, aside, count, columns, open, now, more, loading, ol
             ${shown.map(({ name, cell }) => html`<div role="cell" class="c-${name}">${cell(hit, now)}</div>`)}
           </div>`)}
         <div class="space" role="presentation" .style=${`height: ${(hits.length - last) * view.row}px`}></div>
+      </div>
       </div>
       ${after ?? nothing}
     </div>`;

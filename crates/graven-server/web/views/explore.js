@@ -7,7 +7,7 @@
 import { html, nothing } from '../lit-html/lit-html.js';
 import { Problem, ask } from '../api.js';
 import { counted, number, zone } from '../format.js';
-import { detail } from '../parts/detail.js';
+import { alarm, check } from '../parts/checking.js';
 import { FACETS, facetList } from '../parts/facets.js';
 import { timeHistogram } from '../parts/histogram.js';
 import { icon } from '../parts/icons.js';
@@ -60,6 +60,9 @@ const now = {
 
 /** @type {ReturnType<typeof setInterval> | undefined} */
 let ticking;
+
+/** The pane of one entry, which is loaded when the first entry is opened. @type {typeof import('../parts/detail.js').detail | null} */
+let detail = null;
 
 /** @param {Page} page */
 const path = (page) => `trails/${encodeURIComponent(page.trail)}/entries`;
@@ -215,8 +218,18 @@ export function render(page) {
         ${status(page)}
         ${list(page)}
       </section>
-      ${entry === undefined ? nothing : detail({ trail: page.trail, index: entry, known: now.hits.find((hit) => String(hit.index) === entry), rights: session.rights, redraw })}
+      ${entry === undefined ? nothing : pane({ trail: page.trail, index: entry, known: now.hits.find((hit) => String(hit.index) === entry), rights: session.rights, redraw })}
     </div>`;
+}
+
+/** @param {import('../parts/detail.js').Props} props */
+function pane(props) {
+  if (detail) return detail(props);
+  import('../parts/detail.js').then((part) => {
+    detail = part.detail;
+    props.redraw();
+  });
+  return html`<aside class="detail" aria-label="Entry ${props.index}" aria-busy="true"></aside>`;
 }
 
 /**
@@ -264,11 +277,13 @@ function list(page) {
     ? html`<button type="button" class="older" ?disabled=${loading} @click=${() => older(page)} data-testid="older">Load older</button>`
     : hits.length > 0 && !loading ? html`<p class="end">That is all.</p>` : nothing;
   return html`
+    ${alarm(page.redraw)}
     ${findings.length > 0 ? html`<p class="notice is-bad" role="alert" data-testid="findings">${counted(findings.length + (counts.findings_left_out ?? 0), 'place does', 'places do')} not fit what was signed: ${findings[0].message}</p>` : nothing}
     ${aside > 0 ? html`<p class="notice">${number(aside)} rows above were put aside. <button type="button" class="quiet" @click=${() => again(page)}>Back to the first</button></p>` : nothing}
     ${rows({
       hits, aside, count: counts?.count?.entries ?? null, columns: columnsOf(page.state.cols), open: page.state.entry,
       now: page.state.times === 'exact' ? 0 : Date.now(), more: next !== null, loading, older: () => older(page), redraw: page.redraw, after,
+      seen: (seen) => page.session.rights.includes('prove') && check(page.trail, 'rows', seen, page.redraw),
     })}`;
 }
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { browser, logIn, openWindow, serve, until } from './support.mjs';
+import { browser, logIn, openWindow, serve, until } from './support/page.js';
 
 /** What a browser says of an answer that is no success. */
 const REFUSED = /status of 40[13]/;

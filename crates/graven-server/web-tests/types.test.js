@@ -6,7 +6,7 @@ import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { TOOLS } from './support.mjs';
+import { TOOLS } from './support/page.js';
 
 test('tsc finds nothing', (t) => {
   const here = fileURLToPath(new URL('.', import.meta.url));

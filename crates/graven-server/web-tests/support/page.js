@@ -43,7 +43,9 @@ export async function serve(t, more = ['--demo']) {
   const child = spawn(needed('GRAVEN_PROGRAM'), ['serve', '--json', '--data', data, '--listen', '127.0.0.1:0', ...more], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const [line] = await once(createInterface(child.stdout), 'line');
+  const ended = once(child, 'exit').then(([code]) => assert.fail(`graven serve ended with ${code}`));
+  ended.catch(() => {});
+  const [line] = await Promise.race([once(createInterface(child.stdout), 'line'), ended]);
   const said = JSON.parse(line);
   const server = {
     ...said,
