@@ -92,8 +92,7 @@ pub(crate) struct Index {
 /// What is known of the files, and what is in memory.
 #[derive(Debug, Default)]
 struct State {
-    /// The hashes of the tree under a head, each over the entries of one shelf; `None` when they were not known then.
-    roots: Option<(SealedHead, Option<Arc<[Hash]>>, Duration)>,
+    roots: Option<Roots>,
     shelves: BTreeMap<u64, Known>,
     /// Files with damage, by shelf and folder. One that is made anew is another file.
     damaged: BTreeMap<(u64, usize), FileId>,
@@ -102,6 +101,15 @@ struct State {
     digests_at: Option<Duration>,
     full: BTreeMap<u64, Arc<Full>>,
     growing: Option<Growing>,
+}
+
+/// The hashes of the tree under a head, each over the entries of one shelf.
+#[derive(Debug)]
+struct Roots {
+    head: SealedHead,
+    /// `None` when they were not known at that time.
+    hashes: Option<Arc<[Hash]>>,
+    at: Duration,
 }
 
 /// What is known of the file of a shelf.
@@ -303,15 +311,14 @@ impl Index {
     /// root.
     fn roots(&self, head: SealedHead) -> Option<Arc<[Hash]>> {
         let now = self.machine.clock.elapsed();
-        if let Some((of, roots, at)) = &self.state().roots
-            && *of == head
-            && (roots.is_some() || now < *at + LOOK_AGAIN)
-        {
-            return roots.clone();
+        let is_known =
+            |roots: &&Roots| roots.head == head && (roots.hashes.is_some() || now < roots.at + LOOK_AGAIN);
+        if let Some(roots) = self.state().roots.as_ref().filter(is_known) {
+            return roots.hashes.clone();
         }
-        let roots: Option<Arc<[Hash]>> = subtree_roots(&self.reader, head, self.level).map(Arc::from);
-        self.state().roots = Some((head, roots.clone(), now));
-        roots
+        let hashes: Option<Arc<[Hash]>> = subtree_roots(&self.reader, head, self.level).map(Arc::from);
+        self.state().roots = Some(Roots { head, hashes: hashes.clone(), at: now });
+        hashes
     }
 
     /// What the shelves in memory say.
