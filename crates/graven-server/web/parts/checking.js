@@ -2,10 +2,10 @@
  * The marks of rows: what this browser has found when it checked them itself. `verify/` checks, this says what came of it.
  * @module
  */
-import { html, nothing } from '../lit-html/lit-html.js';
-import { address } from '../api.js';
-import { number } from '../format.js';
-import { icon } from './icons.js';
+import { html, nothing } from "../lit-html/lit-html.js";
+import { address } from "../api.js";
+import { number } from "../format.js";
+import { icon } from "./icons.js";
 
 /**
  * @typedef {import('./hit.js').Hit} Hit
@@ -19,22 +19,19 @@ const STILL_MS = 120;
 /** After this time an entry that no checkpoint covered is looked at again. */
 const AGAIN_MS = 1_500;
 
-/** The most marks that are kept. */
-const MARKS_MAX = 20_000;
-
 /** What the reader must know at once. */
-const ALARMS = ['older', 'contradicts', 'other key', 'failed'];
+const ALARMS = ["older", "contradicts", "other key", "failed"];
 
 const now = {
-  trail: '',
+  trail: "",
   /** @type {typeof import('../verify/client.js') | null} */
   client: null,
   /** @type {typeof import('../verify/marks.js').MEANING | null} */
   meaning: null,
   /** @type {import('../verify/client.js').Checking | null} */
   checking: null,
-  /** By the index of the entry, for the very object that was checked. @type {Map<number, {mark: Mark, entry: object}>} */
-  marks: new Map(),
+  /** By the very object that was checked. @type {WeakMap<object, Mark>} */
+  marks: new WeakMap(),
   /** @type {Head | null} */
   head: null,
   isKept: true,
@@ -48,8 +45,7 @@ const now = {
 export function stop() {
   clearTimeout(now.timer);
   now.checking?.close();
-  Object.assign(now, { trail: '', checking: null, head: null, wanted: { rows: [], entry: [] } });
-  now.marks.clear();
+  Object.assign(now, { trail: "", checking: null, head: null, marks: new WeakMap(), wanted: { rows: [], entry: [] } });
 }
 
 /**
@@ -66,13 +62,14 @@ export function check(trail, where, hits, redraw) {
   }
   now.wanted[where] = hits.filter((hit) => {
     const mark = known(hit);
-    return mark === null || mark.kind === 'unsealed';
+    return mark === null || mark.kind === "unsealed";
   });
   const wanted = [...now.wanted.rows, ...now.wanted.entry];
   if (wanted.length === 0) return;
   clearTimeout(now.timer);
+  // What checks could not be loaded: rows without a mark are not checked.
   const isNew = wanted.some((hit) => known(hit) === null);
-  now.timer = setTimeout(() => run(trail, redraw), isNew ? STILL_MS : AGAIN_MS);
+  now.timer = setTimeout(() => run(trail, redraw).catch(() => {}), isNew ? STILL_MS : AGAIN_MS);
 }
 
 /**
@@ -82,18 +79,15 @@ export function check(trail, where, hits, redraw) {
 async function run(trail, redraw) {
   const hits = [...now.wanted.rows, ...now.wanted.entry];
   // What checks is loaded behind the first rows.
-  now.client ??= await import('../verify/client.js');
-  now.meaning ??= (await import('../verify/marks.js')).MEANING;
+  now.client ??= await import("../verify/client.js");
+  now.meaning ??= (await import("../verify/marks.js")).MEANING;
   if (now.trail !== trail) return;
   now.checking ??= begin(now.client, trail, redraw);
   const checking = now.checking;
   const marks = await checking.check(hits.map(({ index, entry }) => ({ index, entry })));
   if (checking !== now.checking) return;
-  if (now.marks.size > MARKS_MAX) now.marks.clear();
-  for (const mark of marks) {
-    const hit = hits.find((one) => one.index === mark.index);
-    if (hit) now.marks.set(mark.index, { mark, entry: hit.entry });
-  }
+  // Each mark is for one object: a row and the entry that is open may say two things of one index.
+  marks.forEach((mark, at) => now.marks.set(hits[at].entry, mark));
   redraw();
 }
 
@@ -117,12 +111,11 @@ function begin(client, trail, redraw) {
  * @returns {Mark | null}
  */
 function known(hit) {
-  const found = now.marks.get(hit.index);
-  return found?.entry === hit.entry ? found.mark : null;
+  return now.marks.get(hit.entry) ?? null;
 }
 
 /** @type {Record<string, 'checked' | 'denied' | 'pending' | 'help'>} */
-const ICONS = { checked: 'checked', failed: 'denied', unsealed: 'pending' };
+const ICONS = { checked: "checked", failed: "denied", unsealed: "pending" };
 
 /**
  * The mark of a row: icon, word and colour, and all of it on hover.
@@ -131,7 +124,7 @@ const ICONS = { checked: 'checked', failed: 'denied', unsealed: 'pending' };
 export function markOf(hit) {
   const mark = known(hit);
   if (!mark) return nothing;
-  return html`<span class="mark is-${mark.kind.replace(' ', '-')}" title="${mark.text}: ${mark.title}" data-testid="mark">${icon(ICONS[mark.kind] ?? 'help')}<span class="word">${mark.text}</span></span>`;
+  return html`<span class="mark is-${mark.kind.replace(" ", "-")}" title="${mark.text}: ${mark.title}" data-testid="mark">${icon(ICONS[mark.kind] ?? "help")}<span class="word">${mark.text}</span></span>`;
 }
 
 /**
@@ -160,14 +153,17 @@ export function alarm(redraw) {
   const take = async () => {
     if (!head.claimed || !checking) return;
     await checking.useKey(head.claimed);
-    now.marks.clear();
-    now.head = null;
+    Object.assign(now, { marks: new WeakMap(), head: null });
     redraw();
   };
-  const size = head.size === null ? '' : ` It shows ${number(Number(head.size))} entries.`;
+  const size = head.size === null ? "" : ` It shows ${number(Number(head.size))} entries.`;
   return html`<div class="notice is-bad alarm" role="alert" data-testid="alarm">
     <p><b>The log does not check.</b> ${head.why ?? head.verdict}.${size}</p>
-    ${head.verdict === 'other key' && head.claimed ? html`<p>Compare it with what <code>graven key</code> prints where the trail is stored.
-      <button type="button" @click=${take} data-testid="take-key">Take the key that the server names</button></p>` : nothing}
+    ${
+      head.verdict === "other key" && head.claimed
+        ? html`<p>Compare it with what <code>graven key</code> prints where the trail is stored.
+      <button type="button" @click=${take} data-testid="take-key">Take the key that the server names</button></p>`
+        : nothing
+    }
   </div>`;
 }
