@@ -20,6 +20,7 @@ mod faults;
 mod fuzz;
 mod interop;
 mod miri;
+mod page;
 mod release;
 mod report;
 mod shell;

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::report::Outcome;
 use crate::shell;
-use crate::{api, cargo_test, deny, faults, fuzz, interop, release, tidy};
+use crate::{api, cargo_test, deny, faults, fuzz, interop, page, release, tidy};
 
 /// A part of the tests that can be run by itself.
 pub(crate) struct Suite {
@@ -71,6 +71,12 @@ pub(crate) const ALL: &[Suite] = &[
         what: "requests made up from openapi.json find no fault and no answer that it does not describe",
         lint: false,
         run: api::suite,
+    },
+    Suite {
+        name: "page",
+        what: "the page in a real browser: by mouse and keyboard, in both themes, and what axe and tsc find",
+        lint: false,
+        run: page::suite,
     },
     Suite {
         name: "fuzz",

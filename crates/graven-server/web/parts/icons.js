@@ -2,13 +2,14 @@
  * The icons. They are drawn beside a word or have a label, so screen readers pass over them.
  * @module
  */
-import { html, svg } from '../lit-html/lit-html.js';
+import { html, svg } from "../lit-html/lit-html.js";
 
 const PATHS = {
   success: svg`<path d="m3.5 8.5 3 3 6-7"/>`,
   failure: svg`<path d="M8 2.5 14.5 13.5h-13zM8 6.6v3.2M8 11.4v.4"/>`,
   denied: svg`<circle cx="8" cy="8" r="5.8"/><path d="m4 12 8-8"/>`,
   pending: svg`<circle cx="8" cy="8" r="5.8"/><path d="M8 4.8V8l2.2 1.6"/>`,
+  checked: svg`<path d="M8 1.8 13 3.6v4c0 3.2-2.1 5.4-5 6.6-2.9-1.2-5-3.4-5-6.6v-4zM5.6 7.8l1.8 1.8 3.1-3.4"/>`,
   search: svg`<circle cx="7" cy="7" r="4.3"/><path d="m10.3 10.3 3.4 3.4"/>`,
   clock: svg`<circle cx="8" cy="8" r="5.8"/><path d="M8 4.8V8l2.2 1.6"/>`,
   close: svg`<path d="m4 4 8 8M12 4l-8 8"/>`,
@@ -42,7 +43,7 @@ export function icon(name) {
  * @param {string} outcome
  */
 export function outcomeMark(outcome) {
-  const known = ['success', 'failure', 'denied', 'pending'].includes(outcome);
-  const name = /** @type {keyof typeof PATHS} */ (known ? outcome : 'help');
-  return html`<span class="outcome ${known ? `is-${outcome}` : ''}">${icon(name)}<span class="word">${outcome}</span></span>`;
+  const known = ["success", "failure", "denied", "pending"].includes(outcome);
+  const name = /** @type {keyof typeof PATHS} */ (known ? outcome : "help");
+  return html`<span class="outcome ${known ? `is-${outcome}` : ""}">${icon(name)}<span class="word">${outcome}</span></span>`;
 }

@@ -1,0 +1,169 @@
+/**
+ * The marks of rows: what this browser has found when it checked them itself. `verify/` checks, this says what came of it.
+ * @module
+ */
+import { html, nothing } from "../lit-html/lit-html.js";
+import { address } from "../api.js";
+import { number } from "../format.js";
+import { icon } from "./icons.js";
+
+/**
+ * @typedef {import('./hit.js').Hit} Hit
+ * @typedef {import('../verify/marks.js').Mark} Mark
+ * @typedef {import('../verify/worker.js').Head} Head
+ */
+
+/** How long the list must be still before its rows are checked. */
+const STILL_MS = 120;
+
+/** After this time an entry that no checkpoint covered is looked at again. */
+const AGAIN_MS = 1_500;
+
+/** What the reader must know at once. */
+const ALARMS = ["older", "contradicts", "other key", "failed"];
+
+const now = {
+  trail: "",
+  /** @type {typeof import('../verify/client.js') | null} */
+  client: null,
+  /** @type {typeof import('../verify/marks.js').MEANING | null} */
+  meaning: null,
+  /** @type {import('../verify/client.js').Checking | null} */
+  checking: null,
+  /** By the very object that was checked. @type {WeakMap<object, Mark>} */
+  marks: new WeakMap(),
+  /** @type {Head | null} */
+  head: null,
+  isKept: true,
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  timer: undefined,
+  /** What is to be checked: the rows that are seen, and the entry that is open. @type {{rows: Hit[], entry: Hit[]}} */
+  wanted: { rows: [], entry: [] },
+};
+
+/** Ends all checking, for another trail or when somebody logs out. */
+export function stop() {
+  clearTimeout(now.timer);
+  now.checking?.close();
+  Object.assign(now, { trail: "", checking: null, head: null, marks: new WeakMap(), wanted: { rows: [], entry: [] } });
+}
+
+/**
+ * Checks what is seen, once it is still.
+ * @param {string} trail
+ * @param {'rows' | 'entry'} where
+ * @param {Hit[]} hits
+ * @param {() => void} redraw
+ */
+export function check(trail, where, hits, redraw) {
+  if (trail !== now.trail) {
+    stop();
+    now.trail = trail;
+  }
+  now.wanted[where] = hits.filter((hit) => {
+    const mark = known(hit);
+    return mark === null || mark.kind === "unsealed";
+  });
+  const wanted = [...now.wanted.rows, ...now.wanted.entry];
+  if (wanted.length === 0) return;
+  clearTimeout(now.timer);
+  // What checks could not be loaded: rows without a mark are not checked.
+  const isNew = wanted.some((hit) => known(hit) === null);
+  now.timer = setTimeout(() => run(trail, redraw).catch(() => {}), isNew ? STILL_MS : AGAIN_MS);
+}
+
+/**
+ * @param {string} trail
+ * @param {() => void} redraw
+ */
+async function run(trail, redraw) {
+  const hits = [...now.wanted.rows, ...now.wanted.entry];
+  // What checks is loaded behind the first rows.
+  now.client ??= await import("../verify/client.js");
+  now.meaning ??= (await import("../verify/marks.js")).MEANING;
+  if (now.trail !== trail) return;
+  now.checking ??= begin(now.client, trail, redraw);
+  const checking = now.checking;
+  const marks = await checking.check(hits.map(({ index, entry }) => ({ index, entry })));
+  if (checking !== now.checking) return;
+  // Each mark is for one object: a row and the entry that is open may say two things of one index.
+  marks.forEach((mark, at) => now.marks.set(hits[at].entry, mark));
+  redraw();
+}
+
+/**
+ * @param {NonNullable<typeof now.client>} client
+ * @param {string} trail
+ * @param {() => void} redraw
+ */
+function begin(client, trail, redraw) {
+  const base = new URL(address(`trails/${encodeURIComponent(trail)}`), location.href).pathname;
+  const onHead = (/** @type {Head} */ head, /** @type {boolean} */ isKept) => {
+    Object.assign(now, { head, isKept });
+    redraw();
+  };
+  return new client.Checking({ base, store: client.browserStore(), onHead });
+}
+
+/**
+ * The mark of an entry, if it was checked as it is shown.
+ * @param {Hit} hit
+ * @returns {Mark | null}
+ */
+function known(hit) {
+  return now.marks.get(hit.entry) ?? null;
+}
+
+/** @type {Record<string, 'checked' | 'denied' | 'pending' | 'help'>} */
+const ICONS = { checked: "checked", failed: "denied", unsealed: "pending" };
+
+/**
+ * The mark of a row: icon, word and colour, and all of it on hover.
+ * @param {Hit} hit
+ */
+export function markOf(hit) {
+  const mark = known(hit);
+  if (!mark) return nothing;
+  return html`<span class="mark is-${mark.kind.replace(" ", "-")}" title="${mark.text}: ${mark.title}" data-testid="mark">${icon(ICONS[mark.kind] ?? "help")}<span class="word">${mark.text}</span></span>`;
+}
+
+/**
+ * The mark of the entry that is open, with what it proves and what it does not.
+ * @param {Hit} hit
+ */
+export function markInFull(hit) {
+  const mark = known(hit);
+  if (!mark || !now.meaning) return html`<p class="faint" data-testid="mark-in-full">Not checked yet.</p>`;
+  const { proves, provesNot } = now.meaning[mark.kind];
+  return html`<div class="mark-in-full" data-testid="mark-in-full">
+    ${markOf(hit)} <span class="faint">${mark.title}</span>
+    <details><summary>What this proves, and what it does not</summary>
+      <h4>It proves</h4><ul>${proves.map((one) => html`<li>${one}</li>`)}</ul>
+      <h4>It does not prove</h4><ul>${provesNot.map((one) => html`<li>${one}</li>`)}</ul></details>
+  </div>`;
+}
+
+/**
+ * What is wrong with the log itself, above all rows.
+ * @param {() => void} redraw
+ */
+export function alarm(redraw) {
+  const { head, checking } = now;
+  if (!head || !ALARMS.includes(head.verdict)) return nothing;
+  const take = async () => {
+    if (!head.claimed || !checking) return;
+    await checking.useKey(head.claimed);
+    Object.assign(now, { marks: new WeakMap(), head: null });
+    redraw();
+  };
+  const size = head.size === null ? "" : ` It shows ${number(Number(head.size))} entries.`;
+  return html`<div class="notice is-bad alarm" role="alert" data-testid="alarm">
+    <p><b>The log does not check.</b> ${head.why ?? head.verdict}.${size}</p>
+    ${
+      head.verdict === "other key" && head.claimed
+        ? html`<p>Compare it with what <code>graven key</code> prints where the trail is stored.
+      <button type="button" @click=${take} data-testid="take-key">Take the key that the server names</button></p>`
+        : nothing
+    }
+  </div>`;
+}
