@@ -2,10 +2,10 @@
  * The marks of rows: what this browser has found when it checked them itself. `verify/` checks, this says what came of it.
  * @module
  */
-import { html, nothing } from "../lit-html/lit-html.js";
-import { address } from "../api.js";
-import { number } from "../format.js";
-import { icon } from "./icons.js";
+import { html, nothing } from '../lit-html/lit-html.js';
+import { address } from '../api.js';
+import { number } from '../format.js';
+import { icon } from './icons.js';
 
 /**
  * @typedef {import('./hit.js').Hit} Hit
@@ -20,10 +20,10 @@ const STILL_MS = 120;
 const AGAIN_MS = 1_500;
 
 /** What the reader must know at once. */
-const ALARMS = ["older", "contradicts", "other key", "failed"];
+const ALARMS = ['older', 'contradicts', 'other key', 'failed'];
 
 const now = {
-  trail: "",
+  trail: '',
   /** @type {typeof import('../verify/client.js') | null} */
   client: null,
   /** @type {typeof import('../verify/marks.js').MEANING | null} */
@@ -45,7 +45,7 @@ const now = {
 export function stop() {
   clearTimeout(now.timer);
   now.checking?.close();
-  Object.assign(now, { trail: "", checking: null, head: null, marks: new WeakMap(), wanted: { rows: [], entry: [] } });
+  Object.assign(now, { trail: '', checking: null, head: null, marks: new WeakMap(), wanted: { rows: [], entry: [] } });
 }
 
 /**
@@ -62,7 +62,7 @@ export function check(trail, where, hits, redraw) {
   }
   now.wanted[where] = hits.filter((hit) => {
     const mark = known(hit);
-    return mark === null || mark.kind === "unsealed";
+    return mark === null || mark.kind === 'unsealed';
   });
   const wanted = [...now.wanted.rows, ...now.wanted.entry];
   if (wanted.length === 0) return;
@@ -79,8 +79,8 @@ export function check(trail, where, hits, redraw) {
 async function run(trail, redraw) {
   const hits = [...now.wanted.rows, ...now.wanted.entry];
   // What checks is loaded behind the first rows.
-  now.client ??= await import("../verify/client.js");
-  now.meaning ??= (await import("../verify/marks.js")).MEANING;
+  now.client ??= await import('../verify/client.js');
+  now.meaning ??= (await import('../verify/marks.js')).MEANING;
   if (now.trail !== trail) return;
   now.checking ??= begin(now.client, trail, redraw);
   const checking = now.checking;
@@ -115,7 +115,7 @@ function known(hit) {
 }
 
 /** @type {Record<string, 'checked' | 'denied' | 'pending' | 'help'>} */
-const ICONS = { checked: "checked", failed: "denied", unsealed: "pending" };
+const ICONS = { checked: 'checked', failed: 'denied', unsealed: 'pending' };
 
 /**
  * The mark of a row: icon, word and colour, and all of it on hover.
@@ -124,7 +124,7 @@ const ICONS = { checked: "checked", failed: "denied", unsealed: "pending" };
 export function markOf(hit) {
   const mark = known(hit);
   if (!mark) return nothing;
-  return html`<span class="mark is-${mark.kind.replace(" ", "-")}" title="${mark.text}: ${mark.title}" data-testid="mark">${icon(ICONS[mark.kind] ?? "help")}<span class="word">${mark.text}</span></span>`;
+  return html`<span class="mark is-${mark.kind.replace(' ', '-')}" title="${mark.text}: ${mark.title}" data-testid="mark">${icon(ICONS[mark.kind] ?? 'help')}<span class="word">${mark.text}</span></span>`;
 }
 
 /**
@@ -136,7 +136,7 @@ export function markInFull(hit) {
   if (!mark || !now.meaning) return html`<p class="faint" data-testid="mark-in-full">Not checked yet.</p>`;
   const { proves, provesNot } = now.meaning[mark.kind];
   return html`<div class="mark-in-full" data-testid="mark-in-full">
-    ${markOf(hit)} <span class="faint">${mark.title}</span>
+    ${mark.kind === 'checked' ? html`<span class="mark is-checked">${icon('checked')}${mark.title}</span>` : html`${markOf(hit)} <span class="faint">${mark.title}</span>`}
     <details><summary>What this proves, and what it does not</summary>
       <h4>It proves</h4><ul>${proves.map((one) => html`<li>${one}</li>`)}</ul>
       <h4>It does not prove</h4><ul>${provesNot.map((one) => html`<li>${one}</li>`)}</ul></details>
@@ -156,11 +156,11 @@ export function alarm(redraw) {
     Object.assign(now, { marks: new WeakMap(), head: null });
     redraw();
   };
-  const size = head.size === null ? "" : ` It shows ${number(Number(head.size))} entries.`;
+  const size = head.size === null ? '' : ` It shows ${number(Number(head.size))} entries.`;
   return html`<div class="notice is-bad alarm" role="alert" data-testid="alarm">
     <p><b>The log does not check.</b> ${head.why ?? head.verdict}.${size}</p>
     ${
-      head.verdict === "other key" && head.claimed
+      head.verdict === 'other key' && head.claimed
         ? html`<p>Compare it with what <code>graven key</code> prints where the trail is stored.
       <button type="button" @click=${take} data-testid="take-key">Take the key that the server names</button></p>`
         : nothing

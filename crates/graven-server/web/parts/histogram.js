@@ -3,18 +3,18 @@
  * same without a pointer.
  * @module
  */
-import { html, nothing, svg } from "../lit-html/lit-html.js";
-import { counted, exact, number, tick } from "../format.js";
+import { html, nothing, svg } from '../lit-html/lit-html.js';
+import { counted, exact, number, tick } from '../format.js';
 
 /** From the bottom: what is usual first, so that what is not stands out at the top. */
-const STACK = /** @type {const} */ (["success", "pending", "failure", "denied"]);
+const STACK = /** @type {const} */ (['success', 'pending', 'failure', 'denied']);
 
 /** In units of the drawing. It is stretched over what place there is. */
 const HEIGHT = 64;
 const BAR = 10;
 
-/** How far apart the marks of the axis are at least, as a part of the width. */
-const MARKS = 6;
+/** How far apart the marks of the axis are at least, in pixels of the window. */
+const MARK_PX = 110;
 
 /**
  * @typedef {{success: number, failure: number, denied: number, pending: number, events: number}} Row
@@ -61,8 +61,8 @@ export function timeHistogram(histogram, { choose, redraw, reset }) {
   const all = sums.reduce((sum, { count }) => sum + count, 0);
   const until = from + step * rows.length;
   const label =
-    `${counted(all, "entry", "entries")} from ${exact(from).slice(0, 19)} to ${exact(until).slice(0, 19)}, at most ${number(highest)} in one bar: ` +
-    sums.map(({ name, count }) => `${number(count)} ${name}`).join(", ");
+    `${counted(all, 'entry', 'entries')} from ${exact(from).slice(0, 19)} to ${exact(until).slice(0, 19)}, at most ${number(highest)} in one bar: ` +
+    sums.map(({ name, count }) => `${number(count)} ${name}`).join(', ');
   const place = (/** @type {PointerEvent} */ event) => {
     const box = /** @type {Element} */ (event.currentTarget).getBoundingClientRect();
     const part = (event.clientX - box.left) / Math.max(1, box.width);
@@ -103,7 +103,7 @@ export function timeHistogram(histogram, { choose, redraw, reset }) {
               `${exact(from + at * step).slice(0, 19)}: ${
                 STACK.filter((name) => row[name] > 0)
                   .map((name) => `${number(row[name])} ${name}`)
-                  .join(", ") || "none"
+                  .join(', ') || 'none'
               }`,
             ),
           )}
@@ -149,7 +149,8 @@ function marks(from, until) {
   const steps = [
     1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000, 31_536_000,
   ];
-  const step = (steps.find((one) => (until - from) / (one * 1000) <= MARKS) ?? 31_536_000) * 1000;
+  const most = Math.max(3, Math.min(12, innerWidth / MARK_PX));
+  const step = (steps.find((one) => (until - from) / (one * 1000) <= most) ?? 31_536_000) * 1000;
   const offset = new Date(from).getTimezoneOffset() * 60_000;
   const found = [];
   for (let at = Math.ceil((from - offset) / step) * step + offset; at < until; at += step) {
