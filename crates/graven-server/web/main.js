@@ -33,6 +33,10 @@ import { render as explore } from './views/explore.js';
  */
 const VIEWS = {
   explore: { title: 'Explore', right: 'read', render: explore },
+  sessions: later('Sessions', 'read', () => import('./views/sessions.js'), 'sessions.css'),
+  live: later('Live', 'read', () => import('./views/live.js'), 'live.css'),
+  integrity: later('Integrity', 'read', () => import('./views/integrity.js'), 'integrity.css'),
+  access: later('Access', 'administer', () => import('./views/access.js'), 'access.css'),
 };
 
 /**
@@ -55,8 +59,10 @@ export function later(title, right, load, css) {
       if (loading) return nothing;
       loading = true;
       const sheet = Object.assign(document.createElement('link'), { rel: 'stylesheet', href: `assets/css/${css}` });
+      // Without its colours it works as well.
+      const dressed = new Promise((done) => { sheet.onload = sheet.onerror = done; });
       document.head.append(sheet);
-      load().then((module) => { loaded = module.render; }, () => { loading = false; }).then(page.redraw);
+      Promise.all([load(), dressed]).then(([module]) => { loaded = module.render; }, () => { loading = false; }).then(page.redraw);
       return nothing;
     },
   };
@@ -77,7 +83,11 @@ const now = {
   note: null,
   drawing: false,
   help: false,
+  /** @type {string | null} The view whose shortcuts count. */
+  view: null,
 };
+
+const HELP = { key: '?', does: 'show these shortcuts', run: () => { now.help = true; redraw(); } };
 
 function redraw() {
   if (now.drawing) return;
@@ -116,6 +126,11 @@ function whole() {
   if (now.session === null) return login?.({ entered, redraw, note: now.note }) ?? nothing;
   const [name, trail, session] = [viewName(), trailName(), now.session];
   const view = VIEWS[name];
+  if (name !== now.view) {
+    now.view = name;
+    keys.clear();
+    keys.set([HELP]);
+  }
   document.title = `${view.title} · ${trail} · Graven`;
   return html`
     <a class="skip" href="#main" @click=${skip}>Skip to the entries</a>
@@ -179,7 +194,6 @@ function help() {
 async function entered(session) {
   now.note = null;
   localStorage.setItem(LOGGED_IN, 'yes');
-  keys.set([{ key: '?', does: 'show these shortcuts', run: () => { now.help = true; redraw(); } }]);
   if (session.rights.includes('read')) {
     try {
       now.trails = (await ask('trails')).trails;
