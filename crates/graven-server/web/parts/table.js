@@ -23,6 +23,6 @@ export function table({ label, columns, rows, key, testid }) {
   const kind = (/** @type {TableColumn<T>} */ column) => (column.isNumber ? "is-number" : nothing);
   return html`<table class="list" role="table" aria-label=${label}>
     <thead role="rowgroup"><tr role="row">${columns.map((one) => html`<th role="columnheader" scope="col" class=${kind(one)}>${one.title}</th>`)}</tr></thead>
-    <tbody role="rowgroup">${repeat(rows, key, (row) => html`<tr role="row" data-testid=${testid}>${columns.map((one) => html`<td role="cell" class=${kind(one)} data-label=${one.title}>${one.cell(row)}</td>`)}</tr>`)}</tbody>
+    <tbody role="rowgroup">${repeat(rows, key, (row) => html`<tr role="row" data-testid=${testid}>${columns.map((one) => html`<td role="cell" class=${kind(one)} data-label=${one.title}><div>${one.cell(row)}</div></td>`)}</tr>`)}</tbody>
   </table>`;
 }
