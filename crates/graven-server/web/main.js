@@ -44,7 +44,7 @@ const VIEWS = {
  * @param {string} title
  * @param {string} right What a token must allow.
  * @param {() => Promise<{render: View['render']}>} load
- * @param {string} css Its file in `css/`.
+ * @param {string} css Its file in `css/`. What all these views share is in `sheet.css`.
  * @returns {View}
  */
 export function later(title, right, load, css) {
@@ -58,14 +58,27 @@ export function later(title, right, load, css) {
       if (loaded) return loaded(page);
       if (loading) return nothing;
       loading = true;
-      const sheet = Object.assign(document.createElement('link'), { rel: 'stylesheet', href: `assets/css/${css}` });
-      // Without its colours it works as well.
-      const dressed = new Promise((done) => { sheet.onload = sheet.onerror = done; });
-      document.head.append(sheet);
-      Promise.all([load(), dressed]).then(([module]) => { loaded = module.render; }, () => { loading = false; }).then(page.redraw);
+      Promise.all([load(), sheet('sheet.css'), sheet(css)]).then(([module]) => { loaded = module.render; }, () => { loading = false; }).then(page.redraw);
       return nothing;
     },
   };
+}
+
+/** @type {Map<string, Promise<unknown>>} */
+const sheets = new Map();
+
+/**
+ * Loads a file of CSS once. Without it the view works as well.
+ * @param {string} name
+ */
+function sheet(name) {
+  const link = Object.assign(document.createElement('link'), { rel: 'stylesheet', href: `assets/css/${name}` });
+  const dressed = sheets.get(name) ?? new Promise((done) => {
+    link.onload = link.onerror = done;
+    document.head.append(link);
+  });
+  sheets.set(name, dressed);
+  return dressed;
 }
 
 const THEMES = /** @type {const} */ (['auto', 'light', 'dark']);

@@ -154,6 +154,7 @@ function one(page) {
   if (problem) return html`<div class="sheet">${back}<div class="blank" role="alert" data-testid="problem"><h2>${problem.title}</h2><p>${problem.message}</p></div></div>`;
   if (!answer) return html`<div class="sheet" aria-busy="true">${back}</div>`;
   const { session } = answer;
+  if (session.entries === 0) return html`<div class="sheet">${back}<div class="blank" data-testid="empty"><h2>No entry names this session</h2><p><bdi>${visible(id, 200)}</bdi></p></div></div>`;
   return html`<div class="sheet one-session" data-testid="session-view">
     <div>${back}</div>
     <header class="title"><h2><span class="faint">Session</span> <bdi>${visible(id, 120)}</bdi></h2>
