@@ -86,7 +86,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     show(ui, &state)?;
     if built.left_out > 0 {
         ui.warn(format_args!(
-            "{} left out: the log does not lead to the signed root there; run `graven verify`",
+            "{} left out: the log or `tiles/` does not lead to the signed root there; run `graven verify`",
             counted(built.left_out, "file was", "files were")
         ));
     }
@@ -171,7 +171,7 @@ pub(crate) fn make_behind(ui: Ui, search: &Search) {
     ui.note(format_args!("making the index of {entries} for the next search; --no-index leaves that out"));
     match build(&mut keeper, ui) {
         Ok(built) if built.left_out > 0 => ui.warn(format_args!(
-            "{} left out: the log does not lead to the signed root there; run `graven verify`",
+            "{} left out: the log or `tiles/` does not lead to the signed root there; run `graven verify`",
             counted(built.left_out, "file was", "files were")
         )),
         Ok(built) => ui.note(format_args!("the index is in {}", built.folder.display())),

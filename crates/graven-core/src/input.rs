@@ -145,9 +145,11 @@ pub(crate) fn read_object(text: &str, read_timestamp: ReadTime) -> Result<(Entry
         return Err(InputError::NotAnObject { found });
     }
     let mut entry = Entry::new(Category::Api, String::new(), Outcome::Success);
-    let mut seen = FieldSet::default();
+    let (mut seen, mut last) = (FieldSet::default(), None);
     each_member(&mut cursor, |cursor, name, offset| {
-        let field = Field::find(name).ok_or_else(|| unknown(name, nearest(name, Field::names()), offset))?;
+        let field = Field::find_behind(last, name)
+            .ok_or_else(|| unknown(name, nearest(name, Field::names()), offset))?;
+        last = Some(field);
         if !seen.insert(field) {
             return Err(InputError::Doubled { field: field.name(), offset });
         }

@@ -7,6 +7,8 @@
 //!
 //! Files are fed by following those of the trail ([`Keeper`]), so nothing in the engine waits for an index.
 
+#[cfg(feature = "sim")]
+mod canary;
 mod check;
 mod folder;
 mod keeper;
@@ -31,6 +33,8 @@ use graven::prove::{SealedHead, subtree_roots};
 use graven::reader::{Picks, Reader};
 use graven::{Error, Hash, Machine};
 
+#[cfg(feature = "sim")]
+pub use canary::IndexCanary;
 pub use check::{Checked, Wrong};
 pub use keeper::{Built, Keeper, Kept, Where};
 pub use status::IndexState;
@@ -81,15 +85,14 @@ pub(crate) struct Index {
     /// Pieces of shelves that were read.
     cache: Arc<Cache>,
     state: Mutex<State>,
-    #[cfg(test)]
-    canary: tests::Canary,
+    #[cfg(feature = "sim")]
+    canary: IndexCanary,
 }
 
 /// What is known of the files, and what is in memory.
 #[derive(Debug, Default)]
 struct State {
-    /// The hashes of the tree under a head, each over the entries of one shelf; `None` when they are not known.
-    roots: Option<(SealedHead, Option<Arc<[Hash]>>)>,
+    roots: Option<Roots>,
     shelves: BTreeMap<u64, Known>,
     /// Files with damage, by shelf and folder. One that is made anew is another file.
     damaged: BTreeMap<(u64, usize), FileId>,
@@ -98,6 +101,15 @@ struct State {
     digests_at: Option<Duration>,
     full: BTreeMap<u64, Arc<Full>>,
     growing: Option<Growing>,
+}
+
+/// The hashes of the tree under a head, each over the entries of one shelf.
+#[derive(Debug)]
+struct Roots {
+    head: SealedHead,
+    /// `None` when they were not known at that time.
+    hashes: Option<Arc<[Hash]>>,
+    at: Duration,
 }
 
 /// What is known of the file of a shelf.
@@ -125,8 +137,8 @@ pub(crate) struct Said {
 pub(crate) enum Whereabouts {
     /// A finished shelf.
     Shelf(Arc<Opened>),
-    /// One in the making.
-    Growing(Places),
+    /// One in the making, by the seed of its word hashes.
+    Growing(Places, [u8; 16]),
 }
 
 impl Index {
@@ -161,14 +173,20 @@ impl Index {
             level: LEVEL,
             cache: Cache::new(CACHE_BYTES),
             state: Mutex::default(),
-            #[cfg(test)]
-            canary: tests::Canary::default(),
+            #[cfg(feature = "sim")]
+            canary: IndexCanary::default(),
         })
     }
 
     /// The same, with shelves of 256 entries.
     pub(crate) fn testing_only_small(self) -> Index {
         Index { entries: 256, level: 1, ..self }
+    }
+
+    /// The same, with a mistake.
+    #[cfg(feature = "sim")]
+    pub(crate) fn with_canary(self, canary: IndexCanary) -> Index {
+        Index { canary, cache: Cache::trusting(CACHE_BYTES, canary.trusts_pages), ..self }
     }
 
     /// How many entries a shelf has.
@@ -252,7 +270,7 @@ impl Index {
     }
 
     fn fits(&self, opened: &Opened, first: u64, root: Hash) -> bool {
-        #[cfg(test)]
+        #[cfg(feature = "sim")]
         if self.canary.ignores_the_root {
             return true;
         }
@@ -292,14 +310,15 @@ impl Index {
     /// The hashes of the tree under a head, each over the entries of one shelf; `None` when `tiles/` does not lead to the
     /// root.
     fn roots(&self, head: SealedHead) -> Option<Arc<[Hash]>> {
-        if let Some((of, roots)) = &self.state().roots
-            && *of == head
-        {
-            return roots.clone();
+        let now = self.machine.clock.elapsed();
+        let is_known =
+            |roots: &&Roots| roots.head == head && (roots.hashes.is_some() || now < roots.at + LOOK_AGAIN);
+        if let Some(roots) = self.state().roots.as_ref().filter(is_known) {
+            return roots.hashes.clone();
         }
-        let roots: Option<Arc<[Hash]>> = subtree_roots(&self.reader, head, self.level).map(Arc::from);
-        self.state().roots = Some((head, roots.clone()));
-        roots
+        let hashes: Option<Arc<[Hash]>> = subtree_roots(&self.reader, head, self.level).map(Arc::from);
+        self.state().roots = Some(Roots { head, hashes: hashes.clone(), at: now });
+        hashes
     }
 
     /// What the shelves in memory say.
@@ -324,7 +343,18 @@ impl Index {
             return None;
         }
         let (candidates, places) = growing.candidates(query);
-        Some(Said { candidates, end, own: true, whereabouts: Whereabouts::Growing(places) })
+        #[cfg(feature = "sim")]
+        let end = end + u64::from(self.canary.is_one_ahead);
+        let whereabouts = Whereabouts::Growing(places, growing.facts().seed);
+        Some(Said { candidates, end, own: true, whereabouts })
+    }
+
+    /// Shows what the entries of the shelf in the making have. More of them may have come since it was asked; `None` when
+    /// another shelf is in the making now.
+    pub(crate) fn in_the_making<T>(&self, seed: [u8; 16], f: impl FnOnce(&Builder) -> T) -> Option<T> {
+        let state = self.state();
+        let growing = state.growing.as_ref().filter(|growing| growing.facts().seed == seed)?;
+        Some(f(growing.facts()))
     }
 
     /// The newest signed head.
@@ -348,7 +378,7 @@ impl Whereabouts {
     pub(crate) fn block(&self, number: u32) -> Option<std::ops::Range<u64>> {
         match self {
             Whereabouts::Shelf(opened) => opened.places.block(number),
-            Whereabouts::Growing(places) => places.block(number),
+            Whereabouts::Growing(places, _) => places.block(number),
         }
     }
 }

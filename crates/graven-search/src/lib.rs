@@ -44,6 +44,9 @@ mod search;
 pub use cursor::{Cursor, CursorError};
 pub use error::SearchError;
 pub use follow::{Batch, Following};
+#[cfg(feature = "sim")]
+#[doc(hidden)]
+pub use index::IndexCanary;
 pub use index::shelf::SHELF_ENTRIES;
 #[doc(hidden)]
 pub use index::shelf::testing_only_ask_shelf;

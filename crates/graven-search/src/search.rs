@@ -69,6 +69,10 @@ pub struct SearchOptions {
     /// Whether a shelf of the index has 256 entries, so that a small trail has many of them. Only for tests.
     #[doc(hidden)]
     pub testing_only_small_shelves: bool,
+    /// The mistakes of its index. Only for the simulator.
+    #[cfg(feature = "sim")]
+    #[doc(hidden)]
+    pub testing_only_canary: crate::index::IndexCanary,
 }
 
 /// A trail that is asked questions. Clones share what they know of its index.
@@ -128,13 +132,17 @@ impl Search {
         name: &Path,
         options: SearchOptions,
     ) -> Result<Search, SearchError> {
-        let SearchOptions { key, state, index, cache, no_index, testing_only_small_shelves } = options;
+        #[cfg(feature = "sim")]
+        let canary = options.testing_only_canary;
+        let SearchOptions { key, state, index, cache, no_index, testing_only_small_shelves, .. } = options;
         let options = VerifyOptions { key, state, name: Some(name.to_owned()), ..VerifyOptions::default() };
         let folders = (index.as_deref(), cache.as_deref());
         let index = match no_index {
             true => None,
             false => {
                 let index = Index::new(&machine, &reader, &options, folders)?;
+                #[cfg(feature = "sim")]
+                let index = index.with_canary(canary);
                 Some(Arc::new(if testing_only_small_shelves { index.testing_only_small() } else { index }))
             }
         };

@@ -55,7 +55,8 @@ impl Intake {
     }
 
     async fn take_piece(&self, texts: &[Bytes], answers: &mut Answers) {
-        let _waiting = self.trail.counters(&self.state.metrics).waiting(texts.len());
+        let counters = self.trail.counters(|name| self.state.metrics.of(name));
+        let _waiting = counters.waiting(texts.len());
         let now = self.state.now();
         let Read { entries, refused } = self.read(texts, now).await;
         self.trail.count_refused(refused.len() as u64);
@@ -63,7 +64,7 @@ impl Intake {
             if entries.is_empty() { Vec::new() } else { self.trail.record(&self.caller.name, entries).await };
         let answered = answers.add(recorded, refused);
         let lengths = texts.iter().map(Bytes::len);
-        self.state.metrics.answered(&self.trail, answered.iter().zip(lengths));
+        self.state.metrics.answered(self.trail.name(), counters, answered.iter().zip(lengths));
     }
 
     /// Reads texts: on this thread if they are short.

@@ -12,6 +12,7 @@ pub mod viewer;
 mod api;
 mod blocking;
 mod body;
+mod counters;
 mod indexing;
 mod intake;
 mod metrics;

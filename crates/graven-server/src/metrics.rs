@@ -10,10 +10,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 
+use crate::counters::Counters;
 use crate::intake::Answer;
 use crate::name::TrailName;
 use crate::problem::{Kind, Problem};
-use crate::trails::Served;
 
 pub(crate) use scrape::{Scrape, TrailNow};
 
@@ -67,22 +67,6 @@ struct OfReason {
     reason: &'static str,
 }
 
-/// What is counted of one trail for each request, at hand: to look it up by its name each time costs more than to count.
-#[derive(Debug)]
-pub(crate) struct OfTrail {
-    recorded: Counter,
-    recorded_bytes: Counter,
-    duplicates: Counter,
-    waiting: Gauge,
-}
-
-/// Entries that wait for their answer, until this is dropped.
-#[derive(Debug)]
-pub(crate) struct Waiting {
-    gauge: Gauge,
-    entries: i64,
-}
-
 impl Default for Metrics {
     fn default() -> Metrics {
         Metrics {
@@ -100,9 +84,9 @@ impl Default for Metrics {
 
 impl Metrics {
     /// What is counted of a trail.
-    pub(crate) fn of(&self, trail: &TrailName) -> OfTrail {
+    pub(crate) fn of(&self, trail: &TrailName) -> Counters {
         let of = Of { trail: trail.to_string() };
-        OfTrail {
+        Counters {
             recorded: self.recorded.get_or_create_owned(&of),
             recorded_bytes: self.recorded_bytes.get_or_create_owned(&of),
             duplicates: self.duplicates.get_or_create_owned(&of),
@@ -117,7 +101,12 @@ impl Metrics {
     }
 
     /// Counts the answers to entries, each with the bytes that its client sent.
-    pub(crate) fn answered<'a>(&self, trail: &Served, answers: impl Iterator<Item = (&'a Answer, usize)>) {
+    pub(crate) fn answered<'a>(
+        &self,
+        trail: &TrailName,
+        of: &Counters,
+        answers: impl Iterator<Item = (&'a Answer, usize)>,
+    ) {
         let (mut recorded, mut bytes, mut duplicates) = (0, 0, 0);
         for (answer, length) in answers {
             match answer {
@@ -126,10 +115,9 @@ impl Metrics {
                     recorded += 1;
                     bytes += length as u64;
                 }
-                Answer::Refused(problem) => self.refused(trail.name(), problem),
+                Answer::Refused(problem) => self.refused(trail, problem),
             }
         }
-        let of = trail.counters(self);
         of.recorded.inc_by(recorded);
         of.recorded_bytes.inc_by(bytes);
         of.duplicates.inc_by(duplicates);
@@ -145,20 +133,5 @@ impl Metrics {
     /// Counts a request that was refused as a whole.
     pub(crate) fn refusal(&self, kind: Kind) {
         self.refusals.get_or_create(&Reason { reason: kind.name() }).inc();
-    }
-}
-
-impl OfTrail {
-    /// Counts entries that wait for their answer.
-    pub(crate) fn waiting(&self, entries: usize) -> Waiting {
-        let entries = i64::try_from(entries).unwrap_or(i64::MAX);
-        self.waiting.inc_by(entries);
-        Waiting { gauge: self.waiting.clone(), entries }
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.gauge.dec_by(self.entries);
     }
 }

@@ -17,7 +17,7 @@ use graven_core::entry::stored_id;
 use graven_search::Search;
 use serde::Serialize;
 
-use crate::metrics::{Metrics, OfTrail};
+use crate::counters::Counters;
 use crate::name::TrailName;
 use crate::problem::{Kind, Problem};
 use crate::tail::Tail;
@@ -50,7 +50,7 @@ pub(crate) struct Served {
     /// The ids that are being recorded.
     claims: Claims<Key>,
     tallies: Tallies,
-    counters: OnceLock<OfTrail>,
+    counters: OnceLock<Counters>,
     tail: Tail,
     verification: Verification,
     indexing: Indexing,
@@ -161,9 +161,9 @@ impl Served {
         }
     }
 
-    /// What is counted of it for operators.
-    pub(crate) fn counters(&self, metrics: &Metrics) -> &OfTrail {
-        self.counters.get_or_init(|| metrics.of(&self.name))
+    /// What is counted of it for operators; made once.
+    pub(crate) fn counters(&self, make: impl FnOnce(&TrailName) -> Counters) -> &Counters {
+        self.counters.get_or_init(|| make(&self.name))
     }
 
     /// What became of entries since the server started.

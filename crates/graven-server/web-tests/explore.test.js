@@ -11,7 +11,8 @@ test('explore', async (t) => {
   await fill(server, 1_200);
   const chrome = await browser(t);
   /** The number of hits, as the export has them. */
-  const exported = async (q) => (await (await server.api(`trails/main/export?format=csv&q=${encodeURIComponent(q)}`)).text()).trim().split('\n').length - 1;
+  const exported = async (q) =>
+    (await (await server.api(`trails/main/export?format=csv&q=${encodeURIComponent(q)}`)).text()).trim().split('\n').length - 1;
   const open = async (search = '?trail=main&q=category:tool_execution', allowed = []) => {
     const window = await openWindow(chrome, { permissions: ['clipboard-read', 'clipboard-write'] }, allowed);
     await logIn(window.page, server, search);
@@ -26,15 +27,24 @@ test('explore', async (t) => {
     assert.equal(sum(await facet('outcome')), 1_200);
     assert.equal(sum(await page.getByTestId('histogram').locator('.key b').allTextContents()), 1_200);
     // A click wants a value, the line says so, and all numbers follow.
-    await page.getByTestId('facet-outcome').getByRole('button', { name: /^denied/ }).click();
+    await page
+      .getByTestId('facet-outcome')
+      .getByRole('button', { name: /^denied/ })
+      .click();
     await page.waitForURL(/q=category:tool_execution\+outcome:denied/);
     assert.equal(await page.getByTestId('line').inputValue(), 'category:tool_execution outcome:denied');
     await until(async () => (await countOf(page)) === 300, 'the count follows');
     assert.equal(await exported('category:tool_execution outcome:denied'), 300);
     assert.deepEqual(await facet('outcome'), ['300']);
-    await until(async () => (await page.getByTestId('row').allTextContents()).every((text) => text.includes('denied')), 'only denials are left');
+    await until(
+      async () => (await page.getByTestId('row').allTextContents()).every((text) => text.includes('denied')),
+      'only denials are left',
+    );
     // Another click takes it back, and the button beside it wants all others.
-    await page.getByTestId('facet-outcome').getByRole('button', { name: /^denied/ }).click();
+    await page
+      .getByTestId('facet-outcome')
+      .getByRole('button', { name: /^denied/ })
+      .click();
     await until(async () => (await countOf(page)) === 1_200, 'all are there again');
     await page.getByTestId('facet-outcome').getByRole('button', { name: 'Exclude denied' }).click();
     await until(async () => (await countOf(page)) === 900, 'all but denials');
@@ -115,10 +125,11 @@ test('explore', async (t) => {
     await until(async () => (await countOf(page)) === 1_200, 'all entries again');
     // The same without dragging.
     await page.getByTestId('time-range').locator('summary').click();
-    const local = (moment) => page.evaluate((text) => {
-      const date = new Date(text);
-      return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
-    }, moment);
+    const local = (moment) =>
+      page.evaluate((text) => {
+        const date = new Date(text);
+        return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+      }, moment);
     await page.getByTestId('range-from').fill(await local(from));
     await page.getByTestId('range-to').fill(await local(to));
     await page.getByTestId('range-apply').click();
@@ -149,7 +160,10 @@ test('explore', async (t) => {
     await page.waitForURL(/detail.exit/);
     await page.goBack();
     await page.getByTestId('tab-raw').click();
-    await until(async () => (await page.getByTestId('raw').textContent()) === JSON.stringify(stored.entry), 'the raw line is there');
+    await until(
+      async () => (await page.getByTestId('raw').textContent()) === JSON.stringify(stored.entry),
+      'the raw line is there',
+    );
     for (const [what, text] of [
       ['copy-json', JSON.stringify(stored.entry)],
       ['copy-curl', `curl -H "Authorization: Bearer $GRAVEN_TOKEN" ${server.address}/v1/trails/main/entries/${index}`],
@@ -179,12 +193,19 @@ test('explore', async (t) => {
     assert.ok((await page.getByTestId('row').count()) < 80, 'only what can be seen is drawn');
     const last = async () => Number(await page.getByTestId('row').last().getAttribute('aria-rowindex'));
     await until(async () => {
-      await list.evaluate((element) => { element.scrollTop = element.scrollHeight; });
+      await list.evaluate((element) => {
+        element.scrollTop = element.scrollHeight;
+      });
       return (await last()) === 1_201;
     }, 'the last row is reached');
     await page.getByText('That is all.').waitFor();
     const row = page.getByTestId('row').last();
-    assert.equal(await row.getAttribute('data-index'), await page.evaluate(() => String(Math.min(...[...document.querySelectorAll('[data-testid=row]')].map((one) => Number(one.dataset.index))))));
+    assert.equal(
+      await row.getAttribute('data-index'),
+      await page.evaluate(() =>
+        String(Math.min(...[...document.querySelectorAll('[data-testid=row]')].map((one) => Number(one.dataset.index)))),
+      ),
+    );
     // By the button, without scrolling there.
     await page.getByTestId('again').click();
     await page.getByTestId('older').waitFor({ state: 'attached' });
@@ -211,10 +232,16 @@ test('explore', async (t) => {
     await until(async () => (await current()) !== first, 'another row');
     const row = await current();
     // The row that keys act on is seen, and not under the head of the table.
-    await until(() => page.evaluate(() => {
-      const [at, head] = [document.querySelector('.row.is-current'), document.querySelector('.rows .head')].map((one) => one.getBoundingClientRect());
-      return at.top >= head.bottom - 1 && at.bottom <= innerHeight + 1 && document.activeElement?.closest('.row') !== null;
-    }), 'the row is in sight and has the focus');
+    await until(
+      () =>
+        page.evaluate(() => {
+          const [at, head] = [document.querySelector('.row.is-current'), document.querySelector('.rows .head')].map((one) =>
+            one.getBoundingClientRect(),
+          );
+          return at.top >= head.bottom - 1 && at.bottom <= innerHeight + 1 && document.activeElement?.closest('.row') !== null;
+        }),
+      'the row is in sight and has the focus',
+    );
     await page.keyboard.press('Enter');
     await page.getByTestId('detail').waitFor();
     assert.equal(new URL(page.url()).searchParams.get('entry'), row);

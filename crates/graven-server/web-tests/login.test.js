@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { browser, logIn, openWindow, serve, until } from './support/page.js';
+import { browser, countOf, logIn, openWindow, serve, until } from './support/page.js';
 
 /** What a browser says of an answer that is no success. */
 const REFUSED = /status of 40[13]/;
@@ -41,7 +41,10 @@ test('logging in and out', async (t) => {
     await page.keyboard.type('gvn_wrong');
     await page.keyboard.press('Enter');
     await page.getByTestId('login-wrong').filter({ hasText: 'not good here' }).waitFor();
-    await until(() => page.getByTestId('token').evaluate((input) => input === document.activeElement), 'the cursor is in the field again');
+    await until(
+      () => page.getByTestId('token').evaluate((input) => input === document.activeElement),
+      'the cursor is in the field again',
+    );
     await page.keyboard.press('Control+a');
     await page.keyboard.type(server.token);
     await page.keyboard.press('Enter');
@@ -70,6 +73,24 @@ test('logging in and out', async (t) => {
     await context.close();
   });
 
+  await t.test('who logs in next sees nothing of the one before', async () => {
+    const made = await server.json('tokens', { method: 'POST', body: { role: 'reader', categories: ['auth'] } });
+    const { page, context, fine } = await openWindow(chrome);
+    await logIn(page, server, '?trail=demo');
+    await countOf(page);
+    await page.getByTestId('logout').click();
+    await page.getByTestId('token').fill(made.token);
+    await page.getByTestId('login-button').click();
+    await page.getByTestId('who').filter({ hasText: 'reader' }).waitFor();
+    await page.getByTestId('row').first().waitFor();
+    const shown = await page.getByTestId('row').locator('.c-category').allTextContents();
+    assert.deepEqual([...new Set(shown)], ['auth']);
+    // What was searched for is forgotten too.
+    assert.equal(await page.evaluate(() => localStorage.getItem('graven.history')), null);
+    fine();
+    await context.close();
+  });
+
   await t.test('a role without the right is told which one it needs', async () => {
     const made = await server.json('tokens', { method: 'POST', body: { role: 'writer', name: 'billing' } });
     const { page, context, fine } = await openWindow(chrome);
@@ -84,7 +105,9 @@ test('logging in and out', async (t) => {
     const before = await tokens();
     const { page, context } = await openWindow(chrome);
     await logIn(page, server);
-    const foreign = createServer((_, answer) => answer.setHeader('content-type', 'text/html').end('<!doctype html><title>foreign</title>'));
+    const foreign = createServer((_, answer) =>
+      answer.setHeader('content-type', 'text/html').end('<!doctype html><title>foreign</title>'),
+    );
     foreign.listen(0, '127.0.0.1');
     await once(foreign, 'listening');
     t.after(() => foreign.close());
@@ -95,24 +118,37 @@ test('logging in and out', async (t) => {
       const tries = [
         [`${address}/v1/trails`, { credentials: 'include' }],
         [`${address}/v1/trails`, { credentials: 'include', mode: 'no-cors' }],
-        [`${address}/v1/tokens`, { credentials: 'include', method: 'POST', body, headers: { 'content-type': 'application/json' } }],
+        [
+          `${address}/v1/tokens`,
+          { credentials: 'include', method: 'POST', body, headers: { 'content-type': 'application/json' } },
+        ],
         [`${address}/v1/tokens`, { credentials: 'include', method: 'POST', body, mode: 'no-cors' }],
         [`${address}/v1/session`, { credentials: 'include', method: 'DELETE' }],
       ];
       const answers = [];
       for (const [url, how] of tries) {
-        answers.push(await fetch(url, how).then((answer) => answer.text(), () => 'refused'));
+        answers.push(
+          await fetch(url, how).then(
+            (answer) => answer.text(),
+            () => 'refused',
+          ),
+        );
       }
       const frame = document.body.appendChild(Object.assign(document.createElement('iframe'), { src: address }));
       await new Promise((resolve) => frame.addEventListener('load', resolve));
       let inside = 'closed';
       try {
         inside = String(frame.contentDocument?.title ?? 'closed');
-      } catch { /* Another origin. */ }
+      } catch {
+        /* Another origin. */
+      }
       return { answers, inside };
     }, server.address);
     // A browser may fail such a request, or give an answer without anything in it.
-    assert.ok(got.answers.every((text) => ['refused', ''].includes(text)), JSON.stringify(got));
+    assert.ok(
+      got.answers.every((text) => ['refused', ''].includes(text)),
+      JSON.stringify(got),
+    );
     assert.equal(got.inside, 'closed');
     assert.equal(await tokens(), before);
     await page.goto(`${server.address}/`);
@@ -123,7 +159,7 @@ test('logging in and out', async (t) => {
 
 test('a server that is started again is noticed', async (t) => {
   const [server, chrome] = [await serve(t), await browser(t)];
-  const { page, fine } = await openWindow(chrome, {}, [/ERR_CONNECTION_REFUSED/]);
+  const { page, fine } = await openWindow(chrome, {}, [/net::ERR_/]);
   await logIn(page, server);
   await page.getByTestId('row').first().waitFor();
   await server.stop();

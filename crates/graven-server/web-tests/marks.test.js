@@ -6,21 +6,33 @@ import { browser, logIn, openWindow, serve, until } from './support/page.js';
 
 test('marks', async (t) => {
   const server = await serve(t, []);
-  const entries = Array.from({ length: 300 }, (_, at) => ({ category: 'k8s', action: `call:${at}`, outcome: 'success', principal: 'ann' }));
+  const entries = Array.from({ length: 300 }, (_, at) => ({
+    category: 'k8s',
+    action: `call:${at}`,
+    outcome: 'success',
+    principal: 'ann',
+  }));
   assert.equal((await server.api('trails/main/entries', { method: 'POST', body: entries })).status, 201);
   const chrome = await browser(t);
   const texts = (page) => page.getByTestId('row').getByTestId('mark').allTextContents();
   const all = async (page, text) => {
     const found = await texts(page);
-    return found.length === (await page.getByTestId('row').count()) && found.length > 0 && found.every((one) => one.startsWith(text));
+    return (
+      found.length === (await page.getByTestId('row').count()) && found.length > 0 && found.every((one) => one.startsWith(text))
+    );
   };
 
   await t.test('what is seen is checked, also behind a scroll, and the entry that is open', async () => {
     const { page, context, fine } = await openWindow(chrome);
     await logIn(page, server, '?trail=main&q=category:k8s');
     await until(() => all(page, 'checked'), 'the first rows are checked');
-    await page.getByTestId('rows').evaluate((list) => { list.scrollTop = 5_000; });
-    await until(async () => (await page.getByTestId('row').first().textContent()).includes('call:1') && (await all(page, 'checked')), 'other rows are checked');
+    await page.getByTestId('rows').evaluate((list) => {
+      list.scrollTop = 5_000;
+    });
+    await until(
+      async () => (await page.getByTestId('row').first().textContent()).includes('call:1') && (await all(page, 'checked')),
+      'other rows are checked',
+    );
     // One that the list has not.
     await page.goto(`${server.address}/?trail=main&q=action:call:299&entry=5`);
     await page.getByTestId('mark-in-full').filter({ hasText: 'checked in your browser' }).waitFor();
@@ -41,6 +53,10 @@ test('marks', async (t) => {
     await logIn(page, server, '?trail=main&q=category:k8s');
     const lied = page.getByTestId('row').filter({ hasText: 'call:298' });
     await lied.getByTestId('mark').filter({ hasText: 'failed: what is shown is not what is stored' }).waitFor();
+    // The entry itself is honest when it is asked for alone, and the row stays what it is.
+    await lied.click();
+    await page.getByTestId('mark-in-full').filter({ hasText: 'checked in your browser' }).waitFor();
+    await lied.getByTestId('mark').filter({ hasText: 'failed: what is shown is not what is stored' }).waitFor();
     const honest = page.getByTestId('row').filter({ hasText: 'call:297' });
     await honest.getByTestId('mark').filter({ hasText: 'checked' }).waitFor();
     fine();
@@ -57,7 +73,13 @@ test('marks', async (t) => {
     assert.equal((await server.api('trails/main/entries', { method: 'POST', body: entries[0] })).status, 201);
     await until(async () => (await size()) > before, 'the new entry is sealed');
     await page.getByTestId('again').click();
-    await until(async () => (await page.evaluate(() => JSON.parse(Object.entries(localStorage).find(([key]) => key.startsWith('graven.pin/'))?.[1] ?? '{}').size)) > String(before), 'the browser has seen the newer head');
+    await until(
+      async () =>
+        (await page.evaluate(
+          () => JSON.parse(Object.entries(localStorage).find(([key]) => key.startsWith('graven.pin/'))?.[1] ?? '{}').size,
+        )) > String(before),
+      'the browser has seen the newer head',
+    );
     // The server falls back to the head of before.
     await page.route(/\/log\/checkpoint/, (route) => route.fulfill({ body: old, contentType: 'text/plain' }));
     await page.reload();

@@ -24,18 +24,19 @@ test('random queries', async (t) => {
     ...(random(9) === 0 ? { count: 1 + random(20) } : {}),
   }));
   assert.equal((await server.api('trails/main/entries', { method: 'POST', body: entries })).status, 201);
-  const term = () => pick([
-    () => `outcome:${pick(['success', 'failure', 'denied'])}`,
-    () => `-outcome:${pick(['success', 'failure', 'denied'])}`,
-    () => `principal:user-${random(7)}`,
-    () => `category:(session OR k8s)`,
-    () => `agent:${pick(['coder', 'reviewer', 'nobody'])}`,
-    () => `detail.exit:>${random(4)}`,
-    () => `action:call*`,
-    () => `since:${1 + random(12)}h`,
-    () => `(principal:user-1 OR outcome:denied)`,
-    () => `count:>${random(9)}`,
-  ])();
+  const term = () =>
+    pick([
+      () => `outcome:${pick(['success', 'failure', 'denied'])}`,
+      () => `-outcome:${pick(['success', 'failure', 'denied'])}`,
+      () => `principal:user-${random(7)}`,
+      () => `category:(session OR k8s)`,
+      () => `agent:${pick(['coder', 'reviewer', 'nobody'])}`,
+      () => `detail.exit:>${random(4)}`,
+      () => `action:call*`,
+      () => `since:${1 + random(12)}h`,
+      () => `(principal:user-1 OR outcome:denied)`,
+      () => `count:>${random(9)}`,
+    ])();
   const chrome = await browser(t);
   const { page, fine } = await openWindow(chrome);
   await logIn(page, server, '?trail=main');

@@ -13,11 +13,22 @@ test('terms end at blanks outside of quotes and parentheses', () => {
 });
 
 test('values are quoted when they must be', () => {
-  for (const plain of ['denied', 'alice@example.com', 'src/main.rs', '/srv', 'a-b', '10.0.0.1', 'é']) assert.equal(quoted(plain), plain);
+  for (const plain of ['denied', 'alice@example.com', 'src/main.rs', '/srv', 'a-b', '10.0.0.1', 'é'])
+    assert.equal(quoted(plain), plain);
   for (const [value, text] of [
-    ['a b', '"a b"'], ['tool:bash', '"tool:bash"'], ['say "x"', '"say \\"x\\""'], ['a*', '"a\\*"'], ['-rf', '"-rf"'], ['1..2', '"1..2"'],
-    ['>5', '">5"'], ['OR', '"OR"'], ['', '""'], ['a\\b', '"a\\\\b"'], ['f(x)', '"f(x)"'],
-  ]) assert.equal(quoted(value), text);
+    ['a b', '"a b"'],
+    ['tool:bash', '"tool:bash"'],
+    ['say "x"', '"say \\"x\\""'],
+    ['a*', '"a\\*"'],
+    ['-rf', '"-rf"'],
+    ['1..2', '"1..2"'],
+    ['>5', '">5"'],
+    ['OR', '"OR"'],
+    ['', '""'],
+    ['a\\b', '"a\\\\b"'],
+    ['f(x)', '"f(x)"'],
+  ])
+    assert.equal(quoted(value), text);
 });
 
 test('a value is wanted, not wanted, and neither', () => {

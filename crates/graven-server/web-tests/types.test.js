@@ -13,7 +13,7 @@ test('tsc finds nothing', (t) => {
   const folder = mkdtempSync(join(TOOLS, 'types-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   cpSync(join(here, 'tsconfig.json'), join(folder, 'tsconfig.json'));
-  cpSync(join(here, '../web'), join(folder, 'web'), { recursive: true });
+  for (const name of ['web', 'viewer']) cpSync(join(here, '..', name), join(folder, name), { recursive: true });
   // Instead of the small files of lit-html, their types, which its package has beside them.
   const [lit, types] = [join(folder, 'web/lit-html'), join(TOOLS, 'node_modules/lit-html')];
   for (const name of readdirSync(lit, { recursive: true }).filter((one) => one.endsWith('.js'))) {

@@ -62,7 +62,10 @@ async function request(url, how) {
     answer = await fetch(url, { credentials: 'same-origin', cache: 'no-store', redirect: 'error', ...how });
   } catch (error) {
     if (how.signal?.aborted) throw error;
-    throw new Problem(0, { title: 'No answer', detail: 'The server does not answer. It may have stopped, or the network is down.' });
+    throw new Problem(0, {
+      title: 'No answer',
+      detail: 'The server does not answer. It may have stopped, or the network is down.',
+    });
   }
   if (answer.ok) return answer;
   const said = await answer.json().catch(() => ({ title: answer.statusText }));

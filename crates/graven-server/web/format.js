@@ -81,7 +81,8 @@ export function duration(ms) {
 }
 
 /** Characters that are not seen, or that change how others are: they hide what an entry says. */
-const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\ufff9-\ufffb]/g;
+const HIDDEN =
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\ufff9-\ufffb]/g;
 
 /**
  * A text of an entry on one line: what is hidden is written out, and a long text is cut. It is still only text.

@@ -18,6 +18,7 @@ import { render as explore } from './views/explore.js';
  * @property {string} trail The trail that is shown.
  * @property {Session} session Who is logged in.
  * @property {() => void} redraw Draws the page again, once, before the next frame.
+ * @property {(css: string) => Promise<void>} style Loads a file of `css/` for a part that not everybody looks at.
  */
 
 /**
@@ -39,6 +40,26 @@ const VIEWS = {
   access: later('Access', 'administer', () => import('./views/access.js'), 'access.css'),
 };
 
+/** The CSS files that were asked for. @type {Map<string, Promise<void>>} */
+const styles = new Map();
+
+/**
+ * Loads a CSS file, once.
+ * @param {string} css Its name in `css/`.
+ * @returns {Promise<void>} When it counts; also when it cannot be had, because a text without style is better than none.
+ */
+function style(css) {
+  const sheet = Object.assign(document.createElement('link'), { rel: 'stylesheet', href: `assets/css/${css}` });
+  const there =
+    styles.get(css) ??
+    new Promise((done) => {
+      sheet.onload = sheet.onerror = () => done();
+      document.head.append(sheet);
+    });
+  styles.set(css, there);
+  return there;
+}
+
 /**
  * A view that is loaded when it is looked at for the first time.
  * @param {string} title
@@ -58,27 +79,19 @@ export function later(title, right, load, css) {
       if (loaded) return loaded(page);
       if (loading) return nothing;
       loading = true;
-      Promise.all([load(), sheet('sheet.css'), sheet(css)]).then(([module]) => { loaded = module.render; }, () => { loading = false; }).then(page.redraw);
+      Promise.all([load(), style('sheet.css'), style(css)])
+        .then(
+          ([part]) => {
+            loaded = part.render;
+          },
+          () => {
+            loading = false;
+          },
+        )
+        .then(page.redraw);
       return nothing;
     },
   };
-}
-
-/** @type {Map<string, Promise<unknown>>} */
-const sheets = new Map();
-
-/**
- * Loads a file of CSS once. Without it the view works as well.
- * @param {string} name
- */
-function sheet(name) {
-  const link = Object.assign(document.createElement('link'), { rel: 'stylesheet', href: `assets/css/${name}` });
-  const dressed = sheets.get(name) ?? new Promise((done) => {
-    link.onload = link.onerror = done;
-    document.head.append(link);
-  });
-  sheets.set(name, dressed);
-  return dressed;
 }
 
 const THEMES = /** @type {const} */ (['auto', 'light', 'dark']);
@@ -98,6 +111,8 @@ const now = {
   help: false,
   /** @type {string | null} The view whose shortcuts count. */
   view: null,
+  /** Whether somebody was logged in since the page was loaded. */
+  wasIn: false,
 };
 
 const HELP = { key: '?', does: 'show these shortcuts', run: () => { now.help = true; redraw(); } };
@@ -155,19 +170,27 @@ function whole() {
           ${now.trails.map((one) => html`<option value=${one.name} ?selected=${one.name === trail}>${one.name}</option>`)}
           ${now.trails.some((one) => one.name === trail) ? nothing : html`<option selected>${trail}</option>`}
         </select></label>
-      <nav class="views" aria-label="Views">${Object.entries(VIEWS).map(([key, { title }]) => html`
-        <a href=${href({ view: key === 'explore' ? undefined : key, entry: undefined })} aria-current=${key === name ? 'page' : nothing} data-testid="view-${key}">${title}</a>`)}</nav>
+      <nav class="views" aria-label="Views">${Object.entries(VIEWS).map(
+        ([key, { title }]) => html`
+        <a href=${href({ view: key === 'explore' ? undefined : key, entry: undefined })} aria-current=${key === name ? 'page' : nothing} data-testid="view-${key}">${title}</a>`,
+      )}</nav>
       <span class="filler"></span>
       <button type="button" class="icon-button" @click=${nextTheme} aria-label="Theme: ${theme()}" title="Theme: ${theme()}" data-testid="theme">${icon(theme())}</button>
-      <button type="button" class="icon-button" @click=${() => { now.help = true; redraw(); }} aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)" data-testid="help">${icon('help')}</button>
+      <button type="button" class="icon-button" @click=${() => {
+        now.help = true;
+        redraw();
+      }} aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)" data-testid="help">${icon('help')}</button>
       <span class="who" data-testid="who"><b>${session.name}</b><span class="role">${session.role}</span></span>
       <button type="button" class="icon-button" @click=${leave} aria-label="Log out" title="Log out" data-testid="logout">${icon('leave')}</button>
     </header>
     <main id="main" tabindex="-1" class="view view-${name}" @click=${follow} data-testid="view">
       <h1 class="hidden">${view.title}: ${trail}</h1>
-      ${session.rights.includes(view.right) ? view.render({ state: state(), trail, session, redraw })
-        : html`<div class="blank"><h2>This needs another role</h2><p>Your token “${session.name}” has the role <b>${session.role}</b>, which may not ${view.right}.
-          Ask for one with the role ${view.right === 'administer' ? 'admin' : 'reader, auditor or admin'}.</p></div>`}
+      ${
+        session.rights.includes(view.right)
+          ? view.render({ state: state(), trail, session, redraw, style })
+          : html`<div class="blank"><h2>This needs another role</h2><p>Your token “${session.name}” has the role <b>${session.role}</b>, which may not ${view.right}.
+          Ask for one with the role ${view.right === 'administer' ? 'admin' : 'reader, auditor or admin'}.</p></div>`
+      }
     </main>
     ${now.help ? help() : nothing}`;
 }
@@ -205,6 +228,13 @@ function help() {
 
 /** @param {Session} session */
 async function entered(session) {
+  // Nothing of the one who was logged in before stays in memory.
+  if (now.wasIn) {
+    localStorage.setItem(LOGGED_IN, 'yes');
+    location.reload();
+    return;
+  }
+  now.wasIn = true;
   now.note = null;
   localStorage.setItem(LOGGED_IN, 'yes');
   if (session.rights.includes('read')) {

@@ -7,10 +7,42 @@
 
 /** The fields that are offered, by their short names. */
 export const FIELDS = [
-  'action', 'agent', 'any', 'approval.decision', 'approval.kind', 'approval.rule', 'approved', 'at', 'category', 'count',
-  'detail', 'duration', 'for', 'has', 'id', 'index', 'intent_id', 'ip', 'model', 'okr', 'outcome', 'phase', 'principal',
-  'reason', 'recorded_by', 'relay', 'request', 'resource', 'session', 'since', 'source.host', 'source.service', 'span',
-  'tool', 'trace', 'until',
+  'action',
+  'agent',
+  'any',
+  'approval.decision',
+  'approval.kind',
+  'approval.rule',
+  'approved',
+  'at',
+  'category',
+  'count',
+  'detail',
+  'duration',
+  'for',
+  'has',
+  'id',
+  'index',
+  'intent_id',
+  'ip',
+  'model',
+  'okr',
+  'outcome',
+  'phase',
+  'principal',
+  'reason',
+  'recorded_by',
+  'relay',
+  'request',
+  'resource',
+  'session',
+  'since',
+  'source.host',
+  'source.service',
+  'span',
+  'tool',
+  'trace',
+  'until',
 ];
 
 /** Values that are always the same. */
@@ -103,7 +135,9 @@ function valuesOf(text, field) {
   if (!text.startsWith(`${field}:`)) return null;
   const value = text.slice(field.length + 1);
   if (!value.startsWith('(') || !value.endsWith(')')) return [value];
-  return terms(value.slice(1, -1)).map((one) => one.text).filter((one) => one !== 'OR');
+  return terms(value.slice(1, -1))
+    .map((one) => one.text)
+    .filter((one) => one !== 'OR');
 }
 
 /**

@@ -1,6 +1,9 @@
 //! Canaries: rules broken on purpose, in the simulator's disk, clock or driver, to show that the simulator can fail.
 //!
-//! No canary is in the engine, so none can be shipped with it. One needs a hook there, which only the feature `sim` has.
+//! No canary is in the engine, so none can be shipped with it. One needs a hook there, and three need one in the index;
+//! only the feature `sim` has these hooks.
+
+use graven_search::IndexCanary;
 
 use crate::rule::Rule;
 
@@ -57,11 +60,19 @@ pub enum Canary {
     TrustFailedSync,
     /// What is in doubt after a failure counts as recorded when the log has reached its index.
     SettleByIndex,
+    /// A shelf of the index is renamed to its place without a sync of its bytes.
+    SkipShelfSync,
+    /// A shelf is written before its entries are under a signed head.
+    UnsealedShelf,
+    /// The pages of a shelf are not compared with their hashes.
+    TrustShelf,
+    /// The shelf in the making claims to have one entry more than it has.
+    ShelfOneAhead,
 }
 
 impl Canary {
     /// Every canary.
-    pub const ALL: [Canary; 25] = [
+    pub const ALL: [Canary; 29] = [
         Canary::AcknowledgeBeforeSync,
         Canary::SkipDirectorySync,
         Canary::IgnoreShortWrite,
@@ -87,6 +98,10 @@ impl Canary {
         Canary::SignWithoutCatchingUp,
         Canary::TrustFailedSync,
         Canary::SettleByIndex,
+        Canary::SkipShelfSync,
+        Canary::UnsealedShelf,
+        Canary::TrustShelf,
+        Canary::ShelfOneAhead,
     ];
 
     /// The name on the command line.
@@ -117,6 +132,10 @@ impl Canary {
             Canary::SignWithoutCatchingUp => "sign-without-catching-up",
             Canary::TrustFailedSync => "trust-failed-sync",
             Canary::SettleByIndex => "settle-by-index",
+            Canary::SkipShelfSync => "skip-shelf-sync",
+            Canary::UnsealedShelf => "unsealed-shelf",
+            Canary::TrustShelf => "trust-shelf",
+            Canary::ShelfOneAhead => "shelf-one-ahead",
         }
     }
 
@@ -179,6 +198,25 @@ impl Canary {
             Canary::SignWithoutCatchingUp => &[Rule::Accused, Rule::Heads, Rule::Closed],
             Canary::TrustFailedSync => &[Rule::Acknowledged, Rule::Accused, Rule::Heads, Rule::Kept],
             Canary::SettleByIndex => &[Rule::Losses],
+            Canary::SkipShelfSync | Canary::UnsealedShelf => &[Rule::Shelves],
+            Canary::TrustShelf | Canary::ShelfOneAhead => &[Rule::Search],
         }
+    }
+
+    /// Whether it breaks a rule of the index. Only then there is a follower.
+    pub(crate) fn is_of_index(self) -> bool {
+        self == Canary::SkipShelfSync || self.in_index() != IndexCanary::default()
+    }
+
+    /// The mistakes that it makes in the index.
+    pub(crate) fn in_index(self) -> IndexCanary {
+        let mut mistakes = IndexCanary::default();
+        match self {
+            Canary::UnsealedShelf => mistakes.writes_before_the_checkpoint = true,
+            Canary::TrustShelf => mistakes.trusts_pages = true,
+            Canary::ShelfOneAhead => mistakes.is_one_ahead = true,
+            _ => {}
+        }
+        mistakes
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fastrand::Rng;
@@ -26,6 +26,9 @@ use crate::trace::Trace;
 
 use canary_effect::CanaryEffect;
 
+/// More calls than a step needs that comes to an end.
+const STEP_CALLS_MAX: u64 = 100_000;
+
 /// The disk of one machine, as one process sees it.
 #[derive(Clone)]
 pub(crate) struct FaultyDisk {
@@ -41,6 +44,8 @@ pub(crate) struct Caller {
     pub(crate) number: u32,
     /// Whether it was killed: then none of its calls is made any more.
     gone: AtomicBool,
+    /// How many calls it has made in its present step.
+    pub(crate) calls: AtomicU64,
     /// Whether it is closing the trail.
     pub(crate) closing: AtomicBool,
     /// Whether the trail was lost to it before its present step began: then it may not write.
@@ -86,6 +91,7 @@ impl Caller {
         Arc::new(Caller {
             number,
             gone: AtomicBool::new(false),
+            calls: AtomicU64::new(0),
             closing: AtomicBool::new(false),
             lost: AtomicBool::new(false),
             lock_line: Mutex::default(),
@@ -156,7 +162,7 @@ impl FaultyDisk {
         }
         let (canary, fate) = {
             let state = &mut *self.shared.lock();
-            if state.stopped || self.caller.is_gone() {
+            if state.stopped || self.caller.is_gone() || self.goes_on_for_ever(state) {
                 return Err(off());
             }
             let fate = state.faults.fate(op, path, offset, bytes, &mut state.chance);
@@ -226,6 +232,16 @@ impl FaultyDisk {
                 format!("process {} makes {op:?} {} after a change", self.caller.number, path.display());
             state.broken.get_or_insert(Broken { rule: Rule::Lost, how });
         }
+    }
+
+    /// Notes that a step makes more calls than any that comes to an end.
+    fn goes_on_for_ever(&self, state: &mut State) -> bool {
+        let is_too_much = self.caller.calls.fetch_add(1, Ordering::Relaxed) > STEP_CALLS_MAX;
+        if is_too_much {
+            let how = format!("a step of process {} goes on for ever", self.caller.number);
+            state.broken.get_or_insert(Broken { rule: Rule::Waits, how });
+        }
+        is_too_much
     }
 
     fn pauses(&self) -> bool {

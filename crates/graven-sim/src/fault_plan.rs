@@ -6,6 +6,8 @@ use std::path::Path;
 use fastrand::Rng;
 use graven::disk::sim::{FailBut, Op};
 
+use crate::index_files::is_of_index;
+
 /// A chance is given as a number of calls among this many.
 const OF: u32 = 65_536;
 
@@ -16,6 +18,8 @@ pub(crate) struct FaultPlan {
     pub(crate) crash_in: Option<u64>,
     /// The same, but only calls that create, change or sync names are counted: most rules depend on these.
     pub(crate) crash_at_name_in: Option<u64>,
+    /// The same, but only calls that change something of the index are counted.
+    pub(crate) crash_in_index_in: Option<u64>,
     /// After this number of calls, the next one fails.
     pub(crate) fail_in: Option<u64>,
     /// The chance that a call fails, is interrupted, or does less than requested.
@@ -87,7 +91,11 @@ impl FaultPlan {
     /// Draws what happens to a call of `bytes` bytes.
     pub(crate) fn fate(&mut self, op: Op, path: &Path, offset: u64, bytes: u64, chance: &mut Rng) -> Fate {
         let of_names = matches!(op, Op::Create | Op::Rename | Op::RemoveFile | Op::SyncDir);
-        if op.changes() && is_due(&mut self.crash_in) || of_names && is_due(&mut self.crash_at_name_in) {
+        let of_index = self.crash_in_index_in.is_some() && op.changes() && is_of_index(path);
+        if op.changes() && is_due(&mut self.crash_in)
+            || of_names && is_due(&mut self.crash_at_name_in)
+            || of_index && is_due(&mut self.crash_in_index_in)
+        {
             return stop(op, bytes, chance);
         }
         if is_due(&mut self.fail_in) {

@@ -8,8 +8,8 @@
 //!
 //! A [`Canary`] breaks one rule on purpose, in the disk, the clock or the driver. Then the simulator must fail.
 //!
-//! The files build on each other in this order, lowest first: `rule canary head lock_line trace fault_plan baton disk
-//! clock entries look model plan verifier tally world process life run runner`.
+//! The files build on each other in this order, lowest first: `rule canary index_files head lock_line trace fault_plan baton disk
+//! clock entries look model plan verifier tally follower world process life run runner`.
 
 mod baton;
 mod canary;
@@ -17,7 +17,9 @@ mod clock;
 mod disk;
 mod entries;
 mod fault_plan;
+mod follower;
 mod head;
+mod index_files;
 mod life;
 mod lock_line;
 mod look;

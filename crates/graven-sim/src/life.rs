@@ -1,6 +1,7 @@
 //! One life of a trail: the random actions of its processes between the first opening and the end.
 
 mod ending;
+mod following;
 mod meddling;
 mod opening;
 mod reading;
@@ -46,6 +47,7 @@ impl<'a> Life<'a> {
         let pauses = self.world.plan.pauses(&mut self.world.chance);
         self.world.shared.lock().pauses = pauses;
         let meddles_at = self.world.chance.u64(..24);
+        let batch_each = if self.world.plan.follows { 3 } else { 5 };
         for action in 0..actions {
             if action == meddles_at {
                 self.meddle()?;
@@ -58,7 +60,11 @@ impl<'a> Life<'a> {
                 }
             }
             let proc = self.choose();
-            if self.world.plan.tall && action % 5 == 0 && self.world.chance.bool() && self.is_open(proc) {
+            if self.world.plan.tall
+                && action % batch_each == 0
+                && self.world.chance.bool()
+                && self.is_open(proc)
+            {
                 self.record_batch(proc)?;
             } else {
                 self.act(proc)?;
@@ -155,6 +161,7 @@ impl<'a> Life<'a> {
     /// Notes what is checked during a step that begins.
     fn begins(&self, proc: usize, closes: bool) {
         let caller = &self.procs[proc].caller;
+        caller.calls.store(0, Ordering::Relaxed);
         caller.closing.store(closes, Ordering::Relaxed);
         let lost = self.world.meddled.as_ref().is_some_and(|meddled| meddled.shows);
         caller.lost.store(lost, Ordering::Relaxed);
@@ -235,7 +242,7 @@ impl<'a> Life<'a> {
         if !self.world.stopped() {
             self.bury()?;
         }
-        Ok(())
+        self.follow_on()
     }
 
     fn let_time_pass(&mut self) -> Checked {

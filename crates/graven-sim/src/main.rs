@@ -90,7 +90,8 @@ fn write_report(out: &mut impl Write, report: &Report, canary: Option<Canary>) -
     writeln!(
         out,
         "{} lives of {} trails ({} of them on disks that lie), {} openings beside others, {} crashes, {} processes killed, \
-         {} poisoned, {} changes by others, {} clean closes, {} segments closed, {} entries acknowledged, {} calls; trace \
+         {} poisoned, {} changes by others, {} clean closes, {} segments closed, {} shelves made, {} questions compared, \
+         {} entries acknowledged, {} calls; trace \
          {:016x}; {:.1} s",
         tally.lives,
         report.runs,
@@ -102,6 +103,8 @@ fn write_report(out: &mut impl Write, report: &Report, canary: Option<Canary>) -
         tally.meddled,
         tally.closed,
         tally.segments,
+        tally.shelves,
+        tally.questions,
         tally.acknowledged,
         tally.calls,
         report.trace,

@@ -34,6 +34,8 @@ pub(crate) struct Plan {
     pub(crate) processes: usize,
     /// Whether somebody else changes the files while they are open.
     pub(crate) meddled: bool,
+    /// Whether a process beside the others makes an index of the trail.
+    pub(crate) follows: bool,
     pub(crate) layout: Layout,
     pub(crate) settings: Settings,
     /// What another program wrote where the live file will be.
@@ -82,7 +84,19 @@ impl Plan {
         let processes = if chance.u8(..5) < 2 { 1 } else { chance.usize(2..=4) };
         let meddled = honest && chance.u8(..4) == 0;
         let foreign = (beside && chance.bool()).then_some(&b"what somebody else wrote\n"[..]);
-        Plan { lives, honest, tall, processes, meddled, layout, settings, foreign }
+        // Of numbers of its own: so a run without a follower is what it was before there were any. Only a tall one has
+        // enough entries for shelves.
+        let follows = Rng::with_seed(seed ^ 0x666f_6c6c_6f77).u8(..8) < if tall { 4 } else { 1 };
+        Plan { lives, honest, tall, processes, meddled, follows, layout, settings, foreign }
+    }
+
+    /// Adds faults that only the follower meets.
+    pub(crate) fn index_faults(&self, faults: &mut FaultPlan, chance: &mut Rng) {
+        match chance.u8(..8) {
+            0..3 => faults.crash_in_index_in = Some(chance.u64(..24)),
+            3 => faults.unreadable = Some(["search", "memory-of-the-follower"][chance.usize(..2)]),
+            _ => {}
+        }
     }
 
     /// Draws the faults of one life.

@@ -47,6 +47,10 @@ pub enum Rule {
     Answers,
     /// On a disk that lies, a trail with a loss below a checkpoint is never called intact.
     CalledIntact,
+    /// With the index, a search answers as without it.
+    Search,
+    /// Every shelf of the index is whole, of sealed entries, and what the log says; and what is missing can be made.
+    Shelves,
     /// Nothing panics.
     Panic,
 }
@@ -76,6 +80,8 @@ impl Rule {
             Rule::Ids => "ids",
             Rule::Answers => "answers",
             Rule::CalledIntact => "called-intact",
+            Rule::Search => "search",
+            Rule::Shelves => "shelves",
             Rule::Panic => "panic",
         }
     }

@@ -70,6 +70,9 @@ impl Run {
         let world = &mut self.world;
         let start = world.disk.snapshot();
         let mut faults = world.plan.faults(&mut world.chance);
+        if world.plan.follows {
+            world.plan.index_faults(&mut faults, &mut world.chance);
+        }
         // Half of the time: a crash in each opening would hide what can happen after it.
         if world.tiles_emptied && world.chance.bool() {
             faults.crash_in = Some(world.chance.u64(..30));
@@ -108,6 +111,7 @@ impl Run {
             return Ok(false);
         }
         self.world.check_at_rest(clean)?;
+        self.world.check_index_at_rest()?;
         if self.world.plan.honest && self.world.chance.u8(..16) == 0 {
             self.world.empty_tiles();
         }
@@ -127,7 +131,16 @@ impl Run {
             }
             return clean;
         }
+        // A follower that nobody kills goes on with what it has in memory.
+        let follows_on = ending != Ending::PowerCut && world.follower.is_some() && world.chance.bool();
+        if !follows_on {
+            world.follower = None;
+        }
         let inner = match ending {
+            Ending::Kill | Ending::Close if follows_on => {
+                world.did("the processes end beside the follower");
+                world.disk.clone()
+            }
             Ending::PowerCut => {
                 let snapshot = world.disk.snapshot();
                 let choice = snapshot.crash_choice_drawn(world.chance.u64(..));
@@ -170,6 +183,7 @@ impl Run {
         world.model.check_kept(&stored, disk)?;
         world.check_closed(&stored)?;
         world.check_verdict("at the end", true)?;
+        world.check_index_at_end()?;
         let disk = &world.disk;
         let holds = |foreign: &[u8]| {
             disk.files().iter().any(|file| disk.contents(file).is_ok_and(|bytes| bytes == foreign))

@@ -25,6 +25,10 @@ pub struct Tally {
     pub closed: u64,
     /// Closed segments.
     pub segments: u64,
+    /// Shelves of the index that were made.
+    pub shelves: u64,
+    /// Questions that were asked with the index and without it.
+    pub questions: u64,
 }
 
 impl Tally {
@@ -41,6 +45,8 @@ impl Tally {
             beside: self.beside + other.beside,
             closed: self.closed + other.closed,
             segments: self.segments + other.segments,
+            shelves: self.shelves + other.shelves,
+            questions: self.questions + other.questions,
         }
     }
 }

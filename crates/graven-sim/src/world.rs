@@ -1,9 +1,11 @@
 //! The world of one run: its disk and clock, the model, the verifier, and the checks that compare them.
 
 mod checks;
+mod index;
 mod meddled;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use fastrand::Rng;
@@ -12,11 +14,13 @@ use graven::disk::sim::SimDisk;
 use graven::disk::{Disk, Open};
 use graven::durable;
 use graven::{Error, ErrorKind, Machine, Receipt};
+use graven_core::hash::Hash;
 
 use crate::canary::Canary;
 use crate::clock::FaultyClock;
 use crate::disk::{Caller, Shared};
 use crate::fault_plan::FaultPlan;
+use crate::follower::Follower;
 use crate::head::Head;
 use crate::look::Stored;
 use crate::model::{Model, Settling};
@@ -46,6 +50,10 @@ pub(crate) struct World {
     pub(crate) meddled: Option<Meddling>,
     /// The note that somebody else has put in the place of `closed`.
     pub(crate) planted: Option<Vec<u8>>,
+    /// The process that makes the index, if there is one now.
+    pub(crate) follower: Option<Follower>,
+    /// Shelves that somebody else has damaged, by path and hash.
+    pub(crate) spoiled: BTreeSet<(PathBuf, Hash)>,
     /// How many processes there were.
     processes: u32,
     verifier: Verifier,
@@ -63,6 +71,10 @@ impl World {
             Some(_) => plan.honest = true,
             None => {}
         }
+        if let Some(canary) = canary {
+            plan.follows = canary.is_of_index();
+            plan.tall |= plan.follows;
+        }
         let mut chance = Rng::with_seed(seed ^ 0x6c69_7665);
         let clock = FaultyClock {
             inner: SimClock::new(chance.u64(..)),
@@ -79,6 +91,8 @@ impl World {
             killed: false,
             meddled: None,
             planted: None,
+            follower: None,
+            spoiled: BTreeSet::new(),
             processes: 0,
             signed: BTreeSet::new(),
             accepted: None,
@@ -93,6 +107,8 @@ impl World {
     /// Continues with a new disk and a new trail.
     pub(crate) fn start_over(&mut self) {
         self.did("start over on a new disk");
+        self.follower = None;
+        self.spoiled.clear();
         self.disk = new_disk(&self.plan);
         self.shared.lock().stopped = false;
         self.model = Model::new();
@@ -160,6 +176,7 @@ impl World {
         shared.faults = FaultPlan {
             crash_in: shared.faults.crash_in,
             crash_at_name_in: shared.faults.crash_at_name_in,
+            crash_in_index_in: shared.faults.crash_in_index_in,
             ..FaultPlan::default()
         };
         self.disk.set_space(None);
@@ -170,7 +187,8 @@ impl World {
         let mut shared = self.shared.lock();
         let (heads, broken) = (std::mem::take(&mut shared.heads), shared.broken.take());
         drop(shared);
-        if let Some(broken) = broken.filter(|broken| self.is_judged() || broken.rule == Rule::Lost) {
+        let counts = |rule| self.is_judged() || matches!(rule, Rule::Lost | Rule::Waits);
+        if let Some(broken) = broken.filter(|broken| counts(broken.rule)) {
             return Err(broken);
         }
         for head in heads {

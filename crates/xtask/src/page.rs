@@ -20,7 +20,7 @@ const NODE: u32 = 20;
 const BROWSERS: &[&str] = &["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
 /// How long one test may take, on a machine that is busy with other things.
-const TEST_MS_MAX: &str = "600000";
+const TEST_MS_MAX: &str = "1800000";
 
 /// Set to write the pictures of the documentation anew.
 const SCREENSHOTS: &str = "GRAVEN_SCREENSHOTS";

@@ -57,10 +57,8 @@ fn check() -> Result<(usize, Vec<Finding>), String> {
         if bytes.len() > FILE_BYTES_MAX {
             findings.push(format!("{path}: {} bytes; large files do not belong here", bytes.len()));
         }
-        // What is not text (a stored trail, a key) has no words to judge.
-        if let Ok(text) = String::from_utf8(bytes) {
-            files.push(File { path, text });
-        }
+        // What is not text (a picture, a stored trail) has no words to judge, but links lead to it.
+        files.push(File { path, text: String::from_utf8(bytes).unwrap_or_default() });
     }
     for file in &files {
         words::check(file, &mut findings);

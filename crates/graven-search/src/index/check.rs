@@ -103,7 +103,7 @@ impl Index {
             let Some(offset) = self.reader.picks()?.offset(first)? else { return Ok(None) };
             let mut growing = self.growing(first, seed, offset);
             for record in self.reader.entries(first..first + self.entries)? {
-                growing.push(&self.reader, &record?);
+                growing.push(&self.reader, &record?)?;
             }
             Ok(Some(growing).filter(|growing| growing.end() == first + self.entries))
         };

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use graven::ErrorKind;
 use graven::prove::SealedHead;
 use graven::reader::{Follow, Record};
+use graven::{Error, ErrorKind};
 
 use super::folder::{Building, is_not_ours};
 use super::unsealed::{Full, Growing};
@@ -45,6 +45,8 @@ pub struct Keeper {
     left_out: BTreeMap<u64, Duration>,
     head: Option<(Option<SealedHead>, Duration)>,
     failed: Option<Duration>,
+    /// Why a shelf was left out: something of its entries cannot be read now.
+    unread: Option<Error>,
 }
 
 /// What a call to [`Keeper::poll`] did.
@@ -63,7 +65,7 @@ pub struct Kept {
 pub struct Built {
     /// The shelves that were made.
     pub made: u64,
-    /// The shelves that could not be made, because the log does not lead to the signed root there.
+    /// The shelves that could not be made, because the log or the hashes in `tiles/` do not lead to the signed root there.
     pub left_out: u64,
     /// The folder that they are in.
     pub folder: PathBuf,
@@ -74,19 +76,22 @@ impl Keeper {
         let first = usize::from(place == Where::Cache && index.has_own_folder);
         let targets = (first..index.folders.len()).collect();
         let left_out = BTreeMap::new();
-        Keeper { index, follow: None, targets, building: None, left_out, head: None, failed: None }
+        let (follow, building, head, failed, unread) = (None, None, None, None, None);
+        Keeper { index, follow, targets, building, left_out, head, failed, unread }
     }
 
     /// Takes up new entries, at most some thousand of them, and writes the shelves that are ready.
     ///
     /// # Errors
     /// `Folder` when a shelf cannot be written: that is tried again later, and its entries are read one by one meanwhile.
-    /// `Trail` when the trail cannot be read.
+    /// `Trail` when the trail cannot be read. If only a detail beside the log cannot, the next call goes on with the entries
+    /// behind the shelf that has it.
     pub fn poll(&mut self) -> Result<Kept, IndexError> {
         let mut kept = Kept::default();
         self.check_growing()?;
         if self.follow.is_some() || self.begin(None)? {
             kept.entries = self.take_up()?;
+            self.unread.take().map_or(Ok(()), Err)?;
         }
         let now = self.index.machine.clock.elapsed();
         if self.failed.is_none_or(|failed| now >= failed + WRITE_AGAIN) {
@@ -104,7 +109,8 @@ impl Keeper {
     /// Makes all shelves that are missing under the newest head. `progress` is told how many of their entries are done.
     ///
     /// # Errors
-    /// [`IndexError`]: nothing is made of a trail that contradicts its key or the memory.
+    /// [`IndexError`]: nothing is made of a trail that contradicts its key or the memory. A detail beside the log that cannot
+    /// be read keeps only the shelf that has it from being made.
     pub fn build(&mut self, progress: &mut dyn FnMut(u64, u64)) -> Result<Built, IndexError> {
         let standing = self.index.standing()?;
         if !standing.findings.is_empty() {
@@ -126,15 +132,29 @@ impl Keeper {
         if total == 0 {
             return self.built(0);
         }
+        if self.index.roots(head).is_none() {
+            (0..head.size / size).for_each(|number| self.leave_out(number * size));
+        }
         while self.begin(Some(head))? {
             let mut done = made * size;
             while self.follow.is_some() {
-                done += self.take_up()?;
+                match self.take_up()? {
+                    // The entries are under a head, and they are not there.
+                    0 if self.follow.is_some() => self.leave_out_growing(),
+                    taken => done += taken,
+                }
                 progress(done.min(total), total);
             }
             self.head = Some((Some(head), self.index.machine.clock.elapsed()));
             made += self.write_full()?;
+            // Each turn ends one way or the other for its shelf: those behind the head wait on.
+            let mut state = self.index.state();
+            let behind = state.full.split_off(&(head.size / size * size));
+            let waiting = std::mem::replace(&mut state.full, behind);
+            drop(state);
+            waiting.into_keys().for_each(|first| self.leave_out(first));
         }
+        self.unread.take().map_or(Ok(()), Err)?;
         self.built(made)
     }
 
@@ -171,8 +191,14 @@ impl Keeper {
         let (size, now) = (self.index.entries, self.index.machine.clock.elapsed());
         self.left_out.retain(|_, since| under.is_some() || now < *since + LEFT_OUT);
         let sealed = head.map_or(0, |head| head.size / size);
+        // Without the hashes of the tree nothing shows that a shelf belongs to the head.
+        let is_bound = head.is_some_and(|head| self.index.roots(head).is_some());
         let is_missing = |first: u64| {
-            let is_there = head.is_some_and(|head| first / size < sealed && self.is_there(first, head));
+            let is_sealed = first / size < sealed;
+            if is_sealed && !is_bound {
+                return false;
+            }
+            let is_there = is_sealed && head.is_some_and(|head| self.is_there(first, head));
             !is_there && !self.left_out.contains_key(&first) && !self.index.state().full.contains_key(&first)
         };
         let end = if under.is_some() { sealed } else { u64::MAX / size };
@@ -213,12 +239,10 @@ impl Keeper {
             Ok(batch) => batch,
             // A line or a segment is damaged, or the log was cut.
             Err(error) if error.kind() == ErrorKind::Data => {
-                let first = self.index.state().growing.as_ref().map(Growing::first);
-                let is_cut = !self.is_growing_the_log()?;
-                self.follow = None;
-                self.index.state().growing = None;
-                if let Some(first) = first.filter(|_| !is_cut) {
-                    self.leave_out(first);
+                if self.is_growing_the_log()? {
+                    self.leave_out_growing();
+                } else {
+                    self.begin_anew();
                 }
                 return Ok(0);
             }
@@ -242,7 +266,12 @@ impl Keeper {
             self.follow = None;
             return false;
         };
-        growing.push(&self.index.reader, record);
+        if let Err(error) = growing.push(&self.index.reader, record) {
+            drop(state);
+            self.leave_out_growing();
+            self.unread.get_or_insert(error);
+            return false;
+        }
         if growing.end() < growing.first() + self.index.entries {
             return true;
         }
@@ -303,13 +332,13 @@ impl Keeper {
         loop {
             let (number, building) = self.building()?;
             let (number, path) = (*number, building.folder().path().to_owned());
-            match building.put(full.first, &full.bytes) {
-                Err(error) if is_not_ours(&error) && self.targets.len() > 1 => {
-                    self.targets.retain(|target| *target != number);
-                    self.building = None;
-                }
-                other => return other.map_err(|source| IndexError::Folder { path, source }),
+            let Err(source) = building.put(full.first, &full.bytes) else { return Ok(()) };
+            // The folder may be gone, and the lock with it: the next write begins with both.
+            self.building = None;
+            if !is_not_ours(&source) || self.targets.len() == 1 {
+                return Err(IndexError::Folder { path, source });
             }
+            self.targets.retain(|target| *target != number);
         }
     }
 
@@ -331,10 +360,21 @@ impl Keeper {
     /// A log that was cut and has grown again is another one: begins anew then.
     fn check_growing(&mut self) -> Result<(), IndexError> {
         if self.follow.is_some() && !self.is_growing_the_log()? {
-            self.follow = None;
-            self.index.state().growing = None;
+            self.begin_anew();
         }
         Ok(())
+    }
+
+    fn begin_anew(&mut self) {
+        self.follow = None;
+        self.index.state().growing = None;
+    }
+
+    /// The shelf in the making cannot be made.
+    fn leave_out_growing(&mut self) {
+        let first = self.index.state().growing.as_ref().map(Growing::first);
+        first.into_iter().for_each(|first| self.leave_out(first));
+        self.begin_anew();
     }
 
     /// Whether the last entry of the shelf in the making is the stored one.
@@ -376,7 +416,7 @@ impl Keeper {
 impl Index {
     /// Whether all entries of a full shelf are under a head.
     fn may_write(&self, full: &Full, head: SealedHead) -> bool {
-        #[cfg(test)]
+        #[cfg(feature = "sim")]
         if self.canary.writes_before_the_checkpoint {
             return true;
         }
@@ -385,9 +425,9 @@ impl Index {
 
     /// Whether it is the canary that does not look at roots.
     fn ignores_roots(&self) -> bool {
-        #[cfg(test)]
+        #[cfg(feature = "sim")]
         return self.canary.ignores_the_root || self.canary.writes_before_the_checkpoint;
-        #[cfg(not(test))]
+        #[cfg(not(feature = "sim"))]
         false
     }
 }

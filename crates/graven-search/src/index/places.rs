@@ -53,6 +53,14 @@ impl Places {
         }
     }
 
+    /// The places of a shelf in the making whose last entry ends at this offset.
+    pub(crate) fn up_to(&self, offset: u64) -> Places {
+        let mut offsets = Vec::with_capacity(self.offsets.len() + 1);
+        offsets.extend_from_slice(&self.offsets);
+        offsets.push(offset);
+        Places { offsets }
+    }
+
     /// Where the block of an entry begins and ends; `None` when that is not known.
     pub(crate) fn block(&self, number: u32) -> Option<Range<u64>> {
         let block = (number / BLOCK_ENTRIES) as usize;

@@ -42,7 +42,6 @@ pub(crate) use cache::Cache;
 pub(crate) use count::{facet, histogram, tally};
 pub(crate) use error::ShelfError;
 pub(crate) use events::Tally;
-#[cfg(test)]
 pub(crate) use facts::Facts;
 pub use fuzzed::testing_only_ask_shelf;
 pub(crate) use source::Source;

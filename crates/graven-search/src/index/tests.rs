@@ -1,6 +1,8 @@
 //! The index on a simulated disk: a crash at each step of its making, failures, full disks, and canaries that must be
 //! found. Shelves have 256 entries here.
 
+mod hindered;
+
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,15 +20,6 @@ use crate::query::Moment;
 
 /// The entries of a shelf, and the level of its hash in the tree.
 const SMALL: (u64, u8) = (256, 1);
-
-/// A builder or a reader with a mistake, which the tests must find.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Canary {
-    /// It writes a shelf before its entries are under a head.
-    pub(super) writes_before_the_checkpoint: bool,
-    /// It does not compare the hash of a shelf with the tree.
-    pub(super) ignores_the_root: bool,
-}
 
 /// A machine with this disk. Its clock has moved on, so that nothing is left out for having been looked at lately.
 fn machine(disk: &SimDisk) -> Machine {
@@ -48,7 +41,7 @@ fn record(disk: &SimDisk, entries: std::ops::Range<u64>, word: &str) {
 }
 
 /// The index of the trail on a disk, as this user has it.
-fn index(disk: &SimDisk, canary: Canary) -> Arc<Index> {
+fn index(disk: &SimDisk, canary: IndexCanary) -> Arc<Index> {
     let machine = machine(disk);
     let reader = Reader::open_on(&machine, Layout::in_dir("/trail")).unwrap();
     let options = VerifyOptions { state: Some("/state".into()), ..VerifyOptions::default() };
@@ -58,12 +51,12 @@ fn index(disk: &SimDisk, canary: Canary) -> Arc<Index> {
     Arc::new(index)
 }
 
-fn build(disk: &SimDisk, canary: Canary) -> Result<Built, IndexError> {
+fn build(disk: &SimDisk, canary: IndexCanary) -> Result<Built, IndexError> {
     Keeper::new(index(disk, canary), Where::Trail).build(&mut |_, _| ())
 }
 
 /// Fails if the index on a disk says something that it may not say. Gives the number of its shelves.
-fn examine(disk: &SimDisk, canary: Canary) -> Result<u64, String> {
+fn examine(disk: &SimDisk, canary: IndexCanary) -> Result<u64, String> {
     let index = index(disk, canary);
     let head = index.standing().unwrap().head;
     let entries = index.reader.len().unwrap();
@@ -117,7 +110,11 @@ fn recorded() -> SimDisk {
 }
 
 /// Crashes at each step of making the index, in several ways, and looks at what is left. The first thing that is wrong.
-fn crash_everywhere(disk: &SimDisk, canary: Canary, fault: Option<fn() -> Fault>) -> Result<u64, String> {
+fn crash_everywhere(
+    disk: &SimDisk,
+    canary: IndexCanary,
+    fault: Option<fn() -> Fault>,
+) -> Result<u64, String> {
     let disk = disk.restart();
     if let Some(fault) = fault {
         disk.inject(fault());
@@ -144,7 +141,7 @@ fn crash_everywhere(disk: &SimDisk, canary: Canary, fault: Option<fn() -> Fault>
 
 #[test]
 fn a_crash_at_any_step_leaves_whole_shelves_of_sealed_entries() {
-    let images = crash_everywhere(&recorded(), Canary::default(), None).unwrap();
+    let images = crash_everywhere(&recorded(), IndexCanary::default(), None).unwrap();
     assert!(images > 100, "{images}");
 }
 
@@ -154,12 +151,12 @@ fn a_shelf_that_is_not_synced_before_it_gets_its_name_is_found() {
         let is_shelf = |step: &Step| step.path.to_string_lossy().contains(".shelf.");
         Fault::when(move |step| step.op == Op::SyncAll && is_shelf(step)).effect(Effect::Lie).forever()
     };
-    let wrong = crash_everywhere(&recorded(), Canary::default(), Some(unsynced)).unwrap_err();
+    let wrong = crash_everywhere(&recorded(), IndexCanary::default(), Some(unsynced)).unwrap_err();
     assert!(wrong.contains("is broken") || wrong.contains("the shelf of"), "{wrong}");
 }
 
 /// A trail whose last entries are not sealed, the index of a keeper with this mistake, and other entries in their place.
-fn replaced(canary: Canary) -> SimDisk {
+fn replaced(canary: IndexCanary) -> SimDisk {
     let disk = SimDisk::new();
     record(&disk, 0..300, "act");
     let before = disk.snapshot();
@@ -190,16 +187,16 @@ fn replaced(canary: Canary) -> SimDisk {
 
 #[test]
 fn a_shelf_of_other_entries_is_not_used() {
-    let disk = replaced(Canary::default());
-    assert!(examine(&disk, Canary::default()).unwrap() >= 1);
-    let canary = Canary { ignores_the_root: true, ..Canary::default() };
+    let disk = replaced(IndexCanary::default());
+    assert!(examine(&disk, IndexCanary::default()).unwrap() >= 1);
+    let canary = IndexCanary { ignores_the_root: true, ..IndexCanary::default() };
     let wrong = examine(&replaced(canary), canary).unwrap_err();
     assert!(wrong.contains("is not named") || wrong.contains("is no hit"), "{wrong}");
 }
 
 #[test]
 fn a_shelf_is_not_written_before_its_entries_are_sealed() {
-    let unsealed = |canary: Canary| {
+    let unsealed = |canary: IndexCanary| {
         let disk = SimDisk::new();
         record(&disk, 0..100, "act");
         // The checkpoint of then, and the entries of now.
@@ -214,10 +211,10 @@ fn a_shelf_is_not_written_before_its_entries_are_sealed() {
         for _ in 0..10 {
             keeper.poll().unwrap();
         }
-        examine(&disk, Canary::default())
+        examine(&disk, IndexCanary::default())
     };
-    unsealed(Canary::default()).unwrap();
-    let canary = Canary { writes_before_the_checkpoint: true, ..Canary::default() };
+    unsealed(IndexCanary::default()).unwrap();
+    let canary = IndexCanary { writes_before_the_checkpoint: true, ..IndexCanary::default() };
     let wrong = unsealed(canary).unwrap_err();
     assert!(wrong.contains("is not under a head"), "{wrong}");
 }
@@ -228,7 +225,7 @@ fn any_call_may_fail_and_the_trail_and_the_answers_stay() {
     let changes = {
         let disk = disk.restart();
         let before = disk.calls_made();
-        build(&disk, Canary::default()).unwrap();
+        build(&disk, IndexCanary::default()).unwrap();
         disk.calls()[before..].iter().filter(|call| call.step.op.changes()).count() as u64
     };
     assert!(changes > 20, "{changes}");
@@ -238,11 +235,11 @@ fn any_call_may_fail_and_the_trail_and_the_answers_stay() {
             let disk = start.restart();
             disk.inject(Fault::nth_change(nth).fail(io::ErrorKind::Other, but));
             // It says so, or did not need what failed.
-            drop(build(&disk, Canary::default()));
-            examine(&disk, Canary::default()).unwrap_or_else(|wrong| panic!("{nth} {but:?}: {wrong}"));
+            drop(build(&disk, IndexCanary::default()));
+            examine(&disk, IndexCanary::default()).unwrap_or_else(|wrong| panic!("{nth} {but:?}: {wrong}"));
             disk.heal();
-            build(&disk, Canary::default()).unwrap();
-            assert_eq!(examine(&disk, Canary::default()).unwrap(), 5, "{nth} {but:?}");
+            build(&disk, IndexCanary::default()).unwrap();
+            assert_eq!(examine(&disk, IndexCanary::default()).unwrap(), 5, "{nth} {but:?}");
         }
     }
 }
@@ -253,15 +250,15 @@ fn a_full_disk_stops_the_index_and_nothing_else() {
     for room in [0, 1, 100, 3_000, 9_000, 20_000] {
         let disk = start.restart();
         disk.set_space(Some(disk.used() + room));
-        let error = build(&disk, Canary::default()).unwrap_err();
+        let error = build(&disk, IndexCanary::default()).unwrap_err();
         assert!(matches!(error, IndexError::Folder { .. } | IndexError::Trail(_)), "{error}");
         // Nothing is left of what was tried: the recorder has that room.
-        let shelves = examine(&disk, Canary::default()).unwrap();
+        let shelves = examine(&disk, IndexCanary::default()).unwrap();
         assert!(shelves < 5);
         assert!(!disk.files().iter().any(|name| name.to_string_lossy().contains(".shelf.")), "{room}");
         disk.set_space(None);
-        build(&disk, Canary::default()).unwrap();
-        assert_eq!(examine(&disk, Canary::default()).unwrap(), 5);
+        build(&disk, IndexCanary::default()).unwrap();
+        assert_eq!(examine(&disk, IndexCanary::default()).unwrap(), 5);
     }
 }
 
@@ -269,7 +266,7 @@ fn a_full_disk_stops_the_index_and_nothing_else() {
 fn entries_that_were_cut_off_are_not_answered_from_memory() {
     let disk = SimDisk::new();
     record(&disk, 0..300, "act");
-    let index = index(&disk, Canary::default());
+    let index = index(&disk, IndexCanary::default());
     let mut keeper = Keeper::new(Arc::clone(&index), Where::Trail);
     while keeper.poll().unwrap().entries > 0 {}
     let query = |text: &str| Query::parse(text, &Moment::utc(index.machine.clock.now())).unwrap();
@@ -298,7 +295,7 @@ fn entries_that_were_cut_off_are_not_answered_from_memory() {
 
 /// Puts a shelf in the place of the one at `first`: with the right root, and without what entry `hidden` has.
 fn forge(disk: &SimDisk, first: u64, hidden: u64) {
-    let index = index(disk, Canary::default());
+    let index = index(disk, IndexCanary::default());
     let head = index.head().unwrap().unwrap();
     let root = index.roots(head).unwrap()[(first / index.entries) as usize];
     let (mut builder, mut places) = (Builder::new(first, [7; 16]), Places::default());
@@ -325,8 +322,8 @@ fn forge(disk: &SimDisk, first: u64, hidden: u64) {
 fn a_shelf_that_hides_an_entry_is_found_out() {
     use crate::{Ask, IndexUse, Search, SearchOptions};
     let disk = recorded();
-    build(&disk, Canary::default()).unwrap();
-    let index = index(&disk, Canary::default());
+    build(&disk, IndexCanary::default()).unwrap();
+    let index = index(&disk, IndexCanary::default());
     let moment = Moment::utc(index.machine.clock.now());
     let query = Query::parse("\"act 700\"", &moment).unwrap();
     let search = |index: &Arc<Index>| {
@@ -338,7 +335,7 @@ fn a_shelf_that_hides_an_entry_is_found_out() {
     assert_eq!((answer.hits.len(), answer.coverage.index), (1, IndexUse::Own));
     let hidden = answer.hits[0].index;
     forge(&disk, 512, hidden);
-    let index = super::tests::index(&disk, Canary::default());
+    let index = super::tests::index(&disk, IndexCanary::default());
     let search = search(&index);
     let answer = search.query(&query, &Ask::new(moment)).unwrap();
     assert_eq!(
@@ -354,10 +351,10 @@ fn a_shelf_that_hides_an_entry_is_found_out() {
     assert_eq!(checked.different[0].first, 512);
     // It is not taken for the user's own afterwards, and is made anew.
     assert_eq!(search.query(&query, &Ask::new(moment)).unwrap().coverage.index, IndexUse::Unchecked);
-    let mut keeper = Keeper::new(super::tests::index(&disk, Canary::default()), Where::Trail);
+    let mut keeper = Keeper::new(super::tests::index(&disk, IndexCanary::default()), Where::Trail);
     keeper.clear().unwrap();
     assert_eq!(keeper.build(&mut |_, _| ()).unwrap().made, 5);
-    assert_eq!(examine(&disk, Canary::default()).unwrap(), 5);
+    assert_eq!(examine(&disk, IndexCanary::default()).unwrap(), 5);
 }
 
 #[test]
@@ -381,7 +378,7 @@ fn acts_are_found_by_an_own_index_only() {
     trail.record_batch_blocking((0..1_000).map(act).collect()).unwrap();
     trail.close_blocking().unwrap();
     let of = |disk: &SimDisk| {
-        let index = index(disk, Canary::default());
+        let index = index(disk, IndexCanary::default());
         let (reader, options) = (index.reader.clone(), crate::SearchOptions::default());
         let search = crate::Search::on(machine(disk), reader, Path::new("/trail"), options).unwrap();
         let search = search.with_index(index);
@@ -402,7 +399,7 @@ fn acts_are_found_by_an_own_index_only() {
     };
     let (expected, _) = of(&disk);
     assert_eq!(expected.len(), 6);
-    build(&disk, Canary::default()).unwrap();
+    build(&disk, IndexCanary::default()).unwrap();
     assert_eq!(of(&disk).0, expected);
     let hidden = expected[1].index;
     forge(&disk, hidden / 256 * 256, hidden);
@@ -411,7 +408,7 @@ fn acts_are_found_by_an_own_index_only() {
 
 /// Some lives of a trail and of its index on one disk: entries come, the index follows, and the power fails.
 fn lives(seed: u64) -> Result<u64, String> {
-    let canary = Canary::default();
+    let canary = IndexCanary::default();
     let mut random = fastrand::Rng::with_seed(seed);
     let (mut disk, mut next, mut shelves) = (SimDisk::new(), 0, 0);
     for life in 0..6 {
@@ -453,8 +450,8 @@ fn the_index_follows_a_trail_through_its_lives() {
 #[test]
 fn a_shelf_that_is_found_to_be_damaged_is_made_anew() {
     let disk = recorded();
-    build(&disk, Canary::default()).unwrap();
-    let index = index(&disk, Canary::default());
+    build(&disk, IndexCanary::default()).unwrap();
+    let index = index(&disk, IndexCanary::default());
     let path = index.folders[0].file(512);
     // All but the two ends.
     disk.tamper(&path, |bytes| {
@@ -477,5 +474,5 @@ fn a_shelf_that_is_found_to_be_damaged_is_made_anew() {
     );
     assert_eq!(keeper.build(&mut |_, _| ()).unwrap().made, 1);
     assert!(disk.contents(&path).unwrap() != broken && texts.iter().all(|text| says(text)));
-    assert_eq!(examine(&disk, Canary::default()).unwrap(), 5);
+    assert_eq!(examine(&disk, IndexCanary::default()).unwrap(), 5);
 }

@@ -4,10 +4,12 @@
 //! A recovery can cut off entries that no head covers, and others can take their place. A log differs from the first
 //! other entry on, so one entry shows whether those before it are the same: its leaf hash is compared before an answer.
 
+use std::error::Error as _;
+use std::io;
 use std::sync::Arc;
 
-use graven::Hash;
 use graven::reader::{Reader, Record};
+use graven::{Error, ErrorKind, Hash};
 use graven_core::tree::Tree;
 
 use super::opened::Opened;
@@ -57,7 +59,11 @@ impl Growing {
     }
 
     /// Adds the next entry.
-    pub(crate) fn push(&mut self, reader: &Reader, record: &Record) {
+    ///
+    /// # Errors
+    /// When what is stored beside its line cannot be read now. Then no shelf may be made of this: another one, made when
+    /// it can be read, would have other bytes.
+    pub(crate) fn push(&mut self, reader: &Reader, record: &Record) -> Result<(), Error> {
         let line = Line::read(reader, record).ok();
         let leaf = record.leaf_hash();
         self.places.note(self.builder.len(), self.offset);
@@ -65,6 +71,8 @@ impl Growing {
         self.tree.push(leaf);
         self.leaves.push(leaf);
         self.offset += record.line.len() as u64 + 1;
+        let problem = line.as_ref().and_then(Line::problem);
+        problem.filter(|error| may_pass(error)).map_or(Ok(()), |error| Err(error.clone()))
     }
 
     /// Whether the stored entry with this index is the one that it has.
@@ -73,7 +81,12 @@ impl Growing {
     }
 
     pub(crate) fn candidates(&self, query: &Query) -> (Candidates, Places) {
-        (self.builder.candidates(query), self.places.clone())
+        (self.builder.candidates(query), self.places.up_to(self.offset))
+    }
+
+    /// What its entries have.
+    pub(crate) fn facts(&self) -> &Builder {
+        &self.builder
     }
 
     /// Finishes the shelf, which has all of its entries.
@@ -90,6 +103,13 @@ impl Full {
     pub(crate) fn has(&self, record: &Record) -> bool {
         has(&self.leaves, self.first, record)
     }
+}
+
+/// Whether what could not be read may be read another time. What this user may not read stays so.
+fn may_pass(error: &Error) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    error.kind() == ErrorKind::Unavailable
+        && source.is_none_or(|source| source.kind() != io::ErrorKind::PermissionDenied)
 }
 
 fn has(leaves: &[Hash], first: u64, record: &Record) -> bool {

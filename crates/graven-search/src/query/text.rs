@@ -83,6 +83,11 @@ impl Text {
         each_word_of_folded(rest, f);
     }
 
+    /// Whether all its characters, folded, are such ones.
+    pub(crate) fn is_made_of(&self, is: impl Fn(char) -> bool) -> bool {
+        self.folded.chars().all(is)
+    }
+
     /// Whether some text has it that is like this one, in which a `#` is any digit: folded, and without other `#`.
     pub(crate) fn may_be_in(&self, template: &str) -> bool {
         let template: Vec<char> = template.chars().collect();

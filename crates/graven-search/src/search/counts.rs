@@ -10,7 +10,7 @@ use super::histogram::Buckets;
 use super::sessions::Sessions;
 use super::tally::{Count, Facets};
 use super::{Outcome, Snapshot};
-use crate::index::shelf::{Shelf, ShelfError, Tally, facet, histogram, tally};
+use crate::index::shelf::{Facts, ShelfError, Tally, facet, histogram, tally};
 use crate::line::Line;
 use crate::query::Query;
 
@@ -49,7 +49,7 @@ impl Counts {
     }
 
     /// Counts entries of a shelf that surely are hits, from its columns. Returns those whose lines have to be read.
-    pub(super) fn add_sure(&mut self, shelf: &Shelf, entries: RoaringBitmap) -> RoaringBitmap {
+    pub(super) fn add_sure<F: Facts>(&mut self, shelf: &F, entries: RoaringBitmap) -> RoaringBitmap {
         // A piece that is damaged says nothing: the lines do.
         let Ok(Some((sums, rest))) = self.sums(shelf, &entries) else { return entries };
         if rest.is_empty() {
@@ -67,9 +67,9 @@ impl Counts {
     }
 
     /// What the columns say of some entries, and of which of them they do not say all; `None` when only lines can say it.
-    fn sums(
+    fn sums<F: Facts>(
         &self,
-        shelf: &Shelf,
+        shelf: &F,
         entries: &RoaringBitmap,
     ) -> Result<Option<(Sums, RoaringBitmap)>, ShelfError> {
         if self.sessions.is_some() {

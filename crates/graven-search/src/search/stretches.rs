@@ -69,6 +69,8 @@ pub(super) enum Stretch {
 pub(super) struct Pick {
     /// The index of the first entry of the shelf.
     first: u64,
+    /// The index after the last entry that the shelf has.
+    end: u64,
     range: Range<u64>,
     order: Order,
     entries: RoaringBitmap,
@@ -146,20 +148,27 @@ impl<'a> Stretches<'a> {
         }
     }
 
+    /// Counts what is left of a shelf and surely is a hit from its columns. What could be counted is left no longer.
+    pub(super) fn count(&self, pick: &mut Pick, counts: &mut Counts) {
+        if let Some(index) = self.index {
+            pick.count(index, counts);
+        }
+    }
+
     /// Puts what the index says, and what it does not speak of, in order.
     fn take(&mut self, first: u64, range: Range<u64>, said: Said) {
         let Said { candidates, end, own, whereabouts } = said;
         self.used.shelves += 1;
         self.used.unchecked += u64::from(!own);
         self.used.to = self.used.to.max(end.min(self.entries));
-        let end = end.clamp(range.start, range.end);
-        let (known, rest) = (range.start..end, end..range.end);
+        let within = end.clamp(range.start, range.end);
+        let (known, rest) = (range.start..within, within..range.end);
         let number = |index: u64| u32::try_from(index - first).unwrap_or(u32::MAX);
         let mut entries = candidates.entries;
         entries.remove_range(..number(known.start));
         entries.remove_range(number(known.end)..);
         let order = self.order;
-        let pick = Pick::new(first, known, order, entries, candidates.sure, whereabouts);
+        let pick = Pick::new((first, end), known, order, entries, candidates.sure, whereabouts);
         self.next.push_back(Stretch::Pick(Box::new(pick)));
         if !rest.is_empty() {
             self.next.push_back(Stretch::Scan(rest));
@@ -172,7 +181,7 @@ impl<'a> Stretches<'a> {
 
 impl Pick {
     fn new(
-        first: u64,
+        (first, end): (u64, u64),
         range: Range<u64>,
         order: Order,
         entries: RoaringBitmap,
@@ -180,7 +189,7 @@ impl Pick {
         whereabouts: Whereabouts,
     ) -> Pick {
         let left = entries.clone().into_iter();
-        let mut pick = Pick { first, range, order, entries, sure, left, next: None, whereabouts };
+        let mut pick = Pick { first, end, range, order, entries, sure, left, next: None, whereabouts };
         pick.next = pick.step();
         pick
     }
@@ -227,8 +236,7 @@ impl Pick {
     }
 
     /// Counts what is left and surely is a hit from the columns of the shelf. What could be counted is left no longer.
-    pub(super) fn count(&mut self, counts: &mut Counts) {
-        let Whereabouts::Shelf(opened) = &self.whereabouts else { return };
+    fn count(&mut self, index: &Index, counts: &mut Counts) {
         let Some(next) = self.next else { return };
         let _gone = match self.order {
             Order::NewestFirst => self.entries.remove_range(next.saturating_add(1)..),
@@ -239,7 +247,13 @@ impl Pick {
             return;
         }
         self.entries -= &sure;
-        self.entries |= counts.add_sure(&opened.shelf, sure);
+        self.entries |= match &self.whereabouts {
+            Whereabouts::Shelf(opened) => counts.add_sure(&opened.shelf, sure),
+            Whereabouts::Growing(_, seed) => {
+                let rest = index.in_the_making(*seed, |builder| counts.add_sure(builder, sure.clone()));
+                rest.unwrap_or(sure)
+            }
+        };
         self.left = self.entries.clone().into_iter();
         self.next = self.step();
     }
@@ -265,6 +279,6 @@ impl Pick {
         }
         let first = self.first + u64::from(block * BLOCK_ENTRIES);
         let bytes = self.whereabouts.block(number);
-        Some(Wanted { block: first..first + FEW, bytes, entries })
+        Some(Wanted { block: first..(first + FEW).min(self.end), bytes, entries })
     }
 }

@@ -191,7 +191,7 @@ impl<'a> Walk<'a> {
         while !reads_every_entry && self.block.is_empty() && self.scan.is_none() && !self.is_out_of_time() {
             match &mut self.pick {
                 Some((pick, is_counted)) if !*is_counted => {
-                    pick.count(counts);
+                    self.stretches.count(pick, counts);
                     *is_counted = true;
                 }
                 Some((pick, _)) if pick.is_over() => {}

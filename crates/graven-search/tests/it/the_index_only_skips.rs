@@ -62,6 +62,27 @@ fn in_each_state_the_answers_are_those_of_reading() {
 }
 
 #[test]
+fn what_is_in_memory_is_counted_without_its_lines() {
+    let large = Large::copy();
+    large.build();
+    let (search, plain) = (large.search(), large.plain());
+    let mut keeper = search.keeper(Where::Trail).unwrap();
+    while keeper.poll().unwrap().entries > 0 {}
+    let mut ask = graven_search::Ask::new(crate::support::moment());
+    (ask.limit, ask.count, ask.histogram) = (1, true, true);
+    let facets = ["outcome", "action", "principal"].map(|name| graven_search::Field::parse(name).unwrap());
+    ask.facets = facets.to_vec();
+    for text in ["", "outcome:success", "category:api principal:bob"] {
+        let found = search.query(&query(text), &ask).unwrap();
+        let expected = plain.query(&query(text), &ask).unwrap();
+        assert_eq!(found.coverage.indexed_to, found.coverage.entries, "{text}");
+        assert!(found.coverage.scanned <= 64, "{text}: {} lines were read", found.coverage.scanned);
+        assert!(expected.coverage.scanned > SHELVES * SHELF_ENTRIES, "{text}");
+        assert_same(&[found], &[expected], text);
+    }
+}
+
+#[test]
 fn damage_at_any_place_changes_no_answer() {
     let large = Large::copy();
     large.build();

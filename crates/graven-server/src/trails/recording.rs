@@ -126,7 +126,8 @@ impl Served {
             true => None,
             false => {
                 let claim = self.claims.claim(keys).await;
-                batch = self.look(writer, batch, answers).await;
+                // Boxed: most entries have no id, and each request's future would be larger for it.
+                batch = Box::pin(self.look(writer, batch, answers)).await;
                 Some(claim)
             }
         };
@@ -139,7 +140,7 @@ impl Served {
             let kept = recorded.map(|receipt| Kept { receipt, duplicate: false });
             answers[place.at] = Some(kept.map_err(Problem::from));
         }
-        if is_behind && let Err(problem) = self.catch_up().await {
+        if is_behind && let Err(problem) = Box::pin(self.catch_up()).await {
             tracing::warn!(error = problem.detail(), "the newest entries cannot be read");
         }
     }

@@ -52,7 +52,12 @@ export async function serve(t, more = ['--demo']) {
     /** Asks the API with a token, as a program does. */
     api: async (path, { method = 'GET', token = said.token, body } = {}) => {
       const headers = { authorization: `Bearer ${token}`, ...(body ? { 'content-type': 'application/json' } : {}) };
-      return fetch(`${said.address}/v1/${path}`, { method, headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout(PATIENCE_MS) });
+      return fetch(`${said.address}/v1/${path}`, {
+        method,
+        headers,
+        body: body && JSON.stringify(body),
+        signal: AbortSignal.timeout(PATIENCE_MS),
+      });
     },
     json: async (path, how) => (await server.api(path, how)).json(),
     stop: async () => {
@@ -75,7 +80,11 @@ export async function serve(t, more = ['--demo']) {
  */
 export async function browser(t) {
   const isRoot = process.getuid?.() === 0;
-  const one = await chromium.launch({ executablePath: needed('GRAVEN_CHROMIUM'), args: isRoot ? ['--no-sandbox'] : [], timeout: PATIENCE_MS });
+  const one = await chromium.launch({
+    executablePath: needed('GRAVEN_CHROMIUM'),
+    args: isRoot ? ['--no-sandbox'] : [],
+    timeout: PATIENCE_MS,
+  });
   t.after(() => one.close());
   return one;
 }
@@ -98,9 +107,15 @@ export async function openWindow(chrome, how = {}, allowed = []) {
   });
   // What the policy of the page refuses is said in the console too; this also hears what an element does.
   await page.addInitScript(() => {
-    addEventListener('securitypolicyviolation', (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
+    addEventListener('securitypolicyviolation', (event) =>
+      console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`),
+    );
   });
-  const fine = () => assert.deepEqual(wrong.filter((text) => !allowed.some((one) => one.test(text))), []);
+  const fine = () =>
+    assert.deepEqual(
+      wrong.filter((text) => !allowed.some((one) => one.test(text))),
+      [],
+    );
   return { page, context, fine };
 }
 

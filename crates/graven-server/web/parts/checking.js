@@ -18,9 +18,6 @@ const STILL_MS = 120;
 /** After this time an entry that no checkpoint covered is looked at again. */
 const AGAIN_MS = 1_500;
 
-/** The most marks that are kept. */
-const MARKS_MAX = 20_000;
-
 /** What the reader must know at once. */
 const ALARMS = ['older', 'contradicts', 'other key', 'failed'];
 
@@ -32,8 +29,8 @@ const now = {
   meaning: null,
   /** @type {import('../verify/client.js').Checking | null} */
   checking: null,
-  /** By the index of the entry, for the very object that was checked. @type {Map<number, {mark: Mark, entry: object}>} */
-  marks: new Map(),
+  /** By the very object that was checked. @type {WeakMap<object, Mark>} */
+  marks: new WeakMap(),
   /** @type {Head | null} */
   head: null,
   isKept: true,
@@ -47,8 +44,7 @@ const now = {
 export function stop() {
   clearTimeout(now.timer);
   now.checking?.close();
-  Object.assign(now, { trail: '', checking: null, head: null, wanted: { rows: [], entry: [] } });
-  now.marks.clear();
+  Object.assign(now, { trail: '', checking: null, head: null, marks: new WeakMap(), wanted: { rows: [], entry: [] } });
 }
 
 /**
@@ -70,8 +66,9 @@ export function check(trail, where, hits, redraw) {
   const wanted = [...now.wanted.rows, ...now.wanted.entry];
   if (wanted.length === 0) return;
   clearTimeout(now.timer);
+  // What checks could not be loaded: rows without a mark are not checked.
   const isNew = wanted.some((hit) => known(hit) === null);
-  now.timer = setTimeout(() => run(trail, redraw), isNew ? STILL_MS : AGAIN_MS);
+  now.timer = setTimeout(() => run(trail, redraw).catch(() => {}), isNew ? STILL_MS : AGAIN_MS);
 }
 
 /**
@@ -88,11 +85,8 @@ async function run(trail, redraw) {
   const checking = now.checking;
   const marks = await checking.check(hits.map(({ index, entry }) => ({ index, entry })));
   if (checking !== now.checking) return;
-  if (now.marks.size > MARKS_MAX) now.marks.clear();
-  for (const mark of marks) {
-    const hit = hits.find((one) => one.index === mark.index);
-    if (hit) now.marks.set(mark.index, { mark, entry: hit.entry });
-  }
+  // Each mark is for one object: a row and the entry that is open may say two things of one index.
+  marks.forEach((mark, at) => now.marks.set(hits[at].entry, mark));
   redraw();
 }
 
@@ -116,8 +110,7 @@ function begin(client, trail, redraw) {
  * @returns {Mark | null}
  */
 function known(hit) {
-  const found = now.marks.get(hit.index);
-  return found?.entry === hit.entry ? found.mark : null;
+  return now.marks.get(hit.entry) ?? null;
 }
 
 /** What was found of the log, and whether the browser keeps what it is to remember. */
@@ -151,8 +144,7 @@ export async function remember(key, redraw) {
   if (!checking) return;
   if (key === null) checking.forget();
   else now.isKept = await checking.useKey(key);
-  now.marks.clear();
-  now.head = null;
+  Object.assign(now, { marks: new WeakMap(), head: null });
   await checking.head();
   redraw();
 }
@@ -179,7 +171,7 @@ export function markInFull(hit) {
   if (!mark || !now.meaning) return html`<p class="faint" data-testid="mark-in-full">Not checked yet.</p>`;
   const { proves, provesNot } = now.meaning[mark.kind];
   return html`<div class="mark-in-full" data-testid="mark-in-full">
-    ${markOf(hit)} <span class="faint">${mark.title}</span>
+    ${mark.kind === 'checked' ? html`<span class="mark is-checked">${icon('checked')}${mark.title}</span>` : html`${markOf(hit)} <span class="faint">${mark.title}</span>`}
     <details><summary>What this proves, and what it does not</summary>
       <h4>It proves</h4><ul>${proves.map((one) => html`<li>${one}</li>`)}</ul>
       <h4>It does not prove</h4><ul>${provesNot.map((one) => html`<li>${one}</li>`)}</ul></details>

@@ -53,9 +53,15 @@ function load({ trail, index, known, redraw }) {
     Object.assign(now, what);
     redraw();
   };
-  ask(path).then((hit) => take({ hit }), (problem) => take({ problem }));
+  ask(path).then(
+    (hit) => take({ hit }),
+    (problem) => take({ problem }),
+  );
   // The problem is the one of the entry.
-  bytes(path).then((line) => take({ raw: new TextDecoder().decode(line) }), () => {});
+  bytes(path).then(
+    (line) => take({ raw: new TextDecoder().decode(line) }),
+    () => {},
+  );
 }
 
 /** @param {Props} props */
@@ -64,8 +70,7 @@ export function detail(props) {
   const { trail, index, redraw } = props;
   const { hit, problem } = now;
   const at = Number(index);
-  // An entry that no row shows is checked too. Where the list has it, the list asks for it.
-  if (hit && !props.known && props.rights.includes('prove')) check(trail, 'entry', [hit], redraw);
+  if (hit && props.rights.includes('prove')) check(trail, 'entry', [hit], redraw);
   return html`
     <aside class="detail" aria-label="Entry ${index}" data-testid="detail">
       <header>
@@ -77,7 +82,9 @@ export function detail(props) {
         </nav>
       </header>
       ${problem ? html`<p class="notice is-bad" role="alert">${problem.message}</p>` : nothing}
-      ${hit && !problem ? html`
+      ${
+        hit && !problem
+          ? html`
         <div class="summary">
           <p class="action"><bdi>${visible(hit.entry.action)}</bdi></p>
           <p>${outcomeMark(hit.entry.outcome)} <span class="faint">·</span> <span>${visible(hit.entry.category)}</span>
@@ -92,7 +99,9 @@ export function detail(props) {
           ${now.tab === 'raw' ? html`<pre class="raw" data-testid="raw">${now.raw === null ? '' : visible(now.raw, RAW_MAX)}</pre>` : nothing}
         </div>
         ${copies(trail, hit, redraw)}
-        ${proof(trail, hit, props.rights)}` : nothing}
+        ${proof(trail, hit, props.rights)}`
+          : nothing
+      }
     </aside>`;
 }
 
@@ -103,7 +112,10 @@ export function detail(props) {
  */
 function tab(name, title, redraw) {
   return html`<button type="button" role="tab" id="tab-${name}" aria-selected=${now.tab === name} aria-controls="tabpanel"
-    tabindex=${now.tab === name ? 0 : -1} data-testid="tab-${name}" @click=${() => { now.tab = name; redraw(); }}>${title}</button>`;
+    tabindex=${now.tab === name ? 0 : -1} data-testid="tab-${name}" @click=${() => {
+      now.tab = name;
+      redraw();
+    }}>${title}</button>`;
 }
 
 /**
@@ -149,25 +161,50 @@ function fields(entry) {
   const { agent = {}, source = {}, approval = {} } = entry;
   const forWhom = entry.on_behalf_of ?? [];
   const act = entry.phase === 'result' ? entry.intent_id : entry.phase === 'intent' ? entry.id : undefined;
-  const words = [approval.decision, approval.kind && `by ${approval.kind}`, approval.rule && `(${approval.rule})`].filter(Boolean).join(' ');
+  const words = [approval.decision, approval.kind && `by ${approval.kind}`, approval.rule && `(${approval.rule})`]
+    .filter(Boolean)
+    .join(' ');
   /** @type {[string, unknown][]} */
   const all = [
     [entry.outcome === 'denied' ? 'Why denied' : 'Reason', entry.reason && html`<bdi>${visible(entry.reason, 2_000)}</bdi>`],
     ['Who', entry.principal && html`${search('principal', entry.principal)}`],
-    ['For whom', forWhom.length > 0 && html`<span class="chain">${forWhom.map((one) => html`<span>${search('for', one)}</span>`)}</span>`],
-    ['Agent', agent.id && html`${search('agent', agent.id)} <span class="faint">${[agent.model, agent.version, agent.instance].filter(Boolean).map((one) => visible(one)).join(' · ')}</span>`],
+    [
+      'For whom',
+      forWhom.length > 0 && html`<span class="chain">${forWhom.map((one) => html`<span>${search('for', one)}</span>`)}</span>`,
+    ],
+    [
+      'Agent',
+      agent.id &&
+        html`${search('agent', agent.id)} <span class="faint">${[agent.model, agent.version, agent.instance]
+          .filter(Boolean)
+          .map((one) => visible(one))
+          .join(' · ')}</span>`,
+    ],
     ['Approval', words && html`${visible(words)}${approval.by ? html` ${search('approved', approval.by)}` : nothing}`],
     ['Resource', search('resource', entry.resource)],
     ['Took', entry.duration_ms !== undefined && duration(entry.duration_ms)],
     ['Events', entry.count !== undefined && String(entry.count)],
-    ['Act', act && html`<a class="text" href=${href({ q: `id:${act} OR intent_id:${act}`, range: undefined, from: undefined, to: undefined })}
-      data-testid="act">${entry.phase === 'result' ? 'Result of an intent: show both' : 'Intent: show its result'}</a>`],
+    [
+      'Act',
+      act &&
+        html`<a class="text" href=${href({ q: `id:${act} OR intent_id:${act}`, range: undefined, from: undefined, to: undefined })}
+      data-testid="act">${entry.phase === 'result' ? 'Result of an intent: show both' : 'Intent: show its result'}</a>`,
+    ],
     ['Session', search('session', entry.session_id)],
     ['Request', search('request', entry.request_id)],
     ['Trace', search('trace', entry.trace_id)],
     ['From', source.ip && html`${search('ip', source.ip)} <span class="faint">${visible(source.user_agent)}</span>`],
-    ['Service', [source.service, source.host].filter(Boolean).map((one) => visible(one)).join(' on ')],
-    ['Received', entry.received_at && html`${exact(entry.received_at)} <span class="faint">from ${visible(entry.recorded_by)}</span>`],
+    [
+      'Service',
+      [source.service, source.host]
+        .filter(Boolean)
+        .map((one) => visible(one))
+        .join(' on '),
+    ],
+    [
+      'Received',
+      entry.received_at && html`${exact(entry.received_at)} <span class="faint">from ${visible(entry.recorded_by)}</span>`,
+    ],
     ['Id', html`<code>${visible(entry.id)}</code>`],
   ];
   const shown = all.filter(([, value]) => value && value !== nothing);
@@ -217,9 +254,13 @@ function proof(trail, hit, rights) {
     <h3>Proof</h3>
     ${rights.includes('prove') ? markInFull(hit) : nothing}
     <dl><div><dt>Leaf hash</dt><dd><code>${leaf_hash}</code></dd></div></dl>
-    ${sealed === 'unsealed' ? html`<p class="faint">No signed checkpoint covers this entry yet. One does within seconds.</p>`
-      : rights.includes('prove') ? html`<a class="button" href=${address(path)} download data-testid="proof-download">${icon('download')}Download the proof</a>
+    ${
+      sealed === 'unsealed'
+        ? html`<p class="faint">No signed checkpoint covers this entry yet. One does within seconds.</p>`
+        : rights.includes('prove')
+          ? html`<a class="button" href=${address(path)} download data-testid="proof-download">${icon('download')}Download the proof</a>
         <p class="faint">Check it without this server: <code>graven verify --proof</code></p>`
-        : html`<p class="faint">A token with the role auditor or admin gets the proof.</p>`}
+          : html`<p class="faint">A token with the role auditor or admin gets the proof.</p>`
+    }
   </section>`;
 }

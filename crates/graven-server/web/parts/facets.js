@@ -48,8 +48,12 @@ export function facetList({ line, facets, rest, toggle, redraw }) {
         <h2>${title}</h2>
         ${values.length === 0 ? html`<p class="none">no value</p>` : nothing}
         <ul>${shown.map((one) => facetValue(field, one, highest, said(line, field, one.value), toggle))}</ul>
-        ${values.length > SHOWN ? html`<button type="button" class="quiet more" aria-expanded=${open.has(field)} @click=${more}>
-          ${open.has(field) ? 'Show fewer' : `Show ${values.length - SHOWN} more`}</button>` : nothing}
+        ${
+          values.length > SHOWN
+            ? html`<button type="button" class="quiet more" aria-expanded=${open.has(field)} @click=${more}>
+          ${open.has(field) ? 'Show fewer' : `Show ${values.length - SHOWN} more`}</button>`
+            : nothing
+        }
         ${open.has(field) && rest[name] ? html`<p class="none">other values: ${number(rest[name].entries)}</p>` : nothing}
       </section>`;
     })}

@@ -13,8 +13,8 @@ const STACK = /** @type {const} */ (['success', 'pending', 'failure', 'denied'])
 const HEIGHT = 64;
 const BAR = 10;
 
-/** How far apart the marks of the axis are at least, as a part of the width. */
-const MARKS = 6;
+/** How far apart the marks of the axis are at least, in pixels of the window. */
+const MARK_PX = 110;
 
 /**
  * @typedef {{success: number, failure: number, denied: number, pending: number, events: number}} Row
@@ -60,8 +60,9 @@ export function timeHistogram(histogram, { choose, redraw, reset }) {
   const sums = STACK.map((name) => ({ name, count: rows.reduce((sum, row) => sum + row[name], 0) }));
   const all = sums.reduce((sum, { count }) => sum + count, 0);
   const until = from + step * rows.length;
-  const label = `${counted(all, 'entry', 'entries')} from ${exact(from).slice(0, 19)} to ${exact(until).slice(0, 19)}, at most ${number(highest)} in one bar: `
-    + sums.map(({ name, count }) => `${number(count)} ${name}`).join(', ');
+  const label =
+    `${counted(all, 'entry', 'entries')} from ${exact(from).slice(0, 19)} to ${exact(until).slice(0, 19)}, at most ${number(highest)} in one bar: ` +
+    sums.map(({ name, count }) => `${number(count)} ${name}`).join(', ');
   const place = (/** @type {PointerEvent} */ event) => {
     const box = /** @type {Element} */ (event.currentTarget).getBoundingClientRect();
     const part = (event.clientX - box.left) / Math.max(1, box.width);
@@ -94,9 +95,24 @@ export function timeHistogram(histogram, { choose, redraw, reset }) {
         <span class="scale" aria-hidden="true">${number(highest)}</span>
         <svg role="img" aria-label=${label} viewBox="0 0 ${width} ${HEIGHT}" preserveAspectRatio="none"
           @pointerdown=${down} @pointermove=${move} @pointerup=${up} @pointercancel=${cancel}>
-          ${rows.map((row, at) => bar(row, at, highest, `${exact(from + at * step).slice(0, 19)}: ${STACK.filter((name) => row[name] > 0).map((name) => `${number(row[name])} ${name}`).join(', ') || 'none'}`))}
-          ${brush ? svg`<rect class="brush" x=${Math.min(brush.start, brush.end) * BAR} y="0" height=${HEIGHT}
-            width=${(Math.abs(brush.end - brush.start) + 1) * BAR}/>` : nothing}
+          ${rows.map((row, at) =>
+            bar(
+              row,
+              at,
+              highest,
+              `${exact(from + at * step).slice(0, 19)}: ${
+                STACK.filter((name) => row[name] > 0)
+                  .map((name) => `${number(row[name])} ${name}`)
+                  .join(', ') || 'none'
+              }`,
+            ),
+          )}
+          ${
+            brush
+              ? svg`<rect class="brush" x=${Math.min(brush.start, brush.end) * BAR} y="0" height=${HEIGHT}
+            width=${(Math.abs(brush.end - brush.start) + 1) * BAR}/>`
+              : nothing
+          }
         </svg>
       </div>
       <div class="axis" aria-hidden="true">${marks(from, until)}</div>
@@ -130,8 +146,11 @@ function bar(row, at, highest, title) {
  * @param {number} until
  */
 function marks(from, until) {
-  const steps = [1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000, 31_536_000];
-  const step = (steps.find((one) => (until - from) / (one * 1000) <= MARKS) ?? 31_536_000) * 1000;
+  const steps = [
+    1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000, 31_536_000,
+  ];
+  const most = Math.max(3, Math.min(12, innerWidth / MARK_PX));
+  const step = (steps.find((one) => (until - from) / (one * 1000) <= most) ?? 31_536_000) * 1000;
   const offset = new Date(from).getTimezoneOffset() * 60_000;
   const found = [];
   for (let at = Math.ceil((from - offset) / step) * step + offset; at < until; at += step) {

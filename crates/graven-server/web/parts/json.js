@@ -59,11 +59,15 @@ export function jsonTree(value, { find, redraw }) {
   const lines = [];
   for (const [name, one] of Object.entries(value)) flatten(one, [name], lines);
   const low = wanted.toLowerCase();
-  const hits = low === '' ? lines : lines.filter((line) => `${line.key} ${line.value}`.toLowerCase().includes(low) && line.kind !== 'mark');
+  const hits =
+    low === '' ? lines : lines.filter((line) => `${line.key} ${line.value}`.toLowerCase().includes(low) && line.kind !== 'mark');
   return html`<div class="json" data-testid="json">
     <label class="find">${icon('search')}<span class="hidden">Search in this entry</span>
       <input type="search" placeholder="Search in this entry" data-testid="json-search" .value=${wanted}
-        @input=${(/** @type {InputEvent} */ e) => { wanted = /** @type {HTMLInputElement} */ (e.target).value; redraw(); }}>
+        @input=${(/** @type {InputEvent} */ e) => {
+          wanted = /** @type {HTMLInputElement} */ (e.target).value;
+          redraw();
+        }}>
       ${low === '' ? nothing : html`<output>${hits.length} found</output>`}
     </label>
     <div class="lines" role="list">${hits.map((line) => jsonLine(line, low, find))}</div>
@@ -81,7 +85,11 @@ function jsonLine({ depth, key, value, kind, path, leaf }, low, find) {
   const asked = kind === 'mark' || kind === 'null' ? null : field(path);
   const shown = html`${name === '' ? nothing : html`<span class="name">${visible(name, 300)}</span>`}<span class="value is-${kind}">${value}</span>`;
   return html`<div role="listitem" class="line" .style=${`--depth: ${low === '' ? depth : 0}`}>
-    ${shown}${asked && String(leaf).length <= 1_000 ? html`<button type="button" class="icon-button" aria-label="Search for ${asked}" title="Search for this value"
-      @click=${() => find(asked, String(leaf))}>${icon('plus')}</button>` : nothing}
+    ${shown}${
+      asked && String(leaf).length <= 1_000
+        ? html`<button type="button" class="icon-button" aria-label="Search for ${asked}" title="Search for this value"
+      @click=${() => find(asked, String(leaf))}>${icon('plus')}</button>`
+        : nothing
+    }
   </div>`;
 }

@@ -28,23 +28,29 @@ export const COLUMNS = {
   time: { title: 'Time', width: '6.5rem', cell: time },
   outcome: { title: 'Outcome', width: '6.25rem', cell: ({ entry }) => outcomeMark(entry.outcome) },
   category: { title: 'Category', width: 'minmax(5rem, 8rem)', cell: ({ entry }) => text(entry.category) },
-  action: { title: 'Action', width: 'minmax(8rem, 1.1fr)', cell: ({ entry }) => text(entry.action, 'strong') },
-  principal: { title: 'Principal', width: 'minmax(7rem, 1fr)', cell: ({ entry }) => text(entry.principal) },
+  action: { title: 'Action', width: 'minmax(7rem, 1.1fr)', cell: ({ entry }) => text(entry.action, 'strong') },
+  principal: { title: 'Principal', width: 'minmax(6rem, 1fr)', cell: ({ entry }) => text(entry.principal) },
   agent: { title: 'Agent', width: 'minmax(4rem, 6rem)', cell: ({ entry }) => text(entry.agent?.id) },
-  resource: { title: 'Resource', width: 'minmax(8rem, 1.7fr)', cell: ({ entry }) => text(entry.resource) },
+  resource: { title: 'Resource', width: 'minmax(7rem, 1.7fr)', cell: ({ entry }) => text(entry.resource) },
   reason: { title: 'Reason', width: 'minmax(8rem, 1.2fr)', cell: ({ entry }) => text(entry.reason) },
-  duration: { title: 'Duration', width: '6rem', cell: ({ entry }) => (entry.duration_ms === undefined ? '' : duration(entry.duration_ms)) },
+  duration: {
+    title: 'Duration',
+    width: '6rem',
+    cell: ({ entry }) => (entry.duration_ms === undefined ? '' : duration(entry.duration_ms)),
+  },
   session: { title: 'Session', width: 'minmax(6rem, 10rem)', cell: ({ entry }) => text(entry.session_id) },
   ip: { title: 'IP', width: '8rem', cell: ({ entry }) => text(entry.source?.ip) },
   index: { title: 'Index', width: '6rem', cell: ({ index }) => String(index) },
   check: { title: 'Check', width: '5.5rem', cell: markOf },
 };
 
-/** The columns without a choice. */
+/** The columns without a choice, and those of them that fit where the list is narrow. */
+const NARROW = ['time', 'outcome', 'action', 'principal', 'resource', 'check'];
+const NARROW_PX = 960;
 export const USUAL = ['time', 'outcome', 'category', 'action', 'principal', 'agent', 'resource', 'check'];
 
 /** Where the list stands. */
-const view = { top: 0, height: 800, row: 28 };
+const view = { top: 0, height: 800, width: innerWidth, row: 28 };
 
 /** The row that keys act on, by its index in the log. @type {number | null} */
 let current = null;
@@ -72,7 +78,8 @@ function time({ index, entry }, now) {
 /** @param {string | undefined} chosen */
 export function columnsOf(chosen) {
   const names = (chosen ?? '').split(',').filter((name) => Object.hasOwn(COLUMNS, name));
-  return names.length > 0 ? names : USUAL;
+  if (names.length > 0) return names;
+  return view.width < NARROW_PX ? NARROW : USUAL;
 }
 
 /** Begins at the newest row again. */
@@ -174,11 +181,15 @@ export function rows({ hits, aside, count, columns, open, now, more, loading, ol
       </div>
       <div role="rowgroup" class="body">
         <div class="space" role="presentation" .style=${`height: ${first * view.row}px`}></div>
-        ${repeat(hits.slice(first, last), (hit) => hit.index, (hit, at) => html`
+        ${repeat(
+          hits.slice(first, last),
+          (hit) => hit.index,
+          (hit, at) => html`
           <div role="row" class="row ${String(hit.index) === open ? 'is-open' : ''} ${hit.index === current ? 'is-current' : ''}"
             aria-rowindex=${aside + first + at + 2} data-index=${hit.index} data-testid="row">
             ${shown.map(({ name, cell }) => html`<div role="cell" class="c-${name}">${cell(hit, now)}</div>`)}
-          </div>`)}
+          </div>`,
+        )}
         <div class="space" role="presentation" .style=${`height: ${(hits.length - last) * view.row}px`}></div>
       </div>
       </div>
@@ -193,6 +204,7 @@ export function rows({ hits, aside, count, columns, open, now, more, loading, ol
 function measure(list) {
   view.top = list.scrollTop;
   view.height = list.clientHeight;
+  view.width = list.clientWidth;
   view.row = Number.parseFloat(getComputedStyle(list).getPropertyValue('--row')) || 28;
 }
 
@@ -200,7 +212,7 @@ function measure(list) {
 export function measured() {
   const list = document.querySelector('#rows');
   if (!(list instanceof HTMLElement)) return false;
-  const before = `${view.height} ${view.row}`;
+  const before = `${view.height} ${view.width} ${view.row}`;
   measure(list);
-  return before !== `${view.height} ${view.row}`;
+  return before !== `${view.height} ${view.width} ${view.row}`;
 }

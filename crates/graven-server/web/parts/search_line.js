@@ -96,14 +96,22 @@ export function searchLine(props) {
           aria-activedescendant=${now.chosen >= 0 ? `offer-${now.chosen}` : nothing}
           aria-invalid=${mistake ? 'true' : nothing} aria-describedby=${mistake ? 'mistake' : nothing}
           @input=${input} @click=${(/** @type {Event} */ e) => offer(props, /** @type {HTMLInputElement} */ (e.target))}
-          @keydown=${(/** @type {KeyboardEvent} */ e) => key(e, props)} @blur=${() => { close(); redraw(); }}>
+          @keydown=${(/** @type {KeyboardEvent} */ e) => key(e, props)} @blur=${() => {
+            close();
+            redraw();
+          }}>
         <kbd class="hint" title="Press / to search">/</kbd>
         <ul id="offers" class="offers" role="listbox" aria-label="What could stand here" ?hidden=${!open} data-testid="offers">
-          ${now.offers.map((one, at) => html`
+          ${now.offers.map(
+            (one, at) => html`
             <li id="offer-${at}" role="option" aria-selected=${at === now.chosen}
-              @mousedown=${(/** @type {Event} */ e) => { e.preventDefault(); take(one, props); }}>
+              @mousedown=${(/** @type {Event} */ e) => {
+                e.preventDefault();
+                take(one, props);
+              }}>
               <code>${one.text}</code><span>${one.hint}</span>
-            </li>`)}
+            </li>`,
+          )}
         </ul>
       </div>
       <button class="primary" data-testid="search-button">Search</button>
@@ -162,7 +170,10 @@ function offer(props, input) {
     // Without an answer there is nothing to offer, and the line works as well.
     const values = await props.values(field, text).catch(() => []);
     if (asked !== now.asked) return;
-    now.offers = values.filter(begins).slice(0, OFFERS_MAX).map((one) => ({ text: one, hint: '', whole: false }));
+    now.offers = values
+      .filter(begins)
+      .slice(0, OFFERS_MAX)
+      .map((one) => ({ text: one, hint: '', whole: false }));
     props.redraw();
   }, STILL_MS);
 }
@@ -203,7 +214,7 @@ function key(press, props) {
   } else if (press.key === 'ArrowDown' && count > 0) {
     now.chosen = (now.chosen + 1) % count;
   } else if (press.key === 'ArrowUp' && count > 0) {
-    now.chosen = (now.chosen + count) % (count + 1) - (now.chosen === 0 ? 1 : 0);
+    now.chosen = ((now.chosen + count) % (count + 1)) - (now.chosen === 0 ? 1 : 0);
     if (now.chosen < -1 || now.chosen >= count) now.chosen = count - 1;
   } else if ((press.key === 'Enter' || press.key === 'Tab') && now.chosen >= 0) {
     take(now.offers[now.chosen], props);

@@ -8,7 +8,12 @@ import { icon } from './icons.js';
 
 /** The presets: what the address says, and what people read. */
 export const PRESETS = Object.freeze({
-  '15m': 'Last 15 minutes', '1h': 'Last hour', '6h': 'Last 6 hours', '24h': 'Last 24 hours', '7d': 'Last 7 days', '30d': 'Last 30 days',
+  '15m': 'Last 15 minutes',
+  '1h': 'Last hour',
+  '6h': 'Last 6 hours',
+  '24h': 'Last 24 hours',
+  '7d': 'Last 7 days',
+  '30d': 'Last 30 days',
 });
 
 /**
@@ -69,13 +74,20 @@ export function timeRange(range, choose) {
   const isChosen = (/** @type {string | undefined} */ name) => (name ?? '') === (range.range ?? '') && !range.from && !range.to;
   return html`
     <details class="menu time-range" data-testid="time-range"
-      @keydown=${(/** @type {KeyboardEvent} */ e) => { if (e.key === 'Escape') { e.stopPropagation(); shut(e); } }}>
+      @keydown=${(/** @type {KeyboardEvent} */ e) => {
+        if (e.key === 'Escape') {
+          e.stopPropagation();
+          shut(e);
+        }
+      }}>
       <summary>${icon('clock')}<span>${words(range)}</span>${icon('down')}</summary>
       <div class="panel">
         <ul>
           <li><button type="button" aria-pressed=${isChosen(undefined)} @click=${(/** @type {Event} */ e) => preset(e, undefined)}>All time</button></li>
-          ${Object.entries(PRESETS).map(([name, text]) => html`<li><button type="button" data-testid="range-${name}"
-            aria-pressed=${isChosen(name)} @click=${(/** @type {Event} */ e) => preset(e, name)}>${text}</button></li>`)}
+          ${Object.entries(PRESETS).map(
+            ([name, text]) => html`<li><button type="button" data-testid="range-${name}"
+            aria-pressed=${isChosen(name)} @click=${(/** @type {Event} */ e) => preset(e, name)}>${text}</button></li>`,
+          )}
         </ul>
         <form @submit=${absolute}>
           <label>From <input type="datetime-local" name="from" step="1" data-testid="range-from" .value=${forInput(range.from)}></label>

@@ -8,6 +8,7 @@ use graven::disk::sim::{FailBut, Op};
 use super::{Caller, State};
 use crate::canary::Canary;
 use crate::fault_plan::Fate;
+use crate::index_files::is_shelf;
 
 /// What a canary does to a call.
 pub(super) enum CanaryEffect {
@@ -39,6 +40,7 @@ impl State {
             (Canary::SkipBlobSync, Op::SyncAll) if in_dir(self.layout.blobs()) => lie,
             (Canary::RenameWithoutSync, Op::SyncAll) if is_new() && !in_dir(self.layout.blobs()) => lie,
             (Canary::PublishBeforeHashes, Op::SyncData) if in_dir(self.layout.tiles()) => lie,
+            (Canary::SkipShelfSync, Op::SyncAll) if is_shelf(path, true) => lie,
             (Canary::DropTornTail, Op::Rename) if in_dir(self.layout.torn()) => lie,
             (Canary::IgnoreShortWrite, Op::Write) if live && bytes > 1 && self.chance.u8(..8) == 0 => {
                 Some(CanaryEffect::ShortTakenForWhole(self.chance.u64(1..bytes)))

@@ -20,7 +20,9 @@ fn the_command_is_built_without_the_simulated_disk() {
     let tree_text = String::from_utf8(tree.stdout).unwrap();
     assert!(tree.status.success() && tree_text.contains("graven v"), "{tree_text}");
     assert!(
-        !tree_text.contains("graven-sim") && !tree_text.contains("graven feature \"sim\""),
+        !tree_text.contains("graven-sim")
+            && !tree_text.contains("graven feature \"sim\"")
+            && !tree_text.contains("graven-search feature \"sim\""),
         "{tree_text}"
     );
     assert!(!tree_text.contains("canary"), "{tree_text}");
@@ -28,7 +30,7 @@ fn the_command_is_built_without_the_simulated_disk() {
 
 #[test]
 fn no_canary_is_named_in_the_code_that_is_shipped() {
-    for part in ["graven-core", "graven", "graven-cli"] {
+    for part in ["graven-core", "graven", "graven-search", "graven-cli"] {
         let mut files = vec![workspace().join("crates").join(part).join("src")];
         let mut looked_at = 0;
         while let Some(path) = files.pop() {

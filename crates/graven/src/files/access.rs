@@ -224,6 +224,10 @@ impl Disk for TrailDisk {
         self.disk.read_dir(path)
     }
 
+    fn read_names(&self, path: &Path) -> io::Result<Vec<(String, Kind)>> {
+        self.disk.read_names(path)
+    }
+
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
         self.disk.metadata(path)
     }

@@ -24,17 +24,17 @@ pub(crate) struct Boundaries {
 impl Boundaries {
     /// Lists the directory. One that is absent has no names: tools that keep no empty directories drop it.
     pub(crate) fn list(disk: &dyn Disk, layout: &Layout) -> io::Result<Boundaries> {
-        let names = match disk.read_dir(&layout.boundaries()) {
+        let names = match disk.read_names(&layout.boundaries()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             other => other?,
         };
         let mut boundaries = Boundaries::default();
-        for entry in names {
-            match size(&entry.name).filter(|_| entry.metadata.kind == Kind::File) {
+        for (name, kind) in names {
+            match size(&name).filter(|_| kind == Kind::File) {
                 Some(size) => boundaries.sizes.push(size),
                 // A replacement that a crash interrupted.
-                None if entry.name.ends_with(".tmp") => {}
-                None => boundaries.strays.push(entry.name),
+                None if name.ends_with(".tmp") => {}
+                None => boundaries.strays.push(name),
             }
         }
         boundaries.sizes.sort_unstable();

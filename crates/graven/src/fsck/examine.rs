@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use graven_core::hash::Hash;
 use graven_core::note::VerifierKey;
@@ -226,7 +227,13 @@ impl Examiner<'_> {
         let disk = &self.machine.disk;
         let findings = &mut examination.findings;
         let heads = match &examination.key {
-            Some(key) => Heads::read(&**disk, self.layout, snapshot, (key, &Seen::default()), findings)?,
+            Some(key) => Heads::read(
+                &**disk,
+                self.layout,
+                snapshot,
+                (key, &Seen::default(), Duration::ZERO),
+                findings,
+            )?,
             None => Heads::default(),
         };
         let same_key =

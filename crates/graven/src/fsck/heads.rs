@@ -1,6 +1,7 @@
 //! The tree heads that a trail is judged by: those that its key signed, and the one that the verifier remembers.
 
 use std::io;
+use std::time::Duration;
 
 use graven_core::checkpoint::Checkpoint;
 use graven_core::hash::Hash;
@@ -70,13 +71,13 @@ pub(super) struct Heads {
 }
 
 impl Heads {
-    /// Reads and checks all heads, with the signatures that were not `seen` before; adds what is wrong with them to the
-    /// findings.
+    /// Reads and checks all heads, but for what was `seen` before; adds what is wrong with them to the findings. `now` is the
+    /// time by the machine's clock.
     pub(super) fn read(
         disk: &dyn Disk,
         layout: &Layout,
         snapshot: &Snapshot,
-        (key, seen): (&VerifierKey, &Seen),
+        (key, seen, now): (&VerifierKey, &Seen, Duration),
         findings: &mut Vec<Finding>,
     ) -> io::Result<Heads> {
         let mut heads = Heads::default();
@@ -95,13 +96,22 @@ impl Heads {
                 findings.push(bad_signature("closed", key));
             }
         }
-        for size in &snapshot.names.boundaries.sizes {
+        let sizes = &snapshot.names.boundaries.sizes;
+        for size in sizes {
+            let known = seen.boundary(*size, key, now).filter(|_| Some(size) != sizes.last());
+            if let Some(root) = known {
+                heads.boundaries.push(Head { kind: Kind::Boundary, size: *size, root });
+                continue;
+            }
             let name = format!("checkpoints/{size}");
             let Some(bytes) = read_if_there(disk, &layout.boundary(*size))? else {
                 continue;
             };
             match open(&bytes, (key, seen), Kind::Boundary, &name, findings) {
-                Some(head) if head.size == *size => heads.boundaries.push(head),
+                Some(head) if head.size == *size => {
+                    seen.remember_boundary(*size, key, head.root, now);
+                    heads.boundaries.push(head);
+                }
                 Some(head) => findings.push(
                     Finding::new(
                         Verdict::Missing,

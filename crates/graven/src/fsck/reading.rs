@@ -99,6 +99,10 @@ impl Disk for ReadingDisk {
         Ok(names)
     }
 
+    fn read_names(&self, path: &Path) -> io::Result<Vec<(String, Kind)>> {
+        named(path, self.disk.read_names(path))
+    }
+
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
         named(path, self.disk.metadata(path))
     }

@@ -54,7 +54,7 @@ const LOOKS_MAX: u32 = 1_000;
 
 impl Snapshot {
     pub(super) fn take(disk: &dyn Disk, layout: &Layout) -> io::Result<Snapshot> {
-        let mut before = Names::list(disk, layout)?;
+        let mut before = Listing::take(disk, layout)?;
         let mut looks = 0;
         loop {
             let mut places = Places::default();
@@ -71,14 +71,15 @@ impl Snapshot {
             let live = live.map(|file| file.bytes().map(|bytes| (file, bytes))).transpose()?;
             let after = Names::list(disk, layout)?;
             looks += 1;
-            if after == before || looks == LOOKS_MAX {
+            let listing = after.listing();
+            if listing == before || looks == LOOKS_MAX {
                 for first in &after.not_files {
                     places.tell(&segment_name(*first), Verdict::Missing, NotAFile::Other);
                 }
                 let not_files = places.0;
                 return Ok(Snapshot { meta, closed, checkpoint, ahead, lock, live, names: after, not_files });
             }
-            before = after;
+            before = listing;
         }
     }
 }
@@ -116,7 +117,35 @@ impl Places {
     }
 }
 
+/// The same names without the files' lengths: what two looks are compared by.
+#[derive(Debug, PartialEq, Eq)]
+struct Listing {
+    boundaries: Boundaries,
+    segments: Vec<u64>,
+    not_files: Vec<u64>,
+}
+
+impl Listing {
+    fn take(disk: &dyn Disk, layout: &Layout) -> io::Result<Listing> {
+        let boundaries = Boundaries::list(disk, layout)?;
+        let names = if_there(disk.read_names(&layout.segments()))?.unwrap_or_default();
+        let firsts = names.iter().filter_map(|(name, kind)| Some((segment_first(name)?, *kind)));
+        let (segments, not_files): (Vec<_>, Vec<_>) = firsts.partition(|(_, kind)| *kind == Kind::File);
+        let sorted = |segments: Vec<(u64, Kind)>| {
+            let mut firsts: Vec<u64> = segments.into_iter().map(|(first, _)| first).collect();
+            firsts.sort_unstable();
+            firsts
+        };
+        Ok(Listing { boundaries, segments: sorted(segments), not_files: sorted(not_files) })
+    }
+}
+
 impl Names {
+    fn listing(&self) -> Listing {
+        let segments = self.segments.iter().map(|(first, _)| *first).collect();
+        Listing { boundaries: self.boundaries.clone(), segments, not_files: self.not_files.clone() }
+    }
+
     fn list(disk: &dyn Disk, layout: &Layout) -> io::Result<Names> {
         let boundaries = Boundaries::list(disk, layout)?;
         let names = if_there(disk.read_dir(&layout.segments()))?.unwrap_or_default();
@@ -131,6 +160,7 @@ impl Names {
             }
         }
         segments.sort_unstable();
+        not_files.sort_unstable();
         Ok(Names { boundaries, segments, not_files })
     }
 }

@@ -14,7 +14,7 @@ use super::judging_key::JudgingKey;
 use super::memory::{Memories, Memory, Recalled};
 use super::seen::Seen;
 use super::snapshot::Snapshot;
-use super::{KeySource, VerifyOptions, examine, reading};
+use super::{KeySource, VerifyOptions, reading};
 use crate::error::Error;
 use crate::prove::{SealedHead, root_of_lines};
 use crate::reader::Reader;
@@ -62,7 +62,7 @@ pub fn standing_again(
     let new = |folder| Memories::new(machine, folder, layout, options.name.as_deref());
     let memories = options.state.as_deref().map(new).transpose()?;
     let machine = &reading::reading(machine);
-    let own = || examine::own_key(machine, layout);
+    let own = || Some(reader.meta().key.clone());
     let recall = |memories: &Memories| memories.recall(options.key.as_ref(), own);
     let recalled = memories.as_ref().map(recall).transpose()?.unwrap_or_default();
     let mut standing = look(machine, reader, options, &recalled, seen)?;
@@ -93,8 +93,14 @@ fn look(
         findings.push(chosen.other_key());
     }
     let snapshot = Snapshot::take(&*machine.disk, layout).map_err(unreadable)?;
-    let heads = Heads::read(&*machine.disk, layout, &snapshot, (chosen.key, seen), &mut findings)
-        .map_err(unreadable)?;
+    let heads = Heads::read(
+        &*machine.disk,
+        layout,
+        &snapshot,
+        (chosen.key, seen, machine.clock.elapsed()),
+        &mut findings,
+    )
+    .map_err(unreadable)?;
     findings.extend(snapshot.not_files);
     let head = heads.sealed().map(|head| SealedHead { size: head.size, root: head.root });
     if !other_key {

@@ -44,7 +44,7 @@ pub struct Prover {
 struct Group {
     first: u64,
     /// Their leaf hashes, which lead to the root; `None` when none are known that do.
-    leaves: Option<Vec<Hash>>,
+    leaves: Option<Arc<[Hash]>>,
 }
 
 /// The roots of all groups, computed from the stored lines; `None` when these do not lead to the root of the head.
@@ -90,7 +90,7 @@ impl Prover {
         if self.group.as_ref().is_none_or(|group| group.first != first) {
             let leaves = match self.leaves_from_tiles(first) {
                 Some(leaves) => Some(leaves),
-                None => self.leaves_from_lines(first)?,
+                None => self.leaves_from_lines(first)?.map(Arc::from),
             };
             self.group = Some(Group { first, leaves });
         }
@@ -117,17 +117,15 @@ impl Prover {
     }
 
     /// The leaf hashes of a group in `tiles/`, if they lead to the root.
-    fn leaves_from_tiles(&mut self, first: u64) -> Option<Vec<Hash>> {
-        let SealedHead { size, root } = self.head;
-        let end = self.end(first);
-        let (hashes, proved) = (&mut self.hashes, &self.proved);
-        let leaves = hashes.read(0, first, end).ok()?;
-        if end - first == TILE_WIDTH
-            && let Some(group) = proved.group(&self.reader, hashes, self.head, first / TILE_WIDTH)
-            && leaves.iter().copied().collect::<Tree>().root() == group
-        {
+    fn leaves_from_tiles(&mut self, first: u64) -> Option<Arc<[Hash]>> {
+        if let Some(leaves) = self.proved.leaves(&mut self.hashes, self.head, first / TILE_WIDTH) {
             return Some(leaves);
         }
+        // Some of the hashes there are damaged. Those of this group may still be whole.
+        let SealedHead { size, root } = self.head;
+        let end = self.end(first);
+        let hashes = &mut self.hashes;
+        let leaves = hashes.read(0, first, end).ok()?;
         let path = inclusion_proof(first, size, |node: Node| {
             let (start, stop) = (node.index << node.level, (node.index + 1) << node.level);
             // The path of one leaf has every other leaf of the group in it, so that all of them are proved.
@@ -140,7 +138,7 @@ impl Prover {
             }
         });
         verify_inclusion(&leaves[0], first, size, &path.ok()?, &root).ok()?;
-        Some(leaves)
+        Some(leaves.into())
     }
 
     /// The leaf hashes of a group from the stored lines, if all stored lines lead to the root.

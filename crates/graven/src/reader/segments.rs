@@ -111,7 +111,7 @@ struct Still {
 
 /// Looks until no segment is closed during a look.
 fn stand_still(disk: &dyn Disk, layout: &Layout) -> Result<Still, Error> {
-    let mut before = closed(disk, layout)?;
+    let mut before = closed_firsts(disk, layout)?;
     for _ in 0..LOOKS_MAX {
         let live = match disk.open(layout.live(), Open::Read) {
             Ok(file) => Some(file),
@@ -119,16 +119,26 @@ fn stand_still(disk: &dyn Disk, layout: &Layout) -> Result<Still, Error> {
             Err(error) => return Err(cannot("open", layout.live(), error)),
         };
         let after = closed(disk, layout)?;
-        if before.iter().map(|part| part.first).eq(after.iter().map(|part| part.first)) {
+        let firsts: Vec<u64> = after.iter().map(|part| part.first).collect();
+        if before == firsts {
             return Ok(Still { closed: after, live });
         }
-        before = after;
+        before = firsts;
     }
     let message = format!(
         "{}: segments are closed faster than they can be listed; try again later",
         layout.segments().display()
     );
     Err(Error::new(ErrorKind::Unavailable, message))
+}
+
+/// The first indexes of the closed segments, in order.
+fn closed_firsts(disk: &dyn Disk, layout: &Layout) -> Result<Vec<u64>, Error> {
+    let names = match disk.read_names(&layout.segments()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        other => other.map_err(|error| cannot("list", &layout.segments(), error))?,
+    };
+    Ok(names.iter().filter_map(|(name, _)| segment_first(name)).collect())
 }
 
 /// The closed segments, in order, with no ends set.

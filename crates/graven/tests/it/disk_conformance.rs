@@ -201,8 +201,12 @@ fn listing_is_sorted_and_complete(disk: &dyn Disk, folder: &Path) {
     let expected =
         [file(".hidden", 0), file("10", 0), file("9", 0), file("C", 0), file("a", 3), file("b", 0), dir];
     assert_eq!(disk.read_dir(folder).unwrap(), expected);
+    let names = expected.map(|entry| (entry.name, entry.metadata.kind));
+    assert_eq!(disk.read_names(folder).unwrap(), names);
     assert_fails(disk.read_dir(&folder.join("absent")), ErrorKind::NotFound);
     assert_fails(disk.read_dir(&folder.join("a")), ErrorKind::NotADirectory);
+    assert_fails(disk.read_names(&folder.join("absent")), ErrorKind::NotFound);
+    assert_fails(disk.read_names(&folder.join("a")), ErrorKind::NotADirectory);
 }
 
 fn metadata_tells_files_from_directories(disk: &dyn Disk, folder: &Path) {

@@ -51,6 +51,10 @@ impl Blocks {
     /// The entries of these blocks, as far as there are entries.
     pub(super) fn entries(&self, len: u32) -> RoaringBitmap {
         let mut entries = RoaringBitmap::new();
+        // Nearly all sets of rare words.
+        if self.is_empty() {
+            return entries;
+        }
         let mut start = None;
         for block in 0..=BLOCKS as u32 {
             let has = (block as usize) < BLOCKS && self.has(block as u16);
@@ -70,6 +74,9 @@ impl Blocks {
     pub(super) fn of(&self, entries: &RoaringBitmap, len: u32) -> RoaringBitmap {
         if *self == Blocks::ALL {
             return entries.clone();
+        }
+        if self.is_empty() {
+            return RoaringBitmap::new();
         }
         if entries.len() <= 64 {
             return entries.iter().filter(|entry| self.has((entry / BLOCK_ENTRIES) as u16)).collect();

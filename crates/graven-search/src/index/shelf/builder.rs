@@ -34,7 +34,7 @@ const BLOB_BYTES_MAX: u64 = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Builder {
     pub(super) first: u64,
-    pub(super) seed: [u8; 16],
+    pub(crate) seed: [u8; 16],
     pub(super) shared: Shared,
     /// The columns of fields, by their place among all fields.
     pub(super) fields: Vec<Option<Column>>,

@@ -36,6 +36,9 @@ pub(crate) struct Cache {
     /// How many bytes each generation may have.
     bytes_max: usize,
     next: AtomicU64,
+    /// For a canary: whether pages are taken as they are.
+    #[cfg(feature = "sim")]
+    trusts_pages: bool,
     generations: Mutex<Generations>,
 }
 
@@ -49,7 +52,31 @@ struct Generations {
 impl Cache {
     /// Keeps at most this many bytes.
     pub(crate) fn new(bytes_max: usize) -> Arc<Cache> {
-        Arc::new(Cache { bytes_max: bytes_max / 2, next: AtomicU64::new(0), generations: Mutex::default() })
+        Arc::new(Cache::of(bytes_max))
+    }
+
+    fn of(bytes_max: usize) -> Cache {
+        Cache {
+            bytes_max: bytes_max / 2,
+            next: AtomicU64::new(0),
+            #[cfg(feature = "sim")]
+            trusts_pages: false,
+            generations: Mutex::default(),
+        }
+    }
+
+    /// The same; for a canary, pages are taken as they are.
+    #[cfg(feature = "sim")]
+    pub(crate) fn trusting(bytes_max: usize, trusts_pages: bool) -> Arc<Cache> {
+        Arc::new(Cache { trusts_pages, ..Cache::of(bytes_max) })
+    }
+
+    /// Whether it is that of the canary.
+    pub(super) fn trusts_pages(&self) -> bool {
+        #[cfg(feature = "sim")]
+        return self.trusts_pages;
+        #[cfg(not(feature = "sim"))]
+        false
     }
 
     /// A number that no other shelf has.

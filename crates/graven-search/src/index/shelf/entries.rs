@@ -67,8 +67,10 @@ impl Bits {
 
 /// A set of entries that come in order.
 pub(super) fn set_of(entries: &[u16]) -> RoaringBitmap {
-    if entries.len() < FEW {
-        return entries.iter().map(|entry| u32::from(*entry)).collect();
+    if entries.len() < FEW
+        && let Ok(set) = RoaringBitmap::from_sorted_iter(entries.iter().map(|entry| u32::from(*entry)))
+    {
+        return set;
     }
     Bits::of(entries).to_set()
 }

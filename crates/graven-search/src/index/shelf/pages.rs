@@ -86,7 +86,7 @@ impl Pages {
         self.source.read(&mut pages, start)?;
         let hashes = &self.hashes[(start / PAGE_BYTES) as usize..];
         for (at, (page, hash)) in pages.chunks(PAGE_BYTES as usize).zip(hashes).enumerate() {
-            if sha256(page) != *hash {
+            if sha256(page) != *hash && !self.cache.trusts_pages() {
                 return Err(ShelfError::Damaged { offset: start + at as u64 * PAGE_BYTES });
             }
         }

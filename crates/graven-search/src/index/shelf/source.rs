@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use graven::disk::File;
+use graven::durable;
 
 /// A shelf's file, or its bytes.
 #[derive(Debug, Clone)]
@@ -29,7 +30,7 @@ impl Source {
         while filled < buffer.len() {
             let at = offset + filled as u64;
             let read = match self {
-                Source::File(file) => file.read_at(&mut buffer[filled..], at)?,
+                Source::File(file) => durable::retried(|| file.read_at(&mut buffer[filled..], at))?,
                 Source::Bytes(bytes) => {
                     let rest = usize::try_from(at).ok().and_then(|at| bytes.get(at..)).unwrap_or_default();
                     let read = rest.len().min(buffer.len() - filled);

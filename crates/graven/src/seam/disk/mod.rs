@@ -148,6 +148,11 @@ pub trait Disk: Send + Sync + Debug {
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
     /// The names in a directory, in order.
     fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>>;
+    /// The same names, each with only the kind of what it names: that takes no look at each of them.
+    fn read_names(&self, path: &Path) -> io::Result<Vec<(String, Kind)>> {
+        let names = self.read_dir(path)?;
+        Ok(names.into_iter().map(|entry| (entry.name, entry.metadata.kind)).collect())
+    }
     /// What a path names; links are followed; `NotFound` when there is none.
     fn metadata(&self, path: &Path) -> io::Result<Metadata>;
     /// The one absolute name of an existing path, with no link in it.

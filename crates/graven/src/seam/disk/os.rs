@@ -72,6 +72,23 @@ impl Disk for OsDisk {
         Ok(entries)
     }
 
+    fn read_names(&self, path: &Path) -> io::Result<Vec<(String, Kind)>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(path)? {
+            let entry = entry?;
+            // Only what a link leads to is not said by the directory itself.
+            let kind = match entry.file_type() {
+                Ok(kind) if kind.is_file() => Some(Kind::File),
+                Ok(kind) if kind.is_dir() => Some(Kind::Dir),
+                Ok(kind) if !kind.is_symlink() => Some(Kind::Other),
+                _ => listed_metadata(&entry)?.map(|metadata| metadata.kind),
+            };
+            names.extend(kind.map(|kind| (entry.file_name().to_string_lossy().into_owned(), kind)));
+        }
+        names.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(names)
+    }
+
     #[cfg(target_os = "linux")]
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
         linux_metadata(path)
@@ -463,6 +480,8 @@ mod tests {
             ("good", file.clone()),
         ];
         assert_eq!(listed, expected.map(|(name, metadata)| DirEntry { name: name.into(), metadata }));
+        let names = [("bad", Kind::Other), ("file", Kind::File), ("good", Kind::File)];
+        assert_eq!(OsDisk.read_names(folder.path()).unwrap(), names.map(|(name, kind)| (name.into(), kind)));
         assert_eq!(OsDisk.metadata(&at("good")).unwrap(), file);
         assert_eq!(OsDisk.canonicalize(&at("good")).unwrap(), OsDisk.canonicalize(&at("file")).unwrap());
     }

@@ -38,6 +38,9 @@ impl<F: Facts> Asking<'_, F> {
 
     /// Whether a text may be in the timestamp of an entry, whose words have no tokens: nearly every one has its own.
     fn is_in_times(&self, text: &Text) -> Result<bool, ShelfError> {
+        if !text.is_made_of(|c| c.is_ascii_digit() || matches!(c, '-' | ':' | '.' | 't' | 'z')) {
+            return Ok(false);
+        }
         let Some((first, last)) = self.facts.written_times()? else { return Ok(false) };
         let beginning = |micros| {
             let time = DateTime::from_timestamp_micros(micros).unwrap_or_default();

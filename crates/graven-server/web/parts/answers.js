@@ -1,0 +1,163 @@
+/**
+ * What the server answers to the query and the range of the address: rows, and what is counted.
+ *
+ * The rows come first. What is counted comes behind them, about the same snapshot: the cursor of the rows says which.
+ * @module
+ */
+import { Problem, ask } from '../api.js';
+import { zone } from '../format.js';
+import { character, quoted, within } from '../query.js';
+import { FACETS } from './facets.js';
+import { putAside, toTop } from './rows.js';
+import { rangeTerms } from './time_range.js';
+
+/** The rows of a page. */
+const PAGE = 200;
+
+/** The most rows that are loaded at a time. At the bound, the newest of them are put aside. */
+const LOADED_MAX = 4_000;
+
+/** After this time without an answer the page says that it waits. */
+const PATIENCE_MS = 200;
+
+/**
+ * @typedef {import('../main.js').Page} Page
+ * @typedef {import('./hit.js').Hit} Hit
+ */
+
+/** What was found. Views read it; only this file changes it. */
+export const found = {
+  /** @type {string} What the rows are an answer to. */
+  key: '',
+  query: '',
+  before: 0,
+  /** @type {Hit[]} */
+  hits: [],
+  aside: 0,
+  /** @type {string | null} The cursor of older rows. */
+  next: null,
+  loading: false,
+  slow: false,
+  /** @type {any} What is counted: the answer to the second question. */
+  counts: null,
+  /** @type {Problem | null} */
+  problem: null,
+  /** @type {AbortController} */
+  asking: new AbortController(),
+  again: 0,
+};
+
+/** @param {Page} page */
+const path = (page) => `trails/${encodeURIComponent(page.trail)}/entries`;
+
+/**
+ * Asks anew when the address asks for something else.
+ * @param {Page} page
+ */
+export function load(page) {
+  const { q = '', range, from, to, order } = page.state;
+  const key = JSON.stringify([page.trail, q, range, from, to, order, found.again]);
+  if (key === found.key) return;
+  const { query, before } = within(q, rangeTerms({ range, from, to }));
+  found.asking.abort();
+  const isOther = JSON.parse(found.key || '[""]')[0] !== page.trail;
+  Object.assign(found, { key, query, before, problem: null, loading: true, slow: false, asking: new AbortController() });
+  // What was there stays until there is an answer: nothing flickers.
+  if (isOther) Object.assign(found, { hits: [], counts: null, next: null, aside: 0 });
+  toTop();
+  first(page, key).catch((problem) => failed(page, key, problem));
+  setTimeout(() => {
+    if (found.key !== key || !found.loading) return;
+    found.slow = true;
+    page.redraw();
+  }, PATIENCE_MS);
+}
+
+/**
+ * The first rows, and then what is counted of the same snapshot.
+ * @param {Page} page
+ * @param {string} key
+ */
+async function first(page, key) {
+  const [signal, tz] = [found.asking.signal, zone()];
+  const asked = { q: found.query, order: page.state.order, tz, limit: PAGE };
+  const count = { count: true, histogram: true, facets: FACETS.map(({ field }) => field).join(',') };
+  const answer = await ask(path(page), asked, signal);
+  if (found.key !== key) return;
+  Object.assign(found, { hits: answer.hits, next: answer.next, aside: 0, loading: false });
+  page.redraw();
+  // The last row of all: then a cursor has nothing to name the snapshot by, and one answer has both.
+  const counts = await ask(
+    path(page),
+    answer.next ? { cursor: answer.next, limit: 1, ...count } : { ...asked, ...count },
+    signal,
+  );
+  if (found.key !== key) return;
+  found.counts = counts;
+  if (!answer.next) Object.assign(found, { hits: counts.hits, next: counts.next });
+  page.redraw();
+}
+
+/**
+ * @param {Page} page
+ * @param {string} key
+ * @param {unknown} problem
+ */
+function failed(page, key, problem) {
+  if (found.key !== key) return;
+  if (!(problem instanceof Problem)) throw problem;
+  Object.assign(found, { problem, loading: false, hits: problem.kind === 'offline' ? found.hits : [], counts: null, next: null });
+  page.redraw();
+}
+
+/** @param {Page} page */
+export async function older(page) {
+  if (found.loading || found.next === null) return;
+  const { key, next } = found;
+  found.loading = true;
+  page.redraw();
+  try {
+    const answer = await ask(path(page), { cursor: next, limit: PAGE }, found.asking.signal);
+    if (found.key !== key) return;
+    found.hits = [...found.hits, ...answer.hits];
+    Object.assign(found, { next: answer.next, loading: false });
+    const tooMany = found.hits.length - LOADED_MAX;
+    if (tooMany > 0) {
+      found.hits = found.hits.slice(tooMany);
+      found.aside += tooMany;
+      putAside(tooMany);
+    }
+    page.redraw();
+  } catch (problem) {
+    failed(page, key, problem);
+  }
+}
+
+/**
+ * Values of a field that begin so, for the search line.
+ * @param {Page} page
+ * @param {string} field
+ * @param {string} text
+ */
+export async function values(page, field, text) {
+  const plain = text.replace(/^"/, '').replace(/[*"\\]/g, '');
+  const q =
+    plain === '' ? `has:${field}` : `${field}:${quoted(plain).replace(/"$/, '')}*${quoted(plain).endsWith('"') ? '"' : ''}`;
+  const answer = await ask(`trails/${encodeURIComponent(page.trail)}/facets`, { q, fields: field, tz: zone() });
+  const facets = /** @type {{value: string}[][]} */ (Object.values(answer.facets ?? {}));
+  return facets.flat().map(({ value }) => quoted(value));
+}
+
+/** The mistake in the query, in characters of the line. */
+export function mistake() {
+  const { problem, before, query } = found;
+  if (problem?.kind !== 'bad-query') return null;
+  const place = problem.place?.map((byte) => Math.max(0, character(query, byte) - before));
+  return { text: problem.message, place: /** @type {[number, number] | null} */ (place ?? null) };
+}
+
+/** Asks again for the newest. */
+export function again(/** @type {Page} */ page) {
+  found.again += 1;
+  page.redraw();
+}
