@@ -114,12 +114,14 @@ export async function send(method, path, body) {
  * @param {string} path
  * @param {Parameters} parameters
  * @param {{signal?: AbortSignal, after?: string}} [how] `after` is the last `id` that the caller has.
+ * Its first event is `open`: the server has answered.
  * @returns {AsyncGenerator<{event: string, id: string, data: string}>}
  */
 export async function* events(path, parameters, { signal, after } = {}) {
   const headers = { accept: 'text/event-stream', ...(after ? { 'last-event-id': after } : {}) };
   const answer = await request(address(path, parameters), { signal, headers });
   if (!answer.body) return;
+  yield { event: 'open', id: '', data: '' };
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let [rest, event, id] = ['', 'message', ''];
   /** @type {string[]} */

@@ -34,6 +34,10 @@ import { render as explore } from './views/explore.js';
  */
 const VIEWS = {
   explore: { title: 'Explore', right: 'read', render: explore },
+  sessions: later('Sessions', 'read', () => import('./views/sessions.js'), 'sessions.css'),
+  live: later('Live', 'read', () => import('./views/live.js'), 'live.css'),
+  integrity: later('Integrity', 'read', () => import('./views/integrity.js'), 'integrity.css'),
+  access: later('Access', 'administer', () => import('./views/access.js'), 'access.css'),
 };
 
 /** The CSS files that were asked for. @type {Map<string, Promise<void>>} */
@@ -61,7 +65,7 @@ function style(css) {
  * @param {string} title
  * @param {string} right What a token must allow.
  * @param {() => Promise<{render: View['render']}>} load
- * @param {string} css Its file in `css/`.
+ * @param {string} css Its file in `css/`. What all these views share is in `sheet.css`.
  * @returns {View}
  */
 export function later(title, right, load, css) {
@@ -75,7 +79,7 @@ export function later(title, right, load, css) {
       if (loaded) return loaded(page);
       if (loading) return nothing;
       loading = true;
-      Promise.all([load(), style(css)])
+      Promise.all([load(), style('sheet.css'), style(css)])
         .then(
           ([part]) => {
             loaded = part.render;
@@ -105,9 +109,13 @@ const now = {
   note: null,
   drawing: false,
   help: false,
+  /** @type {string | null} The view whose shortcuts count. */
+  view: null,
   /** Whether somebody was logged in since the page was loaded. */
   wasIn: false,
 };
+
+const HELP = { key: '?', does: 'show these shortcuts', run: () => { now.help = true; redraw(); } };
 
 function redraw() {
   if (now.drawing) return;
@@ -146,6 +154,11 @@ function whole() {
   if (now.session === null) return login?.({ entered, redraw, note: now.note }) ?? nothing;
   const [name, trail, session] = [viewName(), trailName(), now.session];
   const view = VIEWS[name];
+  if (name !== now.view) {
+    now.view = name;
+    keys.clear();
+    keys.set([HELP]);
+  }
   document.title = `${view.title} · ${trail} · Graven`;
   return html`
     <a class="skip" href="#main" @click=${skip}>Skip to the entries</a>
@@ -224,16 +237,6 @@ async function entered(session) {
   now.wasIn = true;
   now.note = null;
   localStorage.setItem(LOGGED_IN, 'yes');
-  keys.set([
-    {
-      key: '?',
-      does: 'show these shortcuts',
-      run: () => {
-        now.help = true;
-        redraw();
-      },
-    },
-  ]);
   if (session.rights.includes('read')) {
     try {
       now.trails = (await ask('trails')).trails;

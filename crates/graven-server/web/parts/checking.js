@@ -4,7 +4,6 @@
  */
 import { html, nothing } from '../lit-html/lit-html.js';
 import { address } from '../api.js';
-import { number } from '../format.js';
 import { icon } from './icons.js';
 
 /**
@@ -114,6 +113,42 @@ function known(hit) {
   return now.marks.get(hit.entry) ?? null;
 }
 
+/** What was found of the log, and whether the browser keeps what it is to remember. */
+export function found() {
+  return { head: now.head, isKept: now.isKept };
+}
+
+/**
+ * Looks at the newest head of the log.
+ * @param {string} trail
+ * @param {() => void} redraw
+ */
+export async function look(trail, redraw) {
+  if (trail !== now.trail) {
+    stop();
+    now.trail = trail;
+  }
+  now.client ??= await import('../verify/client.js');
+  if (now.trail !== trail) return;
+  now.checking ??= begin(now.client, trail, redraw);
+  await now.checking.head();
+}
+
+/**
+ * Takes a key that the reader gives, or forgets the log without one. What was checked is checked again.
+ * @param {string | null} key As `graven key` prints it.
+ * @param {() => void} redraw
+ */
+export async function remember(key, redraw) {
+  const { checking } = now;
+  if (!checking) return;
+  if (key === null) checking.forget();
+  else now.isKept = await checking.useKey(key);
+  Object.assign(now, { marks: new WeakMap(), head: null });
+  await checking.head();
+  redraw();
+}
+
 /** @type {Record<string, 'checked' | 'denied' | 'pending' | 'help'>} */
 const ICONS = { checked: 'checked', failed: 'denied', unsealed: 'pending' };
 
@@ -148,22 +183,19 @@ export function markInFull(hit) {
  * @param {() => void} redraw
  */
 export function alarm(redraw) {
-  const { head, checking } = now;
+  const { head } = now;
   if (!head || !ALARMS.includes(head.verdict)) return nothing;
-  const take = async () => {
-    if (!head.claimed || !checking) return;
-    await checking.useKey(head.claimed);
-    Object.assign(now, { marks: new WeakMap(), head: null });
-    redraw();
-  };
-  const size = head.size === null ? '' : ` It shows ${number(Number(head.size))} entries.`;
-  return html`<div class="notice is-bad alarm" role="alert" data-testid="alarm">
-    <p><b>The log does not check.</b> ${head.why ?? head.verdict}.${size}</p>
-    ${
-      head.verdict === 'other key' && head.claimed
-        ? html`<p>Compare it with what <code>graven key</code> prints where the trail is stored.
-      <button type="button" @click=${take} data-testid="take-key">Take the key that the server names</button></p>`
-        : nothing
-    }
+  const isOther = head.verdict === 'other key';
+  // Remembered words that are not good any more, and the reader knows why.
+  const isHistory = head.verdict === 'older' || head.verdict === 'contradicts';
+  return html`<div class="notice is-bad alarm" role="alert" data-testid="alarm" data-verdict=${head.verdict}>
+    <p><b>Do not rely on what is shown here: the log does not check.</b> ${head.why ?? head.verdict}.</p>
+    ${isOther ? html`<dl>
+      <div><dt>Remembered</dt><dd><code>${head.remembered?.key ?? head.key ?? 'none'}</code></dd></div>
+      <div><dt>Named now</dt><dd><code>${head.claimed ?? 'none'}</code></dd></div></dl>
+      <p>Compare both with what <code>graven key</code> prints where the trail is stored.</p>` : html`
+      <p>Run <code>graven verify</code> where the trail is stored: it says what is wrong, and where.</p>`}
+    ${isOther && head.claimed ? html`<button type="button" @click=${() => remember(head.claimed, redraw)} data-testid="take-key">I know why: take the key that the server names</button>` : nothing}
+    ${isHistory ? html`<button type="button" @click=${() => remember(null, redraw)} data-testid="begin-anew">I know why: begin anew with what is shown now</button>` : nothing}
   </div>`;
 }

@@ -1,0 +1,90 @@
+/**
+ * What happened in a session, as steps: an intent and its result are one step, and each knows its kind, its lane and its end.
+ * @module
+ */
+
+/**
+ * @typedef {import('./hit.js').Hit & {intent?: number, result?: number}} TimelineHit
+ * @typedef {'prompt' | 'approval' | 'tool' | 'thought' | 'other'} Kind
+ *
+ * @typedef {object} Step
+ * @property {number} index Of the entry that begins it.
+ * @property {number | null} result The index of its result.
+ * @property {import('./hit.js').Entry} entry
+ * @property {import('./hit.js').Entry} last The entry that says how it ended.
+ * @property {Kind} kind
+ * @property {string} lane
+ * @property {number} start
+ * @property {number} end
+ * @property {boolean} isOpen Begun, and without a result.
+ * @property {boolean} isBad Denied or failed.
+ *
+ * @typedef {{gap: number, after: number}} Gap
+ */
+
+/** The lane of what no agent did. */
+export const PEOPLE = "people and servers";
+
+/** A pause is worth a line from this time on, and from this part of the session on. */
+const GAP_MS = 5_000;
+const GAP_PART = 0.04;
+
+/** What took longer than this part of the session sums it up. */
+const SUM_PART = 0.9;
+
+/** @param {import('./hit.js').Entry} entry @returns {Kind} */
+function kindOf({ category, action, approval }) {
+  if (/prompt/i.test(action) && category !== "api") return "prompt";
+  if (/^approval\b/i.test(action) || approval?.decision === "asked") return "approval";
+  if (category === "tool_execution" || /^tool:/.test(action)) return "tool";
+  return category === "cognition" ? "thought" : "other";
+}
+
+/**
+ * @param {readonly TimelineHit[]} timeline In the order of the log.
+ * @returns {Step[]} In the order of time.
+ */
+export function stepsOf(timeline) {
+  const results = new Map(timeline.filter((hit) => hit.intent !== undefined).map((hit) => [hit.intent, hit]));
+  const known = new Set(timeline.map(({ index }) => index));
+  const steps = timeline.filter((hit) => hit.intent === undefined || !known.has(hit.intent)).map((hit) => {
+    const { index, entry } = hit;
+    const ending = results.get(index);
+    const last = ending?.entry ?? entry;
+    const at = Date.parse(entry.timestamp);
+    // What has no intent is recorded at its end.
+    const took = ending ? 0 : (entry.duration_ms ?? 0);
+    const isOpen = entry.phase === "intent" && !ending;
+    return {
+      index, entry, last, isOpen,
+      result: ending?.index ?? null,
+      kind: kindOf(entry),
+      lane: entry.agent?.id ?? PEOPLE,
+      start: at - took,
+      end: ending ? Math.max(at, Date.parse(ending.entry.timestamp)) : at,
+      isBad: last.outcome === "denied" || last.outcome === "failure",
+    };
+  });
+  // What ends a session says how long all of it was: as a bar it would lie under everything.
+  const whole = Math.max(...steps.map(({ end }) => end)) - Math.min(...steps.map(({ end }) => end));
+  const sums = (/** @type {Step} */ { start, end, result }) => result === null && end - start > whole * SUM_PART;
+  return steps.map((step) => (sums(step) ? { ...step, start: step.end } : step)).sort((one, other) => one.start - other.start || one.index - other.index);
+}
+
+/**
+ * Where nothing happened for long: behind which step, and for how long.
+ * @param {readonly Step[]} steps In the order of time.
+ * @returns {Map<number, number>} The milliseconds, by the index of the step before.
+ */
+export function gapsOf(steps) {
+  const gaps = new Map();
+  if (steps.length === 0) return gaps;
+  const whole = Math.max(...steps.map(({ end }) => end)) - steps[0].start;
+  const least = Math.max(GAP_MS, whole * GAP_PART);
+  let end = steps[0].end;
+  for (const [at, step] of steps.entries()) {
+    if (at > 0 && step.start - end >= least) gaps.set(steps[at - 1].index, step.start - end);
+    end = Math.max(end, step.end);
+  }
+  return gaps;
+}
