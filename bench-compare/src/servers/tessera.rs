@@ -19,7 +19,7 @@ const DURABLE: &str = "bundles, tiles and tree state are each written with O_SYN
 pub(super) fn peers() -> Result<Vec<Peer>, Failure> {
     let program = built("tessera-peer")?;
     build(Command::new("go").args(["build", "-o"]).arg(&program).arg(".").current_dir(sources("tessera")))?;
-    // The fastest of 16, 32, 64 and 256 with 64 callers.
+    // Of all callers, or of half of them, so that one batch gathers while another is written.
     let peers = ["32", "64"].into_iter().map(|batch| {
         let program: PathBuf = program.clone();
         let way = format!("POST of one, {SINGLES} connections, batches of {batch}");
