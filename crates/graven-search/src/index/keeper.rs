@@ -20,7 +20,7 @@ const FULL_MAX: usize = 4;
 const HEAD_AGE: Duration = Duration::from_millis(100);
 
 /// How long a shelf that cannot be made is left out, and how long a write that failed is not tried again.
-const LEFT_OUT: Duration = Duration::from_secs(60);
+const LEFT_OUT: Duration = Duration::from_secs(600);
 const WRITE_AGAIN: Duration = Duration::from_secs(1);
 
 /// Where new shelves are put.
@@ -89,6 +89,7 @@ impl Keeper {
     pub fn poll(&mut self) -> Result<Kept, IndexError> {
         let mut kept = Kept::default();
         self.check_growing()?;
+        self.try_again();
         if self.follow.is_some() || self.begin(None)? {
             kept.entries = self.take_up()?;
             self.unread.take().map_or(Ok(()), Err)?;
@@ -188,8 +189,7 @@ impl Keeper {
             Some(head) => Some(head),
             None => self.head()?,
         };
-        let (size, now) = (self.index.entries, self.index.machine.clock.elapsed());
-        self.left_out.retain(|_, since| under.is_some() || now < *since + LEFT_OUT);
+        let size = self.index.entries;
         let sealed = head.map_or(0, |head| head.size / size);
         // Without the hashes of the tree nothing shows that a shelf belongs to the head.
         let is_bound = head.is_some_and(|head| self.index.roots(head).is_some());
@@ -368,6 +368,15 @@ impl Keeper {
     fn begin_anew(&mut self) {
         self.follow = None;
         self.index.state().growing = None;
+    }
+
+    /// What was left out for long enough is made now, if that is possible: the newest entries wait for it.
+    fn try_again(&mut self) {
+        let (before, now) = (self.left_out.len(), self.index.machine.clock.elapsed());
+        self.left_out.retain(|_, since| now < *since + LEFT_OUT);
+        if self.left_out.len() < before {
+            self.begin_anew();
+        }
     }
 
     /// The shelf in the making cannot be made.

@@ -24,11 +24,16 @@ fn a_detail_that_cannot_be_read_now_keeps_only_its_shelf_from_being_made() {
     let told = build(&disk, none).unwrap_err().to_string();
     assert!(told.contains("cannot read /trail/blobs/"), "{told}");
     assert_eq!(index_folder(&disk).list().unwrap(), [0, 512]);
-    let mut keeper = Keeper::new(index(&disk, none), Where::Trail);
+    let (mut keeper, clock) = follower(&disk);
     let polls: Vec<_> = (0..10).map(|_| keeper.poll()).collect();
     assert_eq!(polls.iter().filter(|poll| poll.is_err()).count(), 1, "{polls:?}");
     disk.heal();
-    assert_eq!(build(&disk, none).unwrap().made, 1);
+    clock.advance(Duration::from_secs(601));
+    // It is tried again, also where no entry comes.
+    for _ in 0..10 {
+        keeper.poll().unwrap();
+    }
+    assert_eq!(index_folder(&disk).list().unwrap(), [0, 256, 512]);
     let whole = index(&disk, none);
     let checked = whole.check(&mut |_, _| ()).unwrap();
     assert_eq!((checked.same, checked.different.len()), (3, 0));
@@ -104,11 +109,7 @@ fn entries_that_are_sealed_and_gone_end_the_making() {
 #[test]
 fn an_index_that_is_moved_away_is_made_anew_by_who_follows() {
     let disk = recorded();
-    let clock = SimClock::new(15);
-    clock.advance(Duration::from_secs(3_600));
-    let index = Arc::into_inner(index(&disk, IndexCanary::default())).unwrap();
-    let index = Index { machine: Machine { clock: Arc::new(clock.clone()), ..machine(&disk) }, ..index };
-    let mut keeper = Keeper::new(Arc::new(index), Where::Trail);
+    let (mut keeper, clock) = follower(&disk);
     for _ in 0..10 {
         keeper.poll().unwrap();
     }
@@ -125,6 +126,15 @@ fn an_index_that_is_moved_away_is_made_anew_by_who_follows() {
     drop(keeper);
     assert_eq!(build_at_last(&disk).made, 5);
     assert_eq!(examine(&disk, IndexCanary::default()).unwrap(), 7);
+}
+
+/// Who follows a trail, with a clock that can be moved on.
+fn follower(disk: &SimDisk) -> (Keeper, SimClock) {
+    let clock = SimClock::new(15);
+    clock.advance(Duration::from_secs(3_600));
+    let index = Arc::into_inner(index(disk, IndexCanary::default())).unwrap();
+    let index = Index { machine: Machine { clock: Arc::new(clock.clone()), ..machine(disk) }, ..index };
+    (Keeper::new(Arc::new(index), Where::Trail), clock)
 }
 
 fn index_folder(disk: &SimDisk) -> Folder {
