@@ -1,83 +1,83 @@
 // Integrity: what the browser has checked and what the server says stand apart, and a verification is started and seen.
 
-import assert from "node:assert/strict";
-import { test } from "node:test";
-import { goodEverywhere } from "./support/look.js";
-import { browser, logIn, openWindow, serve } from "./support/page.js";
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { goodEverywhere } from './support/look.js';
+import { browser, logIn, openWindow, serve } from './support/page.js';
 
-test("integrity", async (t) => {
+test('integrity', async (t) => {
   const [server, chrome] = [await serve(t, []), await browser(t)];
-  const entries = Array.from({ length: 20 }, (_, at) => ({ category: "api", action: `call:${at}`, outcome: "success" }));
-  assert.equal((await server.api("trails/main/entries", { method: "POST", body: entries })).status, 201);
-  const intent = { id: "act-1", category: "tool_execution", action: "tool:<b>bash</b>" };
-  assert.equal((await server.api("trails/main/acts", { method: "POST", body: intent })).status, 201);
-  const { key } = await server.json("trails/main");
-  const search = "?trail=main&view=integrity";
+  const entries = Array.from({ length: 20 }, (_, at) => ({ category: 'api', action: `call:${at}`, outcome: 'success' }));
+  assert.equal((await server.api('trails/main/entries', { method: 'POST', body: entries })).status, 201);
+  const intent = { id: 'act-1', category: 'tool_execution', action: 'tool:<b>bash</b>' };
+  assert.equal((await server.api('trails/main/acts', { method: 'POST', body: intent })).status, 201);
+  const { key } = await server.json('trails/main');
+  const search = '?trail=main&view=integrity';
 
-  await t.test("the head is checked here, and a verification is started by keyboard", async () => {
+  await t.test('the head is checked here, and a verification is started by keyboard', async () => {
     const { page, context, fine } = await openWindow(chrome);
     await logIn(page, server, search);
-    await page.getByTestId("own-verdict").filter({ hasText: "checked" }).waitFor();
-    assert.equal(await page.getByTestId("key").textContent(), key);
-    await page.getByTestId("own-check").getByText("seen at the first visit").waitFor();
-    await page.getByTestId("pending-act").filter({ hasText: "tool:<b>bash</b>" }).waitFor();
-    await page.getByTestId("green").getByText("It does not prove").waitFor();
-    await page.getByTestId("verification").getByText("Nobody has verified").waitFor();
-    await page.getByTestId("verify").focus();
-    await page.keyboard.press("Enter");
-    await page.getByTestId("verified").filter({ hasText: "intact" }).waitFor();
-    await page.getByTestId("head").filter({ hasText: "verified by the server: intact" }).waitFor();
-    await page.getByTestId("head").filter({ hasText: "checked by this browser" }).first().waitFor();
+    await page.getByTestId('own-verdict').filter({ hasText: 'checked' }).waitFor();
+    assert.equal(await page.getByTestId('key').textContent(), key);
+    await page.getByTestId('own-check').getByText('seen at the first visit').waitFor();
+    await page.getByTestId('pending-act').filter({ hasText: 'tool:<b>bash</b>' }).waitFor();
+    await page.getByTestId('green').getByText('It does not prove').waitFor();
+    await page.getByTestId('verification').getByText('Nobody has verified').waitFor();
+    await page.getByTestId('verify').focus();
+    await page.keyboard.press('Enter');
+    await page.getByTestId('verified').filter({ hasText: 'intact' }).waitFor();
+    await page.getByTestId('head').filter({ hasText: 'verified by the server: intact' }).waitFor();
+    await page.getByTestId('head').filter({ hasText: 'checked by this browser' }).first().waitFor();
     // A key is taken when it is one, and nothing else is.
-    await page.getByTestId("key-input").fill("no key");
-    await page.getByTestId("key-use").click();
-    await page.getByTestId("integrity-said").filter({ hasText: "no key" }).waitFor();
-    await page.getByTestId("key-input").fill(key);
-    await page.getByTestId("key-use").click();
-    await page.getByTestId("own-check").getByText("You gave this key.").waitFor();
-    await page.getByTestId("own-verdict").filter({ hasText: "checked" }).waitFor();
-    await goodEverywhere(page, "integrity");
+    await page.getByTestId('key-input').fill('no key');
+    await page.getByTestId('key-use').click();
+    await page.getByTestId('integrity-said').filter({ hasText: 'no key' }).waitFor();
+    await page.getByTestId('key-input').fill(key);
+    await page.getByTestId('key-use').click();
+    await page.getByTestId('own-check').getByText('You gave this key.').waitFor();
+    await page.getByTestId('own-verdict').filter({ hasText: 'checked' }).waitFor();
+    await goodEverywhere(page, 'integrity');
     fine();
     await context.close();
   });
 
-  await t.test("another key is a banner with both keys, and is taken only by the reader", async () => {
+  await t.test('another key is a banner with both keys, and is taken only by the reader', async () => {
     const { page, context, fine } = await openWindow(chrome);
     await logIn(page, server, search);
-    await page.getByTestId("own-verdict").filter({ hasText: "checked" }).waitFor();
-    const stranger = (await (await serve(t, [])).json("trails/main")).key;
-    const pin = () => page.evaluate(() => JSON.parse(localStorage.getItem("graven.pin//v1/trails/main")));
+    await page.getByTestId('own-verdict').filter({ hasText: 'checked' }).waitFor();
+    const stranger = (await (await serve(t, [])).json('trails/main')).key;
+    const pin = () => page.evaluate(() => JSON.parse(localStorage.getItem('graven.pin//v1/trails/main')));
     const { root } = await pin();
-    const put = (pinned) => page.evaluate((text) => localStorage.setItem("graven.pin//v1/trails/main", text), JSON.stringify(pinned));
-    await put({ key: stranger, how: "given", size: null, root: null });
+    const put = (pinned) => page.evaluate((text) => localStorage.setItem('graven.pin//v1/trails/main', text), JSON.stringify(pinned));
+    await put({ key: stranger, how: 'given', size: null, root: null });
     await page.reload();
     const alarm = (verdict) => page.locator(`[data-testid=alarm][data-verdict="${verdict}"]`);
-    await alarm("other key").getByText(stranger).waitFor();
+    await alarm('other key').getByText(stranger).waitFor();
     assert.equal((await pin()).key, stranger);
-    await page.getByTestId("take-key").click();
-    await page.getByTestId("alarm").waitFor({ state: "detached" });
-    assert.deepEqual([(await pin()).key, (await pin()).how], [key, "given"]);
+    await page.getByTestId('take-key').click();
+    await page.getByTestId('alarm').waitFor({ state: 'detached' });
+    assert.deepEqual([(await pin()).key, (await pin()).how], [key, 'given']);
     // Another history of the same length and key, and one that is shorter than what was seen.
-    await put({ key, how: "first", size: "3", root: root.startsWith("A") ? `B${root.slice(1)}` : `A${root.slice(1)}` });
+    await put({ key, how: 'first', size: '3', root: root.startsWith('A') ? `B${root.slice(1)}` : `A${root.slice(1)}` });
     await page.reload();
-    await alarm("contradicts").getByText("another history").waitFor();
-    await put({ key, how: "first", size: "4000000", root });
+    await alarm('contradicts').getByText('another history').waitFor();
+    await put({ key, how: 'first', size: '4000000', root });
     await page.reload();
-    await alarm("older").getByText("4000000").waitFor();
-    await page.getByTestId("begin-anew").click();
-    await page.getByTestId("alarm").waitFor({ state: "detached" });
+    await alarm('older').getByText('4000000').waitFor();
+    await page.getByTestId('begin-anew').click();
+    await page.getByTestId('alarm').waitFor({ state: 'detached' });
     fine();
     await context.close();
   });
 
-  await t.test("a reader is told which role sees more, and nothing is asked in vain", async () => {
-    const { token } = await server.json("tokens", { method: "POST", body: { role: "reader", name: "dashboard" } });
+  await t.test('a reader is told which role sees more, and nothing is asked in vain', async () => {
+    const { token } = await server.json('tokens', { method: 'POST', body: { role: 'reader', name: 'dashboard' } });
     const { page, context, fine } = await openWindow(chrome);
     await logIn(page, server, search, token);
-    await page.getByTestId("verification").getByText("the role auditor or admin").waitFor();
-    await page.getByTestId("own-check").getByText("may not read the log").waitFor();
-    await page.getByTestId("size").filter({ hasText: "entries" }).waitFor();
-    assert.equal(await page.getByTestId("verify").count(), 0);
+    await page.getByTestId('verification').getByText('the role auditor or admin').waitFor();
+    await page.getByTestId('own-check').getByText('may not read the log').waitFor();
+    await page.getByTestId('size').filter({ hasText: 'entries' }).waitFor();
+    assert.equal(await page.getByTestId('verify').count(), 0);
     fine();
     await context.close();
   });

@@ -23,11 +23,11 @@ const listed = (heading, column) => {
 test('each part is named', () => {
   const found = new Set(
     texts.flatMap((text) =>
-      [...text.matchAll(/data-testid="([a-z-]+)(\$\{)?/g)].map(([, name, open]) => (open ? `${name}…` : name)),
+      [...text.matchAll(/(?:data-testid="|testid: ')([a-z-]+)(\$\{)?/g)].map(([, name, open]) => (open ? `${name}…` : name)),
     ),
   );
   // Of each kind, one is named.
-  const kinds = { 'range-…': 'range-15m', 'facet-…': 'facet-outcome', 'view-…': 'view-explore', 'tab-…': 'tab-fields' };
+  const kinds = { 'range-…': 'range-15m', 'facet-…': 'facet-outcome', 'view-…': 'view-explore', 'tab-…': 'tab-fields', 'sign-…': 'sign-trail.gap' };
   const wanted = new Set([...found].map((name) => kinds[name] ?? name));
   const said = listed('Parts', 2);
   assert.deepEqual(

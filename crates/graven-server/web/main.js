@@ -172,7 +172,7 @@ function whole() {
         </select></label>
       <nav class="views" aria-label="Views">${Object.entries(VIEWS).map(
         ([key, { title }]) => html`
-        <a href=${href({ view: key === 'explore' ? undefined : key, entry: undefined })} aria-current=${key === name ? 'page' : nothing} data-testid="view-${key}">${title}</a>`,
+        <a href=${href({ view: key === 'explore' ? undefined : key, entry: undefined, session: undefined, only: undefined })} aria-current=${key === name ? 'page' : nothing} data-testid="view-${key}">${title}</a>`,
       )}</nav>
       <span class="filler"></span>
       <button type="button" class="icon-button" @click=${nextTheme} aria-label="Theme: ${theme()}" title="Theme: ${theme()}" data-testid="theme">${icon(theme())}</button>

@@ -5,7 +5,7 @@
  * server are left for questions.
  * @module
  */
-import { Problem, ask, events } from "../api.js";
+import { Problem, ask, events } from '../api.js';
 
 /** Without anything for this time a stream counts as broken: the server says something every 15 s. */
 const SILENT_MS = 45_000;
@@ -15,9 +15,9 @@ const WAIT_MS = 500;
 const WAIT_MAX_MS = 10_000;
 
 /** What another try does not change. */
-const FINAL = ["bad-query", "bad-parameter", "unauthorized", "forbidden", "out-of-scope", "foreign-page", "unknown-trail", "past-the-end"];
+const FINAL = ['bad-query', 'bad-parameter', 'unauthorized', 'forbidden', 'out-of-scope', 'foreign-page', 'unknown-trail', 'past-the-end'];
 
-const CHANNEL = "graven.live";
+const CHANNEL = 'graven.live';
 
 /**
  * @typedef {object} Told
@@ -44,9 +44,9 @@ export function followStream(trail, query, told) {
   };
   channel.onmessage = () => {
     stop();
-    told.state({ kind: "taken" });
+    told.state({ kind: 'taken' });
   };
-  channel.postMessage("taken");
+  channel.postMessage('taken');
   run(`trails/${encodeURIComponent(trail)}`, query, told, ending.signal).finally(stop);
   return stop;
 }
@@ -62,40 +62,40 @@ async function run(path, query, told, ended) {
   let last = null;
   let wait = WAIT_MS;
   while (!ended.aborted) {
-    told.state({ kind: "connecting" });
-    let why = "the server ended the stream";
+    told.state({ kind: 'connecting' });
+    let why = 'the server ended the stream';
     try {
       // Where it begins is known before it begins, so that nothing between two tries is missed.
       last ??= (await ask(path, {}, ended)).entries - 1;
       for await (const one of watched(path, { ...query, after: last }, ended)) {
-        told.state({ kind: "open" });
+        told.state({ kind: 'open' });
         wait = WAIT_MS;
-        if (one.event === "error") throw problemOf(one.data);
-        if (one.event === "lagged") why = "this page took too little at a time";
-        if (one.id !== "" && Number(one.id) > last) last = Number(one.id);
-        if (one.event === "entry") told.entry(JSON.parse(one.data));
-        if (one.event === "finding") told.finding(one.data);
+        if (one.event === 'error') throw problemOf(one.data);
+        if (one.event === 'lagged') why = 'this page took too little at a time';
+        if (one.id !== '' && Number(one.id) > last) last = Number(one.id);
+        if (one.event === 'entry') told.entry(JSON.parse(one.data));
+        if (one.event === 'finding') told.finding(one.data);
       }
     } catch (error) {
       if (ended.aborted) return;
       if (!(error instanceof Problem) && !(error instanceof Silence) && !(error instanceof TypeError)) throw error;
       if (error instanceof Problem && (FINAL.includes(error.kind))) {
-        return told.state({ kind: "ended", why: error.message });
+        return told.state({ kind: 'ended', why: error.message });
       }
-      why = error instanceof TypeError ? "the connection was cut" : error.message;
+      why = error instanceof TypeError ? 'the connection was cut' : error.message;
     }
     if (ended.aborted) return;
-    told.state({ kind: "waiting", why, until: Date.now() + wait });
+    told.state({ kind: 'waiting', why, until: Date.now() + wait });
     await new Promise((done) => {
       setTimeout(done, wait);
-      ended.addEventListener("abort", done, { once: true });
+      ended.addEventListener('abort', done, { once: true });
     });
     wait = Math.min(wait * 2, WAIT_MAX_MS);
   }
 }
 
 class Silence extends Error {
-  message = "the server has said nothing for a while";
+  message = 'the server has said nothing for a while';
 }
 
 /**
@@ -128,6 +128,6 @@ function problemOf(data) {
     const said = JSON.parse(data);
     return new Problem(said.status ?? 500, said);
   } catch {
-    return new Problem(500, { title: "The stream has failed" });
+    return new Problem(500, { title: 'The stream has failed' });
   }
 }

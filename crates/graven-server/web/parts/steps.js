@@ -23,7 +23,7 @@
  */
 
 /** The lane of what no agent did. */
-export const PEOPLE = "people and servers";
+export const PEOPLE = 'people and servers';
 
 /** A pause is worth a line from this time on, and from this part of the session on. */
 const GAP_MS = 5_000;
@@ -34,10 +34,10 @@ const SUM_PART = 0.9;
 
 /** @param {import('./hit.js').Entry} entry @returns {Kind} */
 function kindOf({ category, action, approval }) {
-  if (/prompt/i.test(action) && category !== "api") return "prompt";
-  if (/^approval\b/i.test(action) || approval?.decision === "asked") return "approval";
-  if (category === "tool_execution" || /^tool:/.test(action)) return "tool";
-  return category === "cognition" ? "thought" : "other";
+  if (/prompt/i.test(action) && category !== 'api') return 'prompt';
+  if (/^approval\b/i.test(action) || approval?.decision === 'asked') return 'approval';
+  if (category === 'tool_execution' || /^tool:/.test(action)) return 'tool';
+  return category === 'cognition' ? 'thought' : 'other';
 }
 
 /**
@@ -54,7 +54,7 @@ export function stepsOf(timeline) {
     const at = Date.parse(entry.timestamp);
     // What has no intent is recorded at its end.
     const took = ending ? 0 : (entry.duration_ms ?? 0);
-    const isOpen = entry.phase === "intent" && !ending;
+    const isOpen = entry.phase === 'intent' && !ending;
     return {
       index, entry, last, isOpen,
       result: ending?.index ?? null,
@@ -62,7 +62,7 @@ export function stepsOf(timeline) {
       lane: entry.agent?.id ?? PEOPLE,
       start: at - took,
       end: ending ? Math.max(at, Date.parse(ending.entry.timestamp)) : at,
-      isBad: last.outcome === "denied" || last.outcome === "failure",
+      isBad: last.outcome === 'denied' || last.outcome === 'failure',
     };
   });
   // What ends a session says how long all of it was: as a bar it would lie under everything.

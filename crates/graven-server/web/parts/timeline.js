@@ -2,12 +2,12 @@
  * A session on one axis of time: above, each agent's lane; below, each step with its bar.
  * @module
  */
-import { html, nothing } from "../lit-html/lit-html.js";
-import { repeat } from "../lit-html/directives/repeat.js";
-import { counted, duration, exact, number, tick, visible } from "../format.js";
-import { go, href } from "../state.js";
-import { icon, outcomeMark } from "./icons.js";
-import { PEOPLE, gapsOf, stepsOf } from "./steps.js";
+import { html, nothing } from '../lit-html/lit-html.js';
+import { repeat } from '../lit-html/directives/repeat.js';
+import { counted, duration, exact, number, tick, visible } from '../format.js';
+import { go, href } from '../state.js';
+import { icon, outcomeMark } from './icons.js';
+import { PEOPLE, gapsOf, stepsOf } from './steps.js';
 
 /** How many steps are drawn before somebody asks for more, and the most lanes. */
 const PAGE = 300;
@@ -19,7 +19,7 @@ const MARKS_MAX = 600;
 /** How many marks the axis has at most. */
 const TICKS = 8;
 
-const WORDS = Object.freeze({ prompt: "prompt", approval: "approval", tool: "tool", thought: "step", other: "" });
+const WORDS = Object.freeze({ prompt: 'prompt', approval: 'approval', tool: 'tool', thought: 'step', other: '' });
 
 /**
  * @typedef {import('./steps.js').Step} Step
@@ -43,9 +43,9 @@ export function timeline(hits, { isFailuresOnly, redraw }) {
   const gaps = isFailuresOnly ? new Map() : gapsOf(steps);
   return html`<section class="card timeline" aria-labelledby="timeline" data-testid="timeline">
     <header><h2 id="timeline">Timeline</h2>
-      <span class="faint">${counted(steps.length, "step", "steps")}, ${number(bad)} denied or failed</span><span class="filler"></span>
+      <span class="faint">${counted(steps.length, 'step', 'steps')}, ${number(bad)} denied or failed</span><span class="filler"></span>
       <label class="quiet"><input type="checkbox" .checked=${isFailuresOnly} data-testid="failures-only"
-        @change=${() => go({ only: isFailuresOnly ? undefined : "failures" }, { replace: true })}>Failures only</label></header>
+        @change=${() => go({ only: isFailuresOnly ? undefined : 'failures' }, { replace: true })}>Failures only</label></header>
     ${lanes(wanted, axis)}
     ${wanted.length === 0 ? html`<p class="faint" data-testid="no-failures">Nothing was denied, and nothing failed.</p>` : html`
     <div class="steps" role="table" aria-label="Steps of the session" aria-rowcount=${wanted.length + 1}>
@@ -63,7 +63,7 @@ export function timeline(hits, { isFailuresOnly, redraw }) {
 function bar({ start, end, last, isOpen }, { from, span }) {
   const left = ((start - from) / span) * 100;
   const width = isOpen ? 100 - left : ((end - start) / span) * 100;
-  return html`<i class="bar-of ${isOpen ? "is-open" : ""} is-${last.outcome}" .style=${`left: ${left.toFixed(3)}%; width: ${width.toFixed(3)}%`}></i>`;
+  return html`<i class="bar-of ${isOpen ? 'is-open' : ''} is-${last.outcome}" .style=${`left: ${left.toFixed(3)}%; width: ${width.toFixed(3)}%`}></i>`;
 }
 
 /**
@@ -78,7 +78,7 @@ function lanes(steps, axis) {
   return html`<div class="lanes" data-testid="lanes">
     <div class="lane-axis" aria-hidden="true">${ticks(axis)}</div>
     <ul>${all.slice(0, LANES_MAX).map(([name, own]) => html`<li class="lane" data-testid="lane">
-      <span class="lane-name" title=${visible(name, 200)}><bdi>${visible(name, 40)}</bdi><span class="hidden">: ${counted(own.length, "step", "steps")}, ${own.filter(({ isBad }) => isBad).length} denied or failed</span></span>
+      <span class="lane-name" title=${visible(name, 200)}><bdi>${visible(name, 40)}</bdi><span class="hidden">: ${counted(own.length, 'step', 'steps')}, ${own.filter(({ isBad }) => isBad).length} denied or failed</span></span>
       <span class="track" aria-hidden="true">${own.slice(0, MARKS_MAX).map((step) => bar(step, axis))}</span></li>`)}</ul>
     ${all.length > LANES_MAX ? html`<p class="faint">${number(all.length - LANES_MAX)} more lanes are in the list below.</p>` : nothing}
   </div>`;
@@ -106,18 +106,18 @@ function row(step, axis) {
   const took = result !== null ? end - start : entry.duration_ms;
   const { approval } = entry;
   const about = /** @type {any} */ (entry.detail)?.about ?? /** @type {any} */ (entry.detail)?.command ?? entry.resource ?? /** @type {any} */ (entry.detail)?.tool;
-  const by = approval?.by ? `${approval.decision ?? "decided"} by ${approval.by}` : approval?.rule ? `${approval.decision ?? "decided"} by the rule ${approval.rule}` : "";
-  return html`<div role="row" class="step is-${kind} ${step.isBad ? "is-bad" : ""}" data-testid="step" data-kind=${kind}>
+  const by = approval?.by ? `${approval.decision ?? 'decided'} by ${approval.by}` : approval?.rule ? `${approval.decision ?? 'decided'} by the rule ${approval.rule}` : '';
+  return html`<div role="row" class="step is-${kind} ${step.isBad ? 'is-bad' : ''}" data-testid="step" data-kind=${kind}>
     <span role="cell" class="at"><a class="text" href=${href({ view: undefined, session: undefined, only: undefined, entry: String(index) })} title="${exact(start)}, entry ${index}">+${offset(start - axis.from)}</a></span>
     <span role="cell" class="what">
-      ${WORDS[kind] === "" ? nothing : html`<span class="kind">${icon(/** @type {'tool'} */ (kind))}${WORDS[kind]}</span>`}
+      ${WORDS[kind] === '' ? nothing : html`<span class="kind">${icon(/** @type {'tool'} */ (kind))}${WORDS[kind]}</span>`}
       <bdi class="strong">${visible(entry.action, 120)}</bdi>
       ${about ? html`<bdi class="about">${visible(about, 160)}</bdi>` : nothing}
-      ${by ? html`<span class="by ${approval?.kind === "human" ? "is-human" : ""}">${visible(by, 120)}</span>` : nothing}
+      ${by ? html`<span class="by ${approval?.kind === 'human' ? 'is-human' : ''}">${visible(by, 120)}</span>` : nothing}
       ${last.reason ? html`<bdi class="reason">${visible(last.reason, 300)}</bdi>` : nothing}
     </span>
-    <span role="cell" class="how">${isOpen ? html`<span class="outcome is-pending">${icon("pending")}<span class="word">no result</span></span>` : outcomeMark(last.outcome)}</span>
-    <span role="cell" class="took">${took === undefined ? "" : duration(took)}</span>
+    <span role="cell" class="how">${isOpen ? html`<span class="outcome is-pending">${icon('pending')}<span class="word">no result</span></span>` : outcomeMark(last.outcome)}</span>
+    <span role="cell" class="took">${took === undefined ? '' : duration(took)}</span>
     <span role="cell" class="hidden">${visible(lane, 80)}</span>
     <span class="track" aria-hidden="true">${bar(step, axis)}</span>
   </div>`;
@@ -132,7 +132,7 @@ function gap(ms) {
 function offset(ms) {
   const seconds = Math.floor(ms / 1000);
   const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
-  const rest = String(seconds % 60).padStart(2, "0");
-  if (hours > 0) return `${hours}:${String(minutes).padStart(2, "0")}:${rest}`;
+  const rest = String(seconds % 60).padStart(2, '0');
+  if (hours > 0) return `${hours}:${String(minutes).padStart(2, '0')}:${rest}`;
   return minutes > 0 ? `${minutes}:${rest}` : `0:${rest}.${Math.floor((ms % 1000) / 100)}`;
 }

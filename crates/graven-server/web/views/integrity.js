@@ -4,16 +4,16 @@
  * What the server says and what this browser has checked stand apart: the one is never shown as the other.
  * @module
  */
-import { html, nothing } from "../lit-html/lit-html.js";
-import { Problem, ask, send } from "../api.js";
-import { ago, counted, duration, exact, number, visible } from "../format.js";
-import { alarm, found, look, remember } from "../parts/checking.js";
-import { heads } from "../parts/heads.js";
-import { icon } from "../parts/icons.js";
-import { lifeSigns, signs } from "../parts/life_signs.js";
-import { table } from "../parts/table.js";
-import { href } from "../state.js";
-import { MEANING } from "../verify/marks.js";
+import { html, nothing } from '../lit-html/lit-html.js';
+import { Problem, ask, send } from '../api.js';
+import { ago, counted, duration, exact, number, visible } from '../format.js';
+import { alarm, found, look, remember } from '../parts/checking.js';
+import { heads } from '../parts/heads.js';
+import { icon } from '../parts/icons.js';
+import { lifeSigns, signs } from '../parts/life_signs.js';
+import { table } from '../parts/table.js';
+import { href } from '../state.js';
+import { MEANING } from '../verify/marks.js';
 
 /** How often it is asked how the trail is doing, and how far a verification is. */
 const EVERY_MS = 5_000;
@@ -25,7 +25,7 @@ const PENDING_MAX = 20;
 /** @typedef {import('../main.js').Page} Page */
 
 const now = {
-  key: "",
+  key: '',
   /** @type {any} How the trail is doing, as the server says. */
   trail: null,
   /** @type {any} */
@@ -39,8 +39,8 @@ const now = {
   /** @type {Problem | null} */
   problem: null,
   asked: 0,
-  said: "",
-  verifySaid: "",
+  said: '',
+  verifySaid: '',
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   timer: undefined,
 };
@@ -49,10 +49,10 @@ const now = {
 const keyOf = ({ trail, session }) => `${trail} ${session.id}`;
 
 /** @param {Page} page */
-const isShown = (page) => now.key === keyOf(page) && document.querySelector("[data-testid=integrity]") !== null;
+const isShown = (page) => now.key === keyOf(page) && document.querySelector('[data-testid=integrity]') !== null;
 
 /** @param {Page} page */
-const mayCheck = ({ session }) => session.rights.includes("prove") && session.categories === "all";
+const mayCheck = ({ session }) => session.rights.includes('prove') && session.categories === 'all';
 
 /** @param {Page} page */
 function load(page) {
@@ -61,7 +61,7 @@ function load(page) {
   clearTimeout(now.timer);
   const isOther = key !== now.key;
   Object.assign(now, { key, problem: null, timer: setTimeout(() => again(page), EVERY_MS) });
-  if (isOther) Object.assign(now, { trail: null, verify: null, pending: null, signs: null, verified: [], said: "", verifySaid: "" });
+  if (isOther) Object.assign(now, { trail: null, verify: null, pending: null, signs: null, verified: [], said: '', verifySaid: '' });
   whole(page);
 }
 
@@ -84,9 +84,9 @@ function whole(page) {
   take(ask(path).then((trail) => ({ trail, asked: Date.now() })));
   take(ask(`${path}/pending`).then((pending) => ({ pending })));
   take(signs(path).then((all) => ({ signs: all })));
-  if (page.session.rights.includes("verify")) take(ask(`${path}/verify`).then((verify) => ({ verify })));
-  if (page.session.trails === "all" || page.session.trails.includes("main")) {
-    take(ask("trails/main/entries", { q: `action:trail.verified detail.trail:"${page.trail}"`, limit: 50 }).then(({ hits }) => ({ verified: hits })));
+  if (page.session.rights.includes('verify')) take(ask(`${path}/verify`).then((verify) => ({ verify })));
+  if (page.session.trails === 'all' || page.session.trails.includes('main')) {
+    take(ask('trails/main/entries', { q: `action:trail.verified detail.trail:"${page.trail}"`, limit: 50 }).then(({ hits }) => ({ verified: hits })));
   }
   if (mayCheck(page)) look(page.trail, page.redraw);
 }
@@ -98,11 +98,11 @@ async function again(page) {
   const path = `trails/${encodeURIComponent(page.trail)}`;
   const wasRunning = Boolean(now.verify?.running);
   try {
-    const [trail, verify] = await Promise.all([ask(path), page.session.rights.includes("verify") ? ask(`${path}/verify`) : null]);
+    const [trail, verify] = await Promise.all([ask(path), page.session.rights.includes('verify') ? ask(`${path}/verify`) : null]);
     if (!isShown(page)) return;
     Object.assign(now, { trail, verify, asked: Date.now(), problem: null });
     if (wasRunning && !verify?.running) {
-      now.verifySaid = "The verification has ended.";
+      now.verifySaid = 'The verification has ended.';
       whole(page);
     }
   } catch (problem) {
@@ -116,8 +116,8 @@ async function again(page) {
 /** @param {Page} page */
 async function verify(page) {
   try {
-    now.verify = await send("POST", `trails/${encodeURIComponent(page.trail)}/verify`);
-    now.verifySaid = "The verification has begun.";
+    now.verify = await send('POST', `trails/${encodeURIComponent(page.trail)}/verify`);
+    now.verifySaid = 'The verification has begun.';
     clearTimeout(now.timer);
     now.timer = setTimeout(() => again(page), RUNNING_MS);
   } catch (problem) {
@@ -151,32 +151,32 @@ function mine(page) {
     event.preventDefault();
     const form = /** @type {HTMLFormElement} */ (event.target);
     try {
-      await remember(String(new FormData(form).get("key") ?? "").trim(), page.redraw);
-      now.said = "This browser remembers the key that you gave.";
+      await remember(String(new FormData(form).get('key') ?? '').trim(), page.redraw);
+      now.said = 'This browser remembers the key that you gave.';
       form.reset();
     } catch (error) {
       now.said = `This is no key: ${error instanceof Error ? error.message : error}`;
     }
     page.redraw();
   };
-  const isGood = head && ["first", "same", "newer"].includes(head.verdict);
-  const words = !mayCheck(page) ? "Your token may not read the log. One with the role auditor or admin, for all categories, may."
-    : !globalThis.isSecureContext ? "Open this page over https or on localhost: elsewhere browsers give pages no means to check."
-      : !head ? "Looking at the newest head…" : isGood ? "The newest head is signed, and continues all that this browser has seen." : head.why;
+  const isGood = head && ['first', 'same', 'newer'].includes(head.verdict);
+  const words = !mayCheck(page) ? 'Your token may not read the log. One with the role auditor or admin, for all categories, may.'
+    : !globalThis.isSecureContext ? 'Open this page over https or on localhost: elsewhere browsers give pages no means to check.'
+      : !head ? 'Looking at the newest head…' : isGood ? 'The newest head is signed, and continues all that this browser has seen.' : head.why;
   const given = head?.remember?.how ?? head?.remembered?.how;
   return html`<section class="card" aria-labelledby="mine" data-testid="own-check">
     <header><h2 id="mine">What this browser has checked</h2><span class="filler"></span>
-      ${head ? html`<span class="state ${isGood ? "is-good" : "is-bad"}" data-testid="own-verdict">${icon(isGood ? "checked" : "denied")}${isGood ? "checked" : head.verdict}</span>` : nothing}</header>
+      ${head ? html`<span class="state ${isGood ? 'is-good' : 'is-bad'}" data-testid="own-verdict">${icon(isGood ? 'checked' : 'denied')}${isGood ? 'checked' : head.verdict}</span>` : nothing}</header>
     <p>${words}</p>
     ${head ? html`<dl class="facts">
       <div><dt>Key</dt><dd><code data-testid="key">${head.key}</code></dd></div>
-      <div><dt>Known</dt><dd>${given === "given" ? "You gave this key." : html`It was seen at the first visit. Compare it with what <code>graven key</code> prints where the trail is stored.`}</dd></div>
-      <div><dt>Newest head seen</dt><dd>${head.size === null ? "none" : counted(Number(head.size), "entry", "entries")}</dd></div>
+      <div><dt>Known</dt><dd>${given === 'given' ? 'You gave this key.' : html`It was seen at the first visit. Compare it with what <code>graven key</code> prints where the trail is stored.`}</dd></div>
+      <div><dt>Newest head seen</dt><dd>${head.size === null ? 'none' : counted(Number(head.size), 'entry', 'entries')}</dd></div>
       <div><dt>Its root</dt><dd><code>${head.root}</code></dd></div>
       ${isKept ? nothing : html`<div><dt>Memory</dt><dd>This browser keeps nothing for this page: it remembers only while the page is open.</dd></div>`}
     </dl>
     <form class="key" @submit=${take}><label for="key">The line that <code>graven key</code> prints</label>
-      <input id="key" name="key" required autocomplete="off" spellcheck="false" placeholder="${head.origin ?? "origin"}+…" data-testid="key-input">
+      <input id="key" name="key" required autocomplete="off" spellcheck="false" placeholder="${head.origin ?? 'origin'}+…" data-testid="key-input">
       <button data-testid="key-use">Remember this key</button></form>` : nothing}
     <p role="status" class="faint" data-testid="integrity-said">${now.said}</p>
   </section>`;
@@ -191,12 +191,12 @@ function logFacts() {
     <dl class="facts">
       <div><dt>Origin</dt><dd><code>${trail.origin}</code></dd></div>
       <div><dt>Key</dt><dd><code>${trail.key}</code></dd></div>
-      <div><dt>Size</dt><dd data-testid="size">${counted(trail.entries, "entry", "entries")}</dd></div>
+      <div><dt>Size</dt><dd data-testid="size">${counted(trail.entries, 'entry', 'entries')}</dd></div>
       <div><dt>Root</dt><dd><code>${trail.root}</code></dd></div>
-      <div><dt>Newest checkpoint</dt><dd>${trail.checkpoint_age_s === null ? "none yet" : `signed ${duration(trail.checkpoint_age_s * 1000)} before it was asked`}, over ${counted(trail.sealed, "entry", "entries")}</dd></div>
-      <div><dt>Unsealed</dt><dd data-testid="unsealed">${unsealed === 0 ? "none: the checkpoint covers all entries" : `${counted(unsealed, "entry", "entries")} that no checkpoint covers yet`}</dd></div>
-      <div><dt>Newest entry</dt><dd>${trail.last_entry ? html`<time datetime=${trail.last_entry} title=${exact(trail.last_entry)}>${ago(trail.last_entry, now.asked)}</time>` : "none"}</dd></div>
-      <div><dt>Lost by the server</dt><dd>${trail.counters.dropped ? counted(trail.counters.dropped, "entry", "entries") : "none"} since it was started</dd></div>
+      <div><dt>Newest checkpoint</dt><dd>${trail.checkpoint_age_s === null ? 'none yet' : `signed ${duration(trail.checkpoint_age_s * 1000)} before it was asked`}, over ${counted(trail.sealed, 'entry', 'entries')}</dd></div>
+      <div><dt>Unsealed</dt><dd data-testid="unsealed">${unsealed === 0 ? 'none: the checkpoint covers all entries' : `${counted(unsealed, 'entry', 'entries')} that no checkpoint covers yet`}</dd></div>
+      <div><dt>Newest entry</dt><dd>${trail.last_entry ? html`<time datetime=${trail.last_entry} title=${exact(trail.last_entry)}>${ago(trail.last_entry, now.asked)}</time>` : 'none'}</dd></div>
+      <div><dt>Lost by the server</dt><dd>${trail.counters.dropped ? counted(trail.counters.dropped, 'entry', 'entries') : 'none'} since it was started</dd></div>
       ${trail.read_only ? html`<div><dt>Recording</dt><dd>off: this trail is only read here</dd></div>` : nothing}
     </dl>
   </section>`;
@@ -205,29 +205,29 @@ function logFacts() {
 /** @param {Page} page */
 function verification(page) {
   const { running, last } = now.verify ?? {};
-  const may = page.session.rights.includes("verify");
+  const may = page.session.rights.includes('verify');
   const share = running && running.bytes > 0 ? running.bytes_done / running.bytes : 0;
   const report = last?.report;
   return html`<section class="card" aria-labelledby="verification" data-testid="verification">
     <header><h2 id="verification">Verification by the server</h2><span class="filler"></span>
-      ${may ? html`<button type="button" ?disabled=${Boolean(running)} @click=${() => verify(page)} data-testid="verify">${running ? "Verifying…" : "Verify now"}</button>` : nothing}</header>
+      ${may ? html`<button type="button" ?disabled=${Boolean(running)} @click=${() => verify(page)} data-testid="verify">${running ? 'Verifying…' : 'Verify now'}</button>` : nothing}</header>
     ${may ? nothing : html`<p>A token with the role auditor or admin sees verifications and starts them. Yours has the role ${page.session.role}.</p>`}
     ${running ? html`<label class="progress">Reading all bytes of the log <progress max="1" .value=${share} data-testid="progress"></progress> ${Math.floor(share * 100)} %</label>` : nothing}
     <p role="status" class="hidden">${now.verifySaid}</p>
     ${may && !last && !running ? html`<p class="faint">Nobody has verified this trail since the server was started.</p>` : nothing}
     ${last ? html`<dl class="facts" data-testid="verified">
-      <div><dt>Found</dt><dd><span class="state ${last.ok ? "is-good" : "is-bad"}">${icon(last.ok ? "success" : "denied")}${report?.verdict?.replaceAll("_", " ") ?? "no verdict"}</span> ${visible(last.error)}</dd></div>
-      <div><dt>When</dt><dd><time datetime=${last.ended} title=${exact(last.ended)}>${ago(last.ended, Date.now())}</time>${last.by ? html`, asked for by ${visible(last.by)}` : ", by itself"}</dd></div>
-      ${report ? html`<div><dt>Read</dt><dd>${counted(report.entries, "entry", "entries")} in ${duration(report.seconds * 1000)}</dd></div>` : nothing}
+      <div><dt>Found</dt><dd><span class="state ${last.ok ? 'is-good' : 'is-bad'}">${icon(last.ok ? 'success' : 'denied')}${report?.verdict?.replaceAll('_', ' ') ?? 'no verdict'}</span> ${visible(last.error)}</dd></div>
+      <div><dt>When</dt><dd><time datetime=${last.ended} title=${exact(last.ended)}>${ago(last.ended, Date.now())}</time>${last.by ? html`, asked for by ${visible(last.by)}` : ', by itself'}</dd></div>
+      ${report ? html`<div><dt>Read</dt><dd>${counted(report.entries, 'entry', 'entries')} in ${duration(report.seconds * 1000)}</dd></div>` : nothing}
       ${report?.warnings?.length > 0 ? html`<div><dt>Warnings</dt><dd>${report.warnings.map((/** @type {string} */ one) => html`<p>${visible(one)}</p>`)}</dd></div>` : nothing}
     </dl>
     ${report?.findings?.length > 0 ? table({
-      label: "What does not fit", rows: report.findings, testid: "finding", key: (/** @type {any} */ one) => `${one.file} ${one.offset} ${one.index} ${one.message}`,
+      label: 'What does not fit', rows: report.findings, testid: 'finding', key: (/** @type {any} */ one) => `${one.file} ${one.offset} ${one.index} ${one.message}`,
       columns: [
-        { title: "Verdict", cell: (one) => one.verdict.replaceAll("_", " ") },
-        { title: "Entry", cell: (one) => one.index ?? "" },
-        { title: "Where", cell: (one) => visible(one.file) },
-        { title: "What", cell: (one) => visible(one.message) },
+        { title: 'Verdict', cell: (one) => one.verdict.replaceAll('_', ' ') },
+        { title: 'Entry', cell: (one) => one.index ?? '' },
+        { title: 'Where', cell: (one) => visible(one.file) },
+        { title: 'What', cell: (one) => visible(one.message) },
       ],
     }) : nothing}` : nothing}
   </section>`;
@@ -237,23 +237,23 @@ function pendingActs() {
   const all = [...(now.pending?.pending ?? [])].reverse();
   const more = all.length - PENDING_MAX + (now.pending?.left_out ?? 0);
   return html`<section class="card" aria-labelledby="pending" data-testid="pending">
-    <header><h2 id="pending">Acts without a result</h2><span class="filler"></span><span class="faint">${now.pending ? number(all.length + now.pending.left_out) : ""}</span></header>
+    <header><h2 id="pending">Acts without a result</h2><span class="filler"></span><span class="faint">${now.pending ? number(all.length + now.pending.left_out) : ''}</span></header>
     <p class="faint">An intent is recorded before an act, its result behind it. Without a result nobody knows how it ended: it may go on, or its process has stopped.</p>
-    ${all.length === 0 ? html`<p>${now.pending ? "None." : ""}</p>` : table({
-      label: "Acts without a result", rows: all.slice(0, PENDING_MAX), testid: "pending-act", key: (/** @type {any} */ one) => one.index,
+    ${all.length === 0 ? html`<p>${now.pending ? 'None.' : ''}</p>` : table({
+      label: 'Acts without a result', rows: all.slice(0, PENDING_MAX), testid: 'pending-act', key: (/** @type {any} */ one) => one.index,
       columns: [
-        { title: "Begun", cell: (one) => html`<a class="text" href=${href({ view: undefined, q: undefined, entry: String(one.index) })}>${ago(one.timestamp, Date.now())}</a>` },
-        { title: "Action", cell: (one) => html`<bdi>${visible(one.action, 80)}</bdi>` },
-        { title: "Principal", cell: (one) => html`<bdi>${visible(one.principal, 80)}</bdi>` },
+        { title: 'Begun', cell: (one) => html`<a class="text" href=${href({ view: undefined, q: undefined, entry: String(one.index) })}>${ago(one.timestamp, Date.now())}</a>` },
+        { title: 'Action', cell: (one) => html`<bdi>${visible(one.action, 80)}</bdi>` },
+        { title: 'Principal', cell: (one) => html`<bdi>${visible(one.principal, 80)}</bdi>` },
       ],
     })}
-    ${more > 0 ? html`<p><a class="text" href=${href({ view: undefined, q: "phase:intent" })}>${number(more)} more: show all intents</a></p>` : nothing}
+    ${more > 0 ? html`<p><a class="text" href=${href({ view: undefined, q: 'phase:intent' })}>${number(more)} more: show all intents</a></p>` : nothing}
   </section>`;
 }
 
 /** In plain words. */
 function green() {
-  const sentence = (/** @type {string} */ text) => text.split("`").map((part, at) => (at % 2 === 1 ? html`<code>${part}</code>` : part));
+  const sentence = (/** @type {string} */ text) => text.split('`').map((part, at) => (at % 2 === 1 ? html`<code>${part}</code>` : part));
   return html`<section class="card" aria-labelledby="green" data-testid="green">
     <header><h2 id="green">What a green mark proves, and what it does not</h2></header>
     <div class="pair two">

@@ -5,15 +5,15 @@
  * and are counted.
  * @module
  */
-import { html, nothing } from "../lit-html/lit-html.js";
-import { repeat } from "../lit-html/directives/repeat.js";
-import { counted, exact, number, zone } from "../format.js";
-import { alarm, check } from "../parts/checking.js";
-import { followStream } from "../parts/follow_stream.js";
-import { icon } from "../parts/icons.js";
-import { COLUMNS, columnsOf } from "../parts/rows.js";
-import { searchLine } from "../parts/search_line.js";
-import { go, href } from "../state.js";
+import { html, nothing } from '../lit-html/lit-html.js';
+import { repeat } from '../lit-html/directives/repeat.js';
+import { counted, exact, number, zone } from '../format.js';
+import { alarm, check } from '../parts/checking.js';
+import { followStream } from '../parts/follow_stream.js';
+import { icon } from '../parts/icons.js';
+import { COLUMNS, columnsOf } from '../parts/rows.js';
+import { searchLine } from '../parts/search_line.js';
+import { go, href } from '../state.js';
 
 /** The most entries that are kept, of those that are shown and of those that wait. */
 const KEPT = 300;
@@ -33,7 +33,7 @@ const CHECK_MS = 1_000;
 /** @typedef {{index: number, entry: import('../parts/hit.js').Entry}} Line */
 
 const now = {
-  key: "",
+  key: '',
   /** @type {(() => void) | null} */
   stop: null,
   /** @type {import('../parts/follow_stream.js').State | null} */
@@ -52,7 +52,7 @@ const now = {
   /** How many came in each of the last seconds. @type {Map<number, number>} */
   seconds: new Map(),
   says: false,
-  said: "",
+  said: '',
   saidAt: 0,
   saidCount: 0,
   checkedAt: 0,
@@ -72,20 +72,20 @@ function drawSoon(redraw) {
 
 function isSelecting() {
   const selection = getSelection();
-  return Boolean(selection && !selection.isCollapsed && document.getElementById("live-rows")?.contains(selection.anchorNode));
+  return Boolean(selection && !selection.isCollapsed && document.getElementById('live-rows')?.contains(selection.anchorNode));
 }
 
 const isPaused = () => now.isHeld || now.isScrolled || isSelecting();
 
 /** Begins, goes on or stops, as the address says. @param {Page} page */
 function follow(page) {
-  const { q = "", follow: on } = page.state;
-  const key = on === "on" ? JSON.stringify([page.trail, q, page.session.id]) : "";
+  const { q = '', follow: on } = page.state;
+  const key = on === 'on' ? JSON.stringify([page.trail, q, page.session.id]) : '';
   if (key === now.key) return;
   end();
   now.key = key;
-  if (key === "") return;
-  Object.assign(now, { state: null, shown: [], waiting: [], missed: 0, all: 0, isHeld: false, isScrolled: false, findings: [], saidCount: 0, said: "" });
+  if (key === '') return;
+  Object.assign(now, { state: null, shown: [], waiting: [], missed: 0, all: 0, isHeld: false, isScrolled: false, findings: [], saidCount: 0, said: '' });
   now.seconds.clear();
   now.stop = followStream(page.trail, { q, tz: zone() }, {
     entry: (hit) => {
@@ -101,7 +101,7 @@ function follow(page) {
       drawSoon(page.redraw);
     },
   });
-  now.ticking = setInterval(() => (document.querySelector("[data-testid=live]") ? tick(page) : leave()), 1_000);
+  now.ticking = setInterval(() => (document.querySelector('[data-testid=live]') ? tick(page) : leave()), 1_000);
 }
 
 function end() {
@@ -113,7 +113,7 @@ function end() {
 /** Another view is shown: no stream without somebody who looks. */
 function leave() {
   end();
-  now.key = "";
+  now.key = '';
 }
 
 /** @param {Page} page */
@@ -121,7 +121,7 @@ function tick(page) {
   const from = Math.floor(Date.now() / 1000) - RATE_S;
   for (const second of now.seconds.keys()) if (second < from) now.seconds.delete(second);
   if (now.says && now.all > now.saidCount && Date.now() - now.saidAt >= SAY_MS) {
-    now.said = counted(now.all - now.saidCount, "new entry", "new entries");
+    now.said = counted(now.all - now.saidCount, 'new entry', 'new entries');
     Object.assign(now, { saidAt: Date.now(), saidCount: now.all });
   }
   page.redraw();
@@ -148,7 +148,7 @@ function release() {
 function resume(page) {
   getSelection()?.removeAllRanges();
   Object.assign(now, { isHeld: false, isScrolled: false });
-  document.getElementById("live-rows")?.scrollTo(0, 0);
+  document.getElementById('live-rows')?.scrollTo(0, 0);
   page.redraw();
 }
 
@@ -157,20 +157,20 @@ export function render(page) {
   follow(page);
   release();
   const { state, session, redraw } = page;
-  const { q = "" } = state;
-  const isOn = now.key !== "";
-  if (isOn && session.rights.includes("prove") && Date.now() - now.checkedAt > CHECK_MS) {
+  const { q = '' } = state;
+  const isOn = now.key !== '';
+  if (isOn && session.rights.includes('prove') && Date.now() - now.checkedAt > CHECK_MS) {
     now.checkedAt = Date.now();
-    check(page.trail, "rows", now.shown.slice(0, CHECKED).map(({ index, entry }) => hitOf(index, entry)), redraw);
+    check(page.trail, 'rows', now.shown.slice(0, CHECKED).map(({ index, entry }) => hitOf(index, entry)), redraw);
   }
-  const ended = now.state?.kind === "ended" ? (now.state.why ?? "") : null;
+  const ended = now.state?.kind === 'ended' ? (now.state.why ?? '') : null;
   return html`<div class="live" data-testid="live">
     <div class="ask">
       ${searchLine({ line: q, mistake: isOn && ended !== null ? { text: ended, place: null } : null, redraw, search: (line) => go({ q: line }), values: async () => [] })}
     </div>
     ${bar(page, isOn)}
     ${alarm(redraw)}
-    ${now.findings.length > 0 ? html`<p class="notice is-bad" role="alert">${counted(now.findings.length, "line is", "lines are")} not as recorded: ${now.findings[0]}</p>` : nothing}
+    ${now.findings.length > 0 ? html`<p class="notice is-bad" role="alert">${counted(now.findings.length, 'line is', 'lines are')} not as recorded: ${now.findings[0]}</p>` : nothing}
     <p class="hidden" role="status" data-testid="live-said">${now.said}</p>
     ${isOn ? list(page) : off()}
   </div>`;
@@ -184,7 +184,7 @@ const hits = new WeakMap();
  * @param {object} entry
  */
 function hitOf(index, entry) {
-  const hit = hits.get(entry) ?? { index, entry, state: "unsealed", leaf_hash: "" };
+  const hit = hits.get(entry) ?? { index, entry, state: 'unsealed', leaf_hash: '' };
   hits.set(entry, hit);
   return hit;
 }
@@ -198,48 +198,48 @@ function bar(page, isOn) {
   const rate = [...now.seconds.values()].reduce((sum, one) => sum + one, 0) / RATE_S;
   const paused = isPaused();
   return html`<div class="status" data-testid="live-bar">
-    <button type="button" role="switch" class="switch" aria-checked=${isOn} @click=${() => go({ follow: isOn ? undefined : "on" }, { replace: true })}
+    <button type="button" role="switch" class="switch" aria-checked=${isOn} @click=${() => go({ follow: isOn ? undefined : 'on' }, { replace: true })}
       data-testid="follow"><span class="knob" aria-hidden="true"></span>Follow new entries</button>
     ${isOn ? html`
       ${connection()}
       <span class="faint" data-testid="rate">${rate < 10 ? rate.toFixed(1) : number(Math.round(rate))} a second</span>
       <span class="filler"></span>
-      <button type="button" class="quiet" aria-pressed=${now.isHeld} @click=${() => { now.isHeld = !now.isHeld; redraw(); }} data-testid="pause">${now.isHeld ? "Paused" : "Pause"}</button>
+      <button type="button" class="quiet" aria-pressed=${now.isHeld} @click=${() => { now.isHeld = !now.isHeld; redraw(); }} data-testid="pause">${now.isHeld ? 'Paused' : 'Pause'}</button>
       <label class="quiet says"><input type="checkbox" .checked=${now.says} data-testid="announce"
         @change=${(/** @type {Event} */ e) => { Object.assign(now, { says: /** @type {HTMLInputElement} */ (e.target).checked, saidAt: 0, saidCount: now.all }); redraw(); }}>Announce</label>
-      ${paused && now.missed > 0 ? html`<button type="button" class="primary news" @click=${() => resume(page)} data-testid="new">${icon("up")}${number(now.missed)} new</button>` : nothing}` : nothing}
+      ${paused && now.missed > 0 ? html`<button type="button" class="primary news" @click=${() => resume(page)} data-testid="new">${icon('up')}${number(now.missed)} new</button>` : nothing}` : nothing}
   </div>`;
 }
 
 function connection() {
   const { state } = now;
-  const [kind, words] = !state || state.kind === "connecting" ? ["wait", "connecting…"]
-    : state.kind === "open" ? ["good", "connected"]
-      : state.kind === "taken" ? ["wait", "another tab of this browser follows now"]
-        : state.kind === "waiting" ? ["bad", `reconnecting in ${Math.max(0, Math.ceil((state.until - Date.now()) / 1000))} s: ${state.why}`]
-          : ["bad", "stopped"];
-  return html`<span class="connection is-${kind}" role="status" data-testid="connection" data-kind=${state?.kind ?? "connecting"}><i aria-hidden="true"></i>${words}</span>`;
+  const [kind, words] = !state || state.kind === 'connecting' ? ['wait', 'connecting…']
+    : state.kind === 'open' ? ['good', 'connected']
+      : state.kind === 'taken' ? ['wait', 'another tab of this browser follows now']
+        : state.kind === 'waiting' ? ['bad', `reconnecting in ${Math.max(0, Math.ceil((state.until - Date.now()) / 1000))} s: ${state.why}`]
+          : ['bad', 'stopped'];
+  return html`<span class="connection is-${kind}" role="status" data-testid="connection" data-kind=${state?.kind ?? 'connecting'}><i aria-hidden="true"></i>${words}</span>`;
 }
 
 /** @param {Page} page */
 function list(page) {
   const names = columnsOf(page.state.cols);
-  const columns = names.map((name) => ({ name, ...COLUMNS[name], ...(name === "time" ? { width: "8rem" } : {}) }));
+  const columns = names.map((name) => ({ name, ...COLUMNS[name], ...(name === 'time' ? { width: '8rem' } : {}) }));
   const scrolled = (/** @type {Event} */ event) => {
     const was = now.isScrolled;
     now.isScrolled = /** @type {Element} */ (event.currentTarget).scrollTop > 4;
     if (was !== now.isScrolled) page.redraw();
   };
   if (now.shown.length === 0) {
-    return html`<div class="blank"><h2>Waiting for the next entry</h2><p>${page.state.q ? "Only entries that match are shown." : "It is shown as soon as it is durable."}</p></div>`;
+    return html`<div class="blank"><h2>Waiting for the next entry</h2><p>${page.state.q ? 'Only entries that match are shown.' : 'It is shown as soon as it is durable.'}</p></div>`;
   }
   return html`<div id="live-rows" class="rows" tabindex="0" role="region" aria-label="New entries" @scroll=${scrolled} data-testid="live-rows"
-      .style=${`--columns: ${columns.map((one) => one.width).join(" ")}`}>
+      .style=${`--columns: ${columns.map((one) => one.width).join(' ')}`}>
     <div role="table" aria-label="New entries, the newest first" aria-colcount=${columns.length} aria-live="off">
       <div role="rowgroup" class="head"><div role="row" class="row">${columns.map(({ title, name }) => html`<div role="columnheader" class="c-${name}">${title}</div>`)}</div></div>
       <div role="rowgroup" class="body">${repeat(now.shown, ({ index }) => index, ({ index, entry }) => html`
         <div role="row" class="row" data-index=${index} data-testid="live-row">
-          ${columns.map(({ name, cell }) => html`<div role="cell" class="c-${name}">${name === "time" ? time(index, entry.timestamp) : cell(hitOf(index, entry), 0)}</div>`)}
+          ${columns.map(({ name, cell }) => html`<div role="cell" class="c-${name}">${name === 'time' ? time(index, entry.timestamp) : cell(hitOf(index, entry), 0)}</div>`)}
         </div>`)}
       </div>
     </div>
