@@ -4,7 +4,7 @@
  */
 
 /** What stands before the name of a problem in its `type`. */
-const TYPE = 'urn:graven:problem:';
+const TYPE = "urn:graven:problem:";
 
 /** @typedef {Record<string, string | number | boolean | null | undefined>} Parameters */
 
@@ -16,11 +16,11 @@ export class Problem extends Error {
    */
   constructor(status, said) {
     super(said.detail || said.title || `the server answered ${status}`);
-    this.name = 'Problem';
+    this.name = "Problem";
     this.status = status;
     /** The name of the problem, as docs/PROBLEMS.md lists them. `offline` when there was no answer. */
-    this.kind = said.type?.startsWith(TYPE) ? said.type.slice(TYPE.length) : status === 0 ? 'offline' : 'unknown';
-    this.title = said.title ?? '';
+    this.kind = said.type?.startsWith(TYPE) ? said.type.slice(TYPE.length) : status === 0 ? "offline" : "unknown";
+    this.title = said.title ?? "";
     this.retryAfter = said.retry_after ?? null;
     /** Where in the query the mistake is, in bytes. */
     this.place = said.place ?? null;
@@ -46,9 +46,9 @@ export function whenEnded(what) {
 export function address(path, parameters = {}) {
   const asked = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) {
-    if (value !== undefined && value !== null && value !== '' && value !== false) asked.set(name, String(value));
+    if (value !== undefined && value !== null && value !== "" && value !== false) asked.set(name, String(value));
   }
-  return `v1/${path}${asked.size > 0 ? `?${asked}` : ''}`;
+  return `v1/${path}${asked.size > 0 ? `?${asked}` : ""}`;
 }
 
 /**
@@ -59,18 +59,18 @@ export function address(path, parameters = {}) {
 async function request(url, how) {
   let answer;
   try {
-    answer = await fetch(url, { credentials: 'same-origin', cache: 'no-store', redirect: 'error', ...how });
+    answer = await fetch(url, { credentials: "same-origin", cache: "no-store", redirect: "error", ...how });
   } catch (error) {
     if (how.signal?.aborted) throw error;
     throw new Problem(0, {
-      title: 'No answer',
-      detail: 'The server does not answer. It may have stopped, or the network is down.',
+      title: "No answer",
+      detail: "The server does not answer. It may have stopped, or the network is down.",
     });
   }
   if (answer.ok) return answer;
   const said = await answer.json().catch(() => ({ title: answer.statusText }));
   const problem = new Problem(answer.status, said);
-  if (answer.status === 401 && !url.startsWith('v1/session')) ended();
+  if (answer.status === 401 && !url.startsWith("v1/session")) ended();
   throw problem;
 }
 
@@ -91,7 +91,7 @@ export async function ask(path, parameters, signal) {
  * @param {AbortSignal} [signal]
  */
 export async function bytes(path, signal) {
-  const answer = await request(address(path), { signal, headers: { accept: 'application/octet-stream' } });
+  const answer = await request(address(path), { signal, headers: { accept: "application/octet-stream" } });
   return new Uint8Array(await answer.arrayBuffer());
 }
 
@@ -103,7 +103,7 @@ export async function bytes(path, signal) {
  * @returns {Promise<any>}
  */
 export async function send(method, path, body) {
-  const headers = body === undefined ? undefined : { 'content-type': 'application/json' };
+  const headers = body === undefined ? undefined : { "content-type": "application/json" };
   const answer = await request(address(path), { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
   return answer.status === 204 ? null : answer.json();
 }
@@ -118,12 +118,12 @@ export async function send(method, path, body) {
  * @returns {AsyncGenerator<{event: string, id: string, data: string}>}
  */
 export async function* events(path, parameters, { signal, after } = {}) {
-  const headers = { accept: 'text/event-stream', ...(after ? { 'last-event-id': after } : {}) };
+  const headers = { accept: "text/event-stream", ...(after ? { "last-event-id": after } : {}) };
   const answer = await request(address(path, parameters), { signal, headers });
   if (!answer.body) return;
-  yield { event: 'open', id: '', data: '' };
+  yield { event: "open", id: "", data: "" };
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  let [rest, event, id] = ['', 'message', ''];
+  let [rest, event, id] = ["", "message", ""];
   /** @type {string[]} */
   let data = [];
   try {
@@ -131,19 +131,19 @@ export async function* events(path, parameters, { signal, after } = {}) {
       const { value, done } = await reader.read();
       if (done) return;
       const lines = (rest + value).split(/\r\n|\n|\r(?!$)/);
-      rest = lines.pop() ?? '';
+      rest = lines.pop() ?? "";
       for (const line of lines) {
-        if (line === '') {
+        if (line === "") {
           // A comment with an `id` says how far the stream has looked.
-          if (data.length > 0 || id !== '') yield { event: data.length > 0 ? event : 'looked', id, data: data.join('\n') };
-          [event, id, data] = ['message', '', []];
+          if (data.length > 0 || id !== "") yield { event: data.length > 0 ? event : "looked", id, data: data.join("\n") };
+          [event, id, data] = ["message", "", []];
           continue;
         }
-        const colon = line.indexOf(':');
-        const [name, text] = colon < 0 ? [line, ''] : [line.slice(0, colon), line.slice(colon + 1).replace(/^ /, '')];
-        if (name === 'event') event = text;
-        else if (name === 'id') id = text;
-        else if (name === 'data') data.push(text);
+        const colon = line.indexOf(":");
+        const [name, text] = colon < 0 ? [line, ""] : [line.slice(0, colon), line.slice(colon + 1).replace(/^ /, "")];
+        if (name === "event") event = text;
+        else if (name === "id") id = text;
+        else if (name === "data") data.push(text);
       }
     }
   } finally {

@@ -3,10 +3,10 @@
  * @module
  */
 
-const NUMBER = new Intl.NumberFormat('en-US');
-const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
-const CLOCK = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
-const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
+const NUMBER = new Intl.NumberFormat("en-US");
+const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 
 /** The time zone of the browser. */
 export function zone() {
@@ -35,10 +35,10 @@ export function counted(count, one, many) {
 export function exact(moment) {
   const date = new Date(moment);
   if (Number.isNaN(date.getTime())) return String(moment);
-  const two = (/** @type {number} */ value) => String(value).padStart(2, '0');
+  const two = (/** @type {number} */ value) => String(value).padStart(2, "0");
   const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
   const clock = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
-  return `${day} ${clock}.${String(date.getMilliseconds()).padStart(3, '0')}`;
+  return `${day} ${clock}.${String(date.getMilliseconds()).padStart(3, "0")}`;
 }
 
 /**
@@ -51,7 +51,7 @@ export function ago(moment, now) {
   const seconds = Math.floor((now - then) / 1000);
   if (Number.isNaN(then)) return moment;
   if (seconds < -2 || seconds >= 86_400) return `${DAY.format(then)} ${CLOCK.format(then)}`;
-  if (seconds < 1) return 'now';
+  if (seconds < 1) return "now";
   if (seconds < 60) return `${seconds} s ago`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
   return `${Math.floor(seconds / 3600)} h ago`;
@@ -65,8 +65,8 @@ export function ago(moment, now) {
 export function tick(moment, step) {
   const clock = CLOCK.format(moment);
   if (step >= 86_400_000) return DAY.format(moment);
-  if (step < 60_000) return `${clock}:${String(new Date(moment).getSeconds()).padStart(2, '0')}`;
-  return clock === '00:00' ? DAY.format(moment) : clock;
+  if (step < 60_000) return `${clock}:${String(new Date(moment).getSeconds()).padStart(2, "0")}`;
+  return clock === "00:00" ? DAY.format(moment) : clock;
 }
 
 /**
@@ -90,8 +90,8 @@ const HIDDEN =
  * @param {number} [max] The most characters.
  */
 export function visible(value, max = 400) {
-  if (value === null || value === undefined) return '';
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  if (value === null || value === undefined) return "";
+  const text = typeof value === "string" ? value : JSON.stringify(value);
   const cut = text.length > max ? `${text.slice(0, max)}…` : text;
-  return cut.replace(HIDDEN, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`).replace(/[\n\t]/g, ' ');
+  return cut.replace(HIDDEN, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`).replace(/[\n\t]/g, " ");
 }

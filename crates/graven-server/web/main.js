@@ -2,19 +2,19 @@
  * The frame of the page: who is logged in, which trail and which view are shown.
  * @module
  */
-import { html, nothing, render as draw } from './lit-html/lit-html.js';
-import { Problem, ask, send, whenEnded } from './api.js';
-import { stop } from './parts/checking.js';
-import { icon } from './parts/icons.js';
-import * as keys from './parts/keys.js';
-import { forget } from './parts/search_line.js';
-import { follow, go, href, listen, state } from './state.js';
-import { render as explore } from './views/explore.js';
+import { html, nothing, render as draw } from "./lit-html/lit-html.js";
+import { Problem, ask, send, whenEnded } from "./api.js";
+import { stop } from "./parts/checking.js";
+import { icon } from "./parts/icons.js";
+import * as keys from "./parts/keys.js";
+import { forget } from "./parts/search_line.js";
+import { follow, go, href, listen, state } from "./state.js";
+import { render as explore } from "./views/explore.js";
 
 /**
  * What a view gets to draw itself.
  * @typedef {object} Page
- * @property {import('./state.js').State} state What the address says.
+ * @property {import("./state.js").State} state What the address says.
  * @property {string} trail The trail that is shown.
  * @property {Session} session Who is logged in.
  * @property {() => void} redraw Draws the page again, once, before the next frame.
@@ -29,15 +29,15 @@ import { render as explore } from './views/explore.js';
 
 /**
  * The views, in the order of the tabs. To add one: a file in `views/` that exports `render`, its CSS file, and a line here:
- * `sessions: later('Sessions', 'read', () => import('./views/sessions.js'), 'sessions.css')`.
+ * `sessions: later('Sessions', 'read', () => import("./views/sessions.js"), 'sessions.css')`.
  * @type {Record<string, View>}
  */
 const VIEWS = {
-  explore: { title: 'Explore', right: 'read', render: explore },
-  sessions: later('Sessions', 'read', () => import('./views/sessions.js'), 'sessions.css'),
-  live: later('Live', 'read', () => import('./views/live.js'), 'live.css'),
-  integrity: later('Integrity', 'read', () => import('./views/integrity.js'), 'integrity.css'),
-  access: later('Access', 'administer', () => import('./views/access.js'), 'access.css'),
+  explore: { title: "Explore", right: "read", render: explore },
+  sessions: later("Sessions", "read", () => import("./views/sessions.js"), "sessions.css"),
+  live: later("Live", "read", () => import("./views/live.js"), "live.css"),
+  integrity: later("Integrity", "read", () => import("./views/integrity.js"), "integrity.css"),
+  access: later("Access", "administer", () => import("./views/access.js"), "access.css"),
 };
 
 /** The CSS files that were asked for. @type {Map<string, Promise<void>>} */
@@ -49,7 +49,7 @@ const styles = new Map();
  * @returns {Promise<void>} When it counts; also when it cannot be had, because a text without style is better than none.
  */
 function style(css) {
-  const sheet = Object.assign(document.createElement('link'), { rel: 'stylesheet', href: `assets/css/${css}` });
+  const sheet = Object.assign(document.createElement("link"), { rel: "stylesheet", href: `assets/css/${css}` });
   const there =
     styles.get(css) ??
     new Promise((done) => {
@@ -79,7 +79,7 @@ export function later(title, right, load, css) {
       if (loaded) return loaded(page);
       if (loading) return nothing;
       loading = true;
-      Promise.all([load(), style('sheet.css'), style(css)])
+      Promise.all([load(), style("sheet.css"), style(css)])
         .then(
           ([part]) => {
             loaded = part.render;
@@ -94,11 +94,11 @@ export function later(title, right, load, css) {
   };
 }
 
-const THEMES = /** @type {const} */ (['auto', 'light', 'dark']);
-const THEME = 'graven.theme';
+const THEMES = /** @type {const} */ (["auto", "light", "dark"]);
+const THEME = "graven.theme";
 
 /** Says that somebody logged in with this browser, so that it is worth asking who. The cookie itself no script can read. */
-const LOGGED_IN = 'graven.logged-in';
+const LOGGED_IN = "graven.logged-in";
 
 const now = {
   /** @type {Session | null | undefined} `undefined` until it is known. */
@@ -115,20 +115,20 @@ const now = {
   wasIn: false,
 };
 
-const HELP = { key: '?', does: 'show these shortcuts', run: () => { now.help = true; redraw(); } };
+const HELP = { key: "?", does: "show these shortcuts", run: () => { now.help = true; redraw(); } };
 
 function redraw() {
   if (now.drawing) return;
   now.drawing = true;
   requestAnimationFrame(() => {
     now.drawing = false;
-    draw(whole(), /** @type {HTMLElement} */ (document.querySelector('#page')));
+    draw(whole(), /** @type {HTMLElement} */ (document.querySelector("#page")));
   });
 }
 
 function theme() {
   const stored = localStorage.getItem(THEME);
-  return THEMES.find((one) => one === stored) ?? 'auto';
+  return THEMES.find((one) => one === stored) ?? "auto";
 }
 
 /** @param {typeof THEMES[number]} which */
@@ -138,15 +138,15 @@ function dress(which) {
 
 /** The view that is shown. */
 function viewName() {
-  const asked = state().view ?? '';
-  return Object.hasOwn(VIEWS, asked) ? asked : 'explore';
+  const asked = state().view ?? "";
+  return Object.hasOwn(VIEWS, asked) ? asked : "explore";
 }
 
 /** The trail that is shown: the one of the address, or else the one with the most entries. */
 function trailName() {
   const asked = state().trail;
   if (asked) return asked;
-  return now.trails.reduce((most, one) => (one.entries > most.entries ? one : most), now.trails[0])?.name ?? 'main';
+  return now.trails.reduce((most, one) => (one.entries > most.entries ? one : most), now.trails[0])?.name ?? "main";
 }
 
 function whole() {
@@ -172,16 +172,16 @@ function whole() {
         </select></label>
       <nav class="views" aria-label="Views">${Object.entries(VIEWS).map(
         ([key, { title }]) => html`
-        <a href=${href({ view: key === 'explore' ? undefined : key, entry: undefined })} aria-current=${key === name ? 'page' : nothing} data-testid="view-${key}">${title}</a>`,
+        <a href=${href({ view: key === "explore" ? undefined : key, entry: undefined, session: undefined, only: undefined })} aria-current=${key === name ? "page" : nothing} data-testid="view-${key}">${title}</a>`,
       )}</nav>
       <span class="filler"></span>
       <button type="button" class="icon-button" @click=${nextTheme} aria-label="Theme: ${theme()}" title="Theme: ${theme()}" data-testid="theme">${icon(theme())}</button>
       <button type="button" class="icon-button" @click=${() => {
         now.help = true;
         redraw();
-      }} aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)" data-testid="help">${icon('help')}</button>
+      }} aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)" data-testid="help">${icon("help")}</button>
       <span class="who" data-testid="who"><b>${session.name}</b><span class="role">${session.role}</span></span>
-      <button type="button" class="icon-button" @click=${leave} aria-label="Log out" title="Log out" data-testid="logout">${icon('leave')}</button>
+      <button type="button" class="icon-button" @click=${leave} aria-label="Log out" title="Log out" data-testid="logout">${icon("leave")}</button>
     </header>
     <main id="main" tabindex="-1" class="view view-${name}" @click=${follow} data-testid="view">
       <h1 class="hidden">${view.title}: ${trail}</h1>
@@ -189,7 +189,7 @@ function whole() {
         session.rights.includes(view.right)
           ? view.render({ state: state(), trail, session, redraw, style })
           : html`<div class="blank"><h2>This needs another role</h2><p>Your token “${session.name}” has the role <b>${session.role}</b>, which may not ${view.right}.
-          Ask for one with the role ${view.right === 'administer' ? 'admin' : 'reader, auditor or admin'}.</p></div>`
+          Ask for one with the role ${view.right === "administer" ? "admin" : "reader, auditor or admin"}.</p></div>`
       }
     </main>
     ${now.help ? help() : nothing}`;
@@ -198,7 +198,7 @@ function whole() {
 /** @param {Event} click */
 function skip(click) {
   click.preventDefault();
-  document.getElementById('main')?.focus();
+  document.getElementById("main")?.focus();
 }
 
 function nextTheme() {
@@ -214,7 +214,7 @@ function help() {
     redraw();
   };
   requestAnimationFrame(() => {
-    const dialog = document.querySelector('dialog');
+    const dialog = document.querySelector("dialog");
     if (dialog && !dialog.open) dialog.showModal();
   });
   return html`<dialog class="help" @close=${close} aria-labelledby="help-title" data-testid="shortcuts">
@@ -230,16 +230,16 @@ function help() {
 async function entered(session) {
   // Nothing of the one who was logged in before stays in memory.
   if (now.wasIn) {
-    localStorage.setItem(LOGGED_IN, 'yes');
+    localStorage.setItem(LOGGED_IN, "yes");
     location.reload();
     return;
   }
   now.wasIn = true;
   now.note = null;
-  localStorage.setItem(LOGGED_IN, 'yes');
-  if (session.rights.includes('read')) {
+  localStorage.setItem(LOGGED_IN, "yes");
+  if (session.rights.includes("read")) {
     try {
-      now.trails = (await ask('trails')).trails;
+      now.trails = (await ask("trails")).trails;
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
       now.note = problem.message;
@@ -253,7 +253,7 @@ async function entered(session) {
 function nobody(problem) {
   localStorage.removeItem(LOGGED_IN);
   now.session = null;
-  const usual = problem === null || (problem instanceof Problem && problem.kind === 'unauthorized');
+  const usual = problem === null || (problem instanceof Problem && problem.kind === "unauthorized");
   now.note = usual ? null : problem instanceof Error ? problem.message : String(problem);
   toLogin();
 }
@@ -269,31 +269,31 @@ async function leave() {
   forget();
   localStorage.removeItem(LOGGED_IN);
   // Without an answer the cookie is of no use to anybody here either.
-  await send('DELETE', 'session').catch(() => {});
+  await send("DELETE", "session").catch(() => {});
   now.session = null;
-  now.note = 'You are logged out.';
+  now.note = "You are logged out.";
   toLogin();
 }
 
 whenEnded(() => {
   if (!now.session) return;
   now.session = null;
-  now.note = 'This session has ended: the token was revoked or has expired, or the server was started again.';
+  now.note = "This session has ended: the token was revoked or has expired, or the server was started again.";
   toLogin();
 });
 
 listen(redraw);
 dress(theme());
-/** What logs in. It is loaded when nobody is logged in. @type {typeof import('./views/login.js').render | null} */
+/** What logs in. It is loaded when nobody is logged in. @type {typeof import("./views/login.js").render | null} */
 let login = null;
 
 /** Loads what logs in, and uses the code of a link if there is one. */
 async function byLink() {
-  const part = await import('./views/login.js');
+  const part = await import("./views/login.js");
   login = part.render;
   return part.byLink();
 }
 
-(location.hash.startsWith('#code=') ? byLink() : Promise.resolve(null))
-  .then((session) => session ?? (localStorage.getItem(LOGGED_IN) ? ask('session') : null))
+(location.hash.startsWith("#code=") ? byLink() : Promise.resolve(null))
+  .then((session) => session ?? (localStorage.getItem(LOGGED_IN) ? ask("session") : null))
   .then((session) => (session ? entered(session) : nobody(null)), nobody);

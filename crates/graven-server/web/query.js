@@ -7,51 +7,51 @@
 
 /** The fields that are offered, by their short names. */
 export const FIELDS = [
-  'action',
-  'agent',
-  'any',
-  'approval.decision',
-  'approval.kind',
-  'approval.rule',
-  'approved',
-  'at',
-  'category',
-  'count',
-  'detail',
-  'duration',
-  'for',
-  'has',
-  'id',
-  'index',
-  'intent_id',
-  'ip',
-  'model',
-  'okr',
-  'outcome',
-  'phase',
-  'principal',
-  'reason',
-  'recorded_by',
-  'relay',
-  'request',
-  'resource',
-  'session',
-  'since',
-  'source.host',
-  'source.service',
-  'span',
-  'tool',
-  'trace',
-  'until',
+  "action",
+  "agent",
+  "any",
+  "approval.decision",
+  "approval.kind",
+  "approval.rule",
+  "approved",
+  "at",
+  "category",
+  "count",
+  "detail",
+  "duration",
+  "for",
+  "has",
+  "id",
+  "index",
+  "intent_id",
+  "ip",
+  "model",
+  "okr",
+  "outcome",
+  "phase",
+  "principal",
+  "reason",
+  "recorded_by",
+  "relay",
+  "request",
+  "resource",
+  "session",
+  "since",
+  "source.host",
+  "source.service",
+  "span",
+  "tool",
+  "trace",
+  "until",
 ];
 
 /** Values that are always the same. */
 export const VALUES = Object.freeze({
-  outcome: ['success', 'failure', 'denied', 'pending'],
-  phase: ['intent', 'result'],
-  since: ['15m', '1h', '24h', '7d', 'today', 'yesterday'],
-  until: ['15m', '1h', '24h', 'today'],
-  at: ['today', 'yesterday'],
+  outcome: ["success", "failure", "denied", "pending"],
+  phase: ["intent", "result"],
+  since: ["15m", "1h", "24h", "7d", "today", "yesterday"],
+  until: ["15m", "1h", "24h", "today"],
+  at: ["today", "yesterday"],
 });
 
 /**
@@ -78,10 +78,10 @@ export function terms(line) {
       continue;
     }
     if (start < 0) start = at;
-    if (one === '\\' && quoted) at += 1;
+    if (one === "\\" && quoted) at += 1;
     else if (one === '"') quoted = !quoted;
-    else if (!quoted && one === '(') depth += 1;
-    else if (!quoted && one === ')') depth -= 1;
+    else if (!quoted && one === "(") depth += 1;
+    else if (!quoted && one === ")") depth -= 1;
   }
   return found;
 }
@@ -95,10 +95,10 @@ function isWhole(line) {
   let quoted = false;
   for (let at = 0; at < line.length; at += 1) {
     const one = line[at];
-    if (one === '\\' && quoted) at += 1;
+    if (one === "\\" && quoted) at += 1;
     else if (one === '"') quoted = !quoted;
-    else if (!quoted && one === '(') depth += 1;
-    else if (!quoted && one === ')' && (depth -= 1) < 0) return false;
+    else if (!quoted && one === "(") depth += 1;
+    else if (!quoted && one === ")" && (depth -= 1) < 0) return false;
   }
   return depth === 0 && !quoted;
 }
@@ -108,12 +108,12 @@ function isWhole(line) {
  * @param {string} value
  */
 export function quoted(value) {
-  const isPlain = /^[\p{L}\p{N}_/][\p{L}\p{N}_@./+-]*$/u.test(value) && !value.includes('..') && !/^(AND|OR|NOT)$/.test(value);
+  const isPlain = /^[\p{L}\p{N}_/][\p{L}\p{N}_@./+-]*$/u.test(value) && !value.includes("..") && !/^(AND|OR|NOT)$/.test(value);
   return isPlain ? value : `"${value.replace(/["\\*]/g, (one) => `\\${one}`)}"`;
 }
 
 /** @param {string} line */
-const hasOr = (line) => terms(line).some((term) => term.text === 'OR');
+const hasOr = (line) => terms(line).some((term) => term.text === "OR");
 
 /**
  * The line with one more term.
@@ -122,7 +122,7 @@ const hasOr = (line) => terms(line).some((term) => term.text === 'OR');
  */
 function and(line, term) {
   const rest = hasOr(line) ? `(${line.trim()})` : line.trim();
-  return rest === '' ? term : `${rest} ${term}`;
+  return rest === "" ? term : `${rest} ${term}`;
 }
 
 /**
@@ -134,10 +134,10 @@ function and(line, term) {
 function valuesOf(text, field) {
   if (!text.startsWith(`${field}:`)) return null;
   const value = text.slice(field.length + 1);
-  if (!value.startsWith('(') || !value.endsWith(')')) return [value];
+  if (!value.startsWith("(") || !value.endsWith(")")) return [value];
   return terms(value.slice(1, -1))
     .map((one) => one.text)
-    .filter((one) => one !== 'OR');
+    .filter((one) => one !== "OR");
 }
 
 /**
@@ -151,8 +151,8 @@ export function said(line, field, value) {
   const wanted = quoted(value);
   if (hasOr(line)) return null;
   for (const { text } of terms(line)) {
-    if (valuesOf(text, field)?.includes(wanted)) return 'in';
-    if (text.startsWith('-') && valuesOf(text.slice(1), field)?.includes(wanted)) return 'out';
+    if (valuesOf(text, field)?.includes(wanted)) return "in";
+    if (text.startsWith("-") && valuesOf(text.slice(1), field)?.includes(wanted)) return "out";
   }
   return null;
 }
@@ -170,10 +170,10 @@ export function toggled(line, field, value, way) {
   if (before === way) return rest;
   const wanted = quoted(value);
   // A second value of a field is one more that may be, so it joins the first one.
-  const same = way === 'in' && !hasOr(rest) ? terms(rest).find((term) => valuesOf(term.text, field)) : undefined;
-  if (!same) return and(rest, `${way === 'out' ? '-' : ''}${field}:${wanted}`);
+  const same = way === "in" && !hasOr(rest) ? terms(rest).find((term) => valuesOf(term.text, field)) : undefined;
+  if (!same) return and(rest, `${way === "out" ? "-" : ""}${field}:${wanted}`);
   const values = [...(valuesOf(same.text, field) ?? []), wanted];
-  return `${rest.slice(0, same.start)}${field}:(${values.join(' OR ')})${rest.slice(same.end)}`;
+  return `${rest.slice(0, same.start)}${field}:(${values.join(" OR ")})${rest.slice(same.end)}`;
 }
 
 /**
@@ -183,15 +183,15 @@ export function toggled(line, field, value, way) {
  * @param {'in' | 'out'} way
  */
 function without(line, field, value, way) {
-  const sign = way === 'out' ? '-' : '';
+  const sign = way === "out" ? "-" : "";
   const kept = terms(line).map(({ text }) => {
     const values = text.startsWith(sign) ? valuesOf(text.slice(sign.length), field) : null;
     if (!values?.includes(quoted(value))) return text;
     const rest = values.filter((one) => one !== quoted(value));
-    if (rest.length === 0) return '';
-    return `${sign}${field}:${rest.length === 1 ? rest[0] : `(${rest.join(' OR ')})`}`;
+    if (rest.length === 0) return "";
+    return `${sign}${field}:${rest.length === 1 ? rest[0] : `(${rest.join(" OR ")})`}`;
   });
-  return kept.filter((text) => text !== '').join(' ');
+  return kept.filter((text) => text !== "").join(" ");
 }
 
 /**
@@ -201,7 +201,7 @@ function without(line, field, value, way) {
  * @returns {{query: string, before: number}}
  */
 export function within(line, range) {
-  if (range === '' || line.trim() === '') return { query: line.trim() === '' ? range : line, before: 0 };
+  if (range === "" || line.trim() === "") return { query: line.trim() === "" ? range : line, before: 0 };
   // What is not whole is sent as it is: the server says what is wrong with it.
   if (!isWhole(line)) return { query: line, before: 0 };
   return hasOr(line) ? { query: `(${line}) ${range}`, before: 1 } : { query: `${line} ${range}`, before: 0 };
@@ -228,7 +228,7 @@ export function written(line, cursor) {
   const start = (/[^\s()]*$/.exec(before)?.index ?? cursor) + (/(?:^|[\s(])-[^\s()]*$/.test(before) ? 1 : 0);
   const rest = /^[^\s()]*/.exec(line.slice(cursor))?.[0].length ?? 0;
   const text = line.slice(start, cursor);
-  const colon = text.indexOf(':');
+  const colon = text.indexOf(":");
   if (colon < 0) {
     // Within `field:(a OR b`, values of the field go on.
     const open = /([\w.]+):\([^()]*$/.exec(line.slice(0, start));

@@ -31,11 +31,11 @@ export function state() {
 export function href(changes) {
   const all = new URLSearchParams();
   for (const [name, value] of Object.entries({ ...now, ...changes })) {
-    if (value !== undefined && value !== '') all.set(name, value);
+    if (value !== undefined && value !== "") all.set(name, value);
   }
   // Readable in the address line: these characters need no encoding there.
-  const text = all.toString().replace(/%3A/g, ':').replace(/%2C/g, ',').replace(/%40/g, '@').replace(/%2F/g, '/');
-  return text === '' ? location.pathname : `?${text}`;
+  const text = all.toString().replace(/%3A/g, ":").replace(/%2C/g, ",").replace(/%40/g, "@").replace(/%2F/g, "/");
+  return text === "" ? location.pathname : `?${text}`;
 }
 
 /**
@@ -45,8 +45,8 @@ export function href(changes) {
  */
 export function go(changes, { replace = false } = {}) {
   const to = href(changes);
-  if (replace || to === href({})) history.replaceState(null, '', to);
-  else history.pushState(null, '', to);
+  if (replace || to === href({})) history.replaceState(null, "", to);
+  else history.pushState(null, "", to);
   changed();
 }
 
@@ -63,19 +63,19 @@ function changed() {
   for (const listener of listeners) listener();
 }
 
-addEventListener('popstate', changed);
+addEventListener("popstate", changed);
 
 /**
  * Follows a link within the page without loading it again. Clicks that open another tab are left to the browser.
  * @param {MouseEvent} click
  */
 export function follow(click) {
-  const link = /** @type {Element} */ (click.target).closest?.('a');
+  const link = /** @type {Element} */ (click.target).closest?.("a");
   const elsewhere = click.button !== 0 || click.ctrlKey || click.metaKey || click.shiftKey || click.altKey;
-  if (!link || elsewhere || click.defaultPrevented || link.target || link.hasAttribute('download')) return;
+  if (!link || elsewhere || click.defaultPrevented || link.target || link.hasAttribute("download")) return;
   const to = new URL(link.href);
   if (to.origin !== location.origin || to.pathname !== location.pathname) return;
   click.preventDefault();
-  if (to.search !== location.search) history.pushState(null, '', to.search || to.pathname);
+  if (to.search !== location.search) history.pushState(null, "", to.search || to.pathname);
   changed();
 }

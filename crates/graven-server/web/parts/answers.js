@@ -4,12 +4,12 @@
  * The rows come first. What is counted comes behind them, about the same snapshot: the cursor of the rows says which.
  * @module
  */
-import { Problem, ask } from '../api.js';
-import { zone } from '../format.js';
-import { character, quoted, within } from '../query.js';
-import { FACETS } from './facets.js';
-import { putAside, toTop } from './rows.js';
-import { rangeTerms } from './time_range.js';
+import { Problem, ask } from "../api.js";
+import { zone } from "../format.js";
+import { character, quoted, within } from "../query.js";
+import { FACETS } from "./facets.js";
+import { putAside, toTop } from "./rows.js";
+import { rangeTerms } from "./time_range.js";
 
 /** The rows of a page. */
 const PAGE = 200;
@@ -21,15 +21,15 @@ const LOADED_MAX = 4_000;
 const PATIENCE_MS = 200;
 
 /**
- * @typedef {import('../main.js').Page} Page
- * @typedef {import('./hit.js').Hit} Hit
+ * @typedef {import("../main.js").Page} Page
+ * @typedef {import("./hit.js").Hit} Hit
  */
 
 /** What was found. Views read it; only this file changes it. */
 export const found = {
   /** @type {string} What the rows are an answer to. */
-  key: '',
-  query: '',
+  key: "",
+  query: "",
   before: 0,
   /** @type {Hit[]} */
   hits: [],
@@ -55,7 +55,7 @@ const path = (page) => `trails/${encodeURIComponent(page.trail)}/entries`;
  * @param {Page} page
  */
 export function load(page) {
-  const { q = '', range, from, to, order } = page.state;
+  const { q = "", range, from, to, order } = page.state;
   const key = JSON.stringify([page.trail, q, range, from, to, order, found.again]);
   if (key === found.key) return;
   const { query, before } = within(q, rangeTerms({ range, from, to }));
@@ -81,7 +81,7 @@ export function load(page) {
 async function first(page, key) {
   const [signal, tz] = [found.asking.signal, zone()];
   const asked = { q: found.query, order: page.state.order, tz, limit: PAGE };
-  const count = { count: true, histogram: true, facets: FACETS.map(({ field }) => field).join(',') };
+  const count = { count: true, histogram: true, facets: FACETS.map(({ field }) => field).join(",") };
   const answer = await ask(path(page), asked, signal);
   if (found.key !== key) return;
   Object.assign(found, { hits: answer.hits, next: answer.next, aside: 0, loading: false });
@@ -106,7 +106,7 @@ async function first(page, key) {
 function failed(page, key, problem) {
   if (found.key !== key) return;
   if (!(problem instanceof Problem)) throw problem;
-  Object.assign(found, { problem, loading: false, hits: problem.kind === 'offline' ? found.hits : [], counts: null, next: null });
+  Object.assign(found, { problem, loading: false, hits: problem.kind === "offline" ? found.hits : [], counts: null, next: null });
   page.redraw();
 }
 
@@ -140,9 +140,9 @@ export async function older(page) {
  * @param {string} text
  */
 export async function values(page, field, text) {
-  const plain = text.replace(/^"/, '').replace(/[*"\\]/g, '');
+  const plain = text.replace(/^"/, "").replace(/[*"\\]/g, "");
   const q =
-    plain === '' ? `has:${field}` : `${field}:${quoted(plain).replace(/"$/, '')}*${quoted(plain).endsWith('"') ? '"' : ''}`;
+    plain === "" ? `has:${field}` : `${field}:${quoted(plain).replace(/"$/, "")}*${quoted(plain).endsWith('"') ? '"' : ""}`;
   const answer = await ask(`trails/${encodeURIComponent(page.trail)}/facets`, { q, fields: field, tz: zone() });
   const facets = /** @type {{value: string}[][]} */ (Object.values(answer.facets ?? {}));
   return facets.flat().map(({ value }) => quoted(value));
@@ -151,7 +151,7 @@ export async function values(page, field, text) {
 /** The mistake in the query, in characters of the line. */
 export function mistake() {
   const { problem, before, query } = found;
-  if (problem?.kind !== 'bad-query') return null;
+  if (problem?.kind !== "bad-query") return null;
   const place = problem.place?.map((byte) => Math.max(0, character(query, byte) - before));
   return { text: problem.message, place: /** @type {[number, number] | null} */ (place ?? null) };
 }

@@ -2,14 +2,14 @@
  * The marks of rows: what this browser has found when it checked them itself. `verify/` checks, this says what came of it.
  * @module
  */
-import { html, nothing } from '../lit-html/lit-html.js';
-import { address } from '../api.js';
-import { icon } from './icons.js';
+import { html, nothing } from "../lit-html/lit-html.js";
+import { address } from "../api.js";
+import { icon } from "./icons.js";
 
 /**
- * @typedef {import('./hit.js').Hit} Hit
- * @typedef {import('../verify/marks.js').Mark} Mark
- * @typedef {import('../verify/worker.js').Head} Head
+ * @typedef {import("./hit.js").Hit} Hit
+ * @typedef {import("../verify/marks.js").Mark} Mark
+ * @typedef {import("../verify/worker.js").Head} Head
  */
 
 /** How long the list must be still before its rows are checked. */
@@ -19,15 +19,15 @@ const STILL_MS = 120;
 const AGAIN_MS = 1_500;
 
 /** What the reader must know at once. */
-const ALARMS = ['older', 'contradicts', 'other key', 'failed'];
+const ALARMS = ["older", "contradicts", "other key", "failed"];
 
 const now = {
-  trail: '',
-  /** @type {typeof import('../verify/client.js') | null} */
+  trail: "",
+  /** @type {typeof import("../verify/client.js") | null} */
   client: null,
-  /** @type {typeof import('../verify/marks.js').MEANING | null} */
+  /** @type {typeof import("../verify/marks.js").MEANING | null} */
   meaning: null,
-  /** @type {import('../verify/client.js').Checking | null} */
+  /** @type {import("../verify/client.js").Checking | null} */
   checking: null,
   /** By the very object that was checked. @type {WeakMap<object, Mark>} */
   marks: new WeakMap(),
@@ -44,7 +44,7 @@ const now = {
 export function stop() {
   clearTimeout(now.timer);
   now.checking?.close();
-  Object.assign(now, { trail: '', checking: null, head: null, marks: new WeakMap(), wanted: { rows: [], entry: [] } });
+  Object.assign(now, { trail: "", checking: null, head: null, marks: new WeakMap(), wanted: { rows: [], entry: [] } });
 }
 
 /**
@@ -61,7 +61,7 @@ export function check(trail, where, hits, redraw) {
   }
   now.wanted[where] = hits.filter((hit) => {
     const mark = known(hit);
-    return mark === null || mark.kind === 'unsealed';
+    return mark === null || mark.kind === "unsealed";
   });
   const wanted = [...now.wanted.rows, ...now.wanted.entry];
   if (wanted.length === 0) return;
@@ -78,8 +78,8 @@ export function check(trail, where, hits, redraw) {
 async function run(trail, redraw) {
   const hits = [...now.wanted.rows, ...now.wanted.entry];
   // What checks is loaded behind the first rows.
-  now.client ??= await import('../verify/client.js');
-  now.meaning ??= (await import('../verify/marks.js')).MEANING;
+  now.client ??= await import("../verify/client.js");
+  now.meaning ??= (await import("../verify/marks.js")).MEANING;
   if (now.trail !== trail) return;
   now.checking ??= begin(now.client, trail, redraw);
   const checking = now.checking;
@@ -128,7 +128,7 @@ export async function look(trail, redraw) {
     stop();
     now.trail = trail;
   }
-  now.client ??= await import('../verify/client.js');
+  now.client ??= await import("../verify/client.js");
   if (now.trail !== trail) return;
   now.checking ??= begin(now.client, trail, redraw);
   await now.checking.head();
@@ -150,7 +150,7 @@ export async function remember(key, redraw) {
 }
 
 /** @type {Record<string, 'checked' | 'denied' | 'pending' | 'help'>} */
-const ICONS = { checked: 'checked', failed: 'denied', unsealed: 'pending' };
+const ICONS = { checked: "checked", failed: "denied", unsealed: "pending" };
 
 /**
  * The mark of a row: icon, word and colour, and all of it on hover.
@@ -159,7 +159,7 @@ const ICONS = { checked: 'checked', failed: 'denied', unsealed: 'pending' };
 export function markOf(hit) {
   const mark = known(hit);
   if (!mark) return nothing;
-  return html`<span class="mark is-${mark.kind.replace(' ', '-')}" title="${mark.text}: ${mark.title}" data-testid="mark">${icon(ICONS[mark.kind] ?? 'help')}<span class="word">${mark.text}</span></span>`;
+  return html`<span class="mark is-${mark.kind.replace(" ", "-")}" title="${mark.text}: ${mark.title}" data-testid="mark">${icon(ICONS[mark.kind] ?? "help")}<span class="word">${mark.text}</span></span>`;
 }
 
 /**
@@ -171,7 +171,7 @@ export function markInFull(hit) {
   if (!mark || !now.meaning) return html`<p class="faint" data-testid="mark-in-full">Not checked yet.</p>`;
   const { proves, provesNot } = now.meaning[mark.kind];
   return html`<div class="mark-in-full" data-testid="mark-in-full">
-    ${mark.kind === 'checked' ? html`<span class="mark is-checked">${icon('checked')}${mark.title}</span>` : html`${markOf(hit)} <span class="faint">${mark.title}</span>`}
+    ${mark.kind === "checked" ? html`<span class="mark is-checked">${icon("checked")}${mark.title}</span>` : html`${markOf(hit)} <span class="faint">${mark.title}</span>`}
     <details><summary>What this proves, and what it does not</summary>
       <h4>It proves</h4><ul>${proves.map((one) => html`<li>${one}</li>`)}</ul>
       <h4>It does not prove</h4><ul>${provesNot.map((one) => html`<li>${one}</li>`)}</ul></details>
@@ -185,14 +185,14 @@ export function markInFull(hit) {
 export function alarm(redraw) {
   const { head } = now;
   if (!head || !ALARMS.includes(head.verdict)) return nothing;
-  const isOther = head.verdict === 'other key';
+  const isOther = head.verdict === "other key";
   // Remembered words that are not good any more, and the reader knows why.
-  const isHistory = head.verdict === 'older' || head.verdict === 'contradicts';
+  const isHistory = head.verdict === "older" || head.verdict === "contradicts";
   return html`<div class="notice is-bad alarm" role="alert" data-testid="alarm" data-verdict=${head.verdict}>
     <p><b>Do not rely on what is shown here: the log does not check.</b> ${head.why ?? head.verdict}.</p>
     ${isOther ? html`<dl>
-      <div><dt>Remembered</dt><dd><code>${head.remembered?.key ?? head.key ?? 'none'}</code></dd></div>
-      <div><dt>Named now</dt><dd><code>${head.claimed ?? 'none'}</code></dd></div></dl>
+      <div><dt>Remembered</dt><dd><code>${head.remembered?.key ?? head.key ?? "none"}</code></dd></div>
+      <div><dt>Named now</dt><dd><code>${head.claimed ?? "none"}</code></dd></div></dl>
       <p>Compare both with what <code>graven key</code> prints where the trail is stored.</p>` : html`
       <p>Run <code>graven verify</code> where the trail is stored: it says what is wrong, and where.</p>`}
     ${isOther && head.claimed ? html`<button type="button" @click=${() => remember(head.claimed, redraw)} data-testid="take-key">I know why: take the key that the server names</button>` : nothing}

@@ -2,18 +2,18 @@
  * The facets: the most frequent values of some fields, with counts. A click wants a value, or does not want it.
  * @module
  */
-import { html, nothing } from '../lit-html/lit-html.js';
-import { number, visible } from '../format.js';
-import { said } from '../query.js';
-import { icon } from './icons.js';
+import { html, nothing } from "../lit-html/lit-html.js";
+import { number, visible } from "../format.js";
+import { said } from "../query.js";
+import { icon } from "./icons.js";
 
 /** The fields, by the names that a query has for them, and as the answer names them. */
 export const FACETS = Object.freeze([
-  { field: 'outcome', name: 'outcome', title: 'Outcome' },
-  { field: 'category', name: 'category', title: 'Category' },
-  { field: 'agent', name: 'agent.id', title: 'Agent' },
-  { field: 'principal', name: 'principal', title: 'Principal' },
-  { field: 'action', name: 'action', title: 'Action' },
+  { field: "outcome", name: "outcome", title: "Outcome" },
+  { field: "category", name: "category", title: "Category" },
+  { field: "agent", name: "agent.id", title: "Agent" },
+  { field: "principal", name: "principal", title: "Principal" },
+  { field: "action", name: "action", title: "Action" },
 ]);
 
 /** How many values are shown before somebody asks for more. */
@@ -51,7 +51,7 @@ export function facetList({ line, facets, rest, toggle, redraw }) {
         ${
           values.length > SHOWN
             ? html`<button type="button" class="quiet more" aria-expanded=${open.has(field)} @click=${more}>
-          ${open.has(field) ? 'Show fewer' : `Show ${values.length - SHOWN} more`}</button>`
+          ${open.has(field) ? "Show fewer" : `Show ${values.length - SHOWN} more`}</button>`
             : nothing
         }
         ${open.has(field) && rest[name] ? html`<p class="none">other values: ${number(rest[name].entries)}</p>` : nothing}
@@ -69,12 +69,12 @@ export function facetList({ line, facets, rest, toggle, redraw }) {
  */
 function facetValue(field, { value, entries }, highest, now, toggle) {
   const text = visible(value, 80);
-  return html`<li class=${now === 'in' ? 'is-in' : now === 'out' ? 'is-out' : ''}>
-    <button type="button" class="value" aria-pressed=${now === 'in'} title="Only ${text}" @click=${() => toggle(field, value, 'in')}>
+  return html`<li class=${now === "in" ? "is-in" : now === "out" ? "is-out" : ""}>
+    <button type="button" class="value" aria-pressed=${now === "in"} title="Only ${text}" @click=${() => toggle(field, value, "in")}>
       <span class="share" .style=${`width: ${Math.max(2, (entries / highest) * 100).toFixed(1)}%`}></span>
-      ${field === 'outcome' ? html`<i class="dot is-${value}"></i>` : nothing}<bdi>${text}</bdi><b>${number(entries)}</b>
+      ${field === "outcome" ? html`<i class="dot is-${value}"></i>` : nothing}<bdi>${text}</bdi><b>${number(entries)}</b>
     </button>
-    <button type="button" class="icon-button" aria-pressed=${now === 'out'} aria-label="Exclude ${text}" title="Without ${text}"
-      @click=${() => toggle(field, value, 'out')}>${icon('minus')}</button>
+    <button type="button" class="icon-button" aria-pressed=${now === "out"} aria-label="Exclude ${text}" title="Without ${text}"
+      @click=${() => toggle(field, value, "out")}>${icon("minus")}</button>
   </li>`;
 }

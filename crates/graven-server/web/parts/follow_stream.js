@@ -21,7 +21,7 @@ const CHANNEL = "graven.live";
 
 /**
  * @typedef {object} Told
- * @property {(hit: {index: number, entry: import('./hit.js').Entry}) => void} entry
+ * @property {(hit: {index: number, entry: import("./hit.js").Entry}) => void} entry
  * @property {(text: string) => void} finding A line that is no entry.
  * @property {(state: State) => void} state
  *
@@ -101,7 +101,7 @@ class Silence extends Error {
 /**
  * The events of a stream, which fails when it is silent for too long.
  * @param {string} path
- * @param {import('../api.js').Parameters} parameters
+ * @param {import("../api.js").Parameters} parameters
  * @param {AbortSignal} ended
  */
 async function* watched(path, parameters, ended) {

@@ -3,11 +3,11 @@
  * same without a pointer.
  * @module
  */
-import { html, nothing, svg } from '../lit-html/lit-html.js';
-import { counted, exact, number, tick } from '../format.js';
+import { html, nothing, svg } from "../lit-html/lit-html.js";
+import { counted, exact, number, tick } from "../format.js";
 
 /** From the bottom: what is usual first, so that what is not stands out at the top. */
-const STACK = /** @type {const} */ (['success', 'pending', 'failure', 'denied']);
+const STACK = /** @type {const} */ (["success", "pending", "failure", "denied"]);
 
 /** In units of the drawing. It is stretched over what place there is. */
 const HEIGHT = 64;
@@ -61,8 +61,8 @@ export function timeHistogram(histogram, { choose, redraw, reset }) {
   const all = sums.reduce((sum, { count }) => sum + count, 0);
   const until = from + step * rows.length;
   const label =
-    `${counted(all, 'entry', 'entries')} from ${exact(from).slice(0, 19)} to ${exact(until).slice(0, 19)}, at most ${number(highest)} in one bar: ` +
-    sums.map(({ name, count }) => `${number(count)} ${name}`).join(', ');
+    `${counted(all, "entry", "entries")} from ${exact(from).slice(0, 19)} to ${exact(until).slice(0, 19)}, at most ${number(highest)} in one bar: ` +
+    sums.map(({ name, count }) => `${number(count)} ${name}`).join(", ");
   const place = (/** @type {PointerEvent} */ event) => {
     const box = /** @type {Element} */ (event.currentTarget).getBoundingClientRect();
     const part = (event.clientX - box.left) / Math.max(1, box.width);
@@ -103,7 +103,7 @@ export function timeHistogram(histogram, { choose, redraw, reset }) {
               `${exact(from + at * step).slice(0, 19)}: ${
                 STACK.filter((name) => row[name] > 0)
                   .map((name) => `${number(row[name])} ${name}`)
-                  .join(', ') || 'none'
+                  .join(", ") || "none"
               }`,
             ),
           )}

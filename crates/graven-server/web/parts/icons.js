@@ -2,7 +2,7 @@
  * The icons. They are drawn beside a word or have a label, so screen readers pass over them.
  * @module
  */
-import { html, svg } from '../lit-html/lit-html.js';
+import { html, svg } from "../lit-html/lit-html.js";
 
 const PATHS = {
   success: svg`<path d="m3.5 8.5 3 3 6-7"/>`,
@@ -48,7 +48,7 @@ export function icon(name) {
  * @param {string} outcome
  */
 export function outcomeMark(outcome) {
-  const known = ['success', 'failure', 'denied', 'pending'].includes(outcome);
-  const name = /** @type {keyof typeof PATHS} */ (known ? outcome : 'help');
-  return html`<span class="outcome ${known ? `is-${outcome}` : ''}">${icon(name)}<span class="word">${outcome}</span></span>`;
+  const known = ["success", "failure", "denied", "pending"].includes(outcome);
+  const name = /** @type {keyof typeof PATHS} */ (known ? outcome : "help");
+  return html`<span class="outcome ${known ? `is-${outcome}` : ""}">${icon(name)}<span class="word">${outcome}</span></span>`;
 }

@@ -3,7 +3,7 @@
  * @module
  */
 
-const STORED = 'graven.shortcuts';
+const STORED = "graven.shortcuts";
 
 /** @typedef {{key: string, does: string, run: () => void}} Shortcut */
 
@@ -12,13 +12,13 @@ const shortcuts = new Map();
 
 /** Whether shortcuts count. */
 export function enabled() {
-  return localStorage.getItem(STORED) !== 'off';
+  return localStorage.getItem(STORED) !== "off";
 }
 
 /** @param {boolean} on */
 export function enable(on) {
   if (on) localStorage.removeItem(STORED);
-  else localStorage.setItem(STORED, 'off');
+  else localStorage.setItem(STORED, "off");
 }
 
 /**
@@ -42,18 +42,18 @@ export function all() {
 /** @param {EventTarget | null} target */
 function isWriting(target) {
   return (
-    target instanceof HTMLElement && (target.isContentEditable || target.matches('input:not([type=checkbox]), textarea, select'))
+    target instanceof HTMLElement && (target.isContentEditable || target.matches("input:not([type=checkbox]), textarea, select"))
   );
 }
 
-addEventListener('keydown', (press) => {
+addEventListener("keydown", (press) => {
   if (press.defaultPrevented || press.ctrlKey || press.metaKey || press.altKey || press.isComposing) return;
-  if (isWriting(press.target) || document.querySelector('dialog[open]')) return;
+  if (isWriting(press.target) || document.querySelector("dialog[open]")) return;
   const shortcut = shortcuts.get(press.key);
   // What everybody expects of Escape is no shortcut of one character.
-  if (!shortcut || !(enabled() || press.key === 'Escape')) return;
+  if (!shortcut || !(enabled() || press.key === "Escape")) return;
   // Enter on a link or a button is theirs.
-  if (press.key === 'Enter' && press.target instanceof Element && press.target.closest('a, button, summary')) return;
+  if (press.key === "Enter" && press.target instanceof Element && press.target.closest("a, button, summary")) return;
   press.preventDefault();
   shortcut.run();
 });

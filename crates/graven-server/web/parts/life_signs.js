@@ -24,7 +24,7 @@ const KINDS = Object.freeze([
   { action: "trail.upgraded", title: "Upgrades", says: "The trail got a newer format." },
 ]);
 
-/** @typedef {import('./hit.js').Hit} Hit */
+/** @typedef {import("./hit.js").Hit} Hit */
 /** @typedef {{counts: Record<string, number>, events: Hit[], opened: Hit[], closed: Hit[]}} Signs */
 
 /**

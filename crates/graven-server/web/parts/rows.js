@@ -5,12 +5,12 @@
  * a browser can lay out, and the memory does not grow.
  * @module
  */
-import { html, nothing } from '../lit-html/lit-html.js';
-import { repeat } from '../lit-html/directives/repeat.js';
-import { ago, duration, exact, visible } from '../format.js';
-import { go, href } from '../state.js';
-import { markOf } from './checking.js';
-import { outcomeMark } from './icons.js';
+import { html, nothing } from "../lit-html/lit-html.js";
+import { repeat } from "../lit-html/directives/repeat.js";
+import { ago, duration, exact, visible } from "../format.js";
+import { go, href } from "../state.js";
+import { markOf } from "./checking.js";
+import { outcomeMark } from "./icons.js";
 
 /** How many rows are drawn above and below what can be seen. */
 const BEYOND = 8;
@@ -19,35 +19,35 @@ const BEYOND = 8;
 const NEAR = 40;
 
 /**
- * @typedef {import('./hit.js').Hit} Hit
+ * @typedef {import("./hit.js").Hit} Hit
  * @typedef {{title: string, width: string, cell: (hit: Hit, now: number) => unknown}} Column
  */
 
 /** @type {Record<string, Column>} */
 export const COLUMNS = {
-  time: { title: 'Time', width: '6.5rem', cell: time },
-  outcome: { title: 'Outcome', width: '6.25rem', cell: ({ entry }) => outcomeMark(entry.outcome) },
-  category: { title: 'Category', width: 'minmax(5rem, 8rem)', cell: ({ entry }) => text(entry.category) },
-  action: { title: 'Action', width: 'minmax(7rem, 1.1fr)', cell: ({ entry }) => text(entry.action, 'strong') },
-  principal: { title: 'Principal', width: 'minmax(6rem, 1fr)', cell: ({ entry }) => text(entry.principal) },
-  agent: { title: 'Agent', width: 'minmax(4rem, 6rem)', cell: ({ entry }) => text(entry.agent?.id) },
-  resource: { title: 'Resource', width: 'minmax(7rem, 1.7fr)', cell: ({ entry }) => text(entry.resource) },
-  reason: { title: 'Reason', width: 'minmax(8rem, 1.2fr)', cell: ({ entry }) => text(entry.reason) },
+  time: { title: "Time", width: "6.5rem", cell: time },
+  outcome: { title: "Outcome", width: "6.25rem", cell: ({ entry }) => outcomeMark(entry.outcome) },
+  category: { title: "Category", width: "minmax(5rem, 8rem)", cell: ({ entry }) => text(entry.category) },
+  action: { title: "Action", width: "minmax(7rem, 1.1fr)", cell: ({ entry }) => text(entry.action, "strong") },
+  principal: { title: "Principal", width: "minmax(6rem, 1fr)", cell: ({ entry }) => text(entry.principal) },
+  agent: { title: "Agent", width: "minmax(4rem, 6rem)", cell: ({ entry }) => text(entry.agent?.id) },
+  resource: { title: "Resource", width: "minmax(7rem, 1.7fr)", cell: ({ entry }) => text(entry.resource) },
+  reason: { title: "Reason", width: "minmax(8rem, 1.2fr)", cell: ({ entry }) => text(entry.reason) },
   duration: {
-    title: 'Duration',
-    width: '6rem',
-    cell: ({ entry }) => (entry.duration_ms === undefined ? '' : duration(entry.duration_ms)),
+    title: "Duration",
+    width: "6rem",
+    cell: ({ entry }) => (entry.duration_ms === undefined ? "" : duration(entry.duration_ms)),
   },
-  session: { title: 'Session', width: 'minmax(6rem, 10rem)', cell: ({ entry }) => text(entry.session_id) },
-  ip: { title: 'IP', width: '8rem', cell: ({ entry }) => text(entry.source?.ip) },
-  index: { title: 'Index', width: '6rem', cell: ({ index }) => String(index) },
-  check: { title: 'Check', width: '5.5rem', cell: markOf },
+  session: { title: "Session", width: "minmax(6rem, 10rem)", cell: ({ entry }) => text(entry.session_id) },
+  ip: { title: "IP", width: "8rem", cell: ({ entry }) => text(entry.source?.ip) },
+  index: { title: "Index", width: "6rem", cell: ({ index }) => String(index) },
+  check: { title: "Check", width: "5.5rem", cell: markOf },
 };
 
 /** The columns without a choice, and those of them that fit where the list is narrow. */
-const NARROW = ['time', 'outcome', 'action', 'principal', 'resource', 'check'];
+const NARROW = ["time", "outcome", "action", "principal", "resource", "check"];
 const NARROW_PX = 960;
-export const USUAL = ['time', 'outcome', 'category', 'action', 'principal', 'agent', 'resource', 'check'];
+export const USUAL = ["time", "outcome", "category", "action", "principal", "agent", "resource", "check"];
 
 /** Where the list stands. */
 const view = { top: 0, height: 800, width: innerWidth, row: 28 };
@@ -59,8 +59,8 @@ let current = null;
  * @param {unknown} value
  * @param {string} [kind]
  */
-function text(value, kind = '') {
-  return value === null || value === undefined ? '' : html`<bdi class=${kind}>${visible(value, 300)}</bdi>`;
+function text(value, kind = "") {
+  return value === null || value === undefined ? "" : html`<bdi class=${kind}>${visible(value, 300)}</bdi>`;
 }
 
 /**
@@ -77,7 +77,7 @@ function time({ index, entry }, now) {
 
 /** @param {string | undefined} chosen */
 export function columnsOf(chosen) {
-  const names = (chosen ?? '').split(',').filter((name) => Object.hasOwn(COLUMNS, name));
+  const names = (chosen ?? "").split(",").filter((name) => Object.hasOwn(COLUMNS, name));
   if (names.length > 0) return names;
   return view.width < NARROW_PX ? NARROW : USUAL;
 }
@@ -85,7 +85,7 @@ export function columnsOf(chosen) {
 /** Begins at the newest row again. */
 export function toTop() {
   view.top = 0;
-  const list = document.querySelector('#rows');
+  const list = document.querySelector("#rows");
   if (list) list.scrollTop = 0;
 }
 
@@ -94,7 +94,7 @@ export function toTop() {
  * @param {number} count
  */
 export function putAside(count) {
-  const list = document.querySelector('#rows');
+  const list = document.querySelector("#rows");
   view.top = Math.max(0, view.top - count * view.row);
   if (list) list.scrollTop = view.top;
 }
@@ -110,9 +110,9 @@ export function step(hits, by, redraw) {
   const to = Math.min(hits.length - 1, Math.max(0, at < 0 ? 0 : at + by));
   if (!hits[to]) return;
   current = hits[to].index;
-  const list = document.querySelector('#rows');
+  const list = document.querySelector("#rows");
   if (list) {
-    const head = /** @type {HTMLElement | null} */ (list.querySelector('.head'))?.offsetHeight ?? 0;
+    const head = /** @type {HTMLElement | null} */ (list.querySelector(".head"))?.offsetHeight ?? 0;
     const seen = list.clientHeight - head;
     if (to * view.row < view.top) view.top = to * view.row;
     if ((to + 1) * view.row > view.top + seen) view.top = (to + 1) * view.row - seen;
@@ -154,7 +154,7 @@ export function rows({ hits, aside, count, columns, open, now, more, loading, ol
   if (!hits.some((hit) => hit.index === current)) current = hits[0]?.index ?? null;
   const first = Math.max(0, Math.floor(view.top / view.row) - BEYOND);
   const last = Math.min(hits.length, Math.ceil((view.top + view.height) / view.row) + BEYOND);
-  if (columns.includes('check')) seen(hits.slice(first, last));
+  if (columns.includes("check")) seen(hits.slice(first, last));
   const shown = columns.map((name) => ({ name, ...COLUMNS[name] }));
   const scrolled = (/** @type {Event} */ event) => {
     const list = /** @type {HTMLElement} */ (event.currentTarget);
@@ -164,14 +164,14 @@ export function rows({ hits, aside, count, columns, open, now, more, loading, ol
   };
   const clicked = (/** @type {MouseEvent} */ event) => {
     const target = /** @type {Element} */ (event.target);
-    const row = target.closest('[data-index]');
+    const row = target.closest("[data-index]");
     // A link is followed by itself, and a text that is being selected is not a click.
-    if (!row || target.closest('a, button') || String(getSelection()) !== '') return;
-    current = Number(row.getAttribute('data-index'));
+    if (!row || target.closest("a, button") || String(getSelection()) !== "") return;
+    current = Number(row.getAttribute("data-index"));
     go({ entry: String(current) });
   };
   return html`
-    <div id="rows" class="rows" data-testid="rows" @scroll=${scrolled} @click=${clicked} .style=${`--columns: ${shown.map((one) => one.width).join(' ')}`}>
+    <div id="rows" class="rows" data-testid="rows" @scroll=${scrolled} @click=${clicked} .style=${`--columns: ${shown.map((one) => one.width).join(" ")}`}>
       <div role="table" aria-label="Entries" aria-rowcount=${count === null ? -1 : count + 1} aria-colcount=${columns.length}
         aria-busy=${loading} data-testid="table">
       <div role="rowgroup" class="head">
@@ -185,7 +185,7 @@ export function rows({ hits, aside, count, columns, open, now, more, loading, ol
           hits.slice(first, last),
           (hit) => hit.index,
           (hit, at) => html`
-          <div role="row" class="row ${String(hit.index) === open ? 'is-open' : ''} ${hit.index === current ? 'is-current' : ''}"
+          <div role="row" class="row ${String(hit.index) === open ? "is-open" : ""} ${hit.index === current ? "is-current" : ""}"
             aria-rowindex=${aside + first + at + 2} data-index=${hit.index} data-testid="row">
             ${shown.map(({ name, cell }) => html`<div role="cell" class="c-${name}">${cell(hit, now)}</div>`)}
           </div>`,
@@ -205,12 +205,12 @@ function measure(list) {
   view.top = list.scrollTop;
   view.height = list.clientHeight;
   view.width = list.clientWidth;
-  view.row = Number.parseFloat(getComputedStyle(list).getPropertyValue('--row')) || 28;
+  view.row = Number.parseFloat(getComputedStyle(list).getPropertyValue("--row")) || 28;
 }
 
 /** Measures the list once it is there; whether it has changed since. */
 export function measured() {
-  const list = document.querySelector('#rows');
+  const list = document.querySelector("#rows");
   if (!(list instanceof HTMLElement)) return false;
   const before = `${view.height} ${view.width} ${view.row}`;
   measure(list);

@@ -2,11 +2,11 @@
  * The search line: a query, what could stand at the cursor, and where a mistake is.
  * @module
  */
-import { html, nothing } from '../lit-html/lit-html.js';
-import { FIELDS, VALUES, written } from '../query.js';
-import { icon } from './icons.js';
+import { html, nothing } from "../lit-html/lit-html.js";
+import { FIELDS, VALUES, written } from "../query.js";
+import { icon } from "./icons.js";
 
-const STORED = 'graven.history';
+const STORED = "graven.history";
 
 /** The most queries that are remembered, and the most lines that are offered. */
 const HISTORY_MAX = 30;
@@ -40,8 +40,8 @@ const now = {
 /** @returns {string[]} */
 function past() {
   try {
-    const stored = JSON.parse(localStorage.getItem(STORED) ?? '[]');
-    return Array.isArray(stored) ? stored.filter((one) => typeof one === 'string') : [];
+    const stored = JSON.parse(localStorage.getItem(STORED) ?? "[]");
+    return Array.isArray(stored) ? stored.filter((one) => typeof one === "string") : [];
   } catch {
     return [];
   }
@@ -49,7 +49,7 @@ function past() {
 
 /** @param {string} line */
 function remember(line) {
-  if (line === '') return;
+  if (line === "") return;
   const lines = [line, ...past().filter((one) => one !== line)].slice(0, HISTORY_MAX);
   localStorage.setItem(STORED, JSON.stringify(lines));
 }
@@ -61,7 +61,7 @@ export function forget() {
 
 /** Puts the cursor into the line. */
 export function focusLine() {
-  const input = document.querySelector('#line');
+  const input = document.querySelector("#line");
   if (input instanceof HTMLInputElement) {
     input.focus();
     input.select();
@@ -88,13 +88,13 @@ export function searchLine(props) {
   return html`
     <form class="search-line" role="search" data-testid="search" @submit=${submit}>
       <label class="hidden" for="line">Search this trail</label>
-      <div class="field ${mistake ? 'is-wrong' : ''}">
-        ${icon('search')}
+      <div class="field ${mistake ? "is-wrong" : ""}">
+        ${icon("search")}
         <input id="line" data-testid="line" name="q" type="text" autocomplete="off" spellcheck="false" autocapitalize="off"
           placeholder='outcome:denied principal:alice "rm -rf"' .value=${now.draft ?? line}
           role="combobox" aria-autocomplete="list" aria-expanded=${open} aria-controls="offers"
           aria-activedescendant=${now.chosen >= 0 ? `offer-${now.chosen}` : nothing}
-          aria-invalid=${mistake ? 'true' : nothing} aria-describedby=${mistake ? 'mistake' : nothing}
+          aria-invalid=${mistake ? "true" : nothing} aria-describedby=${mistake ? "mistake" : nothing}
           @input=${input} @click=${(/** @type {Event} */ e) => offer(props, /** @type {HTMLInputElement} */ (e.target))}
           @keydown=${(/** @type {KeyboardEvent} */ e) => key(e, props)} @blur=${() => {
             close();
@@ -128,7 +128,7 @@ function wrong(line, { text, place }) {
   const [from, to] = place ?? [line.length, line.length];
   const marked = place && from <= line.length;
   return html`<div class="mistake" id="mistake" role="alert" data-testid="mistake">
-    ${marked ? html`<code>${line.slice(0, from)}<mark>${line.slice(from, Math.max(to, from + 1)) || ' '}</mark>${line.slice(Math.max(to, from + 1))}</code>` : nothing}
+    ${marked ? html`<code>${line.slice(0, from)}<mark>${line.slice(from, Math.max(to, from + 1)) || " "}</mark>${line.slice(Math.max(to, from + 1))}</code>` : nothing}
     <p>${text}</p>
   </div>`;
 }
@@ -151,16 +151,16 @@ function offer(props, input) {
   const { field, text } = written(line, input.selectionStart ?? line.length);
   const begins = (/** @type {string} */ one) => one.toLowerCase().startsWith(text.toLowerCase()) && one !== text;
   if (field === null) {
-    const fields = text === '' ? [] : FIELDS.filter(begins).map((one) => ({ text: `${one}:`, hint: 'field', whole: false }));
+    const fields = text === "" ? [] : FIELDS.filter(begins).map((one) => ({ text: `${one}:`, hint: "field", whole: false }));
     const lines = past().filter((one) => one !== line && one.toLowerCase().includes(line.trim().toLowerCase()));
-    const before = lines.slice(0, line.trim() === '' ? 6 : 3).map((one) => ({ text: one, hint: 'searched before', whole: true }));
+    const before = lines.slice(0, line.trim() === "" ? 6 : 3).map((one) => ({ text: one, hint: "searched before", whole: true }));
     now.offers = [...fields, ...before].slice(0, OFFERS_MAX);
     props.redraw();
     return;
   }
   const always = /** @type {Record<string, string[]>} */ (VALUES)[field];
   if (always) {
-    now.offers = always.filter(begins).map((one) => ({ text: one, hint: '', whole: false }));
+    now.offers = always.filter(begins).map((one) => ({ text: one, hint: "", whole: false }));
     props.redraw();
     return;
   }
@@ -173,7 +173,7 @@ function offer(props, input) {
     now.offers = values
       .filter(begins)
       .slice(0, OFFERS_MAX)
-      .map((one) => ({ text: one, hint: '', whole: false }));
+      .map((one) => ({ text: one, hint: "", whole: false }));
     props.redraw();
   }, STILL_MS);
 }
@@ -184,19 +184,19 @@ function offer(props, input) {
  * @param {Props} props
  */
 function take(one, props) {
-  const input = /** @type {HTMLInputElement} */ (document.querySelector('#line'));
+  const input = /** @type {HTMLInputElement} */ (document.querySelector("#line"));
   if (one.whole) {
     now.draft = one.text;
   } else {
     const { start, end } = written(input.value, input.selectionStart ?? input.value.length);
-    const blank = one.text.endsWith(':') || input.value.slice(end).startsWith(' ') ? '' : ' ';
+    const blank = one.text.endsWith(":") || input.value.slice(end).startsWith(" ") ? "" : " ";
     now.draft = input.value.slice(0, start) + one.text + blank + input.value.slice(end);
     const cursor = start + one.text.length + blank.length;
     queueMicrotask(() => input.setSelectionRange(cursor, cursor));
   }
   close();
   input.value = now.draft;
-  if (one.text.endsWith(':')) offer(props, input);
+  if (one.text.endsWith(":")) offer(props, input);
   props.redraw();
 }
 
@@ -206,17 +206,17 @@ function take(one, props) {
  */
 function key(press, props) {
   const count = now.offers.length;
-  if (press.key === 'Escape') {
+  if (press.key === "Escape") {
     press.stopPropagation();
     if (count > 0) close();
     else if (now.draft !== null) now.draft = null;
     else /** @type {HTMLElement} */ (press.target).blur();
-  } else if (press.key === 'ArrowDown' && count > 0) {
+  } else if (press.key === "ArrowDown" && count > 0) {
     now.chosen = (now.chosen + 1) % count;
-  } else if (press.key === 'ArrowUp' && count > 0) {
+  } else if (press.key === "ArrowUp" && count > 0) {
     now.chosen = ((now.chosen + count) % (count + 1)) - (now.chosen === 0 ? 1 : 0);
     if (now.chosen < -1 || now.chosen >= count) now.chosen = count - 1;
-  } else if ((press.key === 'Enter' || press.key === 'Tab') && now.chosen >= 0) {
+  } else if ((press.key === "Enter" || press.key === "Tab") && now.chosen >= 0) {
     take(now.offers[now.chosen], props);
   } else {
     return;

@@ -22,14 +22,14 @@ const TICKS = 8;
 const WORDS = Object.freeze({ prompt: "prompt", approval: "approval", tool: "tool", thought: "step", other: "" });
 
 /**
- * @typedef {import('./steps.js').Step} Step
+ * @typedef {import("./steps.js").Step} Step
  * @typedef {{from: number, span: number}} Axis
  */
 
 const now = { shown: PAGE, of: /** @type {readonly object[] | null} */ (null), steps: /** @type {Step[]} */ ([]) };
 
 /**
- * @param {readonly import('./steps.js').TimelineHit[]} hits
+ * @param {readonly import("./steps.js").TimelineHit[]} hits
  * @param {{isFailuresOnly: boolean, open: string | undefined, redraw: () => void}} props
  */
 export function timeline(hits, { isFailuresOnly, redraw }) {

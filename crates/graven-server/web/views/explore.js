@@ -2,25 +2,25 @@
  * Explore: a query, when, how much, and the entries themselves.
  * @module
  */
-import { html, nothing } from '../lit-html/lit-html.js';
-import { counted, number } from '../format.js';
-import { again, found as now, load, mistake, older, values } from '../parts/answers.js';
-import { alarm, check } from '../parts/checking.js';
-import { facetList } from '../parts/facets.js';
-import { timeHistogram } from '../parts/histogram.js';
-import { icon } from '../parts/icons.js';
-import * as keys from '../parts/keys.js';
-import { COLUMNS, USUAL, columnsOf, currentRow, measured, rows, setCurrent, step } from '../parts/rows.js';
-import { focusLine, searchLine } from '../parts/search_line.js';
-import { timeRange } from '../parts/time_range.js';
-import { toggled } from '../query.js';
-import { go, href } from '../state.js';
+import { html, nothing } from "../lit-html/lit-html.js";
+import { counted, number } from "../format.js";
+import { again, found as now, load, mistake, older, values } from "../parts/answers.js";
+import { alarm, check } from "../parts/checking.js";
+import { facetList } from "../parts/facets.js";
+import { timeHistogram } from "../parts/histogram.js";
+import { icon } from "../parts/icons.js";
+import * as keys from "../parts/keys.js";
+import { COLUMNS, USUAL, columnsOf, currentRow, measured, rows, setCurrent, step } from "../parts/rows.js";
+import { focusLine, searchLine } from "../parts/search_line.js";
+import { timeRange } from "../parts/time_range.js";
+import { toggled } from "../query.js";
+import { go, href } from "../state.js";
 
 /** How often relative times are written anew. */
 const TICK_MS = 10_000;
 
 /**
- * @typedef {import('../main.js').Page} Page
+ * @typedef {import("../main.js").Page} Page
  */
 
 /** @type {ReturnType<typeof setInterval> | undefined} */
@@ -29,27 +29,27 @@ let ticking;
 /** Whether the facets are shown where they do not fit beside the list. */
 let facetsOpen = false;
 
-/** The pane of one entry, which is loaded when the first entry is opened. @type {typeof import('../parts/detail.js').detail | null} */
+/** The pane of one entry, which is loaded when the first entry is opened. @type {typeof import("../parts/detail.js").detail | null} */
 let detail = null;
 
 /** @param {Page} page */
 function shortcuts(page) {
   keys.set([
-    { key: '/', does: 'go to the search line', run: focusLine },
-    { key: 'j', does: 'next row', run: () => step(now.hits, 1, page.redraw) },
-    { key: 'k', does: 'row before', run: () => step(now.hits, -1, page.redraw) },
-    { key: 'ArrowDown', does: 'next row', run: () => step(now.hits, 1, page.redraw) },
-    { key: 'ArrowUp', does: 'row before', run: () => step(now.hits, -1, page.redraw) },
+    { key: "/", does: "go to the search line", run: focusLine },
+    { key: "j", does: "next row", run: () => step(now.hits, 1, page.redraw) },
+    { key: "k", does: "row before", run: () => step(now.hits, -1, page.redraw) },
+    { key: "ArrowDown", does: "next row", run: () => step(now.hits, 1, page.redraw) },
+    { key: "ArrowUp", does: "row before", run: () => step(now.hits, -1, page.redraw) },
     {
-      key: 'Enter',
-      does: 'open the row',
+      key: "Enter",
+      does: "open the row",
       run: () => {
         const row = currentRow();
         if (row !== null) go({ entry: String(row) });
       },
     },
-    { key: 'Escape', does: 'close the entry', run: () => go({ entry: undefined }) },
-    { key: 'r', does: 'ask again for the newest', run: () => again(page) },
+    { key: "Escape", does: "close the entry", run: () => go({ entry: undefined }) },
+    { key: "r", does: "ask again for the newest", run: () => again(page) },
   ]);
 }
 
@@ -61,7 +61,7 @@ export function render(page) {
   shortcuts(page);
   ticking ??= setInterval(page.redraw, TICK_MS);
   const { state, session, redraw } = page;
-  const { q = '', range, from, to, entry } = state;
+  const { q = "", range, from, to, entry } = state;
   const toggle = (/** @type {string} */ field, /** @type {string} */ value, /** @type {'in' | 'out'} */ way) =>
     go({ q: toggled(q, field, value, way) });
   const ranged = Boolean(range || from || to);
@@ -73,7 +73,7 @@ export function render(page) {
   requestAnimationFrame(() => measured() && redraw());
   if (entry !== undefined && currentRow() === null) setCurrent(Number(entry));
   return html`
-    <div class="explore ${entry === undefined ? '' : 'has-entry'} ${facetsOpen ? 'has-facets' : ''}" data-testid="explore">
+    <div class="explore ${entry === undefined ? "" : "has-entry"} ${facetsOpen ? "has-facets" : ""}" data-testid="explore">
       <div class="ask">
         ${searchLine({ line: q, mistake: mistake(), redraw, search: (line) => (line === q ? again(page) : go({ q: line })), values: (field, text) => values(page, field, text) })}
         ${timeRange({ range, from, to }, (chosen) => go({ range: undefined, from: undefined, to: undefined, ...chosen }))}
@@ -89,12 +89,12 @@ export function render(page) {
 }
 
 /**
- * @param {import('../parts/detail.js').Props} props
+ * @param {import("../parts/detail.js").Props} props
  * @param {Page['style']} style
  */
 function pane(props, style) {
   if (detail) return detail(props);
-  Promise.all([import('../parts/detail.js'), style('detail.css')]).then(
+  Promise.all([import("../parts/detail.js"), style("detail.css")]).then(
     ([part]) => {
       detail = part.detail;
       props.redraw();
@@ -118,40 +118,40 @@ function status(page) {
     const chosen = columns.includes(name)
       ? columns.filter((one) => one !== name)
       : Object.keys(COLUMNS).filter((one) => one === name || columns.includes(one));
-    go({ cols: chosen.join(',') === USUAL.join(',') || chosen.length === 0 ? undefined : chosen.join(',') }, { replace: true });
+    go({ cols: chosen.join(",") === USUAL.join(",") || chosen.length === 0 ? undefined : chosen.join(",") }, { replace: true });
   };
   const count = counts?.count;
   const text = problem
-    ? ''
+    ? ""
     : count
-      ? `${count.exact ? '' : 'at least '}${counted(count.entries, 'entry', 'entries')}`
-      : 'counting…';
-  const events = count && count.events !== count.entries ? ` for ${counted(count.events, 'event', 'events')}` : '';
+      ? `${count.exact ? "" : "at least "}${counted(count.entries, "entry", "entries")}`
+      : "counting…";
+  const events = count && count.events !== count.entries ? ` for ${counted(count.events, "event", "events")}` : "";
   return html`
     <div class="status" data-testid="status">
       <button type="button" class="quiet only-narrow" aria-expanded=${facetsOpen} data-testid="filters"
         @click=${() => {
           facetsOpen = !facetsOpen;
           page.redraw();
-        }}>${icon('filter')}Filters</button>
+        }}>${icon("filter")}Filters</button>
       <p role="status" data-testid="count"><b>${text}</b>${events}${slow && loading ? html` <span class="faint">waiting for the server…</span>` : nothing}</p>
       <span class="filler"></span>
-      <a class="quiet" href=${href({ order: order === 'oldest' ? undefined : 'oldest' })} data-testid="order">${order === 'oldest' ? 'Oldest first' : 'Newest first'}</a>
-      <a class="quiet" href=${href({ times: times === 'exact' ? undefined : 'exact' })} data-testid="times">${times === 'exact' ? 'Exact times' : 'Relative times'}</a>
-      <details class="menu columns" data-testid="columns"><summary>${icon('columns')}<span>Columns</span></summary>
+      <a class="quiet" href=${href({ order: order === "oldest" ? undefined : "oldest" })} data-testid="order">${order === "oldest" ? "Oldest first" : "Newest first"}</a>
+      <a class="quiet" href=${href({ times: times === "exact" ? undefined : "exact" })} data-testid="times">${times === "exact" ? "Exact times" : "Relative times"}</a>
+      <details class="menu columns" data-testid="columns"><summary>${icon("columns")}<span>Columns</span></summary>
         <div class="panel"><ul>${Object.entries(COLUMNS).map(
           ([name, { title }]) => html`<li><label>
-          <input type="checkbox" .checked=${columns.includes(name)} ?disabled=${name === 'time'} @change=${() => pick(name)}>${title}</label></li>`,
+          <input type="checkbox" .checked=${columns.includes(name)} ?disabled=${name === "time"} @change=${() => pick(name)}>${title}</label></li>`,
         )}</ul></div></details>
-      <button type="button" class="icon-button" @click=${() => again(page)} aria-label="Ask again for the newest" title="Ask again (r)" data-testid="again">${icon('refresh')}</button>
+      <button type="button" class="icon-button" @click=${() => again(page)} aria-label="Ask again for the newest" title="Ask again (r)" data-testid="again">${icon("refresh")}</button>
     </div>`;
 }
 
 /** @param {Page} page */
 function list(page) {
   const { hits, problem, counts, loading, next, aside } = now;
-  if (problem && problem.kind !== 'bad-query') {
-    return html`<div class="blank" data-testid="problem" role="alert"><h2>${problem.title || 'The server refused this'}</h2><p>${problem.message}</p>
+  if (problem && problem.kind !== "bad-query") {
+    return html`<div class="blank" data-testid="problem" role="alert"><h2>${problem.title || "The server refused this"}</h2><p>${problem.message}</p>
       <button type="button" @click=${() => again(page)}>Try again</button></div>`;
   }
   const findings = counts?.findings ?? [];
@@ -166,7 +166,7 @@ function list(page) {
         : nothing;
   return html`
     ${alarm(page.redraw)}
-    ${findings.length > 0 ? html`<p class="notice is-bad" role="alert" data-testid="findings">${counted(findings.length + (counts.findings_left_out ?? 0), 'place does', 'places do')} not fit what was signed: ${findings[0].message}</p>` : nothing}
+    ${findings.length > 0 ? html`<p class="notice is-bad" role="alert" data-testid="findings">${counted(findings.length + (counts.findings_left_out ?? 0), "place does", "places do")} not fit what was signed: ${findings[0].message}</p>` : nothing}
     ${aside > 0 ? html`<p class="notice">${number(aside)} rows above were put aside. <button type="button" class="quiet" @click=${() => again(page)}>Back to the first</button></p>` : nothing}
     ${rows({
       hits,
@@ -174,13 +174,13 @@ function list(page) {
       count: counts?.count?.entries ?? null,
       columns: columnsOf(page.state.cols),
       open: page.state.entry,
-      now: page.state.times === 'exact' ? 0 : Date.now(),
+      now: page.state.times === "exact" ? 0 : Date.now(),
       more: next !== null,
       loading,
       older: () => older(page),
       redraw: page.redraw,
       after,
-      seen: (seen) => page.session.rights.includes('prove') && check(page.trail, 'rows', seen, page.redraw),
+      seen: (seen) => page.session.rights.includes("prove") && check(page.trail, "rows", seen, page.redraw),
     })}`;
 }
 

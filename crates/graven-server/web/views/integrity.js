@@ -22,7 +22,7 @@ const RUNNING_MS = 400;
 /** The most pending acts that are listed here. */
 const PENDING_MAX = 20;
 
-/** @typedef {import('../main.js').Page} Page */
+/** @typedef {import("../main.js").Page} Page */
 
 const now = {
   key: "",

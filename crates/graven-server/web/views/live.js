@@ -29,14 +29,14 @@ const RATE_S = 10;
 const CHECKED = 40;
 const CHECK_MS = 1_000;
 
-/** @typedef {import('../main.js').Page} Page */
-/** @typedef {{index: number, entry: import('../parts/hit.js').Entry}} Line */
+/** @typedef {import("../main.js").Page} Page */
+/** @typedef {{index: number, entry: import("../parts/hit.js").Entry}} Line */
 
 const now = {
   key: "",
   /** @type {(() => void) | null} */
   stop: null,
-  /** @type {import('../parts/follow_stream.js').State | null} */
+  /** @type {import("../parts/follow_stream.js").State | null} */
   state: null,
   /** The newest first. @type {Line[]} */
   shown: [],
