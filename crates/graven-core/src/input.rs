@@ -145,11 +145,9 @@ pub(crate) fn read_object(text: &str, read_timestamp: ReadTime) -> Result<(Entry
         return Err(InputError::NotAnObject { found });
     }
     let mut entry = Entry::new(Category::Api, String::new(), Outcome::Success);
-    let (mut seen, mut last) = (FieldSet::default(), None);
+    let mut seen = FieldSet::default();
     each_member(&mut cursor, |cursor, name, offset| {
-        let field = Field::find_behind(last, name)
-            .ok_or_else(|| unknown(name, nearest(name, Field::names()), offset))?;
-        last = Some(field);
+        let field = Field::find(name).ok_or_else(|| unknown(name, nearest(name, Field::names()), offset))?;
         if !seen.insert(field) {
             return Err(InputError::Doubled { field: field.name(), offset });
         }
