@@ -6,6 +6,9 @@ tool github.com/codenotary/immudb/cmd/immudb
 
 require github.com/codenotary/immudb v1.9.7
 
+// As immudb's own go.mod says; it does not count for those who use it.
+replace github.com/takama/daemon v0.12.0 => github.com/codenotary/daemon v0.0.0-20200507161650-3d4bcb5230f4
+
 require (
 	github.com/aead/chacha20 v0.0.0-20180709150244-8b13a72661da // indirect
 	github.com/aead/chacha20poly1305 v0.0.0-20201124145622-1a5aba2a8b29 // indirect

@@ -51,7 +51,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	process := exec.Command(*server, "--dir", *dir, "--address", "127.0.0.1", "--port", strconv.Itoa(port),
-		"--logfile", filepath.Join(*dir, "server.log"), "--pidfile", filepath.Join(*dir, "server.pid"),
+		"--pidfile", filepath.Join(*dir, "server.pid"),
 		"--metrics-server=false", "--web-server=false", "--pgsql-server=false", "--synced=true")
 	if err := process.Start(); err != nil {
 		return err
@@ -106,7 +106,8 @@ func create(ctx context.Context, port int) error {
 		if err == nil {
 			defer first.CloseSession(ctx)
 			_, err = first.CreateDatabaseV2(ctx, database, &schema.DatabaseNullableSettings{
-				SyncFrequency: &schema.NullableMilliseconds{Value: *syncMs},
+				SyncFrequency:  &schema.NullableMilliseconds{Value: *syncMs},
+				MaxConcurrency: &schema.NullableUint32{Value: uint32(*callers)}, // it takes 30 by default
 			})
 			return err
 		}

@@ -13,7 +13,7 @@ use axum::routing::get;
 
 use crate::problem::{Kind, Problem};
 
-pub(crate) use headers::{PAGE, always};
+pub(crate) use headers::always;
 
 use files::Served;
 
@@ -34,7 +34,7 @@ fn file(path: &str, request: &HeaderMap) -> Response {
         return Problem::new(Kind::NotFound, "the page has no such file").into_response();
     };
     let text = |text: &str| HeaderValue::from_str(text).expect("it is letters and digits");
-    let mut headers = HeaderMap::from_iter(PAGE);
+    let mut headers = HeaderMap::from_iter(headers::of_page());
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     headers.insert(header::ETAG, text(&etag));

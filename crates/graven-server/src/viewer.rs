@@ -62,9 +62,9 @@ fn inlined(name: &str, source: &str) -> String {
     module
 }
 
-/// `import { a, b as c } from './x.js';` as `const { a, b: c } = x;`.
+/// `import { a, b as c } from "./x.js";` as `const { a, b: c } = x;`.
 fn imported(line: &str) -> Option<String> {
-    let (names, path) = line.strip_prefix("import {")?.strip_suffix("';")?.split_once("} from '")?;
+    let (names, path) = line.strip_prefix("import {")?.strip_suffix("\";")?.split_once("} from \"")?;
     let module = path.rsplit('/').next()?.strip_suffix(".js")?;
     Some(format!("const {{{}}} = {module};", names.replace(" as ", ": ")))
 }
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn modules_become_constants_with_what_they_export() {
-        let source = "import { a, b as c } from '../web/x.js';\nexport async function f(x) {\n}\nexport class G {\n}\n";
+        let source = "import { a, b as c } from \"../web/x.js\";\nexport async function f(x) {\n}\nexport class G {\n}\n";
         let inlined = inlined("m", source);
         assert_eq!(
             inlined,

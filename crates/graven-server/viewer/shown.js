@@ -20,7 +20,7 @@ export function runs(text) {
   const found = [];
   let end = 0;
   for (const match of text.matchAll(HIDDEN)) {
-    const code = `U+${/** @type {number} */ (match[0].codePointAt(0)).toString(16).toUpperCase().padStart(4, '0')}`;
+    const code = `U+${/** @type {number} */ (match[0].codePointAt(0)).toString(16).toUpperCase().padStart(4, "0")}`;
     const last = found.at(-1);
     if (match.index > end) found.push({ text: text.slice(end, match.index), isCode: false });
     if (match.index === end && last?.isCode) last.text += ` ${code}`;
@@ -44,26 +44,26 @@ const DEPTH_MAX = 16;
 export function spread(line) {
   const parts = [];
   let [depth, start, isString] = [0, 0, false];
-  const indent = () => `\n${'  '.repeat(Math.min(depth, DEPTH_MAX))}`;
+  const indent = () => `\n${"  ".repeat(Math.min(depth, DEPTH_MAX))}`;
   for (let at = 0; at < line.length; at += 1) {
     const character = line[at];
     if (isString) {
-      if (character === '\\') at += 1;
+      if (character === "\\") at += 1;
       else if (character === '"') isString = false;
       continue;
     }
     if (character === '"') isString = true;
-    const isEmpty = (character === '{' && line[at + 1] === '}') || (character === '[' && line[at + 1] === ']');
+    const isEmpty = (character === "{" && line[at + 1] === "}") || (character === "[" && line[at + 1] === "]");
     if (isEmpty) at += 1;
-    else if (character === '}' || character === ']') {
+    else if (character === "}" || character === "]") {
       depth = Math.max(0, depth - 1);
       parts.push(line.slice(start, at), indent());
       start = at;
-    } else if (character === '{' || character === '[' || character === ',' || character === ':') {
-      if (character === '{' || character === '[') depth += 1;
-      parts.push(line.slice(start, at + 1), character === ':' ? ' ' : indent());
+    } else if (character === "{" || character === "[" || character === "," || character === ":") {
+      if (character === "{" || character === "[") depth += 1;
+      parts.push(line.slice(start, at + 1), character === ":" ? " " : indent());
       start = at + 1;
     }
   }
-  return parts.join('') + line.slice(start);
+  return parts.join("") + line.slice(start);
 }

@@ -27,7 +27,13 @@ test('each part is named', () => {
     ),
   );
   // Of each kind, one is named.
-  const kinds = { 'range-…': 'range-15m', 'facet-…': 'facet-outcome', 'view-…': 'view-explore', 'tab-…': 'tab-fields', 'sign-…': 'sign-trail.gap' };
+  const kinds = {
+    'range-…': 'range-15m',
+    'facet-…': 'facet-outcome',
+    'view-…': 'view-explore',
+    'tab-…': 'tab-fields',
+    'sign-…': 'sign-trail.gap',
+  };
   const wanted = new Set([...found].map((name) => kinds[name] ?? name));
   const said = listed('Parts', 2);
   assert.deepEqual(

@@ -1,14 +1,14 @@
 /** The checks agree with vectors that Go's `tlog` and `note` and transparency-dev's `merkle` have accepted. */
 
-import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { test } from 'node:test';
-import { base64, equal, hex, sha256, utf8 } from '../web/verify/bytes.js';
-import { openCheckpoint } from '../web/verify/checkpoint.js';
-import { bundleOf, decodeBundle } from '../web/verify/entries.js';
-import { checkSignature, parseKey, parseNote } from '../web/verify/note.js';
-import { checkProof, parseProof } from '../web/verify/proof.js';
-import { Tiles, place, tilePath } from '../web/verify/tiles.js';
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { base64, equal, hex, sha256, utf8 } from "../web/verify/bytes.js";
+import { openCheckpoint } from "../web/verify/checkpoint.js";
+import { bundleOf, decodeBundle } from "../web/verify/entries.js";
+import { checkSignature, parseKey, parseNote } from "../web/verify/note.js";
+import { checkProof, parseProof } from "../web/verify/proof.js";
+import { Tiles, place, tilePath } from "../web/verify/tiles.js";
 import {
   checkInclusion,
   consistencyProof,
@@ -16,35 +16,35 @@ import {
   inclusionProof,
   isComplete,
   leafHash,
-} from '../web/verify/tree.js';
-import { MemoryLog } from './support/tree.js';
+} from "../web/verify/tree.js";
+import { MemoryLog } from "./support/tree.js";
 
-const VECTORS = JSON.parse(readFileSync(new URL('../../../testdata/tlog_vectors.json', import.meta.url), 'utf8'));
+const VECTORS = JSON.parse(readFileSync(new URL("../../../testdata/tlog_vectors.json", import.meta.url), "utf8"));
 const SIZE = 70_000;
 
-const log = MemoryLog.ofSize(SIZE, (seq) => JSON.stringify({ seq, kind: 'test' }));
+const log = MemoryLog.ofSize(SIZE, (seq) => JSON.stringify({ seq, kind: "test" }));
 
 /** @param {string} text */
-const bytes = (text) => new Uint8Array(Buffer.from(text, 'base64'));
+const bytes = (text) => new Uint8Array(Buffer.from(text, "base64"));
 
-test('a leaf has its hash', async () => {
+test("a leaf has its hash", async () => {
   assert.equal(VECTORS.entry_example, Buffer.from(/** @type {Uint8Array} */ (log.entries[7])).toString());
   assert.equal(base64(await leafHash(utf8(VECTORS.entry_example))), VECTORS.leaf_hash_entry_7);
 });
 
-test('keys are read, and those of other kinds are refused', async () => {
+test("keys are read, and those of other kinds are refused", async () => {
   assert.equal((await parseKey(VECTORS.log.vkey)).name, VECTORS.log.origin);
-  await parseKey('PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW');
+  await parseKey("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW");
   await assert.rejects(parseKey(VECTORS.witness.vkey_0x04), /another type/);
 });
 
-test('the example of the note format is good', async () => {
-  const key = await parseKey('example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k');
-  const signature = 'Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=';
+test("the example of the note format is good", async () => {
+  const key = await parseKey("example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k");
+  const signature = "Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=";
   await checkSignature(parseNote(utf8(`This is an example message.\n\n— example.com/foo ${signature}\n`)), key);
 });
 
-test('the checkpoints open', async () => {
+test("the checkpoints open", async () => {
   const key = await parseKey(VECTORS.log.vkey);
   assert.equal(VECTORS.checkpoints.length, 16);
   for (const { size, root, signed } of VECTORS.checkpoints) {
@@ -55,7 +55,7 @@ test('the checkpoints open', async () => {
   assert.equal((await openCheckpoint(utf8(VECTORS.cosigned_checkpoint_70000.note), key)).size, 70_000n);
 });
 
-test('the inclusion proofs are good, and are those that we make', async () => {
+test("the inclusion proofs are good, and are those that we make", async () => {
   assert.equal(VECTORS.inclusion.length, 89);
   for (const { index, size, leaf, proof } of VECTORS.inclusion) {
     const made = await inclusionProof(BigInt(index), BigInt(size), log.nodes);
@@ -64,7 +64,7 @@ test('the inclusion proofs are good, and are those that we make', async () => {
   }
 });
 
-test('the consistency proofs are good, and are those that we make', async () => {
+test("the consistency proofs are good, and are those that we make", async () => {
   assert.equal(VECTORS.consistency.length, 120);
   for (const { old: older, new: newer, proof } of VECTORS.consistency) {
     const made = await consistencyProof(BigInt(older), BigInt(newer), log.nodes);
@@ -79,7 +79,7 @@ test('the consistency proofs are good, and are those that we make', async () => 
   }
 });
 
-test('the proof file proves its entry', async () => {
+test("the proof file proves its entry", async () => {
   const key = await parseKey(VECTORS.log.vkey);
   const proof = parseProof(utf8(VECTORS.tlog_proof));
   const checkpoint = await checkProof(proof, /** @type {any} */ (log.entries[65_536]), key);
@@ -90,7 +90,7 @@ test('the proof file proves its entry', async () => {
   );
 });
 
-test('tiles and bundles have their names and digests, and give every node', async () => {
+test("tiles and bundles have their names and digests, and give every node", async () => {
   for (const [index, path] of Object.entries(VECTORS.paths)) assert.equal(place(BigInt(index), 256), path);
   /** @type {Map<string, Uint8Array<ArrayBuffer>>} */
   const files = new Map();
@@ -127,7 +127,7 @@ test('tiles and bundles have their names and digests, and give every node', asyn
       `${index}`,
     );
   }
-  assert.equal(new Set(read).size, read.length, 'each tile was read once');
+  assert.equal(new Set(read).size, read.length, "each tile was read once");
   await assert.rejects(tiles.node({ level: 0, index: 70_000n }, BigInt(SIZE)), /no such hash/);
   await assert.rejects(tiles.node({ level: 24, index: 0n }, BigInt(SIZE)), /no such hash/);
 });

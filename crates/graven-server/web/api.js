@@ -126,23 +126,28 @@ export async function* events(path, parameters, { signal, after } = {}) {
   let [rest, event, id] = ['', 'message', ''];
   /** @type {string[]} */
   let data = [];
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    const lines = (rest + value).split(/\r\n|\n|\r(?!$)/);
-    rest = lines.pop() ?? '';
-    for (const line of lines) {
-      if (line === '') {
-        // A comment with an `id` says how far the stream has looked.
-        if (data.length > 0 || id !== '') yield { event: data.length > 0 ? event : 'looked', id, data: data.join('\n') };
-        [event, id, data] = ['message', '', []];
-        continue;
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      const lines = (rest + value).split(/\r\n|\n|\r(?!$)/);
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        if (line === '') {
+          // A comment with an `id` says how far the stream has looked.
+          if (data.length > 0 || id !== '') yield { event: data.length > 0 ? event : 'looked', id, data: data.join('\n') };
+          [event, id, data] = ['message', '', []];
+          continue;
+        }
+        const colon = line.indexOf(':');
+        const [name, text] = colon < 0 ? [line, ''] : [line.slice(0, colon), line.slice(colon + 1).replace(/^ /, '')];
+        if (name === 'event') event = text;
+        else if (name === 'id') id = text;
+        else if (name === 'data') data.push(text);
       }
-      const colon = line.indexOf(':');
-      const [name, text] = colon < 0 ? [line, ''] : [line.slice(0, colon), line.slice(colon + 1).replace(/^ /, '')];
-      if (name === 'event') event = text;
-      else if (name === 'id') id = text;
-      else if (name === 'data') data.push(text);
     }
+  } finally {
+    // The caller has enough, or the stream is over: the connection is not kept.
+    await reader.cancel().catch(() => {});
   }
 }

@@ -24,7 +24,7 @@ const { chromium } = tool('playwright-core');
 export const { AxeBuilder } = tool('@axe-core/playwright');
 
 /** How long one step may take, on a machine that is busy with other things. */
-export const PATIENCE_MS = 60_000;
+export const PATIENCE_MS = 120_000;
 
 /** The widths that are tested: a phone, a tablet, a desk. */
 export const SIZES = [

@@ -1,10 +1,10 @@
 /** Makes keys and signed notes, as a log does. */
 
-import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
-import { base64, concat, hex, sha256, utf8 } from '../../web/verify/bytes.js';
+import { createPrivateKey, createPublicKey, sign } from "node:crypto";
+import { base64, concat, hex, sha256, utf8 } from "../../web/verify/bytes.js";
 
 /** What stands before the 32 bytes of a seed in PKCS #8. */
-const PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex');
+const PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex");
 
 /**
  * A key from a name and a seed.
@@ -13,10 +13,10 @@ const PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex');
  * @param {number} seed each byte of it
  */
 export async function signingKey(name, seed) {
-  const key = createPrivateKey({ key: Buffer.concat([PKCS8, Buffer.alloc(32, seed)]), format: 'der', type: 'pkcs8' });
-  const point = new Uint8Array(createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-32));
+  const key = createPrivateKey({ key: Buffer.concat([PKCS8, Buffer.alloc(32, seed)]), format: "der", type: "pkcs8" });
+  const point = new Uint8Array(createPublicKey(key).export({ format: "der", type: "spki" }).subarray(-32));
   const line = await keyLine(name, 1, point);
-  const id = /** @type {string} */ (line.slice(name.length + 1).split('+')[0]);
+  const id = /** @type {string} */ (line.slice(name.length + 1).split("+")[0]);
   return {
     name,
     id,
@@ -47,7 +47,7 @@ export async function keyLine(name, type, point) {
  * @param {Uint8Array<ArrayBuffer>} signature
  */
 export function signatureLine(name, id, signature) {
-  return `— ${name} ${base64(concat(new Uint8Array(Buffer.from(id, 'hex')), signature))}`;
+  return `— ${name} ${base64(concat(new Uint8Array(Buffer.from(id, "hex")), signature))}`;
 }
 
 /**
@@ -58,5 +58,5 @@ export function signatureLine(name, id, signature) {
  */
 export function signed(text, ...keys) {
   const lines = keys.map((key) => `${signatureLine(key.name, key.id, key.sign(text))}\n`);
-  return `${text}\n${lines.join('')}`;
+  return `${text}\n${lines.join("")}`;
 }

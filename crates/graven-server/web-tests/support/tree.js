@@ -1,13 +1,13 @@
 /** A log in memory, with a tree that is computed in the plainest way, by Node's own SHA-256. */
 
-import { createHash } from 'node:crypto';
-import { utf8 } from '../../web/verify/bytes.js';
+import { createHash } from "node:crypto";
+import { utf8 } from "../../web/verify/bytes.js";
 
 /** @typedef {Uint8Array<ArrayBuffer>} Bytes */
 
 /** @param {...Uint8Array} parts @returns {Bytes} */
 function sha256(...parts) {
-  const hash = createHash('sha256');
+  const hash = createHash("sha256");
   for (const part of parts) hash.update(part);
   return new Uint8Array(hash.digest());
 }

@@ -9,7 +9,7 @@ export class Refusal extends Error {
   /** @param {string} why */
   constructor(why) {
     super(why);
-    this.name = 'Refusal';
+    this.name = "Refusal";
   }
 }
 
@@ -23,7 +23,7 @@ export class Refusal extends Error {
 export function text(bytes, what) {
   try {
     // Without `ignoreBOM`, the decoder would drop a mark at the beginning, and another text would be checked.
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     throw new Refusal(`${what} is not UTF-8 text`);
   }
@@ -65,7 +65,7 @@ export function equal(a, b) {
  * @returns {string}
  */
 export function base64(bytes) {
-  let binary = '';
+  let binary = "";
   for (const byte of bytes) binary += String.fromCharCode(byte);
   return btoa(binary);
 }
@@ -104,7 +104,7 @@ export function hash(text) {
  * @returns {string} hexadecimal digits in lower case
  */
 export function hex(bytes) {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /**
@@ -112,7 +112,7 @@ export function hex(bytes) {
  * @returns {Promise<Bytes>}
  */
 export async function sha256(bytes) {
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
 }
 
 /**

@@ -11,11 +11,11 @@
  * @property {string[]} extensions lines of unknown meaning that are signed as well
  */
 
-import { Refusal, base64, decimal, hash } from './bytes.js';
-import { checkSignature, parseNote } from './note.js';
+import { Refusal, base64, decimal, hash } from "./bytes.js";
+import { checkSignature, parseNote } from "./note.js";
 
 /** The root of the tree without leaves: the hash of no bytes. */
-export const EMPTY_ROOT = '47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=';
+export const EMPTY_ROOT = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
 
 /**
  * Reads the text of a checkpoint: origin, size, root, and possibly further lines.
@@ -24,17 +24,17 @@ export const EMPTY_ROOT = '47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=';
  * @returns {Checkpoint}
  */
 export function parseCheckpoint(text) {
-  const lines = text.slice(0, -1).split('\n');
+  const lines = text.slice(0, -1).split("\n");
   const [origin, sizeLine, rootLine, ...extensions] = lines;
-  if (!text.endsWith('\n') || origin === undefined || sizeLine === undefined || rootLine === undefined) {
-    throw new Refusal('the checkpoint does not have the three lines origin, size and root');
+  if (!text.endsWith("\n") || origin === undefined || sizeLine === undefined || rootLine === undefined) {
+    throw new Refusal("the checkpoint does not have the three lines origin, size and root");
   }
   const [size, root] = [decimal(sizeLine), hash(rootLine)];
-  if (size === null) throw new Refusal('line 2 of the checkpoint is not a size');
-  if (root === null) throw new Refusal('line 3 of the checkpoint is not a root hash');
-  if (origin === '' || extensions.includes('')) throw new Refusal('the checkpoint has an empty line');
+  if (size === null) throw new Refusal("line 2 of the checkpoint is not a size");
+  if (root === null) throw new Refusal("line 3 of the checkpoint is not a root hash");
+  if (origin === "" || extensions.includes("")) throw new Refusal("the checkpoint has an empty line");
   if (size === 0n && base64(root) !== EMPTY_ROOT) {
-    throw new Refusal('the checkpoint has size 0, but not the root of the empty tree');
+    throw new Refusal("the checkpoint has size 0, but not the root of the empty tree");
   }
   return { origin, size, root, extensions };
 }
@@ -51,6 +51,6 @@ export async function openCheckpoint(bytes, key) {
   const note = parseNote(bytes);
   await checkSignature(note, key);
   const checkpoint = parseCheckpoint(note.text);
-  if (checkpoint.origin !== key.name) throw new Refusal('the checkpoint is of another log than the key');
+  if (checkpoint.origin !== key.name) throw new Refusal("the checkpoint is of another log than the key");
   return checkpoint;
 }

@@ -15,13 +15,13 @@
  * @typedef {Pick<Worker, "postMessage" | "terminate" | "addEventListener">} Thread
  */
 
-import { Refusal } from './bytes.js';
-import { mark } from './marks.js';
-import { parseKey } from './note.js';
-import { forget, recall, remember } from './pin.js';
+import { Refusal } from "./bytes.js";
+import { mark } from "./marks.js";
+import { parseKey } from "./note.js";
+import { forget, recall, remember } from "./pin.js";
 
 /** Where the worker's code is: beside this file, and nowhere else. */
-const WORKER = new URL('./worker.js', import.meta.url).href;
+const WORKER = new URL("./worker.js", import.meta.url).href;
 
 /** @returns {boolean} whether the browser gives this page what checking takes */
 export function canCheck() {
@@ -34,7 +34,7 @@ export function browserStore() {
     return globalThis.localStorage;
   } catch {
     const refuse = () => {
-      throw new Error('this browser keeps nothing for this page');
+      throw new Error("this browser keeps nothing for this page");
     };
     return { getItem: refuse, setItem: refuse, removeItem: refuse };
   }
@@ -48,8 +48,8 @@ export function browserStore() {
 export function startWorker() {
   const types = /** @type {any} */ (globalThis).trustedTypes;
   // A name that the content security policy allows once: the policy is made once.
-  policy ??= types?.createPolicy('graven-worker', { createScriptURL: () => WORKER });
-  return new Worker(policy ? policy.createScriptURL('') : WORKER, { type: 'module' });
+  policy ??= types?.createPolicy("graven-worker", { createScriptURL: () => WORKER });
+  return new Worker(policy ? policy.createScriptURL("") : WORKER, { type: "module" });
 }
 
 /** @type {any} */
@@ -57,7 +57,7 @@ let policy;
 
 /** What is known of a log before it was looked at. @type {Head} */
 const NOTHING = {
-  verdict: 'failed',
+  verdict: "failed",
   why: null,
   key: null,
   claimed: null,
@@ -107,7 +107,7 @@ export class Checking {
   /** Looks at the newest head. The answer goes to `onHead`, unless the browser cannot check here. */
   async head() {
     if (!canCheck()) return;
-    if (this.#thread) await this.#ask({ kind: 'head' });
+    if (this.#thread) await this.#ask({ kind: "head" });
     else await this.#open();
   }
 
@@ -118,7 +118,7 @@ export class Checking {
    * @returns {Promise<Mark[]>}
    */
   check(rows) {
-    if (!canCheck()) return Promise.resolve(rows.map((row) => mark(row.index, 'insecure')));
+    if (!canCheck()) return Promise.resolve(rows.map((row) => mark(row.index, "insecure")));
     return new Promise((done) => {
       this.#next?.done([]);
       this.#next = { rows, done };
@@ -140,7 +140,7 @@ export class Checking {
     } catch {
       forget(this.#store, this.#base);
     }
-    this.#held = { key, how: 'given', size: null, root: null };
+    this.#held = { key, how: "given", size: null, root: null };
     const isKept = remember(this.#store, this.#base, this.#held);
     this.close();
     return isKept;
@@ -158,7 +158,7 @@ export class Checking {
    *
    * @param {string} why what the marks of the rows say that still wait
    */
-  close(why = 'checking was ended') {
+  close(why = "checking was ended") {
     this.#thread?.terminate();
     this.#thread = null;
     for (const [id, done] of this.#waiting) done({ id, error: why });
@@ -171,8 +171,8 @@ export class Checking {
     for (let next = this.#next; next; next = this.#next) {
       this.#next = null;
       const opened = this.#thread ? null : await this.#open();
-      const answer = opened?.error ? opened : await this.#ask({ kind: 'check', rows: next.rows });
-      next.done(answer.marks ?? next.rows.map((row) => mark(row.index, 'failed', answer.error)));
+      const answer = opened?.error ? opened : await this.#ask({ kind: "check", rows: next.rows });
+      next.done(answer.marks ?? next.rows.map((row) => mark(row.index, "failed", answer.error)));
     }
     this.#busy = false;
   }
@@ -187,16 +187,16 @@ export class Checking {
       pinned = recall(this.#store, this.#base) ?? this.#held;
       thread = this.#start();
     } catch (error) {
-      const why = error instanceof Refusal ? error.message : 'this browser does not let the page check';
+      const why = error instanceof Refusal ? error.message : "this browser does not let the page check";
       this.#onHead({ ...NOTHING, why }, true);
       return { id: 0, error: why };
     }
     this.#thread = thread;
-    thread.addEventListener('message', (event) => this.#answered(/** @type {MessageEvent<Answer>} */ (event).data));
-    thread.addEventListener('error', () => {
-      if (this.#thread === thread) this.close('the code that checks could not be loaded, or it stopped');
+    thread.addEventListener("message", (event) => this.#answered(/** @type {MessageEvent<Answer>} */ (event).data));
+    thread.addEventListener("error", () => {
+      if (this.#thread === thread) this.close("the code that checks could not be loaded, or it stopped");
     });
-    return this.#ask({ kind: 'open', base: new URL(this.#base, globalThis.location?.href).href, pinned });
+    return this.#ask({ kind: "open", base: new URL(this.#base, globalThis.location?.href).href, pinned });
   }
 
   /**
@@ -206,7 +206,7 @@ export class Checking {
   #ask(question) {
     const id = ++this.#ids;
     return new Promise((done) => {
-      if (!this.#thread) return done({ id, error: 'checking was ended' });
+      if (!this.#thread) return done({ id, error: "checking was ended" });
       this.#waiting.set(id, done);
       this.#thread.postMessage({ id, ...question });
     });

@@ -4,8 +4,8 @@
  * @typedef {import("./bytes.js").Bytes} Bytes
  */
 
-import { Refusal, hex, sha256, text, utf8 } from './bytes.js';
-import { TILE_WIDTH, place } from './tiles.js';
+import { Refusal, hex, sha256, text, utf8 } from "./bytes.js";
+import { TILE_WIDTH, place } from "./tiles.js";
 
 /** The most bytes of an entry: a bundle writes its length in two bytes. */
 export const ENTRY_BYTES_MAX = 65_535;
@@ -62,12 +62,12 @@ export function decodeBundle(bundle, width) {
 export function isShownAsStored(shown, line) {
   let stored;
   try {
-    stored = JSON.parse(text(line, 'the stored line'));
+    stored = JSON.parse(text(line, "the stored line"));
   } catch {
-    throw new Refusal('the stored line is not JSON');
+    throw new Refusal("the stored line is not JSON");
   }
-  if (typeof stored !== 'object' || stored === null || Array.isArray(stored)) {
-    throw new Refusal('the stored line is not a JSON object');
+  if (typeof stored !== "object" || stored === null || Array.isArray(stored)) {
+    throw new Refusal("the stored line is not a JSON object");
   }
   return same(shown, stored, 0);
 }
@@ -81,7 +81,7 @@ export function isShownAsStored(shown, line) {
  */
 export async function isBlobOf(blob, line) {
   const bytes = utf8(blob);
-  const { sha256: digest, bytes: length } = JSON.parse(text(line, 'the stored line'))?.detail?.$blob ?? {};
+  const { sha256: digest, bytes: length } = JSON.parse(text(line, "the stored line"))?.detail?.$blob ?? {};
   return digest === hex(await sha256(bytes)) && length === bytes.length;
 }
 
@@ -92,7 +92,7 @@ export async function isBlobOf(blob, line) {
  * @returns {boolean}
  */
 function same(a, b, depth) {
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return Object.is(a, b);
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return Object.is(a, b);
   if (depth > DEPTH_MAX || Array.isArray(a) !== Array.isArray(b)) return false;
   const keys = Object.keys(b);
   return (

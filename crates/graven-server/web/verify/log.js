@@ -6,11 +6,11 @@
  * @typedef {import("./checkpoint.js").Checkpoint} Checkpoint
  */
 
-import { Refusal, equal, text } from './bytes.js';
-import { openCheckpoint } from './checkpoint.js';
-import { ENTRY_BYTES_MAX, bundleBytesMax, bundleOf, decodeBundle } from './entries.js';
-import { Tiles } from './tiles.js';
-import { inclusionProof, inclusionRoot, leafHash } from './tree.js';
+import { Refusal, equal, text } from "./bytes.js";
+import { openCheckpoint } from "./checkpoint.js";
+import { ENTRY_BYTES_MAX, bundleBytesMax, bundleOf, decodeBundle } from "./entries.js";
+import { Tiles } from "./tiles.js";
+import { inclusionProof, inclusionRoot, leafHash } from "./tree.js";
 
 /** A checkpoint is a note. */
 const CHECKPOINT_BYTES_MAX = 1_000_000;
@@ -36,8 +36,8 @@ export class Forbidden extends Refusal {
   constructor(status) {
     super(
       status === 401
-        ? 'the session has ended: log in again'
-        : 'reading the log takes a token of the role auditor or admin, for all categories',
+        ? "the session has ended: log in again"
+        : "reading the log takes a token of the role auditor or admin, for all categories",
     );
     this.status = status;
   }
@@ -73,14 +73,14 @@ export class Log {
    * @returns {Promise<string>}
    */
   async claimedKey() {
-    const bytes = await this.#must('', TRAIL_BYTES_MAX);
+    const bytes = await this.#must("", TRAIL_BYTES_MAX);
     let trail;
     try {
-      trail = JSON.parse(text(bytes, 'what the server says of the trail'));
+      trail = JSON.parse(text(bytes, "what the server says of the trail"));
     } catch {
-      throw new Refusal('what the server says of the trail is not JSON');
+      throw new Refusal("what the server says of the trail is not JSON");
     }
-    if (typeof trail?.key !== 'string') throw new Refusal('the server names no key for this trail');
+    if (typeof trail?.key !== "string") throw new Refusal("the server names no key for this trail");
     return trail.key;
   }
 
@@ -91,7 +91,7 @@ export class Log {
    * @returns {Promise<Checkpoint>}
    */
   async checkpoint(key) {
-    return openCheckpoint(await this.#must('/log/checkpoint', CHECKPOINT_BYTES_MAX), key);
+    return openCheckpoint(await this.#must("/log/checkpoint", CHECKPOINT_BYTES_MAX), key);
   }
 
   /**
@@ -161,7 +161,7 @@ export class Log {
     const claimed = await nodes({ level: 0, index });
     const isSealed = equal(await inclusionRoot(claimed, index, head.size, proof), head.root);
     throw new Refusal(
-      isSealed ? 'the line is not the one that was sealed' : "the server's hashes do not lead to the signed root",
+      isSealed ? "the line is not the one that was sealed" : "the server's hashes do not lead to the signed root",
     );
   }
 
@@ -188,7 +188,7 @@ export class Log {
 
   /** @param {bigint} index */
   #line(index) {
-    return this.#must(`/entries/${index}`, ENTRY_BYTES_MAX, 'application/octet-stream');
+    return this.#must(`/entries/${index}`, ENTRY_BYTES_MAX, "application/octet-stream");
   }
 
   /**
@@ -211,16 +211,16 @@ export class Log {
    * @param {string} [accept]
    * @returns {Promise<Bytes | null>} null when there is nothing at this address
    */
-  async #get(path, lengthMax, accept = '*/*') {
+  async #get(path, lengthMax, accept = "*/*") {
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), this.#answerMs);
     try {
       const response = await this.#fetch.call(globalThis, this.#base + path, {
         headers: { ...this.#headers, accept },
         signal: abort.signal,
-        redirect: 'error',
-        credentials: 'same-origin',
-        cache: this.#fresh ? 'reload' : 'default',
+        redirect: "error",
+        credentials: "same-origin",
+        cache: this.#fresh ? "reload" : "default",
       });
       if (response.status === 401 || response.status === 403) throw new Forbidden(response.status);
       if (response.status === 404) return null;
@@ -228,7 +228,7 @@ export class Log {
       return await bounded(response, lengthMax, named(path));
     } catch (error) {
       if (error instanceof Refusal) throw error;
-      const late = abort.signal.aborted ? ` within ${this.#answerMs / 1000} seconds` : '';
+      const late = abort.signal.aborted ? ` within ${this.#answerMs / 1000} seconds` : "";
       throw new Refusal(`the server did not give ${named(path)}${late}`);
     } finally {
       clearTimeout(timer);
@@ -298,5 +298,5 @@ export async function kept(promise) {
 
 /** @param {string} path */
 function named(path) {
-  return path === '' ? 'the trail' : path.replace(/^\/(log\/)?/, '');
+  return path === "" ? "the trail" : path.replace(/^\/(log\/)?/, "");
 }

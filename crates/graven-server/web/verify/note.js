@@ -21,7 +21,7 @@
  * @property {Bytes} point the 32 bytes of the public key
  */
 
-import { Refusal, concat, fromBase64, hex, sha256, text as decode, utf8 } from './bytes.js';
+import { Refusal, concat, fromBase64, hex, sha256, text as decode, utf8 } from "./bytes.js";
 
 const NOTE_BYTES_MAX = 1_000_000;
 const SIGNATURES_MAX = 100;
@@ -42,15 +42,15 @@ const NOTE_NAME = /^[^+\p{White_Space}]+$/u;
 export function parseNote(bytes) {
   if (bytes.length > NOTE_BYTES_MAX)
     throw new Refusal(`the note has ${bytes.length} bytes, and at most 1,000,000 are read`);
-  const note = decode(bytes, 'the note');
-  if (/[\u0000-\u0009\u000b-\u001f]/.test(note)) throw new Refusal('the note has a control character');
-  if (!note.endsWith('\n')) throw new Refusal('the note does not end with a newline');
+  const note = decode(bytes, "the note");
+  if (/[\u0000-\u0009\u000b-\u001f]/.test(note)) throw new Refusal("the note has a control character");
+  if (!note.endsWith("\n")) throw new Refusal("the note does not end with a newline");
   // The text may have empty lines of its own: the last one in the note parts it from the signatures.
-  const end = note.lastIndexOf('\n\n');
-  const lines = end < 0 ? '' : note.slice(end + 2, -1);
-  if (end < 0 || end + 2 >= note.length) throw new Refusal('the note has no signatures');
-  const signatures = lines.split('\n', SIGNATURES_MAX + 1);
-  if (signatures.length > SIGNATURES_MAX) throw new Refusal('the note has more than 100 signatures');
+  const end = note.lastIndexOf("\n\n");
+  const lines = end < 0 ? "" : note.slice(end + 2, -1);
+  if (end < 0 || end + 2 >= note.length) throw new Refusal("the note has no signatures");
+  const signatures = lines.split("\n", SIGNATURES_MAX + 1);
+  if (signatures.length > SIGNATURES_MAX) throw new Refusal("the note has more than 100 signatures");
   return { text: note.slice(0, end + 1), signatures: signatures.map(parseSignature) };
 }
 
@@ -60,9 +60,9 @@ export function parseNote(bytes) {
  * @returns {Signature}
  */
 function parseSignature(line, at) {
-  const [dash, name, blob, ...more] = line.split(' ');
+  const [dash, name, blob, ...more] = line.split(" ");
   const bytes = blob === undefined ? null : fromBase64(blob);
-  if (dash !== '—' || !NOTE_NAME.test(name ?? '') || !bytes || bytes.length < 5 || more.length > 0) {
+  if (dash !== "—" || !NOTE_NAME.test(name ?? "") || !bytes || bytes.length < 5 || more.length > 0) {
     throw new Refusal(`signature line ${at + 1} of the note is malformed`);
   }
   return { name: /** @type {string} */ (name), id: hex(bytes.subarray(0, 4)), bytes: bytes.slice(4) };
@@ -80,7 +80,7 @@ export async function checkSignature(note, key) {
   if (own.length === 0) throw new NotSigned(note);
   for (const signature of own) {
     if (!(await verify(key.point, signature.bytes, utf8(note.text)))) {
-      throw new Refusal('the signature of the checkpoint is not good');
+      throw new Refusal("the signature of the checkpoint is not good");
     }
   }
 }
@@ -89,7 +89,7 @@ export async function checkSignature(note, key) {
 export class NotSigned extends Refusal {
   /** @param {Note} note */
   constructor(note) {
-    super('the checkpoint is not signed by this key');
+    super("the checkpoint is not signed by this key");
     /** The name and the identifier of the first signature, for the reader to compare. */
     this.signer = `${note.signatures[0]?.name}+${note.signatures[0]?.id}`;
   }
@@ -106,18 +106,18 @@ export async function parseKey(line) {
   const bytes = blob === undefined ? null : fromBase64(blob);
   if (name === undefined || id === undefined || !bytes || bytes.length === 0) {
     throw new Refusal(
-      'this is not a verifier key: it must read <name>+<8 hex digits>+<base64>, as `graven key` prints it',
+      "this is not a verifier key: it must read <name>+<8 hex digits>+<base64>, as `graven key` prints it",
     );
   }
-  if (bytes[0] !== ED25519) throw new Refusal('the key is of another type than Ed25519');
+  if (bytes[0] !== ED25519) throw new Refusal("the key is of another type than Ed25519");
   const point = bytes.slice(1);
-  if (point.length !== 32) throw new Refusal('the public key does not have 32 bytes');
+  if (point.length !== 32) throw new Refusal("the public key does not have 32 bytes");
   if (!NOTE_NAME.test(name) || /\p{Cc}/u.test(name) || utf8(name).length > NAME_BYTES_MAX) {
     throw new Refusal(
-      'the name of the key must have 1 to 255 bytes, without spaces, plus signs and control characters',
+      "the name of the key must have 1 to 255 bytes, without spaces, plus signs and control characters",
     );
   }
-  if (!isSoundPoint(point)) throw new Refusal('the public key is not a sound Ed25519 key');
+  if (!isSoundPoint(point)) throw new Refusal("the public key is not a sound Ed25519 key");
   const digest = await sha256(concat(utf8(`${name}\n`), bytes));
   if (id !== hex(digest.subarray(0, 4))) {
     throw new Refusal(
@@ -137,10 +137,10 @@ async function verify(point, signature, message) {
   // Under a first half of small order one signature fits several texts, and verifiers disagree on it.
   if (signature.length !== 64 || isSmallOrder(signature.slice(0, 32))) return false;
   try {
-    const key = await crypto.subtle.importKey('raw', point, 'Ed25519', false, ['verify']);
-    return await crypto.subtle.verify('Ed25519', key, signature, message);
+    const key = await crypto.subtle.importKey("raw", point, "Ed25519", false, ["verify"]);
+    return await crypto.subtle.verify("Ed25519", key, signature, message);
   } catch (error) {
-    if (/** @type {Error} */ (error).name === 'NotSupportedError') throw new Unsupported();
+    if (/** @type {Error} */ (error).name === "NotSupportedError") throw new Unsupported();
     throw error;
   }
 }
@@ -148,7 +148,7 @@ async function verify(point, signature, message) {
 /** The browser has no Ed25519: nothing was checked. */
 export class Unsupported extends Refusal {
   constructor() {
-    super('this browser cannot check Ed25519 signatures: use Chrome 137, Firefox 129, Safari 17 or a newer one');
+    super("this browser cannot check Ed25519 signatures: use Chrome 137, Firefox 129, Safari 17 or a newer one");
   }
 }
 

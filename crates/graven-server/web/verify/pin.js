@@ -17,10 +17,10 @@
  *   how a head stands to the remembered one; the last two accuse
  */
 
-import { Refusal, base64, decimal, equal, hash } from './bytes.js';
-import { bits, consistencyProof, consistentRoots, isComplete } from './tree.js';
+import { Refusal, base64, decimal, equal, hash } from "./bytes.js";
+import { bits, consistencyProof, consistentRoots, isComplete } from "./tree.js";
 
-const PREFIX = 'graven.pin/';
+const PREFIX = "graven.pin/";
 
 /**
  * What is remembered of a log.
@@ -39,7 +39,7 @@ export function recall(store, log) {
     return null;
   }
   if (written === null) return null;
-  const damaged = new Refusal('what this browser remembers of this log cannot be read');
+  const damaged = new Refusal("what this browser remembers of this log cannot be read");
   let pinned;
   try {
     pinned = JSON.parse(written);
@@ -47,8 +47,8 @@ export function recall(store, log) {
     throw damaged;
   }
   const { key, how, size, root } = pinned ?? {};
-  const sound = typeof key === 'string' && (how === 'first' || how === 'given');
-  const isHead = typeof size === 'string' && decimal(size) !== null && typeof root === 'string' && hash(root) !== null;
+  const sound = typeof key === "string" && (how === "first" || how === "given");
+  const isHead = typeof size === "string" && decimal(size) !== null && typeof root === "string" && hash(root) !== null;
   if (!sound || !(isHead || (size === null && root === null))) throw damaged;
   return { key, how, size, root };
 }
@@ -100,16 +100,16 @@ export function forget(store, log) {
  */
 export async function standing(pinned, head, nodes) {
   const root = pinned?.root ? hash(pinned.root) : null;
-  if (!pinned || pinned.size === null || !root) return 'first';
+  if (!pinned || pinned.size === null || !root) return "first";
   const size = BigInt(pinned.size);
-  if (head.size < size) return 'older';
-  if (head.size === size) return pinned.root === base64(head.root) ? 'same' : 'contradicts';
-  if (size === 0n) return 'newer';
+  if (head.size < size) return "older";
+  if (head.size === size) return pinned.root === base64(head.root) ? "same" : "contradicts";
+  if (size === 0n) return "newer";
   const proof = await consistencyProof(size, head.size, nodes);
   // The proof leaves out the first hash when it is the older root: here the log's own is wanted, to compare it.
   const first = isComplete(size) ? [await nodes({ level: bits(size) - 1, index: 0n })] : [];
   const found = await consistentRoots(size, head.size, [...first, ...proof]);
   // Hashes that do not lead to the new head say nothing of the older one.
   if (!equal(found.newer, head.root)) throw new Refusal("the server's hashes do not lead to the signed root");
-  return equal(found.older, root) ? 'newer' : 'contradicts';
+  return equal(found.older, root) ? "newer" : "contradicts";
 }

@@ -12,12 +12,12 @@
  * @property {Bytes} checkpoint the signed checkpoint, word for word
  */
 
-import { Refusal, decimal, fromBase64, hash, text, utf8 } from './bytes.js';
-import { openCheckpoint, parseCheckpoint } from './checkpoint.js';
-import { parseNote } from './note.js';
-import { checkInclusion, leafHash } from './tree.js';
+import { Refusal, decimal, fromBase64, hash, text, utf8 } from "./bytes.js";
+import { openCheckpoint, parseCheckpoint } from "./checkpoint.js";
+import { parseNote } from "./note.js";
+import { checkInclusion, leafHash } from "./tree.js";
 
-const HEADER = 'c2sp.org/tlog-proof@v1';
+const HEADER = "c2sp.org/tlog-proof@v1";
 
 /** A proof in a tree of 2^64 - 1 leaves has no more. */
 const HASHES_MAX = 64;
@@ -29,19 +29,19 @@ const HASHES_MAX = 64;
  * @returns {Proof}
  */
 export function parseProof(bytes) {
-  const file = text(bytes, 'the proof file');
-  const end = file.indexOf('\n\n');
-  if (end < 0) throw new Refusal('the proof file has no checkpoint');
-  const [header, ...lines] = file.slice(0, end).split('\n');
+  const file = text(bytes, "the proof file");
+  const end = file.indexOf("\n\n");
+  if (end < 0) throw new Refusal("the proof file has no checkpoint");
+  const [header, ...lines] = file.slice(0, end).split("\n");
   if (header !== HEADER) throw new Refusal(`line 1 of the proof file is not ${HEADER}`);
-  if (lines[0]?.startsWith('extra ')) {
-    const extra = fromBase64(lines[0].slice('extra '.length));
-    if (!extra || extra.length === 0) throw new Refusal('the extra line of the proof file is not base64');
+  if (lines[0]?.startsWith("extra ")) {
+    const extra = fromBase64(lines[0].slice("extra ".length));
+    if (!extra || extra.length === 0) throw new Refusal("the extra line of the proof file is not base64");
     lines.shift();
   }
   const indexLine = lines.shift();
-  const index = indexLine?.startsWith('index ') ? decimal(indexLine.slice('index '.length)) : null;
-  if (index === null) throw new Refusal('the proof file has no line with the index of the entry');
+  const index = indexLine?.startsWith("index ") ? decimal(indexLine.slice("index ".length)) : null;
+  if (index === null) throw new Refusal("the proof file has no line with the index of the entry");
   if (lines.length > HASHES_MAX) throw new Refusal(`the proof file has more than ${HASHES_MAX} hashes`);
   const hashes = lines.map((line, at) => {
     const bytes = hash(line);

@@ -16,8 +16,8 @@
  *   gives the bytes of a file of the log, or null when there is no such file
  */
 
-import { Refusal } from './bytes.js';
-import { nodeHash } from './tree.js';
+import { Refusal } from "./bytes.js";
+import { nodeHash } from "./tree.js";
 
 /** How many hashes a full tile has, and how many entries a full bundle. */
 export const TILE_WIDTH = 256;
@@ -39,8 +39,8 @@ const TILES_MAX = 256;
  */
 export function place(index, width) {
   const digits = index.toString();
-  const groups = digits.padStart(Math.ceil(digits.length / 3) * 3, '0').match(/.{3}/g) ?? [];
-  const number = groups.map((group, at) => (at < groups.length - 1 ? `x${group}` : group)).join('/');
+  const groups = digits.padStart(Math.ceil(digits.length / 3) * 3, "0").match(/.{3}/g) ?? [];
+  const number = groups.map((group, at) => (at < groups.length - 1 ? `x${group}` : group)).join("/");
   return width < TILE_WIDTH ? `${number}.p/${width}` : number;
 }
 

@@ -14,7 +14,7 @@
  * @typedef {(node: Node) => Promise<Bytes>} Nodes gives the hash of a complete subtree
  */
 
-import { Refusal, concat, equal, sha256 } from './bytes.js';
+import { Refusal, concat, equal, sha256 } from "./bytes.js";
 
 const LEAF = new Uint8Array([0x00]);
 const NODE = new Uint8Array([0x01]);
@@ -88,7 +88,7 @@ export async function inclusionRoot(leaf, index, size, proof) {
  */
 export async function checkInclusion(leaf, index, size, proof, root) {
   if (!equal(await inclusionRoot(leaf, index, size, proof), root)) {
-    throw new Refusal('the entry and the proof do not lead to the signed root');
+    throw new Refusal("the entry and the proof do not lead to the signed root");
   }
 }
 

@@ -28,12 +28,12 @@
  * @typedef {{kind: "head"} | {kind: "check", rows: Row[]} | Open} Question
  */
 
-import { Refusal, base64, utf8 } from './bytes.js';
-import { isBlobOf, isShownAsStored } from './entries.js';
-import { Forbidden, Log, forEach, kept } from './log.js';
-import { mark } from './marks.js';
-import { NotSigned, Unsupported, parseKey } from './note.js';
-import { standing } from './pin.js';
+import { Refusal, base64, utf8 } from "./bytes.js";
+import { isBlobOf, isShownAsStored } from "./entries.js";
+import { Forbidden, Log, forEach, kept } from "./log.js";
+import { mark } from "./marks.js";
+import { NotSigned, Unsupported, parseKey } from "./note.js";
+import { standing } from "./pin.js";
 
 /** The most rows of one question. */
 const ROWS_MAX = 1_000;
@@ -52,7 +52,7 @@ export class Checker {
   /** @type {import("./checkpoint.js").Checkpoint | null} */
   #head = null;
   /** @type {{verdict: Verdict, why: string | null}} */
-  #finding = { verdict: 'not checked', why: 'the log was not looked at yet' };
+  #finding = { verdict: "not checked", why: "the log was not looked at yet" };
 
   /**
    * @param {Log} log
@@ -80,7 +80,7 @@ export class Checker {
     const isGood = !this.#finding.why;
     if (isGood && this.#head && this.#key) {
       const { size, root } = this.#head;
-      this.#pinned = { key: this.#key.line, how: remembered?.how ?? 'first', size: `${size}`, root: base64(root) };
+      this.#pinned = { key: this.#key.line, how: remembered?.how ?? "first", size: `${size}`, root: base64(root) };
     }
     return {
       ...this.#finding,
@@ -103,24 +103,24 @@ export class Checker {
   async check(rows, isLooked = false) {
     if (rows.length > ROWS_MAX) throw new Refusal(`at most ${ROWS_MAX} rows are checked at a time`);
     if (!rows.every(({ index }) => Number.isSafeInteger(index) && index >= 0))
-      throw new Refusal('an index is a whole number');
+      throw new Refusal("an index is a whole number");
     const size = this.#head?.size ?? 0n;
     const isBehind = rows.some((row) => !(BigInt(row.index) < size));
     const report = (isBehind || this.#finding.why) && !isLooked ? await this.head() : null;
     const { verdict, why } = this.#finding;
     const head = this.#head;
     if (why !== null || !head) {
-      const kind = verdict === 'not checked' ? verdict : 'failed';
-      return { marks: rows.map((row) => mark(row.index, kind, why ?? '')), head: report };
+      const kind = verdict === "not checked" ? verdict : "failed";
+      return { marks: rows.map((row) => mark(row.index, kind, why ?? "")), head: report };
     }
     let marks = await this.#pass(rows, head);
-    if (marks.some(({ kind }) => kind === 'failed')) {
+    if (marks.some(({ kind }) => kind === "failed")) {
       // Once more, without the copies that the browser keeps, before anything is accused.
-      const failed = rows.filter((_, at) => marks[at]?.kind === 'failed');
+      const failed = rows.filter((_, at) => marks[at]?.kind === "failed");
       this.#log.again();
       const again = (await this.#pass(failed, head)).values();
       this.#log.asUsual();
-      marks = marks.map((first) => (first.kind === 'failed' ? (again.next().value ?? first) : first));
+      marks = marks.map((first) => (first.kind === "failed" ? (again.next().value ?? first) : first));
     }
     return { marks, head: report };
   }
@@ -139,7 +139,7 @@ export class Checker {
       const line = row.line === undefined ? lines.get(BigInt(row.index)) : utf8(row.line);
       const found = await kept(this.#one(row, line, head));
       if (found instanceof Refusal) {
-        marks[at] = mark(row.index, isUnable(found) ? 'not checked' : 'failed', found.message);
+        marks[at] = mark(row.index, isUnable(found) ? "not checked" : "failed", found.message);
       } else {
         marks[at] = mark(row.index, found);
       }
@@ -158,17 +158,17 @@ export class Checker {
     if (index >= head.size + BigInt(UNSEALED_MAX)) {
       throw new Refusal(`the signed log has only ${head.size} entries, and this one is far behind its end`);
     }
-    if (index >= head.size) return 'unsealed';
+    if (index >= head.size) return "unsealed";
     if (line instanceof Refusal) throw line;
-    if (!line) throw new Refusal('the server did not give the stored line');
+    if (!line) throw new Refusal("the server did not give the stored line");
     await this.#log.check(line, index, head);
     if (row.entry !== undefined && !isShownAsStored(row.entry, line)) {
-      throw new Refusal('what is shown is not what is stored');
+      throw new Refusal("what is shown is not what is stored");
     }
     if (row.blob !== undefined && !(await isBlobOf(row.blob, line))) {
-      throw new Refusal('the large detail is not the one that the stored line names');
+      throw new Refusal("the large detail is not the one that the stored line names");
     }
-    return 'checked';
+    return "checked";
   }
 
   /** @returns {Promise<{verdict: Verdict, why: string | null}>} */
@@ -188,14 +188,14 @@ export class Checker {
     } catch (error) {
       if (error instanceof NotSigned) return otherKey(`the newest checkpoint is signed by ${error.signer}`);
       if (!(error instanceof Refusal)) throw error;
-      return { verdict: isUnable(error) ? 'not checked' : 'failed', why: error.message };
+      return { verdict: isUnable(error) ? "not checked" : "failed", why: error.message };
     }
   }
 }
 
 /** @param {Verdict} verdict */
 function accuses(verdict) {
-  return verdict === 'older' || verdict === 'contradicts' || verdict === 'other key' || verdict === 'failed';
+  return verdict === "older" || verdict === "contradicts" || verdict === "other key" || verdict === "failed";
 }
 
 /** @param {Refusal} refusal */
@@ -208,7 +208,7 @@ function isUnable(refusal) {
  * @returns {{verdict: Verdict, why: string}}
  */
 function otherKey(found) {
-  return { verdict: 'other key', why: `this log has another key than the one that this browser remembers: ${found}` };
+  return { verdict: "other key", why: `this log has another key than the one that this browser remembers: ${found}` };
 }
 
 /**
@@ -218,7 +218,7 @@ function otherKey(found) {
  * @returns {string}
  */
 function accusation(verdict, size, pinned) {
-  if (verdict === 'older') {
+  if (verdict === "older") {
     return `the server shows an older log of ${size} entries, and this browser has seen one of ${pinned?.size}`;
   }
   return `the log of ${size} entries contradicts the one of ${pinned?.size} entries that this browser has seen: another history is shown`;
@@ -238,29 +238,29 @@ export function answering(answer) {
   let last = Promise.resolve();
   /** @param {Question} question */
   const ask = async (question) => {
-    if (question.kind === 'open') {
+    if (question.kind === "open") {
       checker = new Checker(new Log(question.base, { headers: question.headers ?? {} }), question.pinned);
       isLooked = true;
       return { head: await checker.head() };
     }
-    if (!checker) throw new Refusal('no log was opened');
+    if (!checker) throw new Refusal("no log was opened");
     const wasLooked = isLooked;
     isLooked = false;
-    return question.kind === 'head' ? { head: await checker.head() } : checker.check(question.rows, wasLooked);
+    return question.kind === "head" ? { head: await checker.head() } : checker.check(question.rows, wasLooked);
   };
   return (question) => {
     last = last.then(async () => {
       try {
         answer({ id: question.id, ...(await ask(question)) });
       } catch (error) {
-        answer({ id: question.id, error: error instanceof Error ? error.message : 'unknown' });
+        answer({ id: question.id, error: error instanceof Error ? error.message : "unknown" });
       }
     });
     return last;
   };
 }
 
-if ('WorkerGlobalScope' in globalThis) {
+if ("WorkerGlobalScope" in globalThis) {
   const answer = answering((message) => globalThis.postMessage(message));
-  globalThis.addEventListener('message', (event) => void answer(event.data));
+  globalThis.addEventListener("message", (event) => void answer(event.data));
 }

@@ -15,12 +15,12 @@ use graven_search::{
 };
 
 use super::World;
-use crate::follower::{self, Errand, Follower, Told};
+use crate::follower::{self, Errand, Told};
 use crate::index_files::is_shelf;
 use crate::rule::{Checked, Rule};
 
-/// After this number of polls a follower must have caught up: a run has fewer shelves.
-const POLLS_MAX: u32 = 100;
+/// After this number of polls on a disk that works, a follower has no error any more.
+const LAST_POLLS: u32 = 10;
 
 /// The entries of a shelf in a run.
 const SHELF_ENTRIES: u64 = 256;
@@ -52,7 +52,7 @@ impl World {
         if !self.plan.follows {
             return Ok(());
         }
-        self.check_follower_catches_up()?;
+        self.check_follower_goes_on()?;
         let disk = self.disk.snapshot().restart();
         let opened = self.open_search(&disk, follower::options(self.canary));
         let search = opened.or_else(|error| Rule::Shelves.broken(error.to_string()))?;
@@ -63,7 +63,9 @@ impl World {
                 keeper.clear()?;
                 keeper.build(&mut |_, _| ())?;
             }
-            Ok((built, search.index_state()?, search.check_index(&mut |_, _| ())?))
+            // First the comparison: what is the same is this user's own from then on.
+            let compared = search.check_index(&mut |_, _| ())?;
+            Ok((built, search.index_state()?, compared))
         };
         let (built, state, compared) = made().or_else(|error| Rule::Shelves.broken(error.to_string()))?;
         let whole = built.left_out == 0 && state.missing == 0 && state.own == state.shelves;
@@ -77,33 +79,24 @@ impl World {
         self.compare(&search, &disk, 3)
     }
 
-    /// A follower that is still there makes what is missing, as soon as the disk works and some time has passed.
-    fn check_follower_catches_up(&mut self) -> Checked {
+    /// A follower that is still there goes on without an error, as soon as the disk works and some time has passed.
+    fn check_follower_goes_on(&mut self) -> Checked {
         let Some(mut follower) = self.follower.take().filter(|follower| follower.search().is_some()) else {
             return Ok(());
         };
-        self.did("the follower catches up");
-        self.clock.inner.advance(Duration::from_secs(120));
-        let missing = |follower: &Follower| {
-            let state = follower.search().map(Search::index_state);
-            state.is_none_or(|state| state.map_or(true, |state| state.missing > 0))
-        };
-        let mut last = String::new();
-        for _ in 0..POLLS_MAX {
-            if !missing(&follower) {
-                return Ok(());
-            }
-            self.clock.inner.advance(Duration::from_secs(2));
+        self.did("the follower goes on");
+        let mut told = None;
+        for _ in 0..LAST_POLLS {
+            self.clock.inner.advance(Duration::from_secs(61));
             follower.caller.calls.store(0, Ordering::Relaxed);
-            match follower.take(Errand::Poll) {
-                Told::Made(Err(error)) => last = error.to_string(),
-                Told::Made(Ok(shelves)) => self.tally.shelves += shelves,
-                _ => {}
-            }
+            told = Some(follower.take(Errand::Poll));
         }
-        Rule::Shelves.unless(!missing(&follower), || {
-            format!("the follower makes no index: {last} {:?}", follower.search().map(Search::index_state))
-        })
+        match told {
+            Some(Told::Made(Err(error))) => {
+                Rule::Shelves.broken(format!("the follower does not go on: {error}"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Asks this number of questions of a search with an index, and of one without it.

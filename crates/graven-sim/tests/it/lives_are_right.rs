@@ -12,6 +12,8 @@ fn some_hundred_lives_are_right() {
     assert!(tally.poisoned > 20 && tally.segments > 5 && tally.lives_on_lying_disks > 80, "{tally:?}");
     // And other processes, and other people.
     assert!(tally.beside > 100 && tally.killed > 50 && tally.meddled > 5, "{tally:?}");
+    // And an index beside them.
+    assert!(tally.shelves > 3 && tally.questions > 150, "{tally:?}");
 }
 
 /// A bit flips in the version of `graven.json`: the verifier cannot tell, which is not to say that all is intact.
