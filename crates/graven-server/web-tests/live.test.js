@@ -109,6 +109,29 @@ test("live", async (t) => {
     await context.close();
   });
 
+  await t.test("the memory does not grow with what has come", async () => {
+    const { page, context, fine } = await openWindow(chrome);
+    await logIn(page, server, `${QUERY}&follow=on`);
+    await connected(page);
+    const protocol = await context.newCDPSession(page);
+    const heap = async () => {
+      await protocol.send("HeapProfiler.collectGarbage");
+      return (await protocol.send("Runtime.getHeapUsage")).usedSize;
+    };
+    const many = async (count) => {
+      for (let sent = 0; sent < count; sent += 500) await record(500);
+      await newest(page, `call:${recorded - 1}`);
+    };
+    await many(2_000);
+    const before = await heap();
+    await many(process.env.GRAVEN_LONG ? 60_000 : 6_000);
+    const grown = (await heap()) - before;
+    assert.ok(grown < 4 << 20, `the heap has grown by ${grown} bytes`);
+    assert.equal(await page.getByTestId("live-row").count(), 300);
+    fine();
+    await context.close();
+  });
+
   await t.test("one tab of a browser has the stream", async () => {
     const { page, context, fine } = await openWindow(chrome);
     await logIn(page, server, `${QUERY}&follow=on`);

@@ -68,6 +68,7 @@ function chart(all) {
   if (all.length < 2) return nothing;
   const [first, last] = [all[0].at, all[all.length - 1].at];
   const [low, high] = [Math.min(...all.map(({ size }) => size)), Math.max(...all.map(({ size }) => size))];
+  if (low === high) return nothing;
   const x = (/** @type {Seen} */ one) => (((one.at - first) / Math.max(1, last - first)) * WIDTH).toFixed(1);
   const y = (/** @type {Seen} */ one) => (HEIGHT - 4 - ((one.size - low) / Math.max(1, high - low)) * (HEIGHT - 8)).toFixed(1);
   const label = `The size of the log from ${exact(first).slice(0, 19)} to ${exact(last).slice(0, 19)}: from ${number(all[0].size)} to ${number(all[all.length - 1].size)} entries`;

@@ -178,7 +178,7 @@ function mine(page) {
     <form class="key" @submit=${take}><label for="key">The line that <code>graven key</code> prints</label>
       <input id="key" name="key" required autocomplete="off" spellcheck="false" placeholder="${head.origin ?? "origin"}+…" data-testid="key-input">
       <button data-testid="key-use">Remember this key</button></form>` : nothing}
-    <p role="status" class="faint" data-testid="integrity-said">${now.said}</p>
+    <p role="status" class=${now.said === "" ? "hidden" : "faint"} data-testid="integrity-said">${now.said}</p>
   </section>`;
 }
 
