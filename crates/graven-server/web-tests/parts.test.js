@@ -23,7 +23,7 @@ const listed = (heading, column) => {
 test("each part is named", () => {
   const found = new Set(
     texts.flatMap((text) =>
-      [...text.matchAll(/(?:data-testid="|testid: ')([a-z-]+)(\$\{)?/g)].map(([, name, open]) => (open ? `${name}…` : name)),
+      [...text.matchAll(/(?:data-testid="|testid: ["'])([a-z-]+)(\$\{)?/g)].map(([, name, open]) => (open ? `${name}…` : name)),
     ),
   );
   // Of each kind, one is named.
