@@ -92,8 +92,7 @@ pub(crate) struct Index {
 /// What is known of the files, and what is in memory.
 #[derive(Debug, Default)]
 struct State {
-    /// The hashes of the tree under a head, each over the entries of one shelf; `None` when they were not known then.
-    roots: Option<(SealedHead, Option<Arc<[Hash]>>, Duration)>,
+    roots: Option<Roots>,
     shelves: BTreeMap<u64, Known>,
     /// Files with damage, by shelf and folder. One that is made anew is another file.
     damaged: BTreeMap<(u64, usize), FileId>,
@@ -102,6 +101,16 @@ struct State {
     digests_at: Option<Duration>,
     full: BTreeMap<u64, Arc<Full>>,
     growing: Option<Growing>,
+}
+
+/// The hashes of the tree under a head, each over the entries of one shelf.
+#[derive(Debug)]
+struct Roots {
+    head: SealedHead,
+    /// `None` when they could not be read.
+    hashes: Option<Arc<[Hash]>>,
+    /// When they were read.
+    at: Duration,
 }
 
 /// What is known of the file of a shelf.
@@ -303,15 +312,15 @@ impl Index {
     /// root.
     fn roots(&self, head: SealedHead) -> Option<Arc<[Hash]>> {
         let now = self.machine.clock.elapsed();
-        if let Some((of, roots, at)) = &self.state().roots
-            && *of == head
-            && (roots.is_some() || now < *at + LOOK_AGAIN)
+        if let Some(known) = &self.state().roots
+            && known.head == head
+            && (known.hashes.is_some() || now < known.at + LOOK_AGAIN)
         {
-            return roots.clone();
+            return known.hashes.clone();
         }
-        let roots: Option<Arc<[Hash]>> = subtree_roots(&self.reader, head, self.level).map(Arc::from);
-        self.state().roots = Some((head, roots.clone(), now));
-        roots
+        let hashes: Option<Arc<[Hash]>> = subtree_roots(&self.reader, head, self.level).map(Arc::from);
+        self.state().roots = Some(Roots { head, hashes: hashes.clone(), at: now });
+        hashes
     }
 
     /// What the shelves in memory say.
