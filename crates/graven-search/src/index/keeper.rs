@@ -322,6 +322,11 @@ impl Keeper {
             let mut state = self.index.state();
             state.full.remove(&full.first);
             state.shelves.remove(&full.first);
+            drop(state);
+            if !self.is_there(full.first, head) {
+                // It was written and cannot be read. To make it again at once would never end.
+                self.leave_out(full.first);
+            }
         }
         Ok(written)
     }
