@@ -23,6 +23,13 @@ fn what_cannot_be_told_is_not_called_intact() {
     assert_eq!(all_right(16_824_714_139_962_244_442, budget).lives, 8);
 }
 
+/// A shelf of the index is written and can never be read: making the index ends all the same.
+#[test]
+fn a_shelf_that_cannot_be_read_is_not_made_for_ever() {
+    let budget = Budget { lives: 8, time: None, threads: 1, steps: 60 };
+    assert_eq!(all_right(7_244_773_279_114_971_909, budget).lives, 8);
+}
+
 fn all_right(seed: u64, budget: Budget) -> Tally {
     let report = simulate(seed, budget, None);
     if let Some(failure) = report.failure {
