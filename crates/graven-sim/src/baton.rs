@@ -102,6 +102,9 @@ impl<R> Drop for Task<R> {
         if self.thread.is_some() {
             self.hand.state().1 = true;
             while self.hand.run_task() != Turn::Over {}
+            // The thread may still have its handle of the result. What the result holds, as a lock, must go now and here:
+            // if it went whenever the thread ends, a run would depend on more than its seed.
+            drop(self.result.lock().unwrap_or_else(PoisonError::into_inner).take());
         }
     }
 }
