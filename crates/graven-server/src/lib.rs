@@ -7,6 +7,7 @@ pub mod limits;
 pub mod name;
 pub mod serve;
 pub mod settings;
+pub mod tls;
 pub mod viewer;
 
 mod api;
@@ -20,7 +21,9 @@ mod metrics;
 mod openapi;
 mod own;
 mod page;
+mod peer;
 mod problem;
+mod stamp;
 mod state;
 mod tail;
 mod trails;

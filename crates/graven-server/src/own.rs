@@ -23,6 +23,8 @@ const TOLD_APART_MAX: usize = 4_096;
 
 /// The server started.
 pub(crate) const STARTED: &str = "server.started";
+/// The files of TLS have changed: the new ones count, or they are not good and the ones before go on counting.
+pub(crate) const TLS_READ: &str = "server.tls_read";
 /// The server stopped: everything that it accepted was answered.
 pub(crate) const STOPPED: &str = "server.stopped";
 /// Somebody takes out the hits of a query.

@@ -2,6 +2,8 @@
 
 mod connections;
 mod ending;
+mod handshake;
+mod read_again;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -23,10 +25,11 @@ use crate::name::TrailName;
 use crate::own::{self, Own};
 use crate::settings::Settings;
 use crate::state::{Shared, State};
+use crate::tls::{Tls, TlsError};
 use crate::trails::{self, Trails};
 use crate::{api, demo, indexing, verifying};
 
-pub use ending::{Asked, Ended, signals};
+pub use ending::{Ask, Asked, Ended, signals};
 
 use connections::Connections;
 
@@ -49,6 +52,9 @@ pub enum ServeError {
     /// A trail cannot be opened for searches.
     #[error(transparent)]
     Search(#[from] SearchError),
+    /// The certificate of the server, or its key, cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The tokens cannot be read or made.
     #[error(transparent)]
     Tokens(#[from] AuthError),
@@ -79,6 +85,7 @@ impl Server {
     /// When any of these fails. Nothing was served then.
     pub async fn start(settings: Settings) -> Result<Server, ServeError> {
         let clock = OsClock::new();
+        let tls = Tls::open(&settings.tls, clock.now())?;
         let tokens = Tokens::open(&settings.data)?;
         let first_token = tokens.first_start(clock.now())?;
         let trails = trails::open(&settings.data, &settings.trails)?;
@@ -103,6 +110,7 @@ impl Server {
             room: Room::new(&settings.limits),
             gate: Gate::new(&settings, &(Arc::new(OsClock::new()) as Arc<dyn Clock>)),
             settings,
+            tls,
             tokens,
             sessions: Sessions::default(),
             code: LoginCode::default(),
@@ -120,6 +128,11 @@ impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address of its page.
+    pub fn url(&self) -> String {
+        url(&self.state, self.address)
     }
 
     /// The token that was made because there was none.
@@ -152,11 +165,14 @@ impl Server {
         let demo = demo_of(&state.settings, &state.trails).cloned();
         let demo = demo.map(|demo| tokio::spawn(demo::go_on(demo, state.clock.random())));
         let verifications = tokio::spawn(verifying::on_schedule(Arc::clone(&state)));
-        let connections = Connections::new(api::router(&state), &state.settings.limits);
+        let connections = Connections::new(&state);
         loop {
             tokio::select! {
                 biased;
-                () = ending::next(&mut asked) => break,
+                ask = ending::next(&mut asked) => match ask {
+                    Ask::End => break,
+                    Ask::ReadAgain => drop(tokio::spawn(read_again::files(Arc::clone(&state), true))),
+                },
                 accepted = listener.accept() => match accepted {
                     // One too many is closed without a word: an answer would take what there is too little of.
                     Ok((stream, peer)) => if let Ok(place) = state.gate.connect(peer.ip()) {
@@ -189,7 +205,17 @@ fn link(state: &Shared, mut address: SocketAddr) -> Option<String> {
         IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
         _ => {}
     }
-    Some(format!("http://{address}/#code={}", code.ok()?))
+    Some(format!("{}/#code={}", url(state, address), code.ok()?))
+}
+
+/// The address of the page. Over TLS it is the name by which clients call the server, if it has one: a certificate is for
+/// names.
+fn url(state: &State, address: SocketAddr) -> String {
+    match (&state.tls, state.settings.hosts.first()) {
+        (None, _) => format!("http://{address}"),
+        (Some(_), Some(host)) => format!("https://{host}:{}", address.port()),
+        (Some(_), None) => format!("https://{address}"),
+    }
 }
 
 /// The trail that the demo fills, if there is to be one.
@@ -203,6 +229,7 @@ async fn gather(state: Shared) {
     loop {
         ticks.tick().await;
         state.own.flush(state.elapsed(), false);
+        read_again::files(Arc::clone(&state), false).await;
         for served in state.trails.all() {
             // Where it fails, the next entry with an id says why.
             let _ = served.catch_up().await;

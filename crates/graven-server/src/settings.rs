@@ -12,6 +12,7 @@ mod size;
 mod source;
 mod table;
 mod time;
+mod tls;
 mod value;
 
 use std::net::SocketAddr;
@@ -28,6 +29,7 @@ pub use rules::Broken;
 pub use source::Source;
 pub use table::{ROWS, Row, markdown};
 pub use time::{expiry, period};
+pub use tls::TlsSettings;
 
 /// The settings of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub struct Settings {
     pub proxies: Vec<String>,
     /// Whether it may listen off loopback without TLS.
     pub insecure: bool,
+    /// The certificate with which it serves over TLS, if it does.
+    pub tls: TlsSettings,
     /// Whether it fills the trail `demo`.
     pub demo: bool,
     /// How often it verifies each trail. `None`: only when asked.

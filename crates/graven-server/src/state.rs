@@ -14,6 +14,7 @@ use crate::limits::Gate;
 use crate::metrics::Metrics;
 use crate::own::Own;
 use crate::settings::Settings;
+use crate::tls::Tls;
 use crate::trails::Trails;
 
 /// The server, as a request sees it. Cheap to clone.
@@ -24,6 +25,8 @@ pub(crate) type Shared = Arc<State>;
 pub(crate) struct State {
     pub(crate) settings: Settings,
     pub(crate) tokens: Tokens,
+    /// The certificate of the server, if it speaks TLS. Then it speaks nothing else.
+    pub(crate) tls: Option<Tls>,
     /// Who is logged in at the page.
     pub(crate) sessions: Sessions,
     /// What logs in once, after the start.

@@ -4,12 +4,14 @@ mod problem;
 
 use std::io::Read;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use graven::clock::{Clock, OsClock};
 use graven::disk::OsDisk;
 use graven::durable;
+use rustls::crypto::aws_lc_rs;
 use serde::de::DeserializeOwned;
 use ureq::http::{Response, StatusCode, Uri, header};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
@@ -242,6 +244,8 @@ fn agent(is_loopback: bool) -> Result<Agent, Failure> {
     if is_loopback {
         config = config.proxy(None);
     }
+    let mut tls =
+        TlsConfig::builder().unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()));
     if let Some(path) = std::env::var_os(CA_FILE).filter(|path| !path.is_empty()) {
         let path = std::path::PathBuf::from(path);
         let pem = durable::read_file(&OsDisk, &path).map_err(|error| Failure::file("read", &path, &error))?;
@@ -257,9 +261,9 @@ fn agent(is_loopback: bool) -> Result<Agent, Failure> {
             )));
         }
         let roots = RootCerts::new_with_certs(&certificates);
-        config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
+        tls = tls.root_certs(roots);
     }
-    Ok(config.build().into())
+    Ok(config.tls_config(tls.build()).build().into())
 }
 
 fn token() -> Result<String, Failure> {

@@ -125,7 +125,7 @@ fn counted(state: &Server, client: Option<IpAddr>, why: &'static str, problem: P
 }
 
 /// The token of a request.
-fn token(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn token(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

@@ -59,7 +59,7 @@ fn foreign_page() -> Problem {
 
 /// Gives a browser the cookie of a session. No script can read it, and no other site has it sent.
 pub(super) fn set(state: &Server, id: &str, headers: &HeaderMap) -> HeaderValue {
-    let secure = if is_secure(headers) { "; Secure" } else { "" };
+    let secure = if state.tls.is_some() || is_secure(headers) { "; Secure" } else { "" };
     let text = format!("{}={id}; HttpOnly; SameSite=Strict; Path=/{secure}", state.cookie);
     HeaderValue::from_str(&text).expect("an id is letters and digits")
 }

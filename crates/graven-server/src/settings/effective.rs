@@ -9,7 +9,7 @@ use graven_core::nearest;
 use super::limits::Limits;
 use super::source::{Raw, Source};
 use super::table::{ROWS, Row};
-use super::{Settings, SettingsError, TrailSetting, file};
+use super::{Settings, SettingsError, TlsSettings, TrailSetting, file};
 use crate::data::DataFolder;
 use crate::name::TrailName;
 
@@ -98,6 +98,7 @@ fn blank() -> Settings {
         hosts: Vec::new(),
         proxies: Vec::new(),
         insecure: false,
+        tls: TlsSettings::NONE,
         demo: false,
         verify_every: None,
         limits: Limits::NONE,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use graven::clock::{Clock, OsClock};
 use graven::disk::{Disk, OsDisk};
 use graven::layout::Layout;
 use graven::remains::must_hold_trail;
@@ -9,6 +10,7 @@ use graven::remains::must_hold_trail;
 use super::{Effective, Settings, TrailSetting};
 use crate::auth::Tokens;
 use crate::name::TrailName;
+use crate::tls::Tls;
 
 /// A rule that the settings do not keep.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +35,7 @@ impl Effective {
         folders(settings, &mut broken);
         tokens(settings, &mut broken);
         transport(settings, &mut broken);
+        tls(settings, &mut broken);
         limits(settings, &mut broken);
         broken
     }
@@ -108,14 +111,21 @@ fn transport(settings: &Settings, broken: &mut Vec<Broken>) {
     if address.ip().to_canonical().is_loopback() {
         return;
     }
-    if !settings.insecure {
+    if !settings.insecure && settings.tls.cert_file.is_none() {
         broken.push(Broken {
             rule: "listen.tls",
             why: format!(
-                "{address} can be reached from other machines, and this server has no TLS of its own: put a proxy with \
-                 TLS before it, and say so"
+                "{address} can be reached from other machines, and without TLS what is sent can be read and changed on \
+                 the way: name a certificate and its key, or put a proxy with TLS before it, and say so"
             ),
-            add: vec!["insecure = true".to_owned()],
+            add: [
+                "tls.cert_file = \"cert.pem\"",
+                "tls.key_file = \"key.pem\"",
+                "# or, behind a proxy with TLS:",
+                "insecure = true",
+            ]
+            .map(str::to_owned)
+            .into(),
         });
     }
     if Tokens::open(&settings.data).is_ok_and(|tokens| tokens.is_empty()) {
@@ -129,12 +139,29 @@ fn transport(settings: &Settings, broken: &mut Vec<Broken>) {
     }
 }
 
+/// The certificate and its key are good, and nothing contradicts that there is TLS.
+fn tls(settings: &Settings, broken: &mut Vec<Broken>) {
+    if settings.insecure && settings.tls.cert_file.is_some() {
+        broken.push(Broken {
+            rule: "tls.insecure",
+            why: "`insecure` says that a proxy speaks in clear with this server, and with tls.cert_file it speaks TLS \
+                  only: leave one of them out"
+                .to_owned(),
+            add: Vec::new(),
+        });
+    }
+    if let Err(error) = Tls::open(&settings.tls, OsClock::new().now()) {
+        broken.push(Broken { rule: "tls.files", why: error.to_string(), add: Vec::new() });
+    }
+}
+
 /// What belongs to one client is not more than all.
 fn limits(settings: &Settings, broken: &mut Vec<Broken>) {
     let limits = &settings.limits;
     for (one, all, of_one, of_all) in [
         ("body_bytes", "bodies_bytes", limits.body_bytes, limits.bodies_bytes),
         ("connections_per_address", "connections", limits.connections_per_address, limits.connections),
+        ("handshakes_per_address", "handshakes", limits.handshakes_per_address, limits.handshakes),
         ("requests_per_token", "requests", limits.requests_per_token, limits.requests),
         ("streams_per_token", "streams", limits.streams_per_token, limits.streams),
     ] {

@@ -63,6 +63,24 @@ macro_rules! limit {
     };
 }
 
+/// A row for a file that need not be given: a field of the table of settings that it belongs to.
+macro_rules! file {
+    ($key:literal, $table:ident.$field:ident, $meaning:literal) => {
+        Row {
+            key: $key,
+            flag: None,
+            default: Some(value::NONE),
+            limits: "none, or a file in PEM",
+            meaning: $meaning,
+            set: |settings, items| {
+                settings.$table.$field = value::file_or_none(items)?;
+                Ok(())
+            },
+            show: |settings| vec![value::shown_file(settings.$table.$field.as_deref())],
+        }
+    };
+}
+
 /// All settings.
 pub const ROWS: &[Row] = &[
     Row {
@@ -173,6 +191,12 @@ pub const ROWS: &[Row] = &[
         },
         show: |settings| vec![settings.verify_every.map_or("off".to_owned(), time::show)],
     },
+    file!(
+        "tls.cert_file",
+        tls.cert_file,
+        "Serve over TLS with the certificate in this file, behind which its intermediates stand"
+    ),
+    file!("tls.key_file", tls.key_file, "Read the private key of that certificate from this file"),
     limit!(
         body_bytes,
         "64MiB",
@@ -236,6 +260,30 @@ pub const ROWS: &[Row] = &[
         "Have at most this number of connections from one address",
         |items: &[String]| value::count(items, 1, MILLION),
         shown
+    ),
+    limit!(
+        handshakes,
+        "512",
+        "1 to 100,000",
+        "Have at most this number of TLS handshakes at a time",
+        |items: &[String]| value::count(items, 1, 100_000),
+        shown
+    ),
+    limit!(
+        handshakes_per_address,
+        "128",
+        "1 to 100,000",
+        "Have at most this number of TLS handshakes with one address at a time",
+        |items: &[String]| value::count(items, 1, 100_000),
+        shown
+    ),
+    limit!(
+        handshake_time,
+        "10s",
+        "1s to 10m",
+        "Close a connection when its TLS handshake is not complete after this time",
+        |items: &[String]| value::period(items, SECOND, 10 * MINUTE),
+        time::show
     ),
     limit!(
         requests,
@@ -331,6 +379,9 @@ impl Limits {
         answer_pause: Duration::ZERO,
         connections: 0,
         connections_per_address: 0,
+        handshakes: 0,
+        handshakes_per_address: 0,
+        handshake_time: Duration::ZERO,
         requests: 0,
         requests_per_token: 0,
         rate_per_token: 0,

@@ -1,7 +1,7 @@
 //! How the text of a setting becomes its value, and how a value is shown.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use graven_tower::TrustedProxies;
@@ -20,6 +20,19 @@ pub(super) fn one(items: &[String]) -> Result<&str, String> {
 
 pub(super) fn folder(items: &[String]) -> Result<PathBuf, String> {
     one(items).map(PathBuf::from)
+}
+
+/// How a file is written that is not given.
+pub(super) const NONE: &str = "none";
+
+/// A file, or none.
+pub(super) fn file_or_none(items: &[String]) -> Result<Option<PathBuf>, String> {
+    let text = one(items)?;
+    Ok((text != NONE).then(|| PathBuf::from(text)))
+}
+
+pub(super) fn shown_file(file: Option<&Path>) -> String {
+    file.map_or_else(|| NONE.to_owned(), |file| file.display().to_string())
 }
 
 pub(super) fn yes_or_no(items: &[String]) -> Result<bool, String> {

@@ -8,6 +8,7 @@
 mod acts_have_one_result;
 mod answers_come_when_entries_are_durable;
 mod audit_answers_as_the_contract_says;
+mod authority;
 mod bodies_are_bounded;
 mod counts_of_all_hits;
 mod demo_is_served;
@@ -33,6 +34,8 @@ mod sessions_of_the_page;
 mod settings_say_what_is_wrong;
 mod settings_table_is_the_truth;
 mod support;
+mod tls_files_are_read_again;
+mod tls_is_spoken_only;
 mod token_changes_count_from_the_next_request;
 mod token_file_is_never_an_open_door;
 mod tokens_over_http;

@@ -6,6 +6,7 @@ use graven_server::auth::{NewToken, Role, Tokens};
 use graven_server::data::DataFolder;
 use graven_server::settings::{Effective, Given, Source};
 
+use crate::authority::Authority;
 use crate::token_changes_count_from_the_next_request::now;
 
 struct Place {
@@ -187,7 +188,13 @@ fn off_loopback_it_needs_a_proxy_and_a_token_and_says_what_to_add() {
     let data = place.folder.path().join("data");
     let token = vec![format!("graven token new --role admin --data {}", data.display())];
     for open in ["0.0.0.0:4728", "[::]:4728", "192.0.2.1:1"] {
-        let expected = [("listen.tls", vec!["insecure = true".to_owned()]), ("listen.tokens", token.clone())];
+        let tls = [
+            "tls.cert_file = \"cert.pem\"",
+            "tls.key_file = \"key.pem\"",
+            "# or, behind a proxy with TLS:",
+            "insecure = true",
+        ];
+        let expected = [("listen.tls", tls.map(str::to_owned).into()), ("listen.tokens", token.clone())];
         assert_eq!(rules(&[("listen", open)]), expected);
     }
     let behind = [("listen", "0.0.0.0:4728"), ("insecure", "true")];
@@ -207,6 +214,16 @@ fn every_rule_is_named_when_it_is_broken() {
     assert_eq!(rules(&[], &["read=old=/no/such/trail"]), ["trails.read"]);
     assert_eq!(rules(&[], &["trails=a=/x,b=/x"]), ["trails.apart"]);
     assert_eq!(rules(&[], &["limits.streams=5"]), ["limits.one_of_all"]);
+    let authority = Authority::new();
+    let issued = authority.loopback();
+    let (certificate, key) = (issued.certificate().display().to_string(), issued.key().display().to_string());
+    let (certificate, key) = (format!("tls.cert_file={certificate}"), format!("tls.key_file={key}"));
+    assert_eq!(rules(&[], &[&certificate, &key]), [""; 0]);
+    assert_eq!(rules(&[], &[&certificate]), ["tls.files"]);
+    assert_eq!(rules(&[], &[&key]), ["tls.files"]);
+    assert_eq!(rules(&[], &[&certificate, "tls.key_file=/no/such/file"]), ["tls.files"]);
+    assert_eq!(rules(&[("insecure", "true")], &[&certificate, &key]), ["tls.insecure"]);
+    assert_eq!(rules(&[("listen", "0.0.0.0:1")], &[&certificate, &key]), ["listen.tokens"]);
     let trail = place.folder.path().join("trail");
     graven::Trail::open(graven::Settings::new(&trail)).unwrap().close_blocking().unwrap();
     let read = format!("old={}", trail.display());
