@@ -146,6 +146,8 @@ pub(crate) fn why(refused: &Refused) -> &'static str {
         Refused::Malformed => "not a token",
         Refused::Unknown => "an unknown token",
         Refused::Expired { .. } => "an expired token",
+        Refused::NoRow { .. } => "a certificate without a role",
+        Refused::CertificateEnded => "a certificate that was revoked or has expired",
         Refused::Unavailable(_) => "the file of the tokens cannot be read",
     }
 }

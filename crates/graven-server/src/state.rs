@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use graven::clock::{Clock, OsClock};
 use tokio::sync::watch;
 
-use crate::auth::{LoginCode, Sessions, Tokens};
+use crate::auth::{Caller, Login, LoginCode, Sessions, Tokens};
 use crate::blocking::Blocking;
 use crate::body::Room;
 use crate::limits::Gate;
@@ -58,6 +58,14 @@ impl State {
     /// The time since the server started.
     pub(crate) fn elapsed(&self) -> Duration {
         self.clock.elapsed()
+    }
+
+    /// Whether a caller that was let in would be let in again: for answers that go on for long.
+    pub(crate) fn still_counts(&self, caller: &Caller) -> bool {
+        match &caller.login {
+            Login::Token => self.tokens.still_counts(caller, self.now()),
+            Login::Certificate(shown) => self.tls.as_ref().is_some_and(|tls| tls.is_good(shown, self.now())),
+        }
     }
 
     /// Waits until the server ends. Streams wait for it beside what they send, so that they end first.

@@ -15,8 +15,10 @@ use crate::auth::{Caller, Refused, Right};
 use crate::limits::Entered;
 use crate::name::TrailName;
 use crate::own;
+use crate::peer::Peer;
 use crate::problem::{Kind, Problem};
 use crate::state::{Shared, State as Server};
+use crate::tls::ClientCertificate;
 use crate::trails::Served;
 
 /// What to do when a token is not good.
@@ -24,6 +26,10 @@ pub(super) const NOT_GOOD: &str = "this token is not good here: it is not whole,
 
 /// What to do when a session is not there.
 const SESSION_ENDED: &str = "this session has ended: log in again";
+
+/// What to do when a certificate gives no role.
+const CERTIFICATE_NOT_GOOD: &str = "your certificate gives you no role here: the setting `tls.clients` must name its \
+                                    subject, and it must not be revoked or have expired; or send a token";
 
 /// Who sends a request that may be sent.
 #[derive(Debug, Clone)]
@@ -78,6 +84,11 @@ fn caller(state: &Server, request: &Request) -> Result<Arc<Caller>, Problem> {
         return caller.map_err(|why| refused(state, client, &why, NOT_GOOD));
     }
     let Some(id) = cookie::id(state, headers) else {
+        if let Some(Peer::Address(_, Some(certificate))) = request.extensions().get::<Peer>() {
+            cookie::not_from_another_page(request.method(), headers)?;
+            let caller = certificate_caller(state, certificate);
+            return caller.map_err(|why| refused(state, client, &why, CERTIFICATE_NOT_GOOD));
+        }
         let message = "send a token: `Authorization: Bearer gvn_…`; `graven token new` makes one";
         return Err(counted(state, client, "no token", Problem::new(Kind::Unauthorized, message)));
     };
@@ -99,6 +110,12 @@ fn caller(state: &Server, request: &Request) -> Result<Arc<Caller>, Problem> {
     })
 }
 
+/// Who sends a request with a certificate and nothing else.
+fn certificate_caller(state: &Server, certificate: &Arc<ClientCertificate>) -> Result<Arc<Caller>, Refused> {
+    let tls = state.tls.as_ref().expect("only TLS has certificates of clients");
+    tls.caller(certificate, state.now())
+}
+
 /// Counts a login that is refused; what to answer. It is the same for all tokens that never were, so that nobody finds out
 /// which there were.
 pub(super) fn refused(state: &Server, client: Option<IpAddr>, why: &Refused, not_good: &str) -> Problem {
@@ -107,9 +124,11 @@ pub(super) fn refused(state: &Server, client: Option<IpAddr>, why: &Refused, not
             tracing::error!(error = error.to_string(), "nobody gets in");
             Problem::new(Kind::Unavailable, "the tokens cannot be read now; the server's log says why")
         }
-        Refused::Malformed | Refused::Unknown | Refused::Expired { .. } => {
-            Problem::new(Kind::Unauthorized, not_good)
-        }
+        Refused::Malformed
+        | Refused::Unknown
+        | Refused::Expired { .. }
+        | Refused::NoRow { .. }
+        | Refused::CertificateEnded => Problem::new(Kind::Unauthorized, not_good),
     };
     counted(state, client, own::why(why), problem)
 }

@@ -40,6 +40,14 @@ pub(super) fn from_own_page(method: &Method, headers: &HeaderMap) -> Result<(), 
     }
 }
 
+/// The same for what a browser may send without a cookie: the certificate of its user. A program says nothing of pages.
+///
+/// # Errors
+/// `ForeignPage`.
+pub(super) fn not_from_another_page(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.contains_key(&SITE) { from_own_page(method, headers) } else { Ok(()) }
+}
+
 /// The same for a login. It brings its own secret, so a program that says nothing of pages may send it.
 ///
 /// # Errors

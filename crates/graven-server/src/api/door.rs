@@ -26,7 +26,7 @@ struct ClientAddress(IpAddr);
 /// Lets a request pass to the addresses.
 pub(super) async fn open(state: &Shared, mut request: Request, next: Next) -> Response {
     let client = request.extensions().get::<Peer>().map(|peer| match peer {
-        Peer::Address(address) => state.gate.client(address.ip(), request.headers()),
+        Peer::Address(address, _) => state.gate.client(address.ip(), request.headers()),
     });
     if let Err(refusal) = state.gate.arrive(client, request.uri(), request.headers()) {
         return (page::always(), Problem::from(refusal)).into_response();

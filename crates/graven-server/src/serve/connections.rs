@@ -63,7 +63,7 @@ impl Connections {
             let stream = bounded(stream, &self.state);
             let router = self.router.clone();
             tokio::spawn(async move {
-                serving.http(stream, router, Peer::Address(address)).await;
+                serving.http(stream, router, Peer::Address(address, None)).await;
                 drop(place);
             });
             return;
@@ -71,13 +71,17 @@ impl Connections {
         // One too many is closed without a word, as connections are.
         let Ok(shaking) = self.state.gate.handshake(address.ip()) else { return };
         let (router, in_clear) = (self.router.clone(), self.in_clear.clone());
-        let (config, state) = (tls.config(), Arc::clone(&self.state));
+        let (tls, state) = (tls.loaded(), Arc::clone(&self.state));
         tokio::spawn(async move {
-            let begun = begin(stream, config, &state).await;
+            let begun = begin(stream, address.ip(), &tls, &state).await;
             drop(shaking);
             match begun {
-                Some(Begun::Tls(stream)) => serving.http(stream, router, Peer::Address(address)).await,
-                Some(Begun::InClear(stream)) => serving.http(stream, in_clear, Peer::Address(address)).await,
+                Some(Begun::Tls(stream, shown)) => {
+                    serving.http(stream, router, Peer::Address(address, shown)).await
+                }
+                Some(Begun::InClear(stream)) => {
+                    serving.http(stream, in_clear, Peer::Address(address, None)).await
+                }
                 // The client's doing, or the server ends.
                 None => {}
             }

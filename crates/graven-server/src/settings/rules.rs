@@ -10,7 +10,7 @@ use graven::remains::must_hold_trail;
 use super::{Effective, Settings, TrailSetting};
 use crate::auth::Tokens;
 use crate::name::TrailName;
-use crate::tls::Tls;
+use crate::tls::{Tls, TlsError};
 
 /// A rule that the settings do not keep.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,7 +150,11 @@ fn tls(settings: &Settings, broken: &mut Vec<Broken>) {
             add: Vec::new(),
         });
     }
-    if let Err(error) = Tls::open(&settings.tls, OsClock::new().now()) {
+    let opened = match settings.tls.about_clients() {
+        Some(key) if settings.tls.client_ca_file.is_none() => Err(TlsError::NoAuthority { key }),
+        _ => Tls::open(&settings.tls, OsClock::new().now()),
+    };
+    if let Err(error) = opened {
         broken.push(Broken { rule: "tls.files", why: error.to_string(), add: Vec::new() });
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::limits::Limits;
 use super::{Settings, size, time, value};
+use crate::auth::Grant;
 
 /// A setting.
 #[derive(Debug)]
@@ -197,6 +198,40 @@ pub const ROWS: &[Row] = &[
         "Serve over TLS with the certificate in this file, behind which its intermediates stand"
     ),
     file!("tls.key_file", tls.key_file, "Read the private key of that certificate from this file"),
+    file!(
+        "tls.client_ca_file",
+        tls.client_ca_file,
+        "Let clients log in by certificates of the authorities in this file"
+    ),
+    file!(
+        "tls.client_crl_file",
+        tls.client_crl_file,
+        "Refuse certificates of clients that the lists in this file revoke; each authority needs a list"
+    ),
+    Row {
+        key: "tls.client_required",
+        flag: None,
+        default: Some("false"),
+        limits: "true or false",
+        meaning: "Refuse connections without a certificate of the client",
+        set: |settings, items| {
+            settings.tls.client_required = value::yes_or_no(items)?;
+            Ok(())
+        },
+        show: |settings| vec![settings.tls.client_required.to_string()],
+    },
+    Row {
+        key: "tls.clients",
+        flag: None,
+        default: None,
+        limits: "a list of NAME=ROLE or NAME=ROLE:TRAIL+TRAIL; in the file a table",
+        meaning: "Give this role to the client whose certificate has this name",
+        set: |settings, items| {
+            settings.tls.clients = value::grants(items)?;
+            Ok(())
+        },
+        show: |settings| settings.tls.clients.iter().map(Grant::to_string).collect(),
+    },
     limit!(
         body_bytes,
         "64MiB",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use graven_tower::TrustedProxies;
 
 use super::{TrailSetting, size, time};
+use crate::auth::Grant;
 use crate::name::TrailName;
 
 /// The only item of a setting that is no list.
@@ -91,6 +92,19 @@ pub(super) fn trails(items: &[String], read_only: bool) -> Result<Vec<TrailSetti
         if dir.is_empty() { Err(wrong()) } else { Ok(TrailSetting { name, dir: dir.into(), read_only }) }
     };
     items.iter().map(trail).collect()
+}
+
+/// Rows that give somebody a role. No two are for one name.
+pub(super) fn grants(items: &[String]) -> Result<Vec<Grant>, String> {
+    let mut rows: Vec<Grant> = Vec::with_capacity(items.len());
+    for item in items {
+        let row: Grant = item.parse()?;
+        if rows.iter().any(|other| other.name == row.name) {
+            return Err(format!("{:?} has two roles", row.name));
+        }
+        rows.push(row);
+    }
+    Ok(rows)
 }
 
 /// Names of hosts.

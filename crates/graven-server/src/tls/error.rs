@@ -18,6 +18,20 @@ pub enum TlsError {
         /// The setting.
         key: &'static str,
     },
+    /// There is a setting that counts only where clients may show certificates.
+    #[error("{key} needs tls.client_ca_file, which names the authorities of the certificates of clients")]
+    NoAuthority {
+        /// The setting.
+        key: &'static str,
+    },
+    /// The certificates of clients cannot be judged with what was read.
+    #[error("the certificates of clients cannot be judged with {}: {why}", path.display())]
+    Clients {
+        /// The file of the authorities.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// A file cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     File {

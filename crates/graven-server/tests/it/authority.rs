@@ -3,8 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DistinguishedName,
+    DnType, IsCa, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber,
+};
 use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
 use tokio_rustls::TlsConnector;
@@ -67,14 +72,57 @@ impl Authority {
         put(&issued.certificate(), &certificate.pem());
     }
 
+    /// A certificate for a client of the company Example, by this name.
+    pub(crate) fn client(&self, name: &str, edit: impl FnOnce(&mut CertificateParams)) -> Issued {
+        self.issue(&[], |params| {
+            params.distinguished_name = DistinguishedName::new();
+            params.distinguished_name.push(DnType::OrganizationName, "Example");
+            params.distinguished_name.push(DnType::CommonName, name);
+            params.serial_number = Some(SerialNumber::from_slice(name.as_bytes()));
+            edit(params);
+        })
+    }
+
+    /// Puts a list of revoked certificates in its place: those of clients by these names.
+    pub(crate) fn revoke(&self, list: &Path, names: &[&str]) {
+        let revoked = |name: &&str| RevokedCertParams {
+            serial_number: SerialNumber::from_slice(name.as_bytes()),
+            revocation_time: rcgen::date_time_ymd(2026, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let params = CertificateRevocationListParams {
+            this_update: rcgen::date_time_ymd(2026, 1, 1),
+            next_update: rcgen::date_time_ymd(4000, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: names.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        put(list, &params.signed_by(&self.issuer).unwrap().pem().unwrap());
+    }
+
     /// What a client needs that trusts this authority only.
     pub(crate) fn trusted(&self) -> TlsConnector {
+        self.trusted_with(None)
+    }
+
+    /// The same, for a client that shows a certificate.
+    pub(crate) fn trusted_with(&self, shown: Option<&Issued>) -> TlsConnector {
         let mut roots = RootCertStore::empty();
         roots.add(self.issuer.der().clone()).unwrap();
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let config =
-            ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        TlsConnector::from(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
+        let config = ClientConfig::builder_with_provider(provider);
+        let config = config.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots);
+        let config = match shown {
+            None => config.with_no_client_auth(),
+            Some(shown) => {
+                let chain = vec![CertificateDer::from_pem_file(shown.certificate()).unwrap()];
+                let key = PrivateKeyDer::from_pem_file(shown.key()).unwrap();
+                config.with_client_auth_cert(chain, key).unwrap()
+            }
+        };
+        TlsConnector::from(Arc::new(config))
     }
 }
 

@@ -10,6 +10,7 @@ mod answers_come_when_entries_are_durable;
 mod audit_answers_as_the_contract_says;
 mod authority;
 mod bodies_are_bounded;
+mod clients_log_in_by_certificate;
 mod counts_of_all_hits;
 mod demo_is_served;
 mod demo_tells_one_story;

@@ -106,6 +106,18 @@ fn every_kind_of_value_is_read_from_the_file() {
 }
 
 #[test]
+fn clients_have_their_roles_from_a_table() {
+    let place = Place::new();
+    let file =
+        "[tls.clients]\n\"CN=billing,O=Example\" = \"writer:main+other\"\n\"dns:ops.example\" = \"admin\"\n";
+    let settings = place.read(&[], &[], &[], file).unwrap().settings;
+    let rows: Vec<_> = settings.tls.clients.iter().map(ToString::to_string).collect();
+    assert_eq!(rows, ["CN=billing,O=Example=writer:main+other", "dns:ops.example=admin"]);
+    let said = place.read(&[], &["tls.clients=CN=a=writer,CN=a=reader"], &[], "").unwrap_err();
+    assert_eq!(said, "--set: tls.clients: \"CN=a\" has two roles");
+}
+
+#[test]
 fn lists_on_one_line_have_commas() {
     let place = Place::new();
     let variables = [("GRAVEN_HOSTS", "a.example, b.example"), ("GRAVEN_TRAILS", "x=/x,main=/elsewhere")];
@@ -223,6 +235,13 @@ fn every_rule_is_named_when_it_is_broken() {
     assert_eq!(rules(&[], &[&key]), ["tls.files"]);
     assert_eq!(rules(&[], &[&certificate, "tls.key_file=/no/such/file"]), ["tls.files"]);
     assert_eq!(rules(&[("insecure", "true")], &[&certificate, &key]), ["tls.insecure"]);
+    let authorities = format!("tls.client_ca_file={}", authority.file().display());
+    assert_eq!(rules(&[], &[&certificate, &key, &authorities, "tls.clients=CN=a=writer"]), [""; 0]);
+    for alone in ["tls.clients=CN=a=writer", "tls.client_required=true", "tls.client_crl_file=/no/such/file"]
+    {
+        assert_eq!(rules(&[], &[&certificate, &key, alone]), ["tls.files"], "{alone}");
+    }
+    assert_eq!(rules(&[], &[&authorities]), ["tls.files"]);
     assert_eq!(rules(&[("listen", "0.0.0.0:1")], &[&certificate, &key]), ["listen.tokens"]);
     let trail = place.folder.path().join("trail");
     graven::Trail::open(graven::Settings::new(&trail)).unwrap().close_blocking().unwrap();

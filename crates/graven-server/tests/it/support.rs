@@ -43,6 +43,8 @@ pub(crate) struct Running {
     /// What it prints to log in once.
     pub(crate) link: Option<String>,
     folder: Option<TempDir>,
+    /// What must stay as long as the server runs.
+    kept: Vec<Issued>,
     data: DataFolder,
     ask: UnboundedSender<Ask>,
     ended: JoinHandle<Ended>,
@@ -93,6 +95,11 @@ impl Running {
         Running { admin: server.admin.over(Some(authority.trusted())), ..server }
     }
 
+    /// Keeps files for as long as the server runs.
+    pub(crate) fn keep(&mut self, issued: Issued) {
+        self.kept.push(issued);
+    }
+
     /// A server in a folder that stays.
     pub(crate) async fn at(data: &Path, settings: &[(&str, &str)]) -> Running {
         Running::begin(data, settings, |_| {}).await
@@ -114,7 +121,7 @@ impl Running {
         let admin = Client { address, token: Some(admin), tls: None };
         let (ask, asked) = tokio::sync::mpsc::unbounded_channel();
         let ended = tokio::spawn(server.run(asked));
-        Running { address, admin, link, folder: None, data, ask, ended }
+        Running { address, admin, link, folder: None, kept: Vec::new(), data, ask, ended }
     }
 
     /// Where a trail in the server's folder lies.

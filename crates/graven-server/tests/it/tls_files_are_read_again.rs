@@ -9,7 +9,7 @@ use crate::authority::{Authority, put};
 use crate::support::{PATIENCE, Running, next, stored, within};
 
 /// Waits until something holds.
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let waiting = async {
         while !holds().await {
             tokio::time::sleep(Duration::from_millis(20)).await;
