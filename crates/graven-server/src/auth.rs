@@ -17,7 +17,7 @@ mod usage;
 
 pub use caller::{Caller, Forbidden, Login, Scope};
 pub use error::{AuthError, Refused};
-pub(crate) use file::CERTIFICATE;
+pub(crate) use file::{CERTIFICATE, JWT};
 pub use file::{NAME_BYTES_MAX, NewToken, TOKENS_MAX, Token};
 pub use grant::Grant;
 pub use link::LoginCode;

@@ -16,6 +16,7 @@ mod body;
 mod counters;
 mod indexing;
 mod intake;
+mod jwt;
 mod metrics;
 #[cfg(test)]
 mod openapi;

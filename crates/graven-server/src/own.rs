@@ -147,6 +147,8 @@ pub(crate) fn why(refused: &Refused) -> &'static str {
         Refused::Unknown => "an unknown token",
         Refused::Expired { .. } => "an expired token",
         Refused::NoRow { .. } => "a certificate without a role",
+        Refused::Jwt(why) => why,
+        Refused::NoKeys => "the keys for JWTs were never fetched",
         Refused::CertificateEnded => "a certificate that was revoked or has expired",
         Refused::Unavailable(_) => "the file of the tokens cannot be read",
     }

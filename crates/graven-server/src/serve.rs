@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use crate::auth::{AuthError, LoginCode, Secret, Sessions, Tokens};
 use crate::blocking::Blocking;
 use crate::body::Room;
+use crate::jwt::Jwt;
 use crate::limits::{Gate, open_files};
 use crate::metrics::Metrics;
 use crate::name::TrailName;
@@ -109,6 +110,7 @@ impl Server {
             blocking: Blocking::new(&settings.limits),
             room: Room::new(&settings.limits),
             gate: Gate::new(&settings, &(Arc::new(OsClock::new()) as Arc<dyn Clock>)),
+            jwt: Jwt::new(&settings.jwt),
             settings,
             tls,
             tokens,
@@ -223,6 +225,13 @@ fn demo_of<'a>(settings: &Settings, trails: &'a Trails) -> Option<&'a LastingTra
     settings.demo.then(|| trails.find(&TrailName::demo()))?.and_then(|demo| demo.writer())
 }
 
+/// Fetches the keys for JWTs again, if that is long ago.
+async fn refresh_keys(state: Shared) {
+    if let Some(judge) = &state.jwt {
+        judge.refresh(|| state.elapsed()).await;
+    }
+}
+
 /// Records what the server gathers of itself.
 async fn gather(state: Shared) {
     let mut ticks = tokio::time::interval(TICK);
@@ -230,6 +239,10 @@ async fn gather(state: Shared) {
         ticks.tick().await;
         state.own.flush(state.elapsed(), false);
         read_again::files(Arc::clone(&state), false).await;
+        if state.jwt.is_some() {
+            // Nothing here waits for another server.
+            tokio::spawn(refresh_keys(Arc::clone(&state)));
+        }
         for served in state.trails.all() {
             // Where it fails, the next entry with an id says why.
             let _ = served.catch_up().await;

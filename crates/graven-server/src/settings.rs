@@ -6,6 +6,7 @@
 mod effective;
 mod error;
 mod file;
+mod jwt;
 mod limits;
 mod rules;
 mod size;
@@ -24,6 +25,7 @@ use crate::name::TrailName;
 
 pub use effective::{Effective, Given, Value};
 pub use error::SettingsError;
+pub use jwt::JwtSettings;
 pub use limits::Limits;
 pub use rules::Broken;
 pub use source::Source;
@@ -49,6 +51,8 @@ pub struct Settings {
     pub insecure: bool,
     /// The certificate with which it serves over TLS, if it does.
     pub tls: TlsSettings,
+    /// Whose JWTs log in.
+    pub jwt: JwtSettings,
     /// Whether it fills the trail `demo`.
     pub demo: bool,
     /// How often it verifies each trail. `None`: only when asked.

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::auth::{Caller, Login, LoginCode, Sessions, Tokens};
 use crate::blocking::Blocking;
 use crate::body::Room;
+use crate::jwt::{self, Jwt};
 use crate::limits::Gate;
 use crate::metrics::Metrics;
 use crate::own::Own;
@@ -27,6 +28,8 @@ pub(crate) struct State {
     pub(crate) tokens: Tokens,
     /// The certificate of the server, if it speaks TLS. Then it speaks nothing else.
     pub(crate) tls: Option<Tls>,
+    /// What judges JWTs, if some log in.
+    pub(crate) jwt: Option<Jwt>,
     /// Who is logged in at the page.
     pub(crate) sessions: Sessions,
     /// What logs in once, after the start.
@@ -64,6 +67,7 @@ impl State {
     pub(crate) fn still_counts(&self, caller: &Caller) -> bool {
         match &caller.login {
             Login::Token => self.tokens.still_counts(caller, self.now()),
+            Login::Jwt => jwt::still_counts(caller, self.now()),
             Login::Certificate(shown) => self.tls.as_ref().is_some_and(|tls| tls.is_good(shown, self.now())),
         }
     }

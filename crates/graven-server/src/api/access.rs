@@ -12,6 +12,7 @@ use graven_tower::one_client;
 
 use super::{cookie, door};
 use crate::auth::{Caller, Refused, Right};
+use crate::jwt::Jwt;
 use crate::limits::Entered;
 use crate::name::TrailName;
 use crate::own;
@@ -26,6 +27,10 @@ pub(super) const NOT_GOOD: &str = "this token is not good here: it is not whole,
 
 /// What to do when a session is not there.
 const SESSION_ENDED: &str = "this session has ended: log in again";
+
+/// What to do when a JWT is not good.
+const JWT_NOT_GOOD: &str = "this JWT does not count here: its issuer, audience, time, key and algorithm must be those of the \
+                            settings `jwt`, and a claim of it must give a role";
 
 /// What to do when a certificate gives no role.
 const CERTIFICATE_NOT_GOOD: &str = "your certificate gives you no role here: the setting `tls.clients` must name its \
@@ -47,6 +52,11 @@ pub(super) async fn check(
     mut request: Request,
     next: Next,
 ) -> Response {
+    // Before anything else, because only this may have to wait.
+    let jwt = state.jwt.as_ref().zip(token(request.headers()).filter(|token| Jwt::is_one(token)));
+    if let Some((judge, token)) = jwt.map(|(judge, token)| (judge, token.to_owned())) {
+        judge.prepare(&token, || state.elapsed()).await;
+    }
     match permit(&state, right, parameters.ok().as_ref(), &mut request) {
         Ok(entered) => door::keep(entered, next.run(request).await),
         Err(problem) => problem.into_response(),
@@ -80,6 +90,9 @@ fn permit(
 fn caller(state: &Server, request: &Request) -> Result<Arc<Caller>, Problem> {
     let (headers, client) = (request.headers(), door::client(request.extensions()));
     if let Some(token) = token(headers) {
+        if let Some(judge) = state.jwt.as_ref().filter(|_| Jwt::is_one(token)) {
+            return judge.check(token).map_err(|why| refused(state, client, &why, JWT_NOT_GOOD));
+        }
         let caller = state.tokens.check(token, state.now());
         return caller.map_err(|why| refused(state, client, &why, NOT_GOOD));
     }
@@ -124,9 +137,11 @@ pub(super) fn refused(state: &Server, client: Option<IpAddr>, why: &Refused, not
             tracing::error!(error = error.to_string(), "nobody gets in");
             Problem::new(Kind::Unavailable, "the tokens cannot be read now; the server's log says why")
         }
+        Refused::NoKeys => Problem::new(Kind::Unavailable, "the keys for JWTs cannot be fetched now"),
         Refused::Malformed
         | Refused::Unknown
         | Refused::Expired { .. }
+        | Refused::Jwt(_)
         | Refused::NoRow { .. }
         | Refused::CertificateEnded => Problem::new(Kind::Unauthorized, not_good),
     };

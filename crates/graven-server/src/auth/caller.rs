@@ -82,6 +82,8 @@ pub enum Login {
     Token,
     /// By a certificate in the TLS handshake.
     Certificate(Arc<ClientCertificate>),
+    /// By a JWT of another server.
+    Jwt,
 }
 
 /// Who sends a request.

@@ -28,6 +28,12 @@ pub enum Refused {
         /// Whom the certificate is for.
         name: String,
     },
+    /// The JWT does not count here.
+    #[error("{0}")]
+    Jwt(&'static str),
+    /// The keys that judge JWTs were never fetched.
+    #[error("the keys for JWTs were never fetched")]
+    NoKeys,
     /// The client's certificate was good when the connection began.
     #[error("the client's certificate was revoked or has expired since its connection began")]
     CertificateEnded,

@@ -36,6 +36,7 @@ impl Effective {
         tokens(settings, &mut broken);
         transport(settings, &mut broken);
         tls(settings, &mut broken);
+        jwt(settings, &mut broken);
         limits(settings, &mut broken);
         broken
     }
@@ -156,6 +157,20 @@ fn tls(settings: &Settings, broken: &mut Vec<Broken>) {
     };
     if let Err(error) = opened {
         broken.push(Broken { rule: "tls.files", why: error.to_string(), add: Vec::new() });
+    }
+}
+
+/// Whose JWTs count is said whole.
+fn jwt(settings: &Settings, broken: &mut Vec<Broken>) {
+    let missing = settings.jwt.missing();
+    if !missing.is_empty() {
+        broken.push(Broken {
+            rule: "jwt.whole",
+            why: "jwt.jwks_url lets JWTs log in, and it is not said which ones, or what for: add what is missing, with \
+                  your own values"
+                .to_owned(),
+            add: missing.into_iter().map(str::to_owned).collect(),
+        });
     }
 }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jsonwebtoken::Algorithm;
+
 use super::limits::Limits;
 use super::{Settings, size, time, value};
-use crate::auth::Grant;
 
 /// A setting.
 #[derive(Debug)]
@@ -78,6 +79,24 @@ macro_rules! file {
                 Ok(())
             },
             show: |settings| vec![value::shown_file(settings.$table.$field.as_deref())],
+        }
+    };
+}
+
+/// A row for a text that need not be given, or that has a default.
+macro_rules! text {
+    ($key:literal, $table:ident.$field:ident, $default:expr, $limits:literal, $meaning:literal, $read:expr, $show:expr) => {
+        Row {
+            key: $key,
+            flag: None,
+            default: $default,
+            limits: $limits,
+            meaning: $meaning,
+            set: |settings, items| {
+                settings.$table.$field = $read(items)?;
+                Ok(())
+            },
+            show: |settings| $show(&settings.$table.$field),
         }
     };
 }
@@ -220,18 +239,83 @@ pub const ROWS: &[Row] = &[
         },
         show: |settings| vec![settings.tls.client_required.to_string()],
     },
-    Row {
-        key: "tls.clients",
-        flag: None,
-        default: None,
-        limits: "a list of NAME=ROLE or NAME=ROLE:TRAIL+TRAIL; in the file a table",
-        meaning: "Give this role to the client whose certificate has this name",
-        set: |settings, items| {
-            settings.tls.clients = value::grants(items)?;
-            Ok(())
-        },
-        show: |settings| settings.tls.clients.iter().map(Grant::to_string).collect(),
-    },
+    text!(
+        "tls.clients",
+        tls.clients,
+        None,
+        "a list of NAME=ROLE or NAME=ROLE:TRAIL+TRAIL; in the file a table",
+        "Give this role to the client whose certificate has this name",
+        value::grants,
+        value::shown_grants
+    ),
+    text!(
+        "jwt.jwks_url",
+        jwt.jwks_url,
+        Some(value::NONE),
+        "none, or an address with https://; on loopback also http://",
+        "Let JWTs log in whose keys are at this address",
+        value::url_or_none,
+        value::shown_text
+    ),
+    file!(
+        "jwt.ca_file",
+        jwt.ca_file,
+        "Trust the authorities in this file for that address, and not those of the web"
+    ),
+    text!(
+        "jwt.issuer",
+        jwt.issuer,
+        Some(value::NONE),
+        "none, or a text",
+        "Take only JWTs with this claim `iss`",
+        value::text_or_none,
+        value::shown_text
+    ),
+    text!(
+        "jwt.audience",
+        jwt.audience,
+        Some(value::NONE),
+        "none, or a text",
+        "Take only JWTs that have this in their claim `aud`",
+        value::text_or_none,
+        value::shown_text
+    ),
+    text!(
+        "jwt.algorithms",
+        jwt.algorithms,
+        None,
+        "a list of ES256, ES384, RS256, RS384, RS512, PS256, PS384, PS512 and EdDSA",
+        "Take only JWTs that are signed with one of these algorithms",
+        value::algorithms,
+        |algorithms: &Vec<Algorithm>| algorithms.iter().map(|one| format!("{one:?}")).collect()
+    ),
+    text!(
+        "jwt.name_claim",
+        jwt.name_claim,
+        Some("sub"),
+        "the name of a claim; dots lead into objects",
+        "Take the name of a JWT's holder from this claim",
+        |items: &[String]| value::one(items).map(str::to_owned),
+        |name: &String| vec![name.clone()]
+    ),
+    text!(
+        "jwt.role_claim",
+        jwt.role_claim,
+        Some("roles"),
+        "the name of a claim; dots lead into objects",
+        "Look in this claim, a text or a list, for what gives a role",
+        |items: &[String]| value::one(items).map(str::to_owned),
+        |name: &String| vec![name.clone()]
+    ),
+    text!(
+        "jwt.roles",
+        jwt.roles,
+        None,
+        "a list of NAME=ROLE or NAME=ROLE:TRAIL+TRAIL; in the file a table",
+        "Give this role to the holder of a JWT that has NAME in that claim",
+        value::grants,
+        value::shown_grants
+    ),
     limit!(
         body_bytes,
         "64MiB",

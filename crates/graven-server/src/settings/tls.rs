@@ -38,6 +38,12 @@ impl TlsSettings {
         [&self.cert_file, &self.key_file, &self.client_ca_file, &self.client_crl_file].into_iter().flatten()
     }
 
+    /// The same, to be named otherwise.
+    pub(super) fn files_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let client = [&mut self.client_ca_file, &mut self.client_crl_file];
+        [&mut self.cert_file, &mut self.key_file].into_iter().chain(client).flatten()
+    }
+
     /// The settings that count only where clients may show certificates.
     pub(super) fn about_clients(&self) -> Option<&'static str> {
         let given = [

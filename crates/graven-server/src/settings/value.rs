@@ -1,10 +1,12 @@
 //! How the text of a setting becomes its value, and how a value is shown.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use axum::http::Uri;
 use graven_tower::TrustedProxies;
+use jsonwebtoken::{Algorithm, AlgorithmFamily};
 
 use super::{TrailSetting, size, time};
 use crate::auth::Grant;
@@ -105,6 +107,46 @@ pub(super) fn grants(items: &[String]) -> Result<Vec<Grant>, String> {
         rows.push(row);
     }
     Ok(rows)
+}
+
+pub(super) fn shown_grants(rows: &Vec<Grant>) -> Vec<String> {
+    rows.iter().map(Grant::to_string).collect()
+}
+
+/// A text, or none.
+pub(super) fn text_or_none(items: &[String]) -> Result<Option<String>, String> {
+    let text = one(items)?;
+    Ok((text != NONE).then(|| text.to_owned()))
+}
+
+pub(super) fn shown_text(text: &Option<String>) -> Vec<String> {
+    vec![text.clone().unwrap_or_else(|| NONE.to_owned())]
+}
+
+/// An address of the web, or none. What is fetched there decides who gets in, so nobody on the way may change it.
+pub(super) fn url_or_none(items: &[String]) -> Result<Option<String>, String> {
+    let Some(text) = text_or_none(items)? else { return Ok(None) };
+    let wrong = || format!("{text:?} is no address with https://, or with http:// on loopback");
+    let url: Uri = text.parse().map_err(|_| wrong())?;
+    let host = url.host().unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let is_here = host == "localhost"
+        || bare.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
+    match url.scheme_str() {
+        Some("https") if !host.is_empty() => Ok(Some(text)),
+        Some("http") if is_here => Ok(Some(text)),
+        _ => Err(wrong()),
+    }
+}
+
+/// Algorithms of signatures with a public key.
+pub(super) fn algorithms(items: &[String]) -> Result<Vec<Algorithm>, String> {
+    let algorithm = |item: &String| match item.parse::<Algorithm>() {
+        Ok(known) if known.family() != AlgorithmFamily::Hmac => Ok(known),
+        Ok(_) => Err(format!("{item} needs a secret, and an issuer shows its keys to everybody")),
+        Err(_) => Err(format!("{item:?} is no algorithm that is known here, such as ES256 or RS256")),
+    };
+    items.iter().map(algorithm).collect()
 }
 
 /// Names of hosts.

@@ -22,6 +22,7 @@ mod flood_is_answered_with_429;
 mod flood_of_one_leaves_room_for_others;
 mod ids_are_recorded_once;
 mod indexes_are_kept;
+mod jwts_log_in;
 mod lines_are_answered_as_they_come;
 mod log_is_served_as_tiles;
 mod metrics_are_for_prometheus;

@@ -118,6 +118,24 @@ fn clients_have_their_roles_from_a_table() {
 }
 
 #[test]
+fn a_file_is_looked_for_where_systemd_hands_secrets_over() {
+    let place = Place::new();
+    let handed = place.folder.path().join("handed");
+    std::fs::create_dir(&handed).unwrap();
+    std::fs::write(handed.join("key.pem"), "").unwrap();
+    let variables = [("CREDENTIALS_DIRECTORY", handed.to_str().unwrap())];
+    let set = ["tls.cert_file=cert.pem", "tls.key_file=key.pem", "tls.client_ca_file=/etc/key.pem"];
+    let Effective { settings, values } = place.read(&[], &set, &variables, "").unwrap();
+    assert_eq!(settings.tls.cert_file.as_deref(), Some(Path::new("cert.pem")), "it is not there");
+    assert_eq!(settings.tls.key_file, Some(handed.join("key.pem")));
+    assert_eq!(settings.tls.client_ca_file.as_deref(), Some(Path::new("/etc/key.pem")));
+    let shown = values.iter().find(|value| value.row.key == "tls.key_file").unwrap();
+    assert_eq!(shown.items, [handed.join("key.pem").display().to_string()]);
+    let elsewhere = place.read(&[], &set, &[], "").unwrap().settings;
+    assert_eq!(elsewhere.tls.key_file.as_deref(), Some(Path::new("key.pem")));
+}
+
+#[test]
 fn lists_on_one_line_have_commas() {
     let place = Place::new();
     let variables = [("GRAVEN_HOSTS", "a.example, b.example"), ("GRAVEN_TRAILS", "x=/x,main=/elsewhere")];
@@ -177,6 +195,21 @@ fn a_mistake_is_named_with_its_place_and_what_was_meant() {
         "--set: there is no setting \"verify.evry\"; did you mean `verify.every`?"
     );
     assert_eq!(said(&[], &["verify.every=1s"], &[], ""), "--set: verify.every: 1s is too small: at least 1m");
+    for url in [
+        "http://login.example.com/keys",
+        "login.example.com",
+        "ftp://127.0.0.1/",
+        "https://",
+        "http://127.0.0.1.x/",
+    ] {
+        let why = said(&[], &[&format!("jwt.jwks_url={url}")], &[], "");
+        assert!(why.contains("is no address with https://"), "{url}: {why}");
+    }
+    assert_eq!(
+        said(&[], &["jwt.algorithms=ES256,HS256"], &[], ""),
+        "--set: jwt.algorithms: HS256 needs a secret, and an issuer shows its keys to everybody"
+    );
+    assert!(said(&[], &["jwt.algorithms=none"], &[], "").contains("\"none\" is no algorithm"));
     // Also where another source counts.
     assert!(
         said(&[("listen", "127.0.0.1:1")], &[], &[], "listen = \"x\"\n")
@@ -243,6 +276,18 @@ fn every_rule_is_named_when_it_is_broken() {
     }
     assert_eq!(rules(&[], &[&authorities]), ["tls.files"]);
     assert_eq!(rules(&[("listen", "0.0.0.0:1")], &[&certificate, &key]), ["listen.tokens"]);
+    let jwt = [
+        "jwt.jwks_url=https://login.example.com/keys",
+        "jwt.issuer=https://login.example.com",
+        "jwt.audience=graven",
+        "jwt.algorithms=ES256",
+        "jwt.roles=writers=writer",
+    ];
+    assert_eq!(rules(&[], &jwt), [""; 0]);
+    for left_out in 1..jwt.len() {
+        let some: Vec<_> = (0..jwt.len()).filter(|at| *at != left_out).map(|at| jwt[at]).collect();
+        assert_eq!(rules(&[], &some), ["jwt.whole"], "without {}", jwt[left_out]);
+    }
     let trail = place.folder.path().join("trail");
     graven::Trail::open(graven::Settings::new(&trail)).unwrap().close_blocking().unwrap();
     let read = format!("old={}", trail.display());
