@@ -17,11 +17,11 @@ mod usage;
 
 pub use caller::{Caller, Forbidden, Login, Scope};
 pub use error::{AuthError, Refused};
-pub(crate) use file::{CERTIFICATE, JWT};
+pub(crate) use file::{CERTIFICATE, JWT, USER};
 pub use file::{NAME_BYTES_MAX, NewToken, TOKENS_MAX, Token};
 pub use grant::Grant;
 pub use link::LoginCode;
-pub use role::{Right, Role};
+pub use role::{BadRole, Right, Role};
 pub use secret::{PREFIX, Secret};
 pub use sessions::Sessions;
 pub use tokens::{Listed, Made, Tokens};

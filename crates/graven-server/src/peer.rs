@@ -10,4 +10,6 @@ use crate::tls::ClientCertificate;
 pub(crate) enum Peer {
     /// A program at this address, with the certificate that it has shown, if any.
     Address(SocketAddr, Option<Arc<ClientCertificate>>),
+    /// A program of this machine, at a Unix socket, of this user.
+    User(u32),
 }

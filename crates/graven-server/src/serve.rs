@@ -1,9 +1,12 @@
 //! Starts the server, takes connections, and ends in order: streams first, then what was accepted is answered.
 
+mod bounded;
 mod connections;
 mod ending;
 mod handshake;
+mod listener;
 mod read_again;
+mod unix;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -13,7 +16,6 @@ use std::time::Duration;
 use graven::clock::{Clock, OsClock};
 use graven::{Category, LastingTrail, Outcome};
 use graven_search::SearchError;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::auth::{AuthError, LoginCode, Secret, Sessions, Tokens};
@@ -24,7 +26,7 @@ use crate::limits::{Gate, open_files};
 use crate::metrics::Metrics;
 use crate::name::TrailName;
 use crate::own::{self, Own};
-use crate::settings::Settings;
+use crate::settings::{Listen, Settings};
 use crate::state::{Shared, State};
 use crate::tls::{Tls, TlsError};
 use crate::trails::{self, Trails};
@@ -33,6 +35,7 @@ use crate::{api, demo, indexing, verifying};
 pub use ending::{Ask, Asked, Ended, signals};
 
 use connections::Connections;
+use listener::{Accepted, Listener};
 
 /// How often what was gathered for the server's own entries is looked at.
 const TICK: Duration = Duration::from_secs(1);
@@ -60,10 +63,10 @@ pub enum ServeError {
     #[error(transparent)]
     Tokens(#[from] AuthError),
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {listen}")]
     Listen {
-        /// The address.
-        address: SocketAddr,
+        /// The address, or the Unix socket.
+        listen: Listen,
         /// Why not.
         source: io::Error,
     },
@@ -73,8 +76,9 @@ pub enum ServeError {
 #[derive(Debug)]
 pub struct Server {
     state: Shared,
-    listener: TcpListener,
-    address: SocketAddr,
+    listener: Listener,
+    /// Where it listens.
+    listens: Listen,
     first_token: Option<Secret>,
     link: Option<String>,
 }
@@ -101,10 +105,8 @@ impl Server {
             }
         }
         open_files::raise(settings.limits.connections);
-        let address = settings.listen;
-        let listen = |source| ServeError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
+        let cannot = |source| ServeError::Listen { listen: settings.listen.clone(), source };
+        let (listener, listens) = Listener::open(&settings).await.map_err(cannot)?;
         let own = Own::new(trails.main().and_then(|main| main.writer().cloned()));
         let state = Arc::new(State {
             blocking: Blocking::new(&settings.limits),
@@ -116,25 +118,26 @@ impl Server {
             tokens,
             sessions: Sessions::default(),
             code: LoginCode::default(),
-            cookie: api::cookie_name(address.port()),
+            cookie: api::cookie_name(listens.address().map_or(0, |address| address.port())),
             trails,
             own,
             metrics: Metrics::default(),
             clock,
             ending: watch::Sender::new(false),
         });
-        let link = link(&state, address);
-        Ok(Server { state, listener, address, first_token, link })
+        let link = listens.address().and_then(|address| link(&state, address));
+        Ok(Server { state, listener, listens, first_token, link })
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// The address at which it listens; `None` for a Unix socket.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.listens.address()
     }
 
-    /// The address of its page.
+    /// Where clients find it: the address of its page, or the Unix socket.
     pub fn url(&self) -> String {
-        url(&self.state, self.address)
+        let listens = || self.listens.to_string();
+        self.listens.address().map_or_else(listens, |address| url(&self.state, address))
     }
 
     /// The token that was made because there was none.
@@ -150,10 +153,10 @@ impl Server {
 
     /// Serves until it is asked to end.
     pub async fn run(self, mut asked: Asked) -> Ended {
-        let Server { state, listener, address, .. } = self;
+        let Server { state, listener, listens, .. } = self;
         let detail = serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "listen": address.to_string(),
+            "listen": listens.to_string(),
             "settings": state.settings.changed(),
         });
         state.own.tell(Category::Config, own::STARTED, Outcome::Success, detail);
@@ -177,8 +180,11 @@ impl Server {
                 },
                 accepted = listener.accept() => match accepted {
                     // One too many is closed without a word: an answer would take what there is too little of.
-                    Ok((stream, peer)) => if let Ok(place) = state.gate.connect(peer.ip()) {
+                    Ok(Accepted::Tcp(stream, peer)) => if let Ok(place) = state.gate.connect(peer.ip()) {
                         connections.serve(stream, peer, place);
+                    },
+                    Ok(Accepted::Unix(stream, user)) => if let Ok(place) = state.gate.connect_here() {
+                        connections.serve_here(stream, user, place);
                     },
                     Err(error) => {
                         tracing::warn!(error = error.to_string(), "no connection can be taken");
@@ -187,7 +193,7 @@ impl Server {
                 },
             }
         }
-        drop(listener);
+        listener.end().await;
         gathering.abort();
         verifications.abort();
         demo.iter().for_each(tokio::task::JoinHandle::abort);

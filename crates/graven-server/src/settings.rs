@@ -8,6 +8,7 @@ mod error;
 mod file;
 mod jwt;
 mod limits;
+mod listen;
 mod rules;
 mod size;
 mod source;
@@ -16,7 +17,6 @@ mod time;
 mod tls;
 mod value;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ pub use effective::{Effective, Given, Value};
 pub use error::SettingsError;
 pub use jwt::JwtSettings;
 pub use limits::Limits;
+pub use listen::{Listen, SocketSettings};
 pub use rules::Broken;
 pub use source::Source;
 pub use table::{ROWS, Row, markdown};
@@ -40,7 +41,9 @@ pub struct Settings {
     /// The folder of the server: tokens, and the trails that lie nowhere else.
     pub data: DataFolder,
     /// Where it listens.
-    pub listen: SocketAddr,
+    pub listen: Listen,
+    /// Who may use the Unix socket, if it listens on one.
+    pub socket: SocketSettings,
     /// The trails that it serves. The first one is `main`, in which it also records what happens to itself.
     pub trails: Vec<TrailSetting>,
     /// More names by which clients may call the server, in lower case and without a port.

@@ -67,6 +67,7 @@ impl State {
     pub(crate) fn still_counts(&self, caller: &Caller) -> bool {
         match &caller.login {
             Login::Token => self.tokens.still_counts(caller, self.now()),
+            Login::User => true,
             Login::Jwt => jwt::still_counts(caller, self.now()),
             Login::Certificate(shown) => self.tls.as_ref().is_some_and(|tls| tls.is_good(shown, self.now())),
         }

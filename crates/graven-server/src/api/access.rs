@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use graven_tower::one_client;
 
 use super::{cookie, door};
-use crate::auth::{Caller, Refused, Right};
+use crate::auth::{Caller, Grant, Login, Refused, Right, Scope, USER};
 use crate::jwt::Jwt;
 use crate::limits::Entered;
 use crate::name::TrailName;
@@ -19,7 +19,6 @@ use crate::own;
 use crate::peer::Peer;
 use crate::problem::{Kind, Problem};
 use crate::state::{Shared, State as Server};
-use crate::tls::ClientCertificate;
 use crate::trails::Served;
 
 /// What to do when a token is not good.
@@ -97,9 +96,8 @@ fn caller(state: &Server, request: &Request) -> Result<Arc<Caller>, Problem> {
         return caller.map_err(|why| refused(state, client, &why, NOT_GOOD));
     }
     let Some(id) = cookie::id(state, headers) else {
-        if let Some(Peer::Address(_, Some(certificate))) = request.extensions().get::<Peer>() {
+        if let Some(caller) = by_connection(state, request) {
             cookie::not_from_another_page(request.method(), headers)?;
-            let caller = certificate_caller(state, certificate);
             return caller.map_err(|why| refused(state, client, &why, CERTIFICATE_NOT_GOOD));
         }
         let message = "send a token: `Authorization: Bearer gvn_…`; `graven token new` makes one";
@@ -123,10 +121,16 @@ fn caller(state: &Server, request: &Request) -> Result<Arc<Caller>, Problem> {
     })
 }
 
-/// Who sends a request with a certificate and nothing else.
-fn certificate_caller(state: &Server, certificate: &Arc<ClientCertificate>) -> Result<Arc<Caller>, Refused> {
-    let tls = state.tls.as_ref().expect("only TLS has certificates of clients");
-    tls.caller(certificate, state.now())
+/// Who sends a request that has neither a token nor a session, as far as its connection says it.
+fn by_connection(state: &Server, request: &Request) -> Option<Result<Arc<Caller>, Refused>> {
+    match request.extensions().get::<Peer>()? {
+        Peer::Address(_, certificate) => Some(state.tls.as_ref()?.caller(certificate.as_ref()?, state.now())),
+        Peer::User(user) => {
+            let (name, role) = (format!("{USER}{user}"), state.settings.socket.role?);
+            let row = Grant { name: name.clone(), role, trails: Scope::All };
+            Some(Ok(row.caller(name, Login::User, None)))
+        }
+    }
 }
 
 /// Counts a login that is refused; what to answer. It is the same for all tokens that never were, so that nobody finds out

@@ -25,8 +25,9 @@ struct ClientAddress(IpAddr);
 
 /// Lets a request pass to the addresses.
 pub(super) async fn open(state: &Shared, mut request: Request, next: Next) -> Response {
-    let client = request.extensions().get::<Peer>().map(|peer| match peer {
-        Peer::Address(address, _) => state.gate.client(address.ip(), request.headers()),
+    let client = request.extensions().get::<Peer>().and_then(|peer| match peer {
+        Peer::Address(address, _) => Some(state.gate.client(address.ip(), request.headers())),
+        Peer::User(_) => None,
     });
     if let Err(refusal) = state.gate.arrive(client, request.uri(), request.headers()) {
         return (page::always(), Problem::from(refusal)).into_response();

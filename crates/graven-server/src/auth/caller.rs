@@ -84,6 +84,8 @@ pub enum Login {
     Certificate(Arc<ClientCertificate>),
     /// By a JWT of another server.
     Jwt,
+    /// By its user, at a Unix socket.
+    User,
 }
 
 /// Who sends a request.

@@ -19,12 +19,14 @@ pub const NAME_BYTES_MAX: usize = 128;
 
 /// What the names of those begin with who come without a token of this server. No new token has such a name: its entries
 /// would look like theirs.
-const RESERVED: [&str; 2] = [CERTIFICATE, JWT];
+const RESERVED: [&str; 3] = [CERTIFICATE, JWT, USER];
 
 /// The names of those who come with a certificate.
 pub(crate) const CERTIFICATE: &str = "cert:";
 /// The names of those who come with a JWT.
 pub(crate) const JWT: &str = "jwt:";
+/// The names of those who come by a Unix socket.
+pub(crate) const USER: &str = "uid:";
 
 /// The version of the file's form.
 const VERSION: u32 = 1;

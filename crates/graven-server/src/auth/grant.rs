@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::file::NAME_BYTES_MAX;
-use super::{Caller, Login, Role, Scope};
+use super::{BadRole, Caller, Login, Role, Scope};
 use crate::name::TrailName;
 
 /// Between the trails of a row.
@@ -66,7 +66,7 @@ impl FromStr for Grant {
             ));
         }
         let (role, trails) = rest.split_once(':').map_or((rest, None), |(role, trails)| (role, Some(trails)));
-        let role: Role = role.trim().parse().map_err(|error: super::role::BadRole| error.to_string())?;
+        let role: Role = role.trim().parse().map_err(|error: BadRole| error.to_string())?;
         let trails = match trails {
             None => Scope::All,
             Some(trails) => {

@@ -63,6 +63,15 @@ impl Gate {
         self.connections.take(self.one_of_many(peer))
     }
 
+    /// The same for a connection to a Unix socket. Only the bound of all counts: who may connect, its permissions say.
+    ///
+    /// # Errors
+    ///
+    /// When there are too many connections.
+    pub fn connect_here(&self) -> Result<Slot<IpAddr>, Full> {
+        self.connections.take(None)
+    }
+
     /// Takes a place for a TLS handshake, until the slot is dropped. Without one, the connection is closed.
     ///
     /// # Errors

@@ -1,7 +1,6 @@
 //! The connections of the server: each has a limited time to begin, to send the head of a request, and to take its answer.
 
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::{Extension, Router};
@@ -10,18 +9,15 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio_io_timeout::TimeoutStream;
+use tokio::net::{TcpStream, UnixStream};
 use tower_layer::Layer;
 
+use super::bounded::bounded;
 use super::handshake::{Begun, begin};
 use crate::api;
 use crate::limits::Slot;
 use crate::peer::Peer;
-use crate::state::{Shared, State};
-
-/// A stream that ends when the client takes nothing of its answer for too long.
-pub(super) type Bounded<S> = Pin<Box<TimeoutStream<S>>>;
+use crate::state::Shared;
 
 /// The open connections, and how to serve one more.
 pub(super) struct Connections {
@@ -89,6 +85,16 @@ impl Connections {
         });
     }
 
+    /// Serves a program of this machine until its connection ends.
+    pub(super) fn serve_here(&self, stream: UnixStream, user: u32, place: Slot<IpAddr>) {
+        let (serving, router) = (self.serving(), self.router.clone());
+        let stream = bounded(stream, &self.state);
+        tokio::spawn(async move {
+            serving.http(stream, router, Peer::User(user)).await;
+            drop(place);
+        });
+    }
+
     /// Waits until every request that was accepted is answered. No connection takes one more.
     pub(super) async fn finish(self) {
         self.open.shutdown().await;
@@ -97,13 +103,6 @@ impl Connections {
     fn serving(&self) -> Serving {
         Serving { http: self.http.clone(), watcher: self.open.watcher() }
     }
-}
-
-/// Each part that the client takes gives it the whole time for the next one.
-pub(super) fn bounded<S: AsyncRead + AsyncWrite>(stream: S, state: &State) -> Bounded<S> {
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(state.settings.limits.answer_pause));
-    Box::pin(stream)
 }
 
 impl Serving {

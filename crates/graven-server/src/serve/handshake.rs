@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::connections::{Bounded, bounded};
+use super::bounded::{Bounded, bounded};
 use crate::state::State;
 use crate::tls::{ClientCertificate, Loaded};
 

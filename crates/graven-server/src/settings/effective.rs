@@ -11,7 +11,7 @@ use graven_core::nearest;
 use super::limits::Limits;
 use super::source::{Raw, Source};
 use super::table::{ROWS, Row};
-use super::{JwtSettings, Settings, SettingsError, TlsSettings, TrailSetting, file};
+use super::{JwtSettings, Listen, Settings, SettingsError, SocketSettings, TlsSettings, TrailSetting, file};
 use crate::data::DataFolder;
 use crate::name::TrailName;
 
@@ -99,7 +99,8 @@ impl Effective {
 fn blank() -> Settings {
     Settings {
         data: DataFolder::new(""),
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        listen: Listen::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+        socket: SocketSettings::NONE,
         trails: Vec::new(),
         hosts: Vec::new(),
         proxies: Vec::new(),

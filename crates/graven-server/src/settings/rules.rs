@@ -7,7 +7,7 @@ use graven::disk::{Disk, OsDisk};
 use graven::layout::Layout;
 use graven::remains::must_hold_trail;
 
-use super::{Effective, Settings, TrailSetting};
+use super::{Effective, Listen, Settings, TrailSetting};
 use crate::auth::Tokens;
 use crate::name::TrailName;
 use crate::tls::{Tls, TlsError};
@@ -108,7 +108,17 @@ fn tokens(settings: &Settings, broken: &mut Vec<Broken>) {
 
 /// Off loopback, what is sent can be read and changed on the way, and anybody can connect.
 fn transport(settings: &Settings, broken: &mut Vec<Broken>) {
-    let address = settings.listen;
+    let Listen::Tcp(address) = settings.listen else {
+        // Its permissions say who may connect, and nobody else reads what is sent.
+        if settings.tls.cert_file.is_some() {
+            broken.push(Broken {
+                rule: "listen.unix",
+                why: "a Unix socket has no TLS: leave tls.cert_file out, or listen on an address".to_owned(),
+                add: Vec::new(),
+            });
+        }
+        return;
+    };
     if address.ip().to_canonical().is_loopback() {
         return;
     }

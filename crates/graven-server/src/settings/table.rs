@@ -7,6 +7,7 @@ use jsonwebtoken::Algorithm;
 
 use super::limits::Limits;
 use super::{Settings, size, time, value};
+use crate::auth::Role;
 
 /// A setting.
 #[derive(Debug)]
@@ -119,10 +120,10 @@ pub const ROWS: &[Row] = &[
         key: "listen",
         flag: Some("--listen"),
         default: Some("127.0.0.1:4728"),
-        limits: "an address and a port; port 0 takes a free one",
-        meaning: "Listen on this address",
+        limits: "an address and a port, of which 0 takes a free one, or unix:PATH",
+        meaning: "Listen on this address, or on a Unix socket",
         set: |settings, items| {
-            settings.listen = value::address(items)?;
+            settings.listen = value::listen(items)?;
             Ok(())
         },
         show: |settings| vec![settings.listen.to_string()],
@@ -247,6 +248,33 @@ pub const ROWS: &[Row] = &[
         "Give this role to the client whose certificate has this name",
         value::grants,
         value::shown_grants
+    ),
+    text!(
+        "socket.mode",
+        socket.mode,
+        Some("0660"),
+        "an octal number",
+        "Give a Unix socket these permissions",
+        value::mode,
+        |mode: &u32| vec![format!("{mode:04o}")]
+    ),
+    text!(
+        "socket.group",
+        socket.group,
+        Some(value::NONE),
+        "none, a number, or a name in /etc/group",
+        "Give a Unix socket to this group",
+        value::group,
+        |group: &Option<u32>| vec![group.map_or(value::NONE.to_owned(), |group| group.to_string())]
+    ),
+    text!(
+        "socket.role",
+        socket.role,
+        Some("writer"),
+        "none, writer, reader, auditor or admin",
+        "Give this role to programs at a Unix socket that send no token",
+        value::role_or_none,
+        |role: &Option<Role>| vec![role.map_or(value::NONE, Role::as_str).to_owned()]
     ),
     text!(
         "jwt.jwks_url",

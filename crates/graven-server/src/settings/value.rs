@@ -1,15 +1,18 @@
 //! How the text of a setting becomes its value, and how a value is shown.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::http::Uri;
+use graven::disk::OsDisk;
+use graven::durable;
 use graven_tower::TrustedProxies;
 use jsonwebtoken::{Algorithm, AlgorithmFamily};
 
-use super::{TrailSetting, size, time};
-use crate::auth::Grant;
+use super::listen::UNIX;
+use super::{Listen, TrailSetting, size, time};
+use crate::auth::{BadRole, Grant, Role};
 use crate::name::TrailName;
 
 /// The only item of a setting that is no list.
@@ -24,6 +27,9 @@ pub(super) fn one(items: &[String]) -> Result<&str, String> {
 pub(super) fn folder(items: &[String]) -> Result<PathBuf, String> {
     one(items).map(PathBuf::from)
 }
+
+/// The file with the groups of this machine.
+const GROUPS: &str = "/etc/group";
 
 /// How a file is written that is not given.
 pub(super) const NONE: &str = "none";
@@ -75,13 +81,21 @@ fn within<T: PartialOrd>(value: T, least: T, most: T, show: fn(&T) -> String) ->
     Ok(value)
 }
 
-/// An address with its port. `localhost` is 127.0.0.1.
-pub(super) fn address(items: &[String]) -> Result<SocketAddr, String> {
+/// An address with its port, or a Unix socket. `localhost` is 127.0.0.1.
+pub(super) fn listen(items: &[String]) -> Result<Listen, String> {
     let text = one(items)?;
+    if let Some(path) = text.strip_prefix(UNIX) {
+        return if path.is_empty() {
+            Err("the path of the Unix socket is missing".to_owned())
+        } else {
+            Ok(Listen::Unix(path.into()))
+        };
+    }
     if let Some(port) = text.strip_prefix("localhost:").and_then(|port| port.parse().ok()) {
-        return Ok((Ipv4Addr::LOCALHOST, port).into());
+        return Ok(Listen::Tcp((Ipv4Addr::LOCALHOST, port).into()));
     }
     text.parse()
+        .map(Listen::Tcp)
         .map_err(|_| format!("{text:?} is no address with a port: write it as 127.0.0.1:4728 or [::1]:4728"))
 }
 
@@ -147,6 +161,37 @@ pub(super) fn algorithms(items: &[String]) -> Result<Vec<Algorithm>, String> {
         Err(_) => Err(format!("{item:?} is no algorithm that is known here, such as ES256 or RS256")),
     };
     items.iter().map(algorithm).collect()
+}
+
+/// Permissions, as `chmod` takes them.
+pub(super) fn mode(items: &[String]) -> Result<u32, String> {
+    let text = one(items)?;
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+    mode.ok_or_else(|| format!("{text:?} is no octal number up to 0777, such as 0660"))
+}
+
+/// A group of this machine, or none.
+pub(super) fn group(items: &[String]) -> Result<Option<u32>, String> {
+    let text = one(items)?;
+    if text == NONE {
+        return Ok(None);
+    }
+    if let Ok(number) = text.parse() {
+        return Ok(Some(number));
+    }
+    let groups =
+        durable::read_file(&OsDisk, Path::new(GROUPS)).map_err(|error| format!("{GROUPS}: {error}"))?;
+    let groups = String::from_utf8_lossy(&groups);
+    let number = groups.lines().find_map(|line| {
+        let mut parts = line.split(':');
+        (parts.next()? == text).then(|| parts.nth(1)?.parse().ok()).flatten()
+    });
+    number.map(Some).ok_or_else(|| format!("{GROUPS} has no group {text:?}"))
+}
+
+pub(super) fn role_or_none(items: &[String]) -> Result<Option<Role>, String> {
+    let text = one(items)?;
+    if text == NONE { Ok(None) } else { text.parse().map(Some).map_err(|error: BadRole| error.to_string()) }
 }
 
 /// Names of hosts.

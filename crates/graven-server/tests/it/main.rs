@@ -42,3 +42,4 @@ mod token_changes_count_from_the_next_request;
 mod token_file_is_never_an_open_door;
 mod tokens_over_http;
 mod trails_are_verified;
+mod unix_sockets_say_who_it_is;

@@ -53,7 +53,7 @@ fn a_flag_counts_before_a_variable_before_the_file_before_the_default() {
     let place = Place::new();
     let file = "listen = \"127.0.0.1:3\"\n";
     let variable = [("GRAVEN_LISTEN", "127.0.0.1:2")];
-    let port = |effective: &Effective| effective.settings.listen.port();
+    let port = |effective: &Effective| effective.settings.listen.address().unwrap().port();
 
     let all = place.read(&[("listen", "127.0.0.1:1")], &["listen=127.0.0.1:9"], &variable, file).unwrap();
     assert_eq!((port(&all), source(&all, "listen")), (1, Source::Flag("--listen".into())));
@@ -210,6 +210,15 @@ fn a_mistake_is_named_with_its_place_and_what_was_meant() {
         "--set: jwt.algorithms: HS256 needs a secret, and an issuer shows its keys to everybody"
     );
     assert!(said(&[], &["jwt.algorithms=none"], &[], "").contains("\"none\" is no algorithm"));
+    assert_eq!(
+        said(&[], &["listen=unix:"], &[], ""),
+        "--set: listen: the path of the Unix socket is missing"
+    );
+    for mode in ["0999", "01777", "rw", ""] {
+        assert!(said(&[], &[&format!("socket.mode={mode}")], &[], "").contains("socket.mode: "), "{mode}");
+    }
+    assert!(said(&[], &["socket.group=no-such-group"], &[], "").contains("has no group \"no-such-group\""));
+    assert!(said(&[], &["socket.role=boss"], &[], "").contains("there is no role \"boss\""));
     // Also where another source counts.
     assert!(
         said(&[("listen", "127.0.0.1:1")], &[], &[], "listen = \"x\"\n")
@@ -276,6 +285,8 @@ fn every_rule_is_named_when_it_is_broken() {
     }
     assert_eq!(rules(&[], &[&authorities]), ["tls.files"]);
     assert_eq!(rules(&[("listen", "0.0.0.0:1")], &[&certificate, &key]), ["listen.tokens"]);
+    assert_eq!(rules(&[("listen", "unix:/run/graven.sock")], &[]), [""; 0]);
+    assert_eq!(rules(&[("listen", "unix:/run/graven.sock")], &[&certificate, &key]), ["listen.unix"]);
     let jwt = [
         "jwt.jwks_url=https://login.example.com/keys",
         "jwt.issuer=https://login.example.com",

@@ -112,7 +112,7 @@ impl Running {
         let mut settings = Effective::read(&given).unwrap().settings;
         edit(&mut settings);
         let server = Server::start(settings).await.unwrap();
-        let (address, link) = (server.address(), server.link().map(str::to_owned));
+        let (address, link) = (server.address().unwrap(), server.link().map(str::to_owned));
         let data = DataFolder::new(data);
         let admin = match std::fs::read_to_string(data.admin_token()) {
             Ok(token) => token.trim().to_owned(),
