@@ -32,6 +32,12 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// How long to wait for an answer to begin, and for a part of it.
 const ANSWER: Duration = Duration::from_secs(120);
 
+/// How long it may take until a server has said whether it can record.
+const READINESS: Duration = Duration::from_secs(10);
+
+/// The most bytes of what it says.
+const READINESS_BYTES_MAX: u64 = 1 << 20;
+
 /// The most bytes of an answer that is read whole.
 const ANSWER_BYTES_MAX: u64 = 256 << 20;
 
@@ -197,6 +203,22 @@ impl Remote {
         Failure::cannot(format_args!("cannot reach {}: {error}", self.base))
             .advise("does the server run, and is the address right? `curl` on its /healthz says so")
     }
+}
+
+/// What a server says of whether it can record, at the address of the server itself. It needs no token.
+pub(crate) fn readiness(address: &str) -> Result<Vec<u8>, Failure> {
+    let base = address.trim_end_matches('/');
+    let uri: Option<Uri> = base.parse().ok(); // What is no address has no host.
+    let host = uri.as_ref().filter(|uri| uri.scheme().is_some()).and_then(Uri::host);
+    let host = host.ok_or_else(|| {
+        Failure::cannot(format_args!("{address}: it is not the address of a server"))
+            .advise("write it as http(s)://HOST:PORT")
+    })?;
+    let request = agent(is_loopback(host))?.get(format!("{base}/readyz"));
+    let answer = request.config().timeout_global(Some(READINESS)).build().call();
+    let whole = answer
+        .and_then(|mut answer| answer.body_mut().with_config().limit(READINESS_BYTES_MAX).read_to_vec());
+    whole.map_err(|error| Failure::cannot(format_args!("cannot reach {base}: {error}")))
 }
 
 /// Texts in an address.

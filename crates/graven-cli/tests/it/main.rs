@@ -22,6 +22,7 @@ mod export_copy;
 mod export_tiles;
 mod export_viewer;
 mod four_processes_are_killed;
+mod health_says_whether_a_server_can_record;
 mod import_drops_nothing;
 mod import_reads_what_others_wrote;
 mod index_is_made_and_checked;

@@ -34,7 +34,7 @@ pub(crate) struct About {
     /// The SHA-256 of the certificate, as `openssl x509 -fingerprint -sha256` says it.
     sha256: String,
     /// Until when it is good.
-    not_after: DateTime<Utc>,
+    pub(crate) not_after: DateTime<Utc>,
 }
 
 /// What was read of the files.
@@ -44,7 +44,7 @@ pub(crate) struct Loaded {
     pub(crate) config: Arc<ServerConfig>,
     /// What judges the certificates of clients, if they may show some.
     pub(super) clients: Option<Arc<dyn ClientCertVerifier>>,
-    pub(super) about: About,
+    pub(crate) about: About,
     /// How often the files were read before.
     pub(super) number: u64,
 }

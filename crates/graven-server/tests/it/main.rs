@@ -6,6 +6,7 @@
 )]
 
 mod acts_have_one_result;
+mod alerts_name_metrics_that_there_are;
 mod answers_come_when_entries_are_durable;
 mod audit_answers_as_the_contract_says;
 mod authority;

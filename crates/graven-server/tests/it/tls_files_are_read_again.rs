@@ -39,6 +39,10 @@ async fn a_new_certificate_counts_for_the_next_connection_and_a_stream_goes_on()
     let admin = server.admin.over(Some(new.trusted()));
     until("the new certificate is served", async || admin.connect().await.is_ok()).await;
     assert!(server.admin.connect().await.is_err(), "the old one is served no more");
+    let metrics = admin.get("/metrics").await;
+    let metrics = metrics.is(200).text();
+    let left = metrics.lines().find_map(|line| line.strip_prefix("graven_tls_certificate_seconds "));
+    assert!(left.unwrap().parse::<f64>().unwrap() > 0.0, "{metrics}");
     // The stream goes on, over the connection that began with the old certificate.
     let entry = json!({"category": "api", "action": "after", "outcome": "success"});
     admin.record(entry).await.is(201);
