@@ -1,5 +1,7 @@
 //! A certificate of an authority that counts gives its holder the role of the table, until it is revoked or expires.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use graven_server::auth::Role;
 use http_body_util::BodyExt;
@@ -39,6 +41,8 @@ impl Place {
             settings.tls.client_ca_file = Some(authority.file());
             settings.tls.client_crl_file = Some(revoked);
             settings.tls.client_required = required;
+            // No connection of a test is idle for too long.
+            settings.limits.header_time = Duration::from_secs(600);
             settings.tls.clients = CLIENTS.map(|row| row.parse().unwrap()).into();
         })
         .await;
