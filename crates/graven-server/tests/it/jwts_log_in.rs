@@ -56,11 +56,16 @@ impl Issuer {
     }
 
     async fn server(&self) -> Running {
+        self.server_for("ES256,RS256").await
+    }
+
+    /// A server that takes JWTs with these algorithms.
+    async fn server_for(&self, algorithms: &str) -> Running {
         Running::with(&[
             ("jwt.jwks_url", &self.url),
             ("jwt.issuer", ISSUER),
             ("jwt.audience", "graven"),
-            ("jwt.algorithms", "ES256,RS256"),
+            ("jwt.algorithms", algorithms),
             ("jwt.role_claim", "access.roles"),
             ("jwt.roles", "writers=writer:main,watchers=reader"),
         ])
@@ -176,6 +181,15 @@ async fn what_is_not_good_is_refused_and_counted() {
             detail["count"].as_u64().unwrap() as usize;
     }
     assert_eq!(told, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_algorithms_of_the_settings_count() {
+    let issuer = Issuer::start();
+    let server = issuer.server_for("RS256").await;
+    let ann = server.with_token(&issuer.sign(&claims(|_| {})));
+    ann.record(entry()).await.is_problem(401, "unauthorized");
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
