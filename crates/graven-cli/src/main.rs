@@ -10,6 +10,8 @@ mod config;
 mod demo;
 mod exec;
 mod export;
+#[cfg(feature = "remote")]
+mod health;
 mod import;
 mod index;
 mod init;
@@ -103,6 +105,9 @@ enum Command {
     /// Serve trails over HTTP, to programs in any language
     #[cfg(feature = "server")]
     Serve(serve::Args),
+    /// Say whether a server can record
+    #[cfg(feature = "remote")]
+    Health(health::Args),
     /// Make, list and revoke the tokens of a server
     #[cfg(feature = "server")]
     Token(token::Args),
@@ -199,6 +204,8 @@ fn run(command: &Command, ui: Ui) -> Ending {
         Command::Stats(args) => stats::run(args, ui),
         #[cfg(feature = "server")]
         Command::Serve(args) => serve::run(args, ui),
+        #[cfg(feature = "remote")]
+        Command::Health(args) => health::run(args, ui),
         #[cfg(feature = "server")]
         Command::Token(args) => token::run(args, ui),
         #[cfg(feature = "server")]

@@ -91,7 +91,7 @@ fn told(ui: Ui, broken: &[Broken]) -> Ending {
 
 /// Says what is served and where, and the token of the first start.
 fn started(ui: Ui, settings: &Settings, server: &Server) -> Result<(), Failure> {
-    let address = format!("http://{}", server.address());
+    let address = server.url();
     let token = server.first_token().map(|token| token.as_str());
     let data = settings.data.path().display();
     if ui.json() {

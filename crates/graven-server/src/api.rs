@@ -4,6 +4,7 @@ mod access;
 mod acts;
 mod ask;
 mod audit;
+mod clear;
 mod cookie;
 mod counts;
 mod door;
@@ -34,6 +35,7 @@ use crate::page;
 use crate::problem::{Kind, Problem};
 use crate::state::Shared;
 
+pub(crate) use clear::router as router_in_clear;
 pub(crate) use cookie::cookie_name;
 
 /// All addresses. Whatever is not named here is not there, and a request without the right that its address needs is refused.

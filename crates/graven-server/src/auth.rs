@@ -6,6 +6,7 @@
 mod caller;
 mod error;
 mod file;
+mod grant;
 mod known;
 mod link;
 mod role;
@@ -14,11 +15,13 @@ mod sessions;
 mod tokens;
 mod usage;
 
-pub use caller::{Caller, Forbidden, Scope};
+pub use caller::{Caller, Forbidden, Login, Scope};
 pub use error::{AuthError, Refused};
+pub(crate) use file::{CERTIFICATE, JWT, USER};
 pub use file::{NAME_BYTES_MAX, NewToken, TOKENS_MAX, Token};
+pub use grant::Grant;
 pub use link::LoginCode;
-pub use role::{Right, Role};
+pub use role::{BadRole, Right, Role};
 pub use secret::{PREFIX, Secret};
 pub use sessions::Sessions;
 pub use tokens::{Listed, Made, Tokens};

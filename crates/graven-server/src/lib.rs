@@ -7,6 +7,7 @@ pub mod limits;
 pub mod name;
 pub mod serve;
 pub mod settings;
+pub mod tls;
 pub mod viewer;
 
 mod api;
@@ -15,12 +16,15 @@ mod body;
 mod counters;
 mod indexing;
 mod intake;
+mod jwt;
 mod metrics;
 #[cfg(test)]
 mod openapi;
 mod own;
 mod page;
+mod peer;
 mod problem;
+mod stamp;
 mod state;
 mod tail;
 mod trails;

@@ -23,6 +23,8 @@ const TOLD_APART_MAX: usize = 4_096;
 
 /// The server started.
 pub(crate) const STARTED: &str = "server.started";
+/// The files of TLS have changed: the new ones count, or they are not good and the ones before go on counting.
+pub(crate) const TLS_READ: &str = "server.tls_read";
 /// The server stopped: everything that it accepted was answered.
 pub(crate) const STOPPED: &str = "server.stopped";
 /// Somebody takes out the hits of a query.
@@ -144,6 +146,10 @@ pub(crate) fn why(refused: &Refused) -> &'static str {
         Refused::Malformed => "not a token",
         Refused::Unknown => "an unknown token",
         Refused::Expired { .. } => "an expired token",
+        Refused::NoRow { .. } => "a certificate without a role",
+        Refused::Jwt(why) => why,
+        Refused::NoKeys => "the keys for JWTs were never fetched",
+        Refused::CertificateEnded => "a certificate that was revoked or has expired",
         Refused::Unavailable(_) => "the file of the tokens cannot be read",
     }
 }

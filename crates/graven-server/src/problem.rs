@@ -39,6 +39,8 @@ pub(crate) enum Kind {
     OutOfScope,
     /// A page that is not this server's asks in the name of somebody who is logged in here.
     ForeignPage,
+    /// The request was sent in clear, and this server speaks TLS.
+    SentInClear,
     /// Nothing is at this address.
     NotFound,
     /// There is no trail of that name.
@@ -98,6 +100,9 @@ impl Kind {
             Kind::OutOfScope => ("out-of-scope", StatusCode::FORBIDDEN, "The token is not for this"),
             Kind::ForeignPage => {
                 ("foreign-page", StatusCode::FORBIDDEN, "The request is not from the page of this server")
+            }
+            Kind::SentInClear => {
+                ("sent-in-clear", StatusCode::FORBIDDEN, "This server is asked over TLS only")
             }
             Kind::NotFound => ("not-found", StatusCode::NOT_FOUND, "Nothing is here"),
             Kind::UnknownTrail => ("unknown-trail", StatusCode::NOT_FOUND, "There is no such trail"),

@@ -1,7 +1,12 @@
 //! Starts the server, takes connections, and ends in order: streams first, then what was accepted is answered.
 
+mod bounded;
 mod connections;
 mod ending;
+mod handshake;
+mod listener;
+mod read_again;
+mod unix;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,24 +16,26 @@ use std::time::Duration;
 use graven::clock::{Clock, OsClock};
 use graven::{Category, LastingTrail, Outcome};
 use graven_search::SearchError;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::auth::{AuthError, LoginCode, Secret, Sessions, Tokens};
 use crate::blocking::Blocking;
 use crate::body::Room;
+use crate::jwt::Jwt;
 use crate::limits::{Gate, open_files};
 use crate::metrics::Metrics;
 use crate::name::TrailName;
 use crate::own::{self, Own};
-use crate::settings::Settings;
+use crate::settings::{Listen, Settings};
 use crate::state::{Shared, State};
+use crate::tls::{Tls, TlsError};
 use crate::trails::{self, Trails};
 use crate::{api, demo, indexing, verifying};
 
-pub use ending::{Asked, Ended, signals};
+pub use ending::{Ask, Asked, Ended, signals};
 
 use connections::Connections;
+use listener::{Accepted, Listener};
 
 /// How often what was gathered for the server's own entries is looked at.
 const TICK: Duration = Duration::from_secs(1);
@@ -49,14 +56,17 @@ pub enum ServeError {
     /// A trail cannot be opened for searches.
     #[error(transparent)]
     Search(#[from] SearchError),
+    /// The certificate of the server, or its key, cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The tokens cannot be read or made.
     #[error(transparent)]
     Tokens(#[from] AuthError),
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {listen}")]
     Listen {
-        /// The address.
-        address: SocketAddr,
+        /// The address, or the Unix socket.
+        listen: Listen,
         /// Why not.
         source: io::Error,
     },
@@ -66,8 +76,9 @@ pub enum ServeError {
 #[derive(Debug)]
 pub struct Server {
     state: Shared,
-    listener: TcpListener,
-    address: SocketAddr,
+    listener: Listener,
+    /// Where it listens.
+    listens: Listen,
     first_token: Option<Secret>,
     link: Option<String>,
 }
@@ -79,6 +90,7 @@ impl Server {
     /// When any of these fails. Nothing was served then.
     pub async fn start(settings: Settings) -> Result<Server, ServeError> {
         let clock = OsClock::new();
+        let tls = Tls::open(&settings.tls, clock.now())?;
         let tokens = Tokens::open(&settings.data)?;
         let first_token = tokens.first_start(clock.now())?;
         let trails = trails::open(&settings.data, &settings.trails)?;
@@ -93,33 +105,39 @@ impl Server {
             }
         }
         open_files::raise(settings.limits.connections);
-        let address = settings.listen;
-        let listen = |source| ServeError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
+        let cannot = |source| ServeError::Listen { listen: settings.listen.clone(), source };
+        let (listener, listens) = Listener::open(&settings).await.map_err(cannot)?;
         let own = Own::new(trails.main().and_then(|main| main.writer().cloned()));
         let state = Arc::new(State {
             blocking: Blocking::new(&settings.limits),
             room: Room::new(&settings.limits),
             gate: Gate::new(&settings, &(Arc::new(OsClock::new()) as Arc<dyn Clock>)),
+            jwt: Jwt::new(&settings.jwt),
             settings,
+            tls,
             tokens,
             sessions: Sessions::default(),
             code: LoginCode::default(),
-            cookie: api::cookie_name(address.port()),
+            cookie: api::cookie_name(listens.address().map_or(0, |address| address.port())),
             trails,
             own,
             metrics: Metrics::default(),
             clock,
             ending: watch::Sender::new(false),
         });
-        let link = link(&state, address);
-        Ok(Server { state, listener, address, first_token, link })
+        let link = listens.address().and_then(|address| link(&state, address));
+        Ok(Server { state, listener, listens, first_token, link })
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// The address at which it listens; `None` for a Unix socket.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.listens.address()
+    }
+
+    /// Where clients find it: the address of its page, or the Unix socket.
+    pub fn url(&self) -> String {
+        let listens = || self.listens.to_string();
+        self.listens.address().map_or_else(listens, |address| url(&self.state, address))
     }
 
     /// The token that was made because there was none.
@@ -135,10 +153,10 @@ impl Server {
 
     /// Serves until it is asked to end.
     pub async fn run(self, mut asked: Asked) -> Ended {
-        let Server { state, listener, address, .. } = self;
+        let Server { state, listener, listens, .. } = self;
         let detail = serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "listen": address.to_string(),
+            "listen": listens.to_string(),
             "settings": state.settings.changed(),
         });
         state.own.tell(Category::Config, own::STARTED, Outcome::Success, detail);
@@ -152,15 +170,21 @@ impl Server {
         let demo = demo_of(&state.settings, &state.trails).cloned();
         let demo = demo.map(|demo| tokio::spawn(demo::go_on(demo, state.clock.random())));
         let verifications = tokio::spawn(verifying::on_schedule(Arc::clone(&state)));
-        let connections = Connections::new(api::router(&state), &state.settings.limits);
+        let connections = Connections::new(&state);
         loop {
             tokio::select! {
                 biased;
-                () = ending::next(&mut asked) => break,
+                ask = ending::next(&mut asked) => match ask {
+                    Ask::End => break,
+                    Ask::ReadAgain => drop(tokio::spawn(read_again::files(Arc::clone(&state), true))),
+                },
                 accepted = listener.accept() => match accepted {
                     // One too many is closed without a word: an answer would take what there is too little of.
-                    Ok((stream, peer)) => if let Ok(place) = state.gate.connect(peer.ip()) {
+                    Ok(Accepted::Tcp(stream, peer)) => if let Ok(place) = state.gate.connect(peer.ip()) {
                         connections.serve(stream, peer, place);
+                    },
+                    Ok(Accepted::Unix(stream, user)) => if let Ok(place) = state.gate.connect_here() {
+                        connections.serve_here(stream, user, place);
                     },
                     Err(error) => {
                         tracing::warn!(error = error.to_string(), "no connection can be taken");
@@ -169,7 +193,7 @@ impl Server {
                 },
             }
         }
-        drop(listener);
+        listener.end().await;
         gathering.abort();
         verifications.abort();
         demo.iter().for_each(tokio::task::JoinHandle::abort);
@@ -189,12 +213,29 @@ fn link(state: &Shared, mut address: SocketAddr) -> Option<String> {
         IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
         _ => {}
     }
-    Some(format!("http://{address}/#code={}", code.ok()?))
+    Some(format!("{}/#code={}", url(state, address), code.ok()?))
+}
+
+/// The address of the page. Over TLS it is the name by which clients call the server, if it has one: a certificate is for
+/// names.
+fn url(state: &State, address: SocketAddr) -> String {
+    match (&state.tls, state.settings.hosts.first()) {
+        (None, _) => format!("http://{address}"),
+        (Some(_), Some(host)) => format!("https://{host}:{}", address.port()),
+        (Some(_), None) => format!("https://{address}"),
+    }
 }
 
 /// The trail that the demo fills, if there is to be one.
 fn demo_of<'a>(settings: &Settings, trails: &'a Trails) -> Option<&'a LastingTrail> {
     settings.demo.then(|| trails.find(&TrailName::demo()))?.and_then(|demo| demo.writer())
+}
+
+/// Fetches the keys for JWTs again, if that is long ago.
+async fn refresh_keys(state: Shared) {
+    if let Some(judge) = &state.jwt {
+        judge.refresh(|| state.elapsed()).await;
+    }
 }
 
 /// Records what the server gathers of itself.
@@ -203,6 +244,11 @@ async fn gather(state: Shared) {
     loop {
         ticks.tick().await;
         state.own.flush(state.elapsed(), false);
+        read_again::files(Arc::clone(&state), false).await;
+        if state.jwt.is_some() {
+            // Nothing here waits for another server.
+            tokio::spawn(refresh_keys(Arc::clone(&state)));
+        }
         for served in state.trails.all() {
             // Where it fails, the next entry with an id says why.
             let _ = served.catch_up().await;

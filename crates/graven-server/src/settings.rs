@@ -6,15 +6,17 @@
 mod effective;
 mod error;
 mod file;
+mod jwt;
 mod limits;
+mod listen;
 mod rules;
 mod size;
 mod source;
 mod table;
 mod time;
+mod tls;
 mod value;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,11 +25,14 @@ use crate::name::TrailName;
 
 pub use effective::{Effective, Given, Value};
 pub use error::SettingsError;
+pub use jwt::JwtSettings;
 pub use limits::Limits;
+pub use listen::{Listen, SocketSettings};
 pub use rules::Broken;
 pub use source::Source;
 pub use table::{ROWS, Row, markdown};
 pub use time::{expiry, period};
+pub use tls::TlsSettings;
 
 /// The settings of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +41,9 @@ pub struct Settings {
     /// The folder of the server: tokens, and the trails that lie nowhere else.
     pub data: DataFolder,
     /// Where it listens.
-    pub listen: SocketAddr,
+    pub listen: Listen,
+    /// Who may use the Unix socket, if it listens on one.
+    pub socket: SocketSettings,
     /// The trails that it serves. The first one is `main`, in which it also records what happens to itself.
     pub trails: Vec<TrailSetting>,
     /// More names by which clients may call the server, in lower case and without a port.
@@ -45,6 +52,10 @@ pub struct Settings {
     pub proxies: Vec<String>,
     /// Whether it may listen off loopback without TLS.
     pub insecure: bool,
+    /// The certificate with which it serves over TLS, if it does.
+    pub tls: TlsSettings,
+    /// Whose JWTs log in.
+    pub jwt: JwtSettings,
     /// Whether it fills the trail `demo`.
     pub demo: bool,
     /// How often it verifies each trail. `None`: only when asked.

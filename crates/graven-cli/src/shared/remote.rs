@@ -4,12 +4,14 @@ mod problem;
 
 use std::io::Read;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use graven::clock::{Clock, OsClock};
 use graven::disk::OsDisk;
 use graven::durable;
+use rustls::crypto::aws_lc_rs;
 use serde::de::DeserializeOwned;
 use ureq::http::{Response, StatusCode, Uri, header};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
@@ -29,6 +31,12 @@ const CONNECT: Duration = Duration::from_secs(10);
 
 /// How long to wait for an answer to begin, and for a part of it.
 const ANSWER: Duration = Duration::from_secs(120);
+
+/// How long it may take until a server has said whether it can record.
+const READINESS: Duration = Duration::from_secs(10);
+
+/// The most bytes of what it says.
+const READINESS_BYTES_MAX: u64 = 1 << 20;
 
 /// The most bytes of an answer that is read whole.
 const ANSWER_BYTES_MAX: u64 = 256 << 20;
@@ -197,6 +205,22 @@ impl Remote {
     }
 }
 
+/// What a server says of whether it can record, at the address of the server itself. It needs no token.
+pub(crate) fn readiness(address: &str) -> Result<Vec<u8>, Failure> {
+    let base = address.trim_end_matches('/');
+    let uri: Option<Uri> = base.parse().ok(); // What is no address has no host.
+    let host = uri.as_ref().filter(|uri| uri.scheme().is_some()).and_then(Uri::host);
+    let host = host.ok_or_else(|| {
+        Failure::cannot(format_args!("{address}: it is not the address of a server"))
+            .advise("write it as http(s)://HOST:PORT")
+    })?;
+    let request = agent(is_loopback(host))?.get(format!("{base}/readyz"));
+    let answer = request.config().timeout_global(Some(READINESS)).build().call();
+    let whole = answer
+        .and_then(|mut answer| answer.body_mut().with_config().limit(READINESS_BYTES_MAX).read_to_vec());
+    whole.map_err(|error| Failure::cannot(format_args!("cannot reach {base}: {error}")))
+}
+
 /// Texts in an address.
 pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -242,6 +266,8 @@ fn agent(is_loopback: bool) -> Result<Agent, Failure> {
     if is_loopback {
         config = config.proxy(None);
     }
+    let mut tls =
+        TlsConfig::builder().unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()));
     if let Some(path) = std::env::var_os(CA_FILE).filter(|path| !path.is_empty()) {
         let path = std::path::PathBuf::from(path);
         let pem = durable::read_file(&OsDisk, &path).map_err(|error| Failure::file("read", &path, &error))?;
@@ -257,9 +283,9 @@ fn agent(is_loopback: bool) -> Result<Agent, Failure> {
             )));
         }
         let roots = RootCerts::new_with_certs(&certificates);
-        config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
+        tls = tls.root_certs(roots);
     }
-    Ok(config.build().into())
+    Ok(config.tls_config(tls.build()).build().into())
 }
 
 fn token() -> Result<String, Failure> {

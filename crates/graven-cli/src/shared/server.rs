@@ -25,7 +25,7 @@ pub(crate) struct ServerFolder {
 pub(crate) struct ServerSettings {
     #[command(flatten)]
     folder: ServerFolder,
-    /// Listen on this address [default: 127.0.0.1:4728]
+    /// Listen on this address, or on a Unix socket [default: 127.0.0.1:4728]
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
     /// Serve the trail in DIR, which may lie anywhere, under NAME

@@ -10,6 +10,7 @@ mod run;
 
 mod answers_are_json_when_asked;
 mod bench_search_measures_every_row;
+mod commands_speak_tls;
 mod commands_take_a_trail_on_a_server;
 mod commands_take_what_the_trail_has;
 mod completions_and_man;
@@ -21,6 +22,7 @@ mod export_copy;
 mod export_tiles;
 mod export_viewer;
 mod four_processes_are_killed;
+mod health_says_whether_a_server_can_record;
 mod import_drops_nothing;
 mod import_reads_what_others_wrote;
 mod index_is_made_and_checked;

@@ -11,10 +11,12 @@ use axum::response::{IntoResponse, Response};
 use graven_tower::one_client;
 
 use super::{cookie, door};
-use crate::auth::{Caller, Refused, Right};
+use crate::auth::{Caller, Grant, Login, Refused, Right, Scope, USER};
+use crate::jwt::Jwt;
 use crate::limits::Entered;
 use crate::name::TrailName;
 use crate::own;
+use crate::peer::Peer;
 use crate::problem::{Kind, Problem};
 use crate::state::{Shared, State as Server};
 use crate::trails::Served;
@@ -24,6 +26,14 @@ pub(super) const NOT_GOOD: &str = "this token is not good here: it is not whole,
 
 /// What to do when a session is not there.
 const SESSION_ENDED: &str = "this session has ended: log in again";
+
+/// What to do when a JWT is not good.
+const JWT_NOT_GOOD: &str = "this JWT does not count here: its issuer, audience, time, key and algorithm must be those of the \
+                            settings `jwt`, and a claim of it must give a role";
+
+/// What to do when a certificate gives no role.
+const CERTIFICATE_NOT_GOOD: &str = "your certificate gives you no role here: the setting `tls.clients` must name its \
+                                    subject, and it must not be revoked or have expired; or send a token";
 
 /// Who sends a request that may be sent.
 #[derive(Debug, Clone)]
@@ -41,6 +51,11 @@ pub(super) async fn check(
     mut request: Request,
     next: Next,
 ) -> Response {
+    // Before anything else, because only this may have to wait.
+    let jwt = state.jwt.as_ref().zip(token(request.headers()).filter(|token| Jwt::is_one(token)));
+    if let Some((judge, token)) = jwt.map(|(judge, token)| (judge, token.to_owned())) {
+        judge.prepare(&token, || state.elapsed()).await;
+    }
     match permit(&state, right, parameters.ok().as_ref(), &mut request) {
         Ok(entered) => door::keep(entered, next.run(request).await),
         Err(problem) => problem.into_response(),
@@ -74,10 +89,17 @@ fn permit(
 fn caller(state: &Server, request: &Request) -> Result<Arc<Caller>, Problem> {
     let (headers, client) = (request.headers(), door::client(request.extensions()));
     if let Some(token) = token(headers) {
+        if let Some(judge) = state.jwt.as_ref().filter(|_| Jwt::is_one(token)) {
+            return judge.check(token).map_err(|why| refused(state, client, &why, JWT_NOT_GOOD));
+        }
         let caller = state.tokens.check(token, state.now());
         return caller.map_err(|why| refused(state, client, &why, NOT_GOOD));
     }
     let Some(id) = cookie::id(state, headers) else {
+        if let Some(caller) = by_connection(state, request) {
+            cookie::not_from_another_page(request.method(), headers)?;
+            return caller.map_err(|why| refused(state, client, &why, CERTIFICATE_NOT_GOOD));
+        }
         let message = "send a token: `Authorization: Bearer gvn_…`; `graven token new` makes one";
         return Err(counted(state, client, "no token", Problem::new(Kind::Unauthorized, message)));
     };
@@ -99,6 +121,18 @@ fn caller(state: &Server, request: &Request) -> Result<Arc<Caller>, Problem> {
     })
 }
 
+/// Who sends a request that has neither a token nor a session, as far as its connection says it.
+fn by_connection(state: &Server, request: &Request) -> Option<Result<Arc<Caller>, Refused>> {
+    match request.extensions().get::<Peer>()? {
+        Peer::Address(_, certificate) => Some(state.tls.as_ref()?.caller(certificate.as_ref()?, state.now())),
+        Peer::User(user) => {
+            let (name, role) = (format!("{USER}{user}"), state.settings.socket.role?);
+            let row = Grant { name: name.clone(), role, trails: Scope::All };
+            Some(Ok(row.caller(name, Login::User, None)))
+        }
+    }
+}
+
 /// Counts a login that is refused; what to answer. It is the same for all tokens that never were, so that nobody finds out
 /// which there were.
 pub(super) fn refused(state: &Server, client: Option<IpAddr>, why: &Refused, not_good: &str) -> Problem {
@@ -107,9 +141,13 @@ pub(super) fn refused(state: &Server, client: Option<IpAddr>, why: &Refused, not
             tracing::error!(error = error.to_string(), "nobody gets in");
             Problem::new(Kind::Unavailable, "the tokens cannot be read now; the server's log says why")
         }
-        Refused::Malformed | Refused::Unknown | Refused::Expired { .. } => {
-            Problem::new(Kind::Unauthorized, not_good)
-        }
+        Refused::NoKeys => Problem::new(Kind::Unavailable, "the keys for JWTs cannot be fetched now"),
+        Refused::Malformed
+        | Refused::Unknown
+        | Refused::Expired { .. }
+        | Refused::Jwt(_)
+        | Refused::NoRow { .. }
+        | Refused::CertificateEnded => Problem::new(Kind::Unauthorized, not_good),
     };
     counted(state, client, own::why(why), problem)
 }
@@ -125,7 +163,7 @@ fn counted(state: &Server, client: Option<IpAddr>, why: &'static str, problem: P
 }
 
 /// The token of a request.
-fn token(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn token(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

@@ -40,6 +40,14 @@ pub(super) fn from_own_page(method: &Method, headers: &HeaderMap) -> Result<(), 
     }
 }
 
+/// The same for what a browser may send without a cookie: the certificate of its user. A program says nothing of pages.
+///
+/// # Errors
+/// `ForeignPage`.
+pub(super) fn not_from_another_page(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.contains_key(&SITE) { from_own_page(method, headers) } else { Ok(()) }
+}
+
 /// The same for a login. It brings its own secret, so a program that says nothing of pages may send it.
 ///
 /// # Errors
@@ -59,7 +67,7 @@ fn foreign_page() -> Problem {
 
 /// Gives a browser the cookie of a session. No script can read it, and no other site has it sent.
 pub(super) fn set(state: &Server, id: &str, headers: &HeaderMap) -> HeaderValue {
-    let secure = if is_secure(headers) { "; Secure" } else { "" };
+    let secure = if state.tls.is_some() || is_secure(headers) { "; Secure" } else { "" };
     let text = format!("{}={id}; HttpOnly; SameSite=Strict; Path=/{secure}", state.cookie);
     HeaderValue::from_str(&text).expect("an id is letters and digits")
 }

@@ -1,12 +1,12 @@
 //! The door before all addresses: is the request for this server, from where is it, and does its sender send too much?
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::Request;
 use axum::http::Extensions;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -15,6 +15,7 @@ use http_body::{Frame, SizeHint};
 
 use crate::limits::Entered;
 use crate::page;
+use crate::peer::Peer;
 use crate::problem::Problem;
 use crate::state::Shared;
 
@@ -24,8 +25,10 @@ struct ClientAddress(IpAddr);
 
 /// Lets a request pass to the addresses.
 pub(super) async fn open(state: &Shared, mut request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
-    let client = peer.map(|peer| state.gate.client(peer, request.headers()));
+    let client = request.extensions().get::<Peer>().and_then(|peer| match peer {
+        Peer::Address(address, _) => Some(state.gate.client(address.ip(), request.headers())),
+        Peer::User(_) => None,
+    });
     if let Err(refusal) = state.gate.arrive(client, request.uri(), request.headers()) {
         return (page::always(), Problem::from(refusal)).into_response();
     }

@@ -14,6 +14,7 @@ use super::trails::{checkpoint_age, last_entry};
 use crate::metrics::{Scrape, TrailNow};
 use crate::problem::Problem;
 use crate::state::Shared;
+use crate::tls::Tls;
 use crate::trails::Served;
 
 /// The media type that each Prometheus reads.
@@ -30,7 +31,9 @@ pub(super) async fn scrape(
     let now = state.now();
     let look = move || Ok(served.iter().map(|served| trail_now(served, now)).collect());
     let trails = state.blocking.look(look).await?;
-    let scrape = Scrape { metrics: &state.metrics, trails, taken: state.gate.taken() };
+    let left = |tls: &Tls| (tls.loaded().about.not_after - now).as_seconds_f64();
+    let certificate_s = state.tls.as_ref().map(left);
+    let scrape = Scrape { metrics: &state.metrics, trails, taken: state.gate.taken(), certificate_s };
     let text = scrape.text().map_err(|error| {
         tracing::error!(error = error.to_string(), "the metrics cannot be written");
         Problem::fault()

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use graven::Category;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Right, Role};
 use crate::name::TrailName;
+use crate::tls::ClientCertificate;
 
 /// All of a kind, or only some. In JSON it is `"all"` or a list, and never left out: what is missing must not mean all.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,10 +75,23 @@ impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Scope<T> {
     }
 }
 
+/// By what a caller has shown who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Login {
+    /// By a token of this server.
+    Token,
+    /// By a certificate in the TLS handshake.
+    Certificate(Arc<ClientCertificate>),
+    /// By a JWT of another server.
+    Jwt,
+    /// By its user, at a Unix socket.
+    User,
+}
+
 /// Who sends a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// The id of the token. It tells tokens with one name apart, and is no secret.
+    /// The id of the token, or the name where there is none. It tells tokens with one name apart, and is no secret.
     pub id: String,
     /// The name of the token: the principal of entries whose sender may not name another one.
     pub name: String,
@@ -90,6 +105,8 @@ pub struct Caller {
     pub assert_principal: bool,
     /// From when on its token is refused.
     pub expires: Option<DateTime<Utc>>,
+    /// By what it has shown who it is.
+    pub login: Login,
 }
 
 /// Why a caller may not do something.

@@ -22,6 +22,21 @@ pub enum Refused {
         /// The name of the token.
         name: String,
     },
+    /// The client has a certificate of an authority that counts, and no row of the table is for it.
+    #[error("no row of the setting `tls.clients` is for the certificate of {name}")]
+    NoRow {
+        /// Whom the certificate is for.
+        name: String,
+    },
+    /// The JWT does not count here.
+    #[error("{0}")]
+    Jwt(&'static str),
+    /// The keys that judge JWTs were never fetched.
+    #[error("the keys for JWTs were never fetched")]
+    NoKeys,
+    /// The client's certificate was good when the connection began.
+    #[error("the client's certificate was revoked or has expired since its connection began")]
+    CertificateEnded,
     /// The file of the tokens cannot be read. Nobody gets in until it can be.
     #[error(transparent)]
     Unavailable(Arc<AuthError>),

@@ -8,7 +8,7 @@ use graven::{Category, durable};
 use graven_core::hash::Hash;
 use serde::{Deserialize, Serialize};
 
-use super::{AuthError, Caller, Role, Scope, secret};
+use super::{AuthError, Caller, Login, Role, Scope, secret};
 use crate::name::TrailName;
 
 /// The most tokens that a server has.
@@ -16,6 +16,17 @@ pub const TOKENS_MAX: usize = 10_000;
 
 /// The most bytes of the name of a token. It becomes the principal of entries.
 pub const NAME_BYTES_MAX: usize = 128;
+
+/// What the names of those begin with who come without a token of this server. No new token has such a name: its entries
+/// would look like theirs.
+const RESERVED: [&str; 3] = [CERTIFICATE, JWT, USER];
+
+/// The names of those who come with a certificate.
+pub(crate) const CERTIFICATE: &str = "cert:";
+/// The names of those who come with a JWT.
+pub(crate) const JWT: &str = "jwt:";
+/// The names of those who come by a Unix socket.
+pub(crate) const USER: &str = "uid:";
 
 /// The version of the file's form.
 const VERSION: u32 = 1;
@@ -101,6 +112,11 @@ impl NewToken {
             return Err(AuthError::Invalid("a token that has expired already is of no use".to_owned()));
         }
         token.check().map_err(AuthError::Invalid)?;
+        if let Some(prefix) = RESERVED.iter().find(|prefix| token.name.starts_with(*prefix)) {
+            return Err(AuthError::Invalid(format!(
+                "a name that begins with {prefix:?} belongs to somebody who has no token"
+            )));
+        }
         Ok(Kept { sha256, token })
     }
 }
@@ -116,6 +132,7 @@ impl Token {
             categories: self.categories.clone(),
             assert_principal: self.assert_principal,
             expires: self.expires,
+            login: Login::Token,
         }
     }
 

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use graven::disk::{Disk, File, Open, OsDisk};
 use graven_core::hash::Hash;
-use rustix::fs::stat;
 
 use super::file::{self, Kept};
 use super::{AuthError, Caller, Token};
+use crate::stamp::{Seen, look};
 
 /// How often reading begins again because the file was replaced meanwhile.
 const READS_MAX: u32 = 100;
@@ -33,22 +33,6 @@ pub(super) struct Row {
     pub(super) token: Token,
 }
 
-/// What the path of the file names: a file, nothing, or nobody knows.
-type Seen = Result<Option<Stamp>, io::ErrorKind>;
-
-/// What changes when the file is replaced or written to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    bytes: i128,
-    mode: u32,
-    /// Seconds and nanoseconds.
-    modified: (i128, i128),
-    /// The same for the file's own data, which no program can set back.
-    changed: (i128, i128),
-}
-
 impl Known {
     /// Reads the file.
     pub(super) fn read(path: &Path) -> Known {
@@ -60,7 +44,7 @@ impl Known {
             };
             let rows = file::read(path).map(|tokens| tokens.unwrap_or_default());
             let is_the_one = match (&seen, &open) {
-                (Ok(Some(stamp)), Some(open)) => open.id().is_ok_and(|id| id.inode == stamp.inode),
+                (Ok(Some(stamp)), Some(open)) => open.id().is_ok_and(|id| id.inode == stamp.inode()),
                 _ => true,
             };
             if is_the_one && look(path) == seen {
@@ -82,21 +66,4 @@ impl Known {
 fn by_hash(tokens: Vec<Kept>) -> HashMap<Hash, Row> {
     let row = |kept: Kept| (kept.sha256, Row { caller: Arc::new(kept.token.caller()), token: kept.token });
     tokens.into_iter().map(row).collect()
-}
-
-/// Looks at the file's metadata: one system call.
-fn look(path: &Path) -> Seen {
-    let found = match stat(path) {
-        Ok(found) => found,
-        Err(rustix::io::Errno::NOENT) => return Ok(None),
-        Err(error) => return Err(error.kind()),
-    };
-    Ok(Some(Stamp {
-        device: found.st_dev as u64,
-        inode: found.st_ino as u64,
-        bytes: found.st_size as i128,
-        mode: found.st_mode as u32,
-        modified: (found.st_mtime as i128, found.st_mtime_nsec as i128),
-        changed: (found.st_ctime as i128, found.st_ctime_nsec as i128),
-    }))
 }

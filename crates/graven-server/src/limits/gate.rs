@@ -22,6 +22,7 @@ pub struct Gate {
     hosts: Hosts,
     proxies: Option<TrustedProxies>,
     connections: Slots<IpAddr>,
+    handshakes: Slots<IpAddr>,
     requests: Slots<String>,
     streams: Slots<String>,
     by_address: Rate,
@@ -42,6 +43,7 @@ impl Gate {
             hosts: Hosts::new(&settings.hosts),
             proxies: (!settings.proxies.is_empty()).then_some(proxies),
             connections: Slots::new(limits.connections, limits.connections_per_address),
+            handshakes: Slots::new(limits.handshakes, limits.handshakes_per_address),
             requests: Slots::new(limits.requests, limits.requests_per_token),
             streams: Slots::new(limits.streams, limits.streams_per_token),
             by_address: Rate::a_second(limits.rate_per_address, clock),
@@ -58,8 +60,31 @@ impl Gate {
     ///
     /// When there are too many connections, in all or from this address.
     pub fn connect(&self, peer: IpAddr) -> Result<Slot<IpAddr>, Full> {
+        self.connections.take(self.one_of_many(peer))
+    }
+
+    /// The same for a connection to a Unix socket. Only the bound of all counts: who may connect, its permissions say.
+    ///
+    /// # Errors
+    ///
+    /// When there are too many connections.
+    pub fn connect_here(&self) -> Result<Slot<IpAddr>, Full> {
+        self.connections.take(None)
+    }
+
+    /// Takes a place for a TLS handshake, until the slot is dropped. Without one, the connection is closed.
+    ///
+    /// # Errors
+    ///
+    /// When there are too many, in all or with this address.
+    pub fn handshake(&self, peer: IpAddr) -> Result<Slot<IpAddr>, Full> {
+        self.handshakes.take(self.one_of_many(peer))
+    }
+
+    /// The client that a connection belongs to; `None` for a trusted proxy, which has those of many.
+    fn one_of_many(&self, peer: IpAddr) -> Option<IpAddr> {
         let is_proxy = self.proxies.as_ref().is_some_and(|proxies| proxies.trusts(peer.to_canonical()));
-        self.connections.take((!is_proxy).then(|| one_client(peer)))
+        (!is_proxy).then(|| one_client(peer))
     }
 
     /// The client of a request: the peer, or the address that a trusted proxy says.

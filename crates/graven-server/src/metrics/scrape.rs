@@ -42,6 +42,8 @@ pub(crate) struct Scrape<'a> {
     pub(crate) trails: Vec<TrailNow>,
     /// Connections, requests and streams at this moment.
     pub(crate) taken: [u64; 3],
+    /// For how many seconds the server's certificate is good, if it has one.
+    pub(crate) certificate_s: Option<f64>,
 }
 
 /// The syncs of all trails.
@@ -72,6 +74,11 @@ impl Scrape<'_> {
             let gauge: Gauge = Gauge::default();
             gauge.set(number.try_into().unwrap_or(i64::MAX));
             r.register(name, help, gauge);
+        }
+        if let Some(seconds) = self.certificate_s {
+            let gauge = Fraction::default();
+            gauge.set(seconds);
+            r.register("tls_certificate_seconds", "Time until the certificate expires", gauge);
         }
         self.of_trails(r);
         let mut text = String::new();

@@ -1,51 +1,96 @@
-//! The connections of the server: each has a limited time to send the head of a request, and to take its answer.
+//! The connections of the server: each has a limited time to begin, to send the head of a request, and to take its answer.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::sync::Arc;
 
-use axum::extract::ConnectInfo;
 use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpStream;
-use tokio_io_timeout::TimeoutStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 use tower_layer::Layer;
 
+use super::bounded::bounded;
+use super::handshake::{Begun, begin};
+use crate::api;
 use crate::limits::Slot;
-use crate::settings::Limits;
+use crate::peer::Peer;
+use crate::state::Shared;
 
 /// The open connections, and how to serve one more.
 pub(super) struct Connections {
+    state: Shared,
     router: Router,
+    /// For what comes in clear where there is TLS.
+    in_clear: Router,
     http: http1::Builder,
     open: GracefulShutdown,
-    answer_pause: Duration,
+}
+
+/// How one connection is served.
+struct Serving {
+    http: http1::Builder,
+    watcher: Watcher,
 }
 
 impl Connections {
-    pub(super) fn new(router: Router, limits: &Limits) -> Connections {
+    pub(super) fn new(state: &Shared) -> Connections {
+        let limits = &state.settings.limits;
         let mut http = http1::Builder::new();
         let head = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
         http.timer(TokioTimer::new()).header_read_timeout(limits.header_time).max_buf_size(head);
-        Connections { router, http, open: GracefulShutdown::new(), answer_pause: limits.answer_pause }
+        Connections {
+            router: api::router(state),
+            in_clear: api::router_in_clear(state),
+            state: Arc::clone(state),
+            http,
+            open: GracefulShutdown::new(),
+        }
     }
 
     /// Serves a connection until it ends. It keeps its place until then.
-    pub(super) fn serve(&self, stream: TcpStream, peer: SocketAddr, place: Slot<IpAddr>) {
+    pub(super) fn serve(&self, stream: TcpStream, address: SocketAddr, place: Slot<IpAddr>) {
         // Small answers are not kept back. It only costs time where it is not possible.
         let _ = stream.set_nodelay(true);
-        // It is started anew by each part that the client takes.
-        let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(self.answer_pause));
-        let stream = TokioIo::new(Box::pin(stream));
-        let router = Extension(ConnectInfo(peer)).layer(self.router.clone());
-        let service = TowerToHyperService::new(router);
-        let connection = self.open.watch(self.http.serve_connection(stream, service));
+        let serving = self.serving();
+        let Some(tls) = &self.state.tls else {
+            let stream = bounded(stream, &self.state);
+            let router = self.router.clone();
+            tokio::spawn(async move {
+                serving.http(stream, router, Peer::Address(address, None)).await;
+                drop(place);
+            });
+            return;
+        };
+        // One too many is closed without a word, as connections are.
+        let Ok(shaking) = self.state.gate.handshake(address.ip()) else { return };
+        let (router, in_clear) = (self.router.clone(), self.in_clear.clone());
+        let (tls, state) = (tls.loaded(), Arc::clone(&self.state));
         tokio::spawn(async move {
-            // An error is the client's: it went away, sent no HTTP, or took too long.
-            let _ended = connection.await;
+            let begun = begin(stream, address.ip(), &tls, &state).await;
+            drop(shaking);
+            match begun {
+                Some(Begun::Tls(stream, shown)) => {
+                    serving.http(stream, router, Peer::Address(address, shown)).await
+                }
+                Some(Begun::InClear(stream)) => {
+                    serving.http(stream, in_clear, Peer::Address(address, None)).await
+                }
+                // The client's doing, or the server ends.
+                None => {}
+            }
+            drop(place);
+        });
+    }
+
+    /// Serves a program of this machine until its connection ends.
+    pub(super) fn serve_here(&self, stream: UnixStream, user: u32, place: Slot<IpAddr>) {
+        let (serving, router) = (self.serving(), self.router.clone());
+        let stream = bounded(stream, &self.state);
+        tokio::spawn(async move {
+            serving.http(stream, router, Peer::User(user)).await;
             drop(place);
         });
     }
@@ -53,5 +98,22 @@ impl Connections {
     /// Waits until every request that was accepted is answered. No connection takes one more.
     pub(super) async fn finish(self) {
         self.open.shutdown().await;
+    }
+
+    fn serving(&self) -> Serving {
+        Serving { http: self.http.clone(), watcher: self.open.watcher() }
+    }
+}
+
+impl Serving {
+    /// Serves HTTP until the connection ends.
+    async fn http<S>(self, stream: S, router: Router, peer: Peer)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let service = TowerToHyperService::new(Extension(peer).layer(router));
+        let connection = self.http.serve_connection(TokioIo::new(stream), service);
+        // An error is the client's: it went away, sent no HTTP, or took too long.
+        let _ended = self.watcher.watch(connection).await;
     }
 }

@@ -31,11 +31,20 @@ pub enum Ended {
     AtOnce,
 }
 
-/// What asks a server to end: once in order, and once more at once.
-pub type Asked = mpsc::UnboundedReceiver<()>;
+/// What a server is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// To end: in order, and at once when it is asked a second time.
+    End,
+    /// To read the files of TLS again.
+    ReadAgain,
+}
 
-/// The signals of this process that ask the server to end: SIGINT and SIGTERM. From now on no signal ends the process by
-/// itself.
+/// What a server is asked for, one after the other.
+pub type Asked = mpsc::UnboundedReceiver<Ask>;
+
+/// The signals of this process: SIGINT and SIGTERM ask the server to end, and SIGHUP to read files again. From now on none
+/// of them ends the process by itself.
 ///
 /// # Errors
 /// When the signals cannot be awaited.
@@ -45,13 +54,12 @@ pub fn signals() -> io::Result<Asked> {
     let (ask, asked) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         loop {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                // There is nothing to read again: the file of the tokens is looked at for each request.
-                _ = hang_up.recv() => continue,
-            }
-            if ask.send(()).is_err() {
+            let wanted = tokio::select! {
+                _ = interrupt.recv() => Ask::End,
+                _ = terminate.recv() => Ask::End,
+                _ = hang_up.recv() => Ask::ReadAgain,
+            };
+            if ask.send(wanted).is_err() {
                 return;
             }
         }
@@ -59,12 +67,18 @@ pub fn signals() -> io::Result<Asked> {
     Ok(asked)
 }
 
-/// Waits until the server is asked to end.
-pub(super) async fn next(asked: &mut Asked) {
-    if asked.recv().await.is_none() {
+/// Waits until the server is asked for something.
+pub(super) async fn next(asked: &mut Asked) -> Ask {
+    match asked.recv().await {
+        Some(ask) => ask,
         // Nobody is left who could ask.
-        std::future::pending().await
+        None => std::future::pending().await,
     }
+}
+
+/// Waits until the server is asked to end.
+async fn end_asked(asked: &mut Asked) {
+    while next(asked).await != Ask::End {}
 }
 
 /// Ends the server.
@@ -74,7 +88,7 @@ pub(super) async fn end(state: Shared, connections: Connections, mut asked: Aske
     state.ending.send_replace(true);
     let ended = tokio::select! {
         biased;
-        () = next(&mut asked) => Ended::AtOnce,
+        () = end_asked(&mut asked) => Ended::AtOnce,
         ended = in_order(&state, connections, now) => ended,
     };
     if ended != Ended::InOrder {

@@ -4,14 +4,19 @@ use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use graven::disk::OsDisk;
+use graven::durable;
 use graven_core::nearest;
 
 use super::limits::Limits;
 use super::source::{Raw, Source};
 use super::table::{ROWS, Row};
-use super::{Settings, SettingsError, TrailSetting, file};
+use super::{JwtSettings, Listen, Settings, SettingsError, SocketSettings, TlsSettings, TrailSetting, file};
 use crate::data::DataFolder;
 use crate::name::TrailName;
+
+/// The variable with the folder in which systemd hands secrets over.
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
 /// The flag of every setting.
 const SET: &str = "--set";
@@ -82,6 +87,7 @@ impl Effective {
             set.map_err(|why| SettingsError::Value { at: raw.at.clone(), key: raw.row.key, why })?;
         }
         add_own_trails(&mut settings);
+        find_credentials(&mut settings, given);
         let value =
             |(row, source): (&'static Row, Source)| Value { row, items: (row.show)(&settings), source };
         let values = sources.into_iter().map(value).collect();
@@ -93,11 +99,14 @@ impl Effective {
 fn blank() -> Settings {
     Settings {
         data: DataFolder::new(""),
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        listen: Listen::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+        socket: SocketSettings::NONE,
         trails: Vec::new(),
         hosts: Vec::new(),
         proxies: Vec::new(),
         insecure: false,
+        tls: TlsSettings::NONE,
+        jwt: JwtSettings::NONE,
         demo: false,
         verify_every: None,
         limits: Limits::NONE,
@@ -115,6 +124,21 @@ fn add_own_trails(settings: &mut Settings) {
             None => TrailSetting { dir: settings.data.trail(&name), name, read_only: false },
         };
         settings.trails.insert(0, trail);
+    }
+}
+
+/// Names the files in the folder in which systemd hands secrets over, where they are there. Other relative names begin at the
+/// folder in which the server was started.
+fn find_credentials(settings: &mut Settings, given: &Given) {
+    let folder = given.variables.iter().find(|(name, _)| *name == *CREDENTIALS);
+    let Some(folder) = folder.map(|(_, folder)| PathBuf::from(folder)) else { return };
+    for file in settings.tls.files_mut().chain(&mut settings.jwt.ca_file) {
+        // An absolute name stays as it is when it is joined.
+        let there = folder.join(&file);
+        // What cannot be looked at is not there: reading it says why.
+        if durable::exists(&OsDisk, &there).unwrap_or(false) {
+            *file = there;
+        }
     }
 }
 

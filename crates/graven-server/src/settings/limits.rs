@@ -22,6 +22,12 @@ pub struct Limits {
     pub connections: u64,
     /// The most connections of one address.
     pub connections_per_address: u64,
+    /// The most TLS handshakes at a time.
+    pub handshakes: u64,
+    /// The most TLS handshakes with one address at a time.
+    pub handshakes_per_address: u64,
+    /// The longest time of a TLS handshake.
+    pub handshake_time: Duration,
     /// The most requests that are being answered at a time.
     pub requests: u64,
     /// The most requests of one token that are being answered at a time.

@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
+use graven::clock::{Clock, OsClock};
 use graven::disk::{Disk, OsDisk};
 use graven::layout::Layout;
 use graven::remains::must_hold_trail;
 
-use super::{Effective, Settings, TrailSetting};
+use super::{Effective, Listen, Settings, TrailSetting};
 use crate::auth::Tokens;
 use crate::name::TrailName;
+use crate::tls::{Tls, TlsError};
 
 /// A rule that the settings do not keep.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +35,8 @@ impl Effective {
         folders(settings, &mut broken);
         tokens(settings, &mut broken);
         transport(settings, &mut broken);
+        tls(settings, &mut broken);
+        jwt(settings, &mut broken);
         limits(settings, &mut broken);
         broken
     }
@@ -104,18 +108,35 @@ fn tokens(settings: &Settings, broken: &mut Vec<Broken>) {
 
 /// Off loopback, what is sent can be read and changed on the way, and anybody can connect.
 fn transport(settings: &Settings, broken: &mut Vec<Broken>) {
-    let address = settings.listen;
+    let Listen::Tcp(address) = settings.listen else {
+        // Its permissions say who may connect, and nobody else reads what is sent.
+        if settings.tls.cert_file.is_some() {
+            broken.push(Broken {
+                rule: "listen.unix",
+                why: "a Unix socket has no TLS: leave tls.cert_file out, or listen on an address".to_owned(),
+                add: Vec::new(),
+            });
+        }
+        return;
+    };
     if address.ip().to_canonical().is_loopback() {
         return;
     }
-    if !settings.insecure {
+    if !settings.insecure && settings.tls.cert_file.is_none() {
         broken.push(Broken {
             rule: "listen.tls",
             why: format!(
-                "{address} can be reached from other machines, and this server has no TLS of its own: put a proxy with \
-                 TLS before it, and say so"
+                "{address} can be reached from other machines, and without TLS what is sent can be read and changed on \
+                 the way: name a certificate and its key, or put a proxy with TLS before it, and say so"
             ),
-            add: vec!["insecure = true".to_owned()],
+            add: [
+                "tls.cert_file = \"cert.pem\"",
+                "tls.key_file = \"key.pem\"",
+                "# or, behind a proxy with TLS:",
+                "insecure = true",
+            ]
+            .map(str::to_owned)
+            .into(),
         });
     }
     if Tokens::open(&settings.data).is_ok_and(|tokens| tokens.is_empty()) {
@@ -129,12 +150,47 @@ fn transport(settings: &Settings, broken: &mut Vec<Broken>) {
     }
 }
 
+/// The certificate and its key are good, and nothing contradicts that there is TLS.
+fn tls(settings: &Settings, broken: &mut Vec<Broken>) {
+    if settings.insecure && settings.tls.cert_file.is_some() {
+        broken.push(Broken {
+            rule: "tls.insecure",
+            why: "`insecure` says that a proxy speaks in clear with this server, and with tls.cert_file it speaks TLS \
+                  only: leave one of them out"
+                .to_owned(),
+            add: Vec::new(),
+        });
+    }
+    let opened = match settings.tls.about_clients() {
+        Some(key) if settings.tls.client_ca_file.is_none() => Err(TlsError::NoAuthority { key }),
+        _ => Tls::open(&settings.tls, OsClock::new().now()),
+    };
+    if let Err(error) = opened {
+        broken.push(Broken { rule: "tls.files", why: error.to_string(), add: Vec::new() });
+    }
+}
+
+/// Whose JWTs count is said whole.
+fn jwt(settings: &Settings, broken: &mut Vec<Broken>) {
+    let missing = settings.jwt.missing();
+    if !missing.is_empty() {
+        broken.push(Broken {
+            rule: "jwt.whole",
+            why: "jwt.jwks_url lets JWTs log in, and it is not said which ones, or what for: add what is missing, with \
+                  your own values"
+                .to_owned(),
+            add: missing.into_iter().map(str::to_owned).collect(),
+        });
+    }
+}
+
 /// What belongs to one client is not more than all.
 fn limits(settings: &Settings, broken: &mut Vec<Broken>) {
     let limits = &settings.limits;
     for (one, all, of_one, of_all) in [
         ("body_bytes", "bodies_bytes", limits.body_bytes, limits.bodies_bytes),
         ("connections_per_address", "connections", limits.connections_per_address, limits.connections),
+        ("handshakes_per_address", "handshakes", limits.handshakes_per_address, limits.handshakes),
         ("requests_per_token", "requests", limits.requests_per_token, limits.requests),
         ("streams_per_token", "streams", limits.streams_per_token, limits.streams),
     ] {

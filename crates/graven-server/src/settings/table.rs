@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jsonwebtoken::Algorithm;
+
 use super::limits::Limits;
 use super::{Settings, size, time, value};
+use crate::auth::Role;
 
 /// A setting.
 #[derive(Debug)]
@@ -63,6 +66,42 @@ macro_rules! limit {
     };
 }
 
+/// A row for a file that need not be given: a field of the table of settings that it belongs to.
+macro_rules! file {
+    ($key:literal, $table:ident.$field:ident, $meaning:literal) => {
+        Row {
+            key: $key,
+            flag: None,
+            default: Some(value::NONE),
+            limits: "none, or a file in PEM",
+            meaning: $meaning,
+            set: |settings, items| {
+                settings.$table.$field = value::file_or_none(items)?;
+                Ok(())
+            },
+            show: |settings| vec![value::shown_file(settings.$table.$field.as_deref())],
+        }
+    };
+}
+
+/// A row for a text that need not be given, or that has a default.
+macro_rules! text {
+    ($key:literal, $table:ident.$field:ident, $default:expr, $limits:literal, $meaning:literal, $read:expr, $show:expr) => {
+        Row {
+            key: $key,
+            flag: None,
+            default: $default,
+            limits: $limits,
+            meaning: $meaning,
+            set: |settings, items| {
+                settings.$table.$field = $read(items)?;
+                Ok(())
+            },
+            show: |settings| $show(&settings.$table.$field),
+        }
+    };
+}
+
 /// All settings.
 pub const ROWS: &[Row] = &[
     Row {
@@ -81,10 +120,10 @@ pub const ROWS: &[Row] = &[
         key: "listen",
         flag: Some("--listen"),
         default: Some("127.0.0.1:4728"),
-        limits: "an address and a port; port 0 takes a free one",
-        meaning: "Listen on this address",
+        limits: "an address and a port, of which 0 takes a free one, or unix:PATH",
+        meaning: "Listen on this address, or on a Unix socket",
         set: |settings, items| {
-            settings.listen = value::address(items)?;
+            settings.listen = value::listen(items)?;
             Ok(())
         },
         show: |settings| vec![settings.listen.to_string()],
@@ -173,6 +212,138 @@ pub const ROWS: &[Row] = &[
         },
         show: |settings| vec![settings.verify_every.map_or("off".to_owned(), time::show)],
     },
+    file!(
+        "tls.cert_file",
+        tls.cert_file,
+        "Serve over TLS with the certificate in this file, behind which its intermediates stand"
+    ),
+    file!("tls.key_file", tls.key_file, "Read the private key of that certificate from this file"),
+    file!(
+        "tls.client_ca_file",
+        tls.client_ca_file,
+        "Let clients log in by certificates of the authorities in this file"
+    ),
+    file!(
+        "tls.client_crl_file",
+        tls.client_crl_file,
+        "Refuse certificates of clients that the lists in this file revoke; each authority needs a list"
+    ),
+    Row {
+        key: "tls.client_required",
+        flag: None,
+        default: Some("false"),
+        limits: "true or false",
+        meaning: "Refuse connections without a certificate of the client",
+        set: |settings, items| {
+            settings.tls.client_required = value::yes_or_no(items)?;
+            Ok(())
+        },
+        show: |settings| vec![settings.tls.client_required.to_string()],
+    },
+    text!(
+        "tls.clients",
+        tls.clients,
+        None,
+        "a list of NAME=ROLE or NAME=ROLE:TRAIL+TRAIL; in the file a table",
+        "Give this role to the client whose certificate has this name",
+        value::grants,
+        value::shown_grants
+    ),
+    text!(
+        "socket.mode",
+        socket.mode,
+        Some("0660"),
+        "an octal number",
+        "Give a Unix socket these permissions",
+        value::mode,
+        |mode: &u32| vec![format!("{mode:04o}")]
+    ),
+    text!(
+        "socket.group",
+        socket.group,
+        Some(value::NONE),
+        "none, a number, or a name in /etc/group",
+        "Give a Unix socket to this group",
+        value::group,
+        |group: &Option<u32>| vec![group.map_or(value::NONE.to_owned(), |group| group.to_string())]
+    ),
+    text!(
+        "socket.role",
+        socket.role,
+        Some("writer"),
+        "none, writer, reader, auditor or admin",
+        "Give this role to programs at a Unix socket that send no token",
+        value::role_or_none,
+        |role: &Option<Role>| vec![role.map_or(value::NONE, Role::as_str).to_owned()]
+    ),
+    text!(
+        "jwt.jwks_url",
+        jwt.jwks_url,
+        Some(value::NONE),
+        "none, or an address with https://; on loopback also http://",
+        "Let JWTs log in whose keys are at this address",
+        value::url_or_none,
+        value::shown_text
+    ),
+    file!(
+        "jwt.ca_file",
+        jwt.ca_file,
+        "Trust the authorities in this file for that address, and not those of the web"
+    ),
+    text!(
+        "jwt.issuer",
+        jwt.issuer,
+        Some(value::NONE),
+        "none, or a text",
+        "Take only JWTs with this claim `iss`",
+        value::text_or_none,
+        value::shown_text
+    ),
+    text!(
+        "jwt.audience",
+        jwt.audience,
+        Some(value::NONE),
+        "none, or a text",
+        "Take only JWTs that have this in their claim `aud`",
+        value::text_or_none,
+        value::shown_text
+    ),
+    text!(
+        "jwt.algorithms",
+        jwt.algorithms,
+        None,
+        "a list of ES256, ES384, RS256, RS384, RS512, PS256, PS384, PS512 and EdDSA",
+        "Take only JWTs that are signed with one of these algorithms",
+        value::algorithms,
+        |algorithms: &Vec<Algorithm>| algorithms.iter().map(|one| format!("{one:?}")).collect()
+    ),
+    text!(
+        "jwt.name_claim",
+        jwt.name_claim,
+        Some("sub"),
+        "the name of a claim; dots lead into objects",
+        "Take the name of a JWT's holder from this claim",
+        |items: &[String]| value::one(items).map(str::to_owned),
+        |name: &String| vec![name.clone()]
+    ),
+    text!(
+        "jwt.role_claim",
+        jwt.role_claim,
+        Some("roles"),
+        "the name of a claim; dots lead into objects",
+        "Look in this claim, a text or a list, for what gives a role",
+        |items: &[String]| value::one(items).map(str::to_owned),
+        |name: &String| vec![name.clone()]
+    ),
+    text!(
+        "jwt.roles",
+        jwt.roles,
+        None,
+        "a list of NAME=ROLE or NAME=ROLE:TRAIL+TRAIL; in the file a table",
+        "Give this role to the holder of a JWT that has NAME in that claim",
+        value::grants,
+        value::shown_grants
+    ),
     limit!(
         body_bytes,
         "64MiB",
@@ -236,6 +407,30 @@ pub const ROWS: &[Row] = &[
         "Have at most this number of connections from one address",
         |items: &[String]| value::count(items, 1, MILLION),
         shown
+    ),
+    limit!(
+        handshakes,
+        "512",
+        "1 to 100,000",
+        "Have at most this number of TLS handshakes at a time",
+        |items: &[String]| value::count(items, 1, 100_000),
+        shown
+    ),
+    limit!(
+        handshakes_per_address,
+        "128",
+        "1 to 100,000",
+        "Have at most this number of TLS handshakes with one address at a time",
+        |items: &[String]| value::count(items, 1, 100_000),
+        shown
+    ),
+    limit!(
+        handshake_time,
+        "10s",
+        "1s to 10m",
+        "Close a connection when its TLS handshake is not complete after this time",
+        |items: &[String]| value::period(items, SECOND, 10 * MINUTE),
+        time::show
     ),
     limit!(
         requests,
@@ -331,6 +526,9 @@ impl Limits {
         answer_pause: Duration::ZERO,
         connections: 0,
         connections_per_address: 0,
+        handshakes: 0,
+        handshakes_per_address: 0,
+        handshake_time: Duration::ZERO,
         requests: 0,
         requests_per_token: 0,
         rate_per_token: 0,

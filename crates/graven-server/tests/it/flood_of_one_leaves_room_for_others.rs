@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use graven::Category;
 use graven::clock::Clock;
 use graven::clock::sim::SimClock;
-use graven_server::auth::{Caller, Role, Scope};
+use graven_server::auth::{Caller, Login, Role, Scope};
 use graven_server::limits::{Full, Gate, Refusal};
 use graven_server::settings::{Effective, Given};
 
@@ -29,6 +29,7 @@ fn caller(id: &str) -> Caller {
         categories,
         assert_principal: false,
         expires: None,
+        login: Login::Token,
     }
 }
 

@@ -6,9 +6,12 @@
 )]
 
 mod acts_have_one_result;
+mod alerts_name_metrics_that_there_are;
 mod answers_come_when_entries_are_durable;
 mod audit_answers_as_the_contract_says;
+mod authority;
 mod bodies_are_bounded;
+mod clients_log_in_by_certificate;
 mod counts_of_all_hits;
 mod demo_is_served;
 mod demo_tells_one_story;
@@ -20,6 +23,7 @@ mod flood_is_answered_with_429;
 mod flood_of_one_leaves_room_for_others;
 mod ids_are_recorded_once;
 mod indexes_are_kept;
+mod jwts_log_in;
 mod lines_are_answered_as_they_come;
 mod log_is_served_as_tiles;
 mod metrics_are_for_prometheus;
@@ -33,7 +37,10 @@ mod sessions_of_the_page;
 mod settings_say_what_is_wrong;
 mod settings_table_is_the_truth;
 mod support;
+mod tls_files_are_read_again;
+mod tls_is_spoken_only;
 mod token_changes_count_from_the_next_request;
 mod token_file_is_never_an_open_door;
 mod tokens_over_http;
 mod trails_are_verified;
+mod unix_sockets_say_who_it_is;

@@ -78,6 +78,17 @@ fn what_may_make_any_token_is_not_limited_itself() {
 }
 
 #[test]
+fn no_token_has_the_name_of_somebody_who_comes_without_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = Tokens::open(&DataFolder::new(folder.path())).unwrap();
+    for name in ["cert:CN=billing", "jwt:ann", "uid:1000"] {
+        let new = NewToken { name: Some(name.to_owned()), ..NewToken::new(Role::Writer) };
+        let said = tokens.create(new, now()).unwrap_err().to_string();
+        assert!(said.contains("belongs to somebody who has no token"), "{said}");
+    }
+}
+
+#[test]
 fn a_refusal_says_what_to_ask_for() {
     let folder = tempfile::tempdir().unwrap();
     let tokens = Tokens::open(&DataFolder::new(folder.path())).unwrap();

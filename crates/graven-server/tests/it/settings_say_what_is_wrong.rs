@@ -6,6 +6,7 @@ use graven_server::auth::{NewToken, Role, Tokens};
 use graven_server::data::DataFolder;
 use graven_server::settings::{Effective, Given, Source};
 
+use crate::authority::Authority;
 use crate::token_changes_count_from_the_next_request::now;
 
 struct Place {
@@ -52,7 +53,7 @@ fn a_flag_counts_before_a_variable_before_the_file_before_the_default() {
     let place = Place::new();
     let file = "listen = \"127.0.0.1:3\"\n";
     let variable = [("GRAVEN_LISTEN", "127.0.0.1:2")];
-    let port = |effective: &Effective| effective.settings.listen.port();
+    let port = |effective: &Effective| effective.settings.listen.address().unwrap().port();
 
     let all = place.read(&[("listen", "127.0.0.1:1")], &["listen=127.0.0.1:9"], &variable, file).unwrap();
     assert_eq!((port(&all), source(&all, "listen")), (1, Source::Flag("--listen".into())));
@@ -102,6 +103,36 @@ fn every_kind_of_value_is_read_from_the_file() {
         ("limits.connections", 17),
     ];
     assert_eq!(lines, expected);
+}
+
+#[test]
+fn clients_have_their_roles_from_a_table() {
+    let place = Place::new();
+    let file =
+        "[tls.clients]\n\"CN=billing,O=Example\" = \"writer:main+other\"\n\"dns:ops.example\" = \"admin\"\n";
+    let settings = place.read(&[], &[], &[], file).unwrap().settings;
+    let rows: Vec<_> = settings.tls.clients.iter().map(ToString::to_string).collect();
+    assert_eq!(rows, ["CN=billing,O=Example=writer:main+other", "dns:ops.example=admin"]);
+    let said = place.read(&[], &["tls.clients=CN=a=writer,CN=a=reader"], &[], "").unwrap_err();
+    assert_eq!(said, "--set: tls.clients: \"CN=a\" has two roles");
+}
+
+#[test]
+fn a_file_is_looked_for_where_systemd_hands_secrets_over() {
+    let place = Place::new();
+    let handed = place.folder.path().join("handed");
+    std::fs::create_dir(&handed).unwrap();
+    std::fs::write(handed.join("key.pem"), "").unwrap();
+    let variables = [("CREDENTIALS_DIRECTORY", handed.to_str().unwrap())];
+    let set = ["tls.cert_file=cert.pem", "tls.key_file=key.pem", "tls.client_ca_file=/etc/key.pem"];
+    let Effective { settings, values } = place.read(&[], &set, &variables, "").unwrap();
+    assert_eq!(settings.tls.cert_file.as_deref(), Some(Path::new("cert.pem")), "it is not there");
+    assert_eq!(settings.tls.key_file, Some(handed.join("key.pem")));
+    assert_eq!(settings.tls.client_ca_file.as_deref(), Some(Path::new("/etc/key.pem")));
+    let shown = values.iter().find(|value| value.row.key == "tls.key_file").unwrap();
+    assert_eq!(shown.items, [handed.join("key.pem").display().to_string()]);
+    let elsewhere = place.read(&[], &set, &[], "").unwrap().settings;
+    assert_eq!(elsewhere.tls.key_file.as_deref(), Some(Path::new("key.pem")));
 }
 
 #[test]
@@ -164,6 +195,30 @@ fn a_mistake_is_named_with_its_place_and_what_was_meant() {
         "--set: there is no setting \"verify.evry\"; did you mean `verify.every`?"
     );
     assert_eq!(said(&[], &["verify.every=1s"], &[], ""), "--set: verify.every: 1s is too small: at least 1m");
+    for url in [
+        "http://login.example.com/keys",
+        "login.example.com",
+        "ftp://127.0.0.1/",
+        "https://",
+        "http://127.0.0.1.x/",
+    ] {
+        let why = said(&[], &[&format!("jwt.jwks_url={url}")], &[], "");
+        assert!(why.contains("is no address with https://"), "{url}: {why}");
+    }
+    assert_eq!(
+        said(&[], &["jwt.algorithms=ES256,HS256"], &[], ""),
+        "--set: jwt.algorithms: HS256 needs a secret, and an issuer shows its keys to everybody"
+    );
+    assert!(said(&[], &["jwt.algorithms=none"], &[], "").contains("\"none\" is no algorithm"));
+    assert_eq!(
+        said(&[], &["listen=unix:"], &[], ""),
+        "--set: listen: the path of the Unix socket is missing"
+    );
+    for mode in ["0999", "01777", "rw", ""] {
+        assert!(said(&[], &[&format!("socket.mode={mode}")], &[], "").contains("socket.mode: "), "{mode}");
+    }
+    assert!(said(&[], &["socket.group=no-such-group"], &[], "").contains("has no group \"no-such-group\""));
+    assert!(said(&[], &["socket.role=boss"], &[], "").contains("there is no role \"boss\""));
     // Also where another source counts.
     assert!(
         said(&[("listen", "127.0.0.1:1")], &[], &[], "listen = \"x\"\n")
@@ -187,7 +242,13 @@ fn off_loopback_it_needs_a_proxy_and_a_token_and_says_what_to_add() {
     let data = place.folder.path().join("data");
     let token = vec![format!("graven token new --role admin --data {}", data.display())];
     for open in ["0.0.0.0:4728", "[::]:4728", "192.0.2.1:1"] {
-        let expected = [("listen.tls", vec!["insecure = true".to_owned()]), ("listen.tokens", token.clone())];
+        let tls = [
+            "tls.cert_file = \"cert.pem\"",
+            "tls.key_file = \"key.pem\"",
+            "# or, behind a proxy with TLS:",
+            "insecure = true",
+        ];
+        let expected = [("listen.tls", tls.map(str::to_owned).into()), ("listen.tokens", token.clone())];
         assert_eq!(rules(&[("listen", open)]), expected);
     }
     let behind = [("listen", "0.0.0.0:4728"), ("insecure", "true")];
@@ -207,6 +268,37 @@ fn every_rule_is_named_when_it_is_broken() {
     assert_eq!(rules(&[], &["read=old=/no/such/trail"]), ["trails.read"]);
     assert_eq!(rules(&[], &["trails=a=/x,b=/x"]), ["trails.apart"]);
     assert_eq!(rules(&[], &["limits.streams=5"]), ["limits.one_of_all"]);
+    let authority = Authority::new();
+    let issued = authority.loopback();
+    let (certificate, key) = (issued.certificate().display().to_string(), issued.key().display().to_string());
+    let (certificate, key) = (format!("tls.cert_file={certificate}"), format!("tls.key_file={key}"));
+    assert_eq!(rules(&[], &[&certificate, &key]), [""; 0]);
+    assert_eq!(rules(&[], &[&certificate]), ["tls.files"]);
+    assert_eq!(rules(&[], &[&key]), ["tls.files"]);
+    assert_eq!(rules(&[], &[&certificate, "tls.key_file=/no/such/file"]), ["tls.files"]);
+    assert_eq!(rules(&[("insecure", "true")], &[&certificate, &key]), ["tls.insecure"]);
+    let authorities = format!("tls.client_ca_file={}", authority.file().display());
+    assert_eq!(rules(&[], &[&certificate, &key, &authorities, "tls.clients=CN=a=writer"]), [""; 0]);
+    for alone in ["tls.clients=CN=a=writer", "tls.client_required=true", "tls.client_crl_file=/no/such/file"]
+    {
+        assert_eq!(rules(&[], &[&certificate, &key, alone]), ["tls.files"], "{alone}");
+    }
+    assert_eq!(rules(&[], &[&authorities]), ["tls.files"]);
+    assert_eq!(rules(&[("listen", "0.0.0.0:1")], &[&certificate, &key]), ["listen.tokens"]);
+    assert_eq!(rules(&[("listen", "unix:/run/graven.sock")], &[]), [""; 0]);
+    assert_eq!(rules(&[("listen", "unix:/run/graven.sock")], &[&certificate, &key]), ["listen.unix"]);
+    let jwt = [
+        "jwt.jwks_url=https://login.example.com/keys",
+        "jwt.issuer=https://login.example.com",
+        "jwt.audience=graven",
+        "jwt.algorithms=ES256",
+        "jwt.roles=writers=writer",
+    ];
+    assert_eq!(rules(&[], &jwt), [""; 0]);
+    for left_out in 1..jwt.len() {
+        let some: Vec<_> = (0..jwt.len()).filter(|at| *at != left_out).map(|at| jwt[at]).collect();
+        assert_eq!(rules(&[], &some), ["jwt.whole"], "without {}", jwt[left_out]);
+    }
     let trail = place.folder.path().join("trail");
     graven::Trail::open(graven::Settings::new(&trail)).unwrap().close_blocking().unwrap();
     let read = format!("old={}", trail.display());

@@ -9,19 +9,24 @@ use axum::body::Body;
 use bytes::Bytes;
 use graven_server::auth::{NewToken, Role, Tokens};
 use graven_server::data::DataFolder;
-use graven_server::serve::{Ended, Server};
+use graven_server::serve::{Ask, Ended, Server};
 use graven_server::settings::{Effective, Given, Settings};
 use http_body_util::channel::{Channel, Sender};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+
+use crate::authority::{Authority, Issued};
 
 /// How long one step of a test may take, on a machine that is busy with other things.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -38,8 +43,10 @@ pub(crate) struct Running {
     /// What it prints to log in once.
     pub(crate) link: Option<String>,
     folder: Option<TempDir>,
+    /// What must stay as long as the server runs.
+    kept: Vec<Issued>,
     data: DataFolder,
-    ask: UnboundedSender<()>,
+    ask: UnboundedSender<Ask>,
     ended: JoinHandle<Ended>,
 }
 
@@ -48,6 +55,8 @@ pub(crate) struct Running {
 pub(crate) struct Client {
     address: SocketAddr,
     token: Option<String>,
+    /// With whom it speaks over TLS. Without, it speaks in clear.
+    tls: Option<TlsConnector>,
 }
 
 /// An answer, all of it.
@@ -78,6 +87,19 @@ impl Running {
         Running { folder: Some(folder), ..Running::begin(&data, &[], edit).await }
     }
 
+    /// A server that speaks TLS with this certificate, and clients that trust its authority.
+    pub(crate) async fn over_tls(authority: &Authority, issued: &Issued, more: &[(&str, &str)]) -> Running {
+        let files = [("tls.cert_file", issued.certificate()), ("tls.key_file", issued.key())];
+        let settings: Vec<_> = files.iter().map(|(key, file)| (*key, file.to_str().unwrap())).collect();
+        let server = Running::with(&[&settings[..], more].concat()).await;
+        Running { admin: server.admin.over(Some(authority.trusted())), ..server }
+    }
+
+    /// Keeps files for as long as the server runs.
+    pub(crate) fn keep(&mut self, issued: Issued) {
+        self.kept.push(issued);
+    }
+
     /// A server in a folder that stays.
     pub(crate) async fn at(data: &Path, settings: &[(&str, &str)]) -> Running {
         Running::begin(data, settings, |_| {}).await
@@ -90,16 +112,16 @@ impl Running {
         let mut settings = Effective::read(&given).unwrap().settings;
         edit(&mut settings);
         let server = Server::start(settings).await.unwrap();
-        let (address, link) = (server.address(), server.link().map(str::to_owned));
+        let (address, link) = (server.address().unwrap(), server.link().map(str::to_owned));
         let data = DataFolder::new(data);
         let admin = match std::fs::read_to_string(data.admin_token()) {
             Ok(token) => token.trim().to_owned(),
             Err(_) => new_token(&data, NewToken::new(Role::Admin)),
         };
-        let admin = Client { address, token: Some(admin) };
+        let admin = Client { address, token: Some(admin), tls: None };
         let (ask, asked) = tokio::sync::mpsc::unbounded_channel();
         let ended = tokio::spawn(server.run(asked));
-        Running { address, admin, link, folder: None, data, ask, ended }
+        Running { address, admin, link, folder: None, kept: Vec::new(), data, ask, ended }
     }
 
     /// Where a trail in the server's folder lies.
@@ -111,22 +133,27 @@ impl Running {
     pub(crate) fn client(&self, role: Role, edit: impl FnOnce(&mut NewToken)) -> Client {
         let mut new = NewToken::new(role);
         edit(&mut new);
-        Client { address: self.address, token: Some(new_token(&self.data, new)) }
+        self.with_token(&new_token(&self.data, new))
     }
 
     /// A client with this token.
     pub(crate) fn with_token(&self, token: &str) -> Client {
-        Client { address: self.address, token: Some(token.to_owned()) }
+        Client { token: Some(token.to_owned()), ..self.stranger() }
     }
 
     /// A client without a token.
     pub(crate) fn stranger(&self) -> Client {
-        Client { address: self.address, token: None }
+        Client { address: self.address, token: None, tls: self.admin.tls.clone() }
+    }
+
+    /// Asks the server to read its files again, as SIGHUP does.
+    pub(crate) fn ask_to_read_again(&self) {
+        self.ask.send(Ask::ReadAgain).unwrap();
     }
 
     /// Asks the server to end.
     pub(crate) fn ask_to_end(&self) {
-        self.ask.send(()).unwrap();
+        self.ask.send(Ask::End).unwrap();
     }
 
     /// Waits until the server has ended.
@@ -214,10 +241,7 @@ impl Client {
         headers: &[(&str, &str)],
         body: Body,
     ) -> Response<Incoming> {
-        let stream = within(TcpStream::connect(self.address)).await.unwrap();
-        let (mut sender, connection) = within(http1::handshake(TokioIo::new(stream))).await.unwrap();
-        // It ends with the answer.
-        tokio::spawn(connection);
+        let mut sender = self.connect().await.unwrap();
         let mut request =
             Request::builder().method(method).uri(path).header("host", self.address.to_string());
         if let Some(token) = &self.token {
@@ -228,6 +252,30 @@ impl Client {
         }
         within(sender.send_request(request.body(body).unwrap())).await.unwrap()
     }
+}
+
+impl Client {
+    /// The same client over TLS, or in clear.
+    pub(crate) fn over(&self, tls: Option<TlsConnector>) -> Client {
+        Client { tls, ..self.clone() }
+    }
+
+    /// Connects, and speaks HTTP until the answer has ended.
+    pub(crate) async fn connect(&self) -> std::io::Result<SendRequest<Body>> {
+        let stream = within(TcpStream::connect(self.address)).await?;
+        let Some(tls) = &self.tls else { return speak(stream).await };
+        let name = ServerName::from(self.address.ip());
+        speak(within(tls.connect(name, stream)).await?).await
+    }
+}
+
+async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> std::io::Result<SendRequest<Body>> {
+    let (sender, connection) = within(http1::handshake(TokioIo::new(stream))).await.unwrap();
+    // It ends with the answer.
+    tokio::spawn(connection);
+    Ok(sender)
 }
 
 impl Answer {

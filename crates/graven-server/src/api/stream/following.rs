@@ -119,7 +119,7 @@ impl Following {
         loop {
             let now = Instant::now();
             if now >= self.look_again {
-                if !self.state.tokens.still_counts(&self.caller, self.state.now()) {
+                if !self.state.still_counts(&self.caller) {
                     let message = "this token was revoked, or has expired, while the stream went on";
                     return Next::Last(error(&Problem::new(Kind::Unauthorized, message)));
                 }
