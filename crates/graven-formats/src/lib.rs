@@ -35,7 +35,7 @@ mod vault;
 
 pub use cloudevents::binary as cloudevent_of_headers;
 pub use event::{Event, Unmapped};
-pub use format::Format;
+pub use format::{Format, UnknownFormat};
 pub use guess::{HEAD_BYTES, guess};
 pub use mapper::Mapper;
 pub use split::{EVENT_BYTES_MAX, Form, Splitter, Unit};

@@ -23,6 +23,7 @@ mod export_viewer;
 mod four_processes_are_killed;
 mod import_drops_nothing;
 mod import_reads_what_others_wrote;
+mod import_takes_other_formats;
 mod index_is_made_and_checked;
 mod init_makes_a_trail;
 mod mistakes_are_explained;
