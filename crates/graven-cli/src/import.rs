@@ -127,15 +127,14 @@ fn open(file: &Path) -> Result<Source, Failure> {
 }
 
 fn import(args: &Args, ui: Ui, trail: &Trail, mut source: Source) -> Result<Summary, Failure> {
-    let unreadable = |error| Failure::file("read", &args.file, &error);
     let total = files::bytes(&args.file);
     // What cannot be read twice has no size.
-    let head = job::head(&mut source, total == 0).map_err(unreadable)?;
+    let head = job::head(&mut source, total == 0);
     let (encoding, compression) = (name(source.encoding()), source.compression);
     let format = match args.read_as {
         Some(As::Graven) => None,
         Some(As::Foreign(format)) => Some(format),
-        None => guess(&head),
+        None => guess(&head.0),
     };
     let past = match total {
         0 => None,

@@ -120,9 +120,8 @@ mod tests {
 
     #[test]
     fn a_body_is_json_text_or_base64() {
-        let with = |more: &str| {
-            format!(r#"{{{}"id":"7","source":"/café","specversion":"1.0","type":"t"{more}}}"#, "")
-        };
+        let with =
+            |more: &str| format!(r#"{{"id":"7","source":"/café","specversion":"1.0","type":"t"{more}}}"#);
         assert_eq!(detail(None, b""), with(""));
         assert_eq!(detail(None, b"{ \"a\" : 1.50 }"), with(r#","data":{"a":1.50}"#));
         let typed = |kind: &str, data: &str| {

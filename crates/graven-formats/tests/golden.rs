@@ -1,6 +1,11 @@
 //! Files of each format, made after the published examples, and the entries that they become.
 //!
 //! With `GRAVEN_GOLDEN=write` the expected files are written anew: look at what changed.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and reads files of its own"
+)]
 
 use std::fmt::Write;
 use std::fs;

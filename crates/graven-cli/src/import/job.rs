@@ -11,8 +11,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use graven::reader::Record;
-use graven::{Entry, Trail};
-use graven_core::hash::hex;
+use graven::{Entry, Hash, Trail};
+use graven_core::entry::stored_id;
+use graven_core::hash::{hex, leaf_hash};
 use graven_core::salvage::Reading;
 use graven_formats::Format;
 use sha2::{Digest, Sha256};
@@ -63,14 +64,22 @@ pub(super) struct Job<'a, R> {
     /// How much of the text the last mark speaks of.
     marked: u64,
     buffer: Vec<u8>,
-    /// What was read to recognise the format, and is still to be taken.
+    /// What was read to recognise the format, and is still to be taken; and why nothing can be read behind it.
     head: VecDeque<u8>,
+    broken: Option<io::Error>,
     pub(super) progress: Progress,
     misspelled: Misspelled,
     /// The size of the file, for the progress.
     total: u64,
     /// Why the file was not read to its end.
     unread: Option<io::Error>,
+}
+
+/// By what an entry is found in the log.
+enum Sought {
+    Leaf(Hash),
+    /// The id, as it is or without its secrets.
+    Id([String; 2]),
 }
 
 /// What an import has done.
@@ -87,8 +96,8 @@ pub(super) struct Parts<'a> {
     pub(super) trail: &'a Trail,
     pub(super) file: &'a Path,
     pub(super) source: Source,
-    /// What was read of the text already.
-    pub(super) head: Vec<u8>,
+    /// What was read of the text already, and why it cannot be read on.
+    pub(super) head: (Vec<u8>, Option<io::Error>),
     pub(super) format: Option<Format>,
     pub(super) run: String,
     pub(super) progress: Progress,
@@ -127,7 +136,8 @@ impl<'a, R: for<'t> Fn(&'t str) -> Cow<'t, str>> Job<'a, R> {
             bytes: 0,
             marked: 0,
             buffer: vec![0; READ_BYTES],
-            head: head.into(),
+            head: head.0.into(),
+            broken: head.1,
             progress,
             misspelled,
             total,
@@ -209,31 +219,43 @@ impl<'a, R: for<'t> Fn(&'t str) -> Cow<'t, str>> Job<'a, R> {
     /// Takes out the entries that the log has from this index on, as far as they stand there in this order.
     fn drop_recorded(&self, made: &mut VecDeque<Entry>, from: u64) -> Result<(), Failure> {
         let mut entries = self.trail.entries(from..)?;
-        let redactor = self.trail.redactor();
-        while let Some(next) = made.front() {
-            let Some((index, line)) = entries.next_line()? else { break };
-            let id = next.id.as_deref().unwrap_or_default();
-            let is_it = if next.timestamp.is_some() {
-                self.trail.leaf_hash_of(next.clone())? == graven_core::hash::leaf_hash(line)
-            } else {
-                let stored = Record::entry_of(index, line)?.id;
-                stored.is_some_and(|stored| stored == id || stored == redactor.text(id))
+        let Some(mut sought) = made.front().map(|entry| self.sought(entry)).transpose()? else {
+            return Ok(());
+        };
+        while let Some((index, line)) = entries.next_line()? {
+            let is_it = match &sought {
+                Sought::Leaf(hash) => *hash == leaf_hash(line),
+                Sought::Id(ids) => Record::entry_of(index, line)?.id.is_some_and(|id| ids.contains(&id)),
             };
             if is_it {
                 made.pop_front();
+                let Some(next) = made.front() else { break };
+                sought = self.sought(next)?;
             }
         }
         Ok(())
+    }
+
+    /// By what an entry is found in the log. One without a time got that of its recording.
+    fn sought(&self, entry: &Entry) -> Result<Sought, Failure> {
+        if entry.timestamp.is_some() {
+            return Ok(Sought::Leaf(self.trail.leaf_hash_of(entry.clone())?));
+        }
+        let id = stored_id(entry.id.as_deref().unwrap_or_default());
+        let redacted = self.trail.redactor().text(&id).into_owned();
+        Ok(Sought::Id([id.into_owned(), redacted]))
     }
 
     /// Reads at most this much more of the text. Gives the entries, and how much it was.
     fn next(&mut self, most: u64) -> (Vec<Entry>, usize) {
         let most = usize::try_from(most).unwrap_or(usize::MAX).min(self.buffer.len());
         let mut buffer = std::mem::take(&mut self.buffer);
-        let count = if self.head.is_empty() {
-            self.source.some(&mut buffer[..most])
-        } else {
+        let count = if !self.head.is_empty() {
             io::Read::read(&mut self.head, &mut buffer[..most])
+        } else if let Some(error) = self.broken.take() {
+            Err(error)
+        } else {
+            self.source.some(&mut buffer[..most])
         };
         let count = count.unwrap_or_else(|error| {
             self.unread = Some(error);
@@ -312,12 +334,17 @@ pub(super) fn name(format: Option<Format>) -> &'static str {
     format.map_or("graven", Format::as_str)
 }
 
-/// The first bytes of a text. Of one that somebody is still sending, only what is there.
-pub(super) fn head(source: &mut Source, is_sent: bool) -> io::Result<Vec<u8>> {
+/// The first bytes of a text; of one that somebody is still sending, only what is there. And why there are no more, if
+/// they cannot be read.
+pub(super) fn head(source: &mut Source, is_sent: bool) -> (Vec<u8>, Option<io::Error>) {
     let mut head = vec![0; HEAD_BYTES];
-    let count = if is_sent { source.some(&mut head)? } else { source.fill(&mut head)? };
+    let (count, broken) = if is_sent {
+        source.some(&mut head).map_or_else(|error| (0, Some(error)), |count| (count, None))
+    } else {
+        source.fill(&mut head)
+    };
     head.truncate(count);
-    Ok(head)
+    (head, broken)
 }
 
 fn lock(done: &Mutex<Done>) -> MutexGuard<'_, Done> {

@@ -5,7 +5,6 @@
 //! the same. The first mark of an import says how the text begins, and nothing else.
 
 use std::collections::HashSet;
-use std::io;
 use std::path::Path;
 
 use graven::clock::{Clock, OsClock};
@@ -81,12 +80,13 @@ impl Past {
     }
 }
 
-/// Finds the import that came farthest with the text of this file.
+/// Finds the import that came farthest with the text of this file. Where that cannot be read on, it ends here too: the
+/// import will meet the same error.
 pub(super) fn find(trail: &Path, format: &str, source: &mut Source) -> Result<Option<Past>, Failure> {
     let mut marks = all(trail, format)?;
     // Shorter before longer; of the same length, the one that says more comes last.
     marks.sort_by_key(|past| (past.mark.bytes, past.mark.state != State::Begun, past.index));
-    matching(marks, source).map_err(|error| Failure::cannot(format_args!("cannot read the file: {error}")))
+    Ok(matching(marks, source))
 }
 
 /// All marks of a trail for a format.
@@ -109,7 +109,7 @@ fn all(trail: &Path, format: &str) -> Result<Vec<Past>, Failure> {
 }
 
 /// The last of the marks that fits the text. No more of the text is read than it takes.
-fn matching(marks: Vec<Past>, source: &mut Source) -> io::Result<Option<Past>> {
+fn matching(marks: Vec<Past>, source: &mut Source) -> Option<Past> {
     let (mut hasher, mut read) = (Sha256::new(), 0);
     let mut buffer = vec![0; READ_BYTES];
     // Imports whose first mark fits.
@@ -122,8 +122,8 @@ fn matching(marks: Vec<Past>, source: &mut Source) -> io::Result<Option<Past>> {
         }
         while read < past.mark.bytes {
             let most = usize::try_from(past.mark.bytes - read).unwrap_or(usize::MAX).min(buffer.len());
-            match source.fill(&mut buffer[..most])? {
-                0 => return Ok(found),
+            match source.fill(&mut buffer[..most]).0 {
+                0 => return found,
                 count => {
                     hasher.update(&buffer[..count]);
                     read += count as u64;
@@ -138,5 +138,5 @@ fn matching(marks: Vec<Past>, source: &mut Source) -> io::Result<Option<Past>> {
             }
         }
     }
-    Ok(found)
+    found
 }

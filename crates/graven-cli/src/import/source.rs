@@ -51,18 +51,17 @@ impl Source {
         self.read.load(Ordering::Relaxed)
     }
 
-    /// Fills the buffer, unless the text ends before.
-    pub(super) fn fill(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    /// Fills the buffer, unless the text ends before, or cannot be read on.
+    pub(super) fn fill(&mut self, buffer: &mut [u8]) -> (usize, Option<io::Error>) {
         let mut filled = 0;
         while filled < buffer.len() {
-            match self.text.read(&mut buffer[filled..]) {
+            match self.some(&mut buffer[filled..]) {
                 Ok(0) => break,
                 Ok(count) => filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => return (filled, Some(error)),
             }
         }
-        Ok(filled)
+        (filled, None)
     }
 
     /// Reads what is there: a slow sender never waits for a full buffer.
