@@ -21,19 +21,25 @@ const REFUSED_BY_PERSON: &[&str] = &["user doesn't want to", "user rejected"];
 const REFUSED_BY_RULE: &[&str] =
     &["has been denied", "hook returned blocking error", "requested permissions", "blocked by hook"];
 
-/// Whether an object is a line of a transcript.
+/// Whether an object is a line of a transcript for certain: other programs write `type` and `sessionId` as well.
 pub(crate) fn is_event(line: Json<'_>) -> bool {
-    let [kind, session, id, leaf, snapshot] =
-        line.fields(["type", "sessionId", "uuid", "leafUuid", "messageId"]);
-    let is_known =
-        session.is_some() || leaf.is_some() || snapshot.is_some() && says(kind, "file-history-snapshot");
-    kind.and_then(Json::text).is_some() && is_known && (id.is_some() || line.get("payload").is_none())
+    let [kind, message] = line.fields(["type", "messageId"]);
+    let is_snapshot = says(kind, "file-history-snapshot") && message.is_some();
+    // The first line has no parent: it is `null`.
+    let has = |name: &str| line.members().any(|(key, _)| key == name);
+    kind.is_some() && (is_snapshot || has("leafUuid") || has("parentUuid") && has("sessionId"))
+}
+
+/// Whether it can be one.
+fn is_line(line: Json<'_>) -> bool {
+    let [session, id] = line.fields(["sessionId", "uuid"]);
+    is_event(line) || session.is_some() || id.is_some()
 }
 
 /// The entries of a line, without the detail of the first.
 pub(crate) fn entries(line: Json<'_>, tools: &mut Tools, entries: &mut Vec<Entry>) {
     let [kind, message] = line.fields(["type", "message"]);
-    let Some(kind) = text(kind).filter(|_| is_event(line)) else { return };
+    let Some(kind) = text(kind).filter(|_| is_line(line)) else { return };
     let content = message.and_then(|message| message.get("content"));
     for block in content.into_iter().flat_map(Json::elements) {
         let entry = match block.get("type").and_then(Json::string).as_deref() {

@@ -77,6 +77,7 @@ mod tests {
             "[INFO] started\n",
             r#"{"category":"api","action":"a","outcome":"success"}"#,
             r#"{"level":"info","msg":"hello"}"#,
+            r#"{"type":"click","sessionId":"1","uuid":"2"}"#,
             "{\"category\":\"api\",\"action\":\"a\",\"outcome\":\"success\"}\n{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\",\"type\":\"t\"}\n",
         ] {
             assert_eq!(guess(text.as_bytes()), None, "{text}");
