@@ -82,7 +82,7 @@ enum Command {
     Record(record::Args),
     /// Run a command and record that it ran
     Exec(exec::Args),
-    /// Import an existing JSON Lines file, including its broken lines
+    /// Import a file once: entries, or events of other programs, including broken lines
     Import(import::Args),
     /// Show the newest entries, and follow new ones
     Tail(tail::Args),

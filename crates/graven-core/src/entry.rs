@@ -97,6 +97,8 @@ pub struct Entry {
     refused: Option<Box<Refused>>,
     /// Whether its texts are cut when they do not fit the line.
     cut_to_fit: bool,
+    /// Whether it was made by [`of_import`](Entry::of_import).
+    of_import: bool,
 }
 
 impl Entry {
@@ -131,12 +133,20 @@ impl Entry {
             approval: None,
             refused: None,
             cut_to_fit: false,
+            of_import: false,
         }
     }
 
     /// An entry that stands before its action: phase `intent`, outcome `pending`.
     pub fn intent(category: Category, action: impl Into<String>) -> Entry {
         Entry::new(category, action, Outcome::Pending).phase(Phase::Intent)
+    }
+
+    /// An entry of the trail itself about an import: category `trail`, action `trail.imported`. It is for a program that
+    /// imports files and has to know them again. No entry that is read from a text is one.
+    pub fn of_import(detail: impl Serialize) -> Entry {
+        let entry = Entry::new(Category::Trail, system_actions::IMPORTED, Outcome::Success);
+        Entry { of_import: true, ..entry }.detail(detail)
     }
 
     /// Sets when it happened.
@@ -283,7 +293,8 @@ impl Entry {
     ///
     /// The first rule that it breaks. An absent id or timestamp is no error: they are made when it is recorded.
     pub fn check(&self) -> Result<(), EntryError> {
-        if self.category == Category::Trail {
+        let is_own = self.of_import && self.action == system_actions::IMPORTED;
+        if self.category == Category::Trail && !is_own {
             return Err(EntryError::Reserved);
         }
         if self.detail.as_ref().is_some_and(|detail| detail.blob().is_some()) {

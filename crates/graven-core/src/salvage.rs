@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -20,6 +21,18 @@ use crate::intake;
 
 pub use reading::{Found, LINE_BYTES_MAX, Reading, TEXT_BYTES_MAX};
 pub use utf16::{Decoded, Encoding};
+
+/// The time that a JSON value tells: a string of RFC 3339, or a number since 1970 as in [`pieces`].
+///
+/// ```
+/// use graven_core::salvage::time;
+///
+/// assert_eq!(time("1767182399250"), time(r#""2025-12-31T11:59:59.250Z""#));
+/// assert_eq!(time("12"), None);
+/// ```
+pub fn time(json: &str) -> Option<DateTime<Utc>> {
+    times::read(json).map(|time| time.time)
+}
 
 /// One part of a line.
 #[derive(Debug)]
@@ -151,7 +164,7 @@ impl Object<'_> {
         for (key, value) in &self.0 {
             if key == "detail" {
                 detail = Some(value.get());
-            } else if let Some(time) = time(key, value.get()) {
+            } else if let Some(time) = member_time(key, value.get()) {
                 found.epoch += u64::from(time.is_epoch);
                 found.rounded += u64::from(time.is_rounded);
                 kept.push((key.as_str(), Cow::Owned(serde_json::to_string(&time.time).ok()?)));
@@ -178,7 +191,7 @@ impl Object<'_> {
 }
 
 /// The time of a member that has one.
-fn time(key: &str, value: &str) -> Option<times::Time> {
+fn member_time(key: &str, value: &str) -> Option<times::Time> {
     matches!(key, "timestamp" | "received_at").then(|| times::read(value)).flatten()
 }
 

@@ -32,6 +32,7 @@ const TARGETS: &[(&str, Option<&str>)] = &[
     ("entry_line", Some("json")),
     ("entry_input", Some("json")),
     ("import", Some("json")),
+    ("formats", Some("json")),
     ("graven_json", Some("json")),
     ("note", Some("note")),
     ("checkpoint", Some("note")),

@@ -36,7 +36,7 @@ pub(crate) const ALL: &[Suite] = &[
     Suite { name: "clippy", what: "lints; a warning is an error", lint: true, run: clippy },
     Suite {
         name: "wasm",
-        what: "graven-core compiles where there are no files, clock or threads",
+        what: "graven-core and graven-formats compile where there are no files, clock or threads",
         lint: true,
         run: wasm,
     },
@@ -131,7 +131,8 @@ fn wasm() -> Outcome {
         let _ = shell::run(Command::new("rustup").args(["target", "add", TARGET]));
     }
     if installed() {
-        shell::run(&mut shell::locked(&["check", "--package", "graven-core", "--target", TARGET])).into()
+        let packages = ["--package", "graven-core", "--package", "graven-formats"];
+        shell::run(&mut shell::locked(&[&["check"], &packages[..], &["--target", TARGET]].concat())).into()
     } else {
         Outcome::NotRun {
             why: format!("the target {TARGET} is missing"),

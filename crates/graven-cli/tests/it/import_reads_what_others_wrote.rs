@@ -90,7 +90,9 @@ fn numbers_since_1970_are_times_and_fractions_are_rounded() {
         assert_eq!(entry["timestamp"], *time, "{given}");
     }
     assert_eq!(entries[7]["detail"]["timestamp"], 12345);
-    let said = place.run(["import", "trail", "old.jsonl"]).ok().text();
+    // A trail that does not have them yet.
+    place.run(["init", "other"]).ok();
+    let said = place.run(["import", "other", "old.jsonl"]).ok().text();
     assert!(said.contains("5 times were numbers since 1970") && said.contains("1 times had more"), "{said}");
 }
 

@@ -25,6 +25,7 @@ mod four_processes_are_killed;
 mod health_says_whether_a_server_can_record;
 mod import_drops_nothing;
 mod import_reads_what_others_wrote;
+mod import_takes_other_formats;
 mod index_is_made_and_checked;
 mod init_makes_a_trail;
 mod mistakes_are_explained;

@@ -21,3 +21,5 @@ pub const REPAIRED: &str = "trail.repaired";
 pub const UPGRADED: &str = "trail.upgraded";
 /// A file that was not ours stood in the live file's place, and was moved aside.
 pub const ADOPTED: &str = "trail.adopted";
+/// A file is imported: how far, and by which hash to know it again.
+pub const IMPORTED: &str = "trail.imported";

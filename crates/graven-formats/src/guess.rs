@@ -1,0 +1,93 @@
+//! Recognises a format by the beginning of a text.
+
+use graven_core::entry::Detail;
+
+use crate::json::{Json, says};
+use crate::split::{Form, Splitter, Unit};
+use crate::{Format, auditd, claude_code, cloudevents, cloudtrail, codex, github, kubernetes, vault};
+
+/// How much of a text it takes to recognise its format, in bytes. More is not looked at.
+pub const HEAD_BYTES: usize = 256 << 10;
+
+/// How many events are looked at: a transcript can begin with lines that tell nothing.
+const EVENTS_MAX: usize = 16;
+
+/// The format of a text that begins like this. `None` when it is none of ours: Graven's own entries, or something else.
+pub fn guess(head: &[u8]) -> Option<Format> {
+    let head = &head[..head.len().min(HEAD_BYTES)];
+    if head.split(|byte| *byte == b'\n').take(EVENTS_MAX).any(auditd::is_record) {
+        return Some(Format::Auditd);
+    }
+    let mut looks = Vec::new();
+    let mut splitter = Splitter::new(Form::Json { list: &["Records", "items"] });
+    splitter.push(head, &mut |unit| {
+        if let Unit::Event { json, .. } = unit
+            && looks.len() < EVENTS_MAX
+        {
+            looks.push(look(json));
+        }
+    });
+    match looks.iter().find(|look| **look != Look::Unknown)? {
+        Look::Like(format) => Some(*format),
+        Look::Entry | Look::Unknown => None,
+    }
+}
+
+/// What an object looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// An entry of Graven.
+    Entry,
+    Like(Format),
+    Unknown,
+}
+
+fn look(json: &[u8]) -> Look {
+    let Some(detail) = str::from_utf8(json).ok().and_then(|text| Detail::parse(text).ok()) else {
+        return Look::Unknown;
+    };
+    let event = Json::of(&detail);
+    let [category, action, outcome] = event.fields(["category", "action", "outcome"]);
+    let is_outcome = ["success", "failure", "denied", "pending"].iter().any(|name| says(outcome, name));
+    if category.is_some() && action.is_some() && is_outcome {
+        return Look::Entry;
+    }
+    let known: [(Format, fn(Json<'_>) -> bool); 7] = [
+        (Format::CloudTrail, cloudtrail::is_event),
+        (Format::Kubernetes, kubernetes::is_event),
+        (Format::CloudEvents, cloudevents::is_event),
+        (Format::Vault, vault::is_event),
+        (Format::Codex, codex::is_event),
+        (Format::ClaudeCode, claude_code::is_event),
+        (Format::GitHub, github::is_event),
+    ];
+    let found = known.into_iter().find(|(_, is_event)| is_event(event));
+    found.map_or(Look::Unknown, |(format, _)| Look::Like(format))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_and_other_texts_are_none_of_ours() {
+        for text in [
+            "",
+            "plain text\n",
+            "[INFO] started\n",
+            r#"{"category":"api","action":"a","outcome":"success"}"#,
+            r#"{"level":"info","msg":"hello"}"#,
+            r#"{"type":"click","sessionId":"1","uuid":"2"}"#,
+            "{\"category\":\"api\",\"action\":\"a\",\"outcome\":\"success\"}\n{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\",\"type\":\"t\"}\n",
+        ] {
+            assert_eq!(guess(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_tells_nothing_may_stand_before() {
+        let event = r#"{"specversion":"1.0","id":"1","source":"s","type":"t"}"#;
+        assert_eq!(guess(format!("a banner\n{{}}\n{event}").as_bytes()), Some(Format::CloudEvents));
+        assert_eq!(guess(format!("[{event},").as_bytes()), Some(Format::CloudEvents));
+    }
+}
