@@ -20,5 +20,6 @@ pub use file::{NAME_BYTES_MAX, NewToken, TOKENS_MAX, Token};
 pub use link::LoginCode;
 pub use role::{Right, Role};
 pub use secret::{PREFIX, Secret};
+pub(crate) use sessions::OpenSession;
 pub use sessions::Sessions;
 pub use tokens::{Listed, Made, Tokens};

@@ -15,6 +15,7 @@ mod body;
 mod counters;
 mod indexing;
 mod intake;
+mod life;
 mod metrics;
 #[cfg(test)]
 mod openapi;

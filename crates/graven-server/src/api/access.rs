@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use graven_tower::one_client;
 
 use super::{cookie, door};
-use crate::auth::{Caller, Refused, Right};
+use crate::auth::{Caller, OpenSession, Refused, Right};
 use crate::limits::Entered;
 use crate::name::TrailName;
 use crate::own;
@@ -23,7 +23,7 @@ use crate::trails::Served;
 pub(super) const NOT_GOOD: &str = "this token is not good here: it is not whole, was revoked or has expired";
 
 /// What to do when a session is not there.
-const SESSION_ENDED: &str = "this session has ended: log in again";
+pub(super) const SESSION_ENDED: &str = "this session has ended: log in again";
 
 /// Who sends a request that may be sent.
 #[derive(Debug, Clone)]
@@ -53,7 +53,7 @@ fn permit(
     parameters: Option<&RawPathParams>,
     request: &mut Request,
 ) -> Result<Entered, Problem> {
-    let caller = caller(state, request)?;
+    let (caller, session) = caller(state, request)?;
     let entered = state.gate.enter(&caller)?;
     let parameters = parameters.ok_or_else(|| Problem::parameter("path", "it is not UTF-8"))?;
     let trail = parameters.iter().find(|(name, _)| *name == "trail").map(|(_, trail)| trail);
@@ -67,22 +67,25 @@ fn permit(
         }
     }
     request.extensions_mut().insert(Permitted(caller));
+    if let Some(session) = session {
+        request.extensions_mut().insert(session);
+    }
     Ok(entered)
 }
 
 /// Who sends a request: by a token in its head, or else by the cookie of a session, which stands for a token.
-fn caller(state: &Server, request: &Request) -> Result<Arc<Caller>, Problem> {
+fn caller(state: &Server, request: &Request) -> Result<(Arc<Caller>, Option<OpenSession>), Problem> {
     let (headers, client) = (request.headers(), door::client(request.extensions()));
     if let Some(token) = token(headers) {
         let caller = state.tokens.check(token, state.now());
-        return caller.map_err(|why| refused(state, client, &why, NOT_GOOD));
+        return Ok((caller.map_err(|why| refused(state, client, &why, NOT_GOOD))?, None));
     }
     let Some(id) = cookie::id(state, headers) else {
         let message = "send a token: `Authorization: Bearer gvn_…`; `graven token new` makes one";
         return Err(counted(state, client, "no token", Problem::new(Kind::Unauthorized, message)));
     };
     cookie::from_own_page(request.method(), headers)?;
-    let Some(token) = state.sessions.token(id, state.elapsed()) else {
+    let Some(session) = state.sessions.enter(id, state.elapsed()) else {
         return Err(counted(
             state,
             client,
@@ -90,13 +93,14 @@ fn caller(state: &Server, request: &Request) -> Result<Arc<Caller>, Problem> {
             Problem::new(Kind::Unauthorized, SESSION_ENDED),
         ));
     };
-    state.tokens.caller(&token, state.now()).map_err(|why| {
+    let caller = state.tokens.caller(&session.token, state.now()).map_err(|why| {
         // It ends with its token. While nobody can say whether the token counts, it waits.
         if !matches!(why, Refused::Unavailable(_)) {
             state.sessions.end(id);
         }
         refused(state, client, &why, SESSION_ENDED)
-    })
+    })?;
+    Ok((caller, Some(session)))
 }
 
 /// Counts a login that is refused; what to answer. It is the same for all tokens that never were, so that nobody finds out

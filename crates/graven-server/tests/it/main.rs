@@ -32,6 +32,7 @@ mod server_ends_in_order;
 mod sessions_of_the_page;
 mod settings_say_what_is_wrong;
 mod settings_table_is_the_truth;
+mod silences_are_judged;
 mod support;
 mod token_changes_count_from_the_next_request;
 mod token_file_is_never_an_open_door;

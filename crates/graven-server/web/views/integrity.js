@@ -32,8 +32,10 @@ const now = {
   verify: null,
   /** @type {any} */
   pending: null,
-  /** @type {any} */
+  /** @type {import("../parts/life_signs.js").Signs | null} */
   signs: null,
+  /** @type {import("../parts/life_signs.js").Judged | null} */
+  life: null,
   /** @type {any[]} Verifications that the server has recorded. */
   verified: [],
   /** @type {Problem | null} */
@@ -61,7 +63,7 @@ function load(page) {
   clearTimeout(now.timer);
   const isOther = key !== now.key;
   Object.assign(now, { key, problem: null, timer: setTimeout(() => again(page), EVERY_MS) });
-  if (isOther) Object.assign(now, { trail: null, verify: null, pending: null, signs: null, verified: [], said: "", verifySaid: "" });
+  if (isOther) Object.assign(now, { trail: null, verify: null, pending: null, signs: null, life: null, verified: [], said: "", verifySaid: "" });
   whole(page);
 }
 
@@ -84,6 +86,7 @@ function whole(page) {
   take(ask(path).then((trail) => ({ trail, asked: Date.now() })));
   take(ask(`${path}/pending`).then((pending) => ({ pending })));
   take(signs(path).then((all) => ({ signs: all })));
+  if (page.session.categories === "all") take(ask(`${path}/life`).then((life) => ({ life })));
   if (page.session.rights.includes("verify")) take(ask(`${path}/verify`).then((verify) => ({ verify })));
   if (page.session.trails === "all" || page.session.trails.includes("main")) {
     take(ask("trails/main/entries", { q: `action:trail.verified detail.trail:"${page.trail}"`, limit: 50 }).then(({ hits }) => ({ verified: hits })));
@@ -139,7 +142,7 @@ export function render(page) {
     <div class="pair">${mine(page)}${logFacts()}</div>
     ${verification(page)}
     ${heads({ verified: now.verified, trail, seen: found().head, at: now.asked })}
-    <div class="pair">${lifeSigns(now.signs, trail)}${pendingActs()}</div>
+    <div class="pair">${lifeSigns(now.signs, page.session.categories === "all" ? now.life : "forbidden")}${pendingActs()}</div>
     ${green()}
   </div>`;
 }
