@@ -70,6 +70,37 @@ test("integrity", async (t) => {
     await context.close();
   });
 
+  await t.test("crashes and silences are told in plain words", async () => {
+    const { page, context, fine } = await openWindow(chrome);
+    // What the server really says of a trail whose settings promise nothing.
+    await logIn(page, server, search);
+    await page.getByTestId("signs").getByText("records no openings, closings and heartbeats").waitFor();
+    const silence = (after, seconds) => ({ run: "r-1", after, from: "2026-11-30T10:00:00Z", to: "2026-11-30T11:00:00Z", seconds });
+    const { life } = await server.json("trails/main/life");
+    const told = { ...life, opened: 9, unfinished: 2, silences: 3, longest_silences: [silence(3, 60), silence(7, 3_600), silence(11, 120)] };
+    await page.route("**/v1/trails/main/life", (route) => route.fulfill({ json: { judged: "2026-11-30T12:00:00Z", entries: 22, life: told, silent_seconds: 600 } }));
+    await page.reload();
+    await page.getByTestId("silences").filter({ hasText: "3 times" }).waitFor();
+    assert.equal(await page.getByTestId("crashes").textContent(), "2 runs have ended without closing the trail");
+    await page.getByTestId("silent-now").filter({ hasText: "no sign of a run for 10 min" }).waitFor();
+    const rows = await page.getByTestId("silence").evaluateAll((all) => all.map((row) => [...row.children].slice(1, 3).map((cell) => cell.textContent.trim()).join(" ")));
+    assert.deepEqual(rows, ["1 h 0 min 7", "2 min 0 s 11", "1 min 0 s 3"]);
+    await goodEverywhere(page, "integrity with silences");
+    await page.getByTestId("silence").first().getByRole("link").click();
+    await page.waitForURL(/entry=7/);
+    fine();
+    await context.close();
+  });
+
+  await t.test("a token for some categories is told that it does not see them", async () => {
+    const { token } = await server.json("tokens", { method: "POST", body: { role: "auditor", categories: ["api"] } });
+    const { page, context, fine } = await openWindow(chrome);
+    await logIn(page, server, search, token);
+    await page.getByTestId("signs").getByText("a token for all categories sees them").waitFor();
+    fine();
+    await context.close();
+  });
+
   await t.test("a reader is told which role sees more, and nothing is asked in vain", async () => {
     const { token } = await server.json("tokens", { method: "POST", body: { role: "reader", name: "dashboard" } });
     const { page, context, fine } = await openWindow(chrome);

@@ -48,6 +48,8 @@ export async function fill(dir, count) {
   graven(["init", dir]);
   const recorder = spawn(process.env.GRAVEN_PROGRAM ?? "graven", ["record", dir, "--stdin"], { stdio: ["pipe", "ignore", "inherit"] });
   const ended = once(recorder, "exit");
+  // When it ends before it has all, its exit code says so.
+  recorder.stdin.on("error", () => {});
   const now = Date.now();
   for (let at = 0; at < count; at += PIECE) {
     const lines = Array.from({ length: Math.min(PIECE, count - at) }, (_, more) => JSON.stringify(entry(at + more, count, now)));
@@ -55,4 +57,52 @@ export async function fill(dir, count) {
   }
   recorder.stdin.end();
   assert.deepEqual(await ended, [0, null], "the entries are recorded");
+}
+
+/**
+ * Runs in the page before its own code: keeps when the first row was drawn, what moved, and the tasks over 50 ms.
+ */
+export function watch() {
+  const seen = { rows: 0, moved: 0, long: [] };
+  globalThis.seen = seen;
+  const rows = new MutationObserver(() => {
+    if (!document.querySelector("[data-testid=row]")) return;
+    rows.disconnect();
+    // In this frame it is drawn.
+    requestAnimationFrame(() => { seen.rows = performance.now(); });
+  });
+  rows.observe(document, { childList: true, subtree: true });
+  new PerformanceObserver((list) => {
+    for (const shift of list.getEntries()) seen.moved += shift.hadRecentInput ? 0 : shift.value;
+  }).observe({ type: "layout-shift", buffered: true });
+  new PerformanceObserver((list) => {
+    for (const task of list.getEntries()) seen.long.push(Math.round(task.duration));
+  }).observe({ type: "longtask", buffered: true });
+}
+
+/** How many of the longest tasks are told. */
+const LONGEST = 6;
+
+/**
+ * The tasks of the page's own thread while something goes on: by the clock, and by the time of the processor, which does
+ * not count while other programs have it.
+ * @param {any} chrome
+ * @param {any} page
+ * @param {() => Promise<unknown>} work
+ * @returns {Promise<{count: number, all: number, longest: {wall: number[], cpu: number[]}}>} In milliseconds.
+ */
+export async function tasks(chrome, page, work) {
+  await chrome.startTracing(page, { categories: ["toplevel", "devtools.timeline", "disabled-by-default-devtools.timeline"] });
+  await work();
+  const { traceEvents } = JSON.parse((await chrome.stopTracing()).toString());
+  const thread = (event) => `${event.pid} ${event.tid}`;
+  const names = traceEvents.filter((one) => one.name === "thread_name" && one.args?.name === "CrRendererMain");
+  const own = new Set(names.map(thread));
+  const found = traceEvents.filter((one) => one.name === "RunTask" && one.ph === "X" && own.has(thread(one)));
+  const longest = (key) => {
+    const times = found.map((one) => Math.round((one[key] ?? 0) / 100) / 10);
+    return times.sort((one, other) => other - one).slice(0, LONGEST);
+  };
+  const all = found.reduce((sum, one) => sum + (one.tdur ?? 0) / 1000, 0);
+  return { count: found.length, all, longest: { wall: longest("dur"), cpu: longest("tdur") } };
 }
