@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { goodEverywhere } from "./support/look.js";
-import { browser, logIn, openWindow, serve } from "./support/page.js";
+import { browser, logIn, openWindow, serve, until } from "./support/page.js";
 
 test("integrity", async (t) => {
   const [server, chrome] = [await serve(t, []), await browser(t)];
@@ -66,6 +66,57 @@ test("integrity", async (t) => {
     await alarm("older").getByText("4000000").waitFor();
     await page.getByTestId("begin-anew").click();
     await page.getByTestId("alarm").waitFor({ state: "detached" });
+    fine();
+    await context.close();
+  });
+
+  await t.test("it is asked again at its own pace, and not any more once another view is shown", async () => {
+    const { page, context, fine } = await openWindow(chrome);
+    const asked = { trail: 0, pending: 0 };
+    await logIn(page, server, search);
+    await page.getByTestId("pending-act").waitFor();
+    page.on("request", (one) => {
+      const path = new URL(one.url()).pathname;
+      if (path.endsWith("/trails/main")) asked.trail += 1;
+      if (path.endsWith("/pending")) asked.pending += 1;
+    });
+    // Answers take their time, and the page is drawn again and again meanwhile.
+    await page.route("**/v1/trails/main/verify", async (route) => {
+      await new Promise((done) => setTimeout(done, 300));
+      await route.continue();
+    });
+    await page.evaluate(() => setInterval(() => dispatchEvent(new PopStateEvent("popstate")), 40));
+    await until(async () => asked.trail >= 2, "it is asked again");
+    assert.equal(asked.pending, 0, "what changes seldom is not asked for each time");
+    await page.getByTestId("view-access").click();
+    await page.getByTestId("access").waitFor();
+    await until(async () => (await page.getByTestId("integrity").count()) === 0, "another view is shown");
+    // One may have been on its way.
+    await page.waitForTimeout(1_000);
+    const before = asked.trail;
+    await page.waitForTimeout(6_000);
+    assert.equal(asked.trail, before, "nothing is asked for a view that nobody sees");
+    fine();
+    await context.close();
+  });
+
+  await t.test("a verification that finds something says what and where", async () => {
+    const { page, context, fine } = await openWindow(chrome);
+    await logIn(page, server, search);
+    await page.getByTestId("verification").waitFor();
+    const finding = { verdict: "altered", index: 7, file: "segments/<b>0</b>.jsonl", offset: 99, message: "the line is not as it was signed" };
+    const report = { verdict: "altered", entries: 22, sealed: 22, seconds: 1.5, findings: [finding], warnings: ["the clock was set back"] };
+    const last = { asked: "2026-11-30T12:00:00Z", ended: "2026-11-30T12:00:02Z", by: "ann", ok: false, report, error: null };
+    await page.route("**/v1/trails/main/verify", (route) => route.fulfill({ json: { running: { asked: last.asked, by: "ann", bytes_done: 25, bytes: 100 }, last } }));
+    await page.reload();
+    await page.getByTestId("finding").filter({ hasText: "the line is not as it was signed" }).filter({ hasText: "segments/<b>0</b>.jsonl" }).waitFor();
+    const verified = page.getByTestId("verified");
+    assert.equal(await verified.locator(".state").getAttribute("class"), "state is-bad");
+    for (const text of ["altered", "asked for by ann", "the clock was set back", "22 entries in 1.50 s"]) await verified.getByText(text).first().waitFor();
+    // What goes on is seen, and no second one is begun.
+    await page.getByTestId("verification").getByText("25 %").waitFor();
+    assert.equal(await page.getByTestId("progress").evaluate((bar) => bar.value), 0.25);
+    assert.ok(await page.getByTestId("verify").isDisabled());
     fine();
     await context.close();
   });

@@ -21,8 +21,8 @@ const LOADED_MAX = 4_000;
 const PATIENCE_MS = 200;
 
 /**
- * @typedef {import("../main.js").Page} Page
- * @typedef {import("./hit.js").Hit} Hit
+ * @typedef {import("../types.d.ts").Page} Page
+ * @typedef {import("../types.d.ts").Hit} Hit
  */
 
 /** What was found. Views read it; only this file changes it. */

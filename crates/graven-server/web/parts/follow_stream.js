@@ -21,7 +21,7 @@ const CHANNEL = "graven.live";
 
 /**
  * @typedef {object} Told
- * @property {(hit: {index: number, entry: import("./hit.js").Entry}) => void} entry
+ * @property {(hit: {index: number, entry: import("../types.d.ts").Entry}) => void} entry
  * @property {(text: string) => void} finding A line that is no entry.
  * @property {(state: State) => void} state
  *

@@ -22,7 +22,7 @@ const KINDS = Object.freeze([
 ]);
 
 /**
- * @typedef {import("./hit.js").Hit} Hit
+ * @typedef {import("../types.d.ts").Hit} Hit
  * @typedef {{counts: Record<string, number>, events: Hit[]}} Signs
  * @typedef {{run: string | null, after: number, from: string, seconds: number}} Silence
  *

@@ -19,7 +19,7 @@ const BEYOND = 8;
 const NEAR = 40;
 
 /**
- * @typedef {import("./hit.js").Hit} Hit
+ * @typedef {import("../types.d.ts").Hit} Hit
  * @typedef {(index: number) => Record<string, string | undefined>} Link What the address of an entry changes.
  * @typedef {{title: string, width: string, cell: (hit: Hit, now: number, link: Link) => unknown}} Column
  */

@@ -20,7 +20,7 @@ import { go, href } from "../state.js";
 const TICK_MS = 10_000;
 
 /**
- * @typedef {import("../main.js").Page} Page
+ * @typedef {import("../types.d.ts").Page} Page
  */
 
 /** @type {ReturnType<typeof setInterval> | undefined} */

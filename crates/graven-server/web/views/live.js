@@ -27,8 +27,8 @@ const RATE_S = 10;
 /** How often rows are checked at most, because each time the newest head is asked for. */
 const CHECK_MS = 1_000;
 
-/** @typedef {import("../main.js").Page} Page */
-/** @typedef {import("../parts/hit.js").Hit} Hit */
+/** @typedef {import("../types.d.ts").Page} Page */
+/** @typedef {import("../types.d.ts").Hit} Hit */
 
 const now = {
   key: "",

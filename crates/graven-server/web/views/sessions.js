@@ -18,7 +18,7 @@ import { go, href } from "../state.js";
 const PAGE = 100;
 
 /**
- * @typedef {import("../main.js").Page} Page
+ * @typedef {import("../types.d.ts").Page} Page
  * @typedef {{id: string, first: string | null, last: string | null, entries: number, denied: number, failed: number, principals: string[], agents: string[]}} Session
  */
 
