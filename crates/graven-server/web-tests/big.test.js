@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fill, tasks, watch } from "./support/big.js";
-import { browser, countOf, logIn, openWindow, serve, until } from "./support/page.js";
+import { browser, countOf, logIn, openWindow, serve } from "./support/page.js";
 import { Folder } from "./support/served.js";
 
 const ENTRIES = process.env.GRAVEN_LONG ? 10_000_000 : 200_000;
@@ -22,17 +22,12 @@ const LOADS = 7;
 /** So many tasks may be longer: a task is also long when memory is cleaned up or another program takes the caches. */
 const OUTLIERS = 3;
 
-/** How long the server may take for its index, which goes behind all other work. */
-const INDEX_MS = ENTRIES / 100 + 120_000;
-
 test("a big trail", async (t) => {
   const folder = new Folder();
   await fill(folder.at("big"), ENTRIES);
   const [server, chrome] = [await serve(t, ["--trail", `big=${folder.at("big")}`]), await browser(t)];
   // Once the server has ended.
   t.after(() => folder.remove());
-  const shelves = Math.floor(ENTRIES / 65_536);
-  await until(async () => (await server.json("trails/big")).index.shelves >= shelves, "the index is there", INDEX_MS);
   const { page, context, fine } = await openWindow(chrome);
   await page.addInitScript(watch);
   await logIn(page, server, "?trail=big");

@@ -40,7 +40,7 @@ function entry(at, count, now) {
 }
 
 /**
- * Makes a trail with so many entries.
+ * Makes a trail with so many entries, and its index.
  * @param {string} dir
  * @param {number} count
  */
@@ -57,6 +57,8 @@ export async function fill(dir, count) {
   }
   recorder.stdin.end();
   assert.deepEqual(await ended, [0, null], "the entries are recorded");
+  // A server makes it too, but behind all other work of the machine.
+  graven(["index", dir]);
 }
 
 /**

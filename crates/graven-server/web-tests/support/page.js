@@ -147,10 +147,9 @@ export async function countOf(page) {
  * Waits until a condition is true.
  * @param {() => Promise<boolean>} condition
  * @param {string} what
- * @param {number} [patience]
  */
-export async function until(condition, what, patience = PATIENCE_MS) {
-  const end = Date.now() + patience;
+export async function until(condition, what) {
+  const end = Date.now() + PATIENCE_MS;
   while (!(await condition())) {
     assert.ok(Date.now() < end, `not in time: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
