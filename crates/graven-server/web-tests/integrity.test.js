@@ -53,6 +53,11 @@ test("integrity", async (t) => {
     await page.reload();
     const alarm = (verdict) => page.locator(`[data-testid=alarm][data-verdict="${verdict}"]`);
     await alarm("other key").getByText(stranger).waitFor();
+    assert.match(await page.getByTestId("own-verdict").textContent(), /other key/);
+    // What this browser goes by is not what the server names.
+    assert.equal(await page.getByTestId("key").textContent(), stranger);
+    await page.getByTestId("log-facts").getByText(key).waitFor();
+    assert.equal(await page.getByTestId("own-verdict").getAttribute("class"), "state is-bad");
     assert.equal((await pin()).key, stranger);
     await page.getByTestId("take-key").click();
     await page.getByTestId("alarm").waitFor({ state: "detached" });
@@ -64,6 +69,7 @@ test("integrity", async (t) => {
     await put({ key, how: "first", size: "4000000", root });
     await page.reload();
     await alarm("older").getByText("4000000").waitFor();
+    assert.equal(await page.getByTestId("own-verdict").getAttribute("class"), "state is-bad");
     await page.getByTestId("begin-anew").click();
     await page.getByTestId("alarm").waitFor({ state: "detached" });
     fine();
