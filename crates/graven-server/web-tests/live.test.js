@@ -130,7 +130,8 @@ test("live", async (t) => {
     const inUse = async () => {
       for (let turn = 0; turn < 2; turn += 1) await protocol.send("HeapProfiler.collectGarbage");
       const { usedSize } = await protocol.send("Runtime.getHeapUsage");
-      return { bytes: usedSize, nodes: (await protocol.send("Memory.getDOMCounters")).nodes };
+      const nodes = await page.evaluate(() => document.evaluate("count(//node())", document, null, XPathResult.NUMBER_TYPE).numberValue);
+      return { bytes: usedSize, nodes };
     };
     /** Records at an even pace, or as fast as it goes where that is slower. */
     const many = async (seconds) => {
@@ -149,7 +150,8 @@ test("live", async (t) => {
     const after = await inUse();
     t.diagnostic(`${pace}; heap ${before.bytes} to ${after.bytes} bytes, ${before.nodes} to ${after.nodes} nodes`);
     assert.ok(after.bytes - before.bytes < 4 << 20, `the heap has grown from ${before.bytes} to ${after.bytes} bytes`);
-    assert.ok(after.nodes < before.nodes * 1.5, `the page has grown from ${before.nodes} to ${after.nodes} nodes`);
+    // Marks come and go. What a row leaves behind would be as much as all rows within seconds.
+    assert.ok(after.nodes < before.nodes * 1.2, `the page has grown from ${before.nodes} to ${after.nodes} nodes`);
     await bounded(page);
     fine();
     await context.close();
