@@ -149,6 +149,24 @@ test("integrity", async (t) => {
     await context.close();
   });
 
+  await t.test("losses, other events and unsealed entries are told", async () => {
+    const { page, context, fine } = await openWindow(chrome);
+    await logIn(page, server, search);
+    await page.getByTestId("sign-trail.gap").filter({ hasText: "none" }).waitFor();
+    assert.equal(await page.getByTestId("log-event").count(), 0);
+    const trail = await server.json("trails/main");
+    await page.route("**/v1/trails/main", (route) => route.fulfill({ json: { ...trail, sealed: trail.entries - 3 } }));
+    await page.route("**/v1/trails/main/facets?*", (route) => route.fulfill({ json: { facets: { action: [{ value: "trail.gap", entries: 1_234, events: 1_234 }] } } }));
+    const gap = { index: 5, state: "proved", leaf_hash: "", entry: { id: "g", timestamp: "2026-11-30T10:00:00Z", category: "trail", action: "trail.gap", outcome: "success", detail: { categories: { "<b>": 7 } } } };
+    await page.route("**/v1/trails/main/entries?*", (route) => route.fulfill({ json: { hits: [gap], next: null } }));
+    await page.reload();
+    await page.getByTestId("sign-trail.gap").getByRole("link", { name: "1,234" }).waitFor();
+    await page.getByTestId("log-event").filter({ hasText: "gap" }).filter({ hasText: '{"<b>":7}' }).waitFor();
+    await page.getByTestId("unsealed").filter({ hasText: "3 entries that no checkpoint covers yet" }).waitFor();
+    fine();
+    await context.close();
+  });
+
   await t.test("a token for some categories is told that it does not see them", async () => {
     const { token } = await server.json("tokens", { method: "POST", body: { role: "auditor", categories: ["api"] } });
     const { page, context, fine } = await openWindow(chrome);

@@ -5,6 +5,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { graven } from "./served.js";
 
+/** How long making an index may take, besides a tenth of a millisecond for each entry. */
+const INDEX_MS = 120_000;
+
 /** How many entries are handed over at a time. */
 const PIECE = 10_000;
 
@@ -58,7 +61,7 @@ export async function fill(dir, count) {
   recorder.stdin.end();
   assert.deepEqual(await ended, [0, null], "the entries are recorded");
   // A server makes it too, but behind all other work of the machine.
-  graven(["index", dir]);
+  graven(["index", dir], "", INDEX_MS + count / 10);
 }
 
 /**
