@@ -12,6 +12,7 @@ mod entries;
 mod entry;
 mod export;
 mod health;
+mod life;
 mod log;
 mod measure;
 mod metrics;
@@ -75,6 +76,7 @@ pub(crate) fn router(state: &Shared) -> Router {
         .route("/v1/trails/{trail}/sessions", get(counts::sessions).layer(may(Right::Read)))
         .route("/v1/trails/{trail}/sessions/{id}", get(counts::session).layer(may(Right::Read)))
         .route("/v1/trails/{trail}/pending", get(pending::list).layer(may(Right::Read)))
+        .route("/v1/trails/{trail}/life", get(life::signs).layer(may(Right::Read)))
         .route("/v1/trails/{trail}/acts", post(acts::begin).layer(may(Right::Record)))
         .route("/v1/trails/{trail}/acts/{id}", post(acts::finish).layer(may(Right::Record)))
         .route(

@@ -23,5 +23,6 @@ pub use grant::Grant;
 pub use link::LoginCode;
 pub use role::{BadRole, Right, Role};
 pub use secret::{PREFIX, Secret};
+pub(crate) use sessions::OpenSession;
 pub use sessions::Sessions;
 pub use tokens::{Listed, Made, Tokens};

@@ -17,6 +17,7 @@ mod counters;
 mod indexing;
 mod intake;
 mod jwt;
+mod life;
 mod metrics;
 #[cfg(test)]
 mod openapi;

@@ -7,6 +7,7 @@ mod compatible;
 mod counts;
 mod entries;
 mod health;
+mod life;
 mod out;
 mod search;
 mod session;
@@ -52,6 +53,7 @@ fn description() -> OpenApi {
     let resources = [
         health::describe,
         trails::describe,
+        life::describe,
         entries::describe,
         acts::describe,
         search::describe,

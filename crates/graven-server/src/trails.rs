@@ -18,6 +18,7 @@ use graven_search::Search;
 use serde::Serialize;
 
 use crate::counters::Counters;
+use crate::life::Life;
 use crate::name::TrailName;
 use crate::problem::{Kind, Problem};
 use crate::tail::Tail;
@@ -53,6 +54,7 @@ pub(crate) struct Served {
     counters: OnceLock<Counters>,
     tail: Tail,
     verification: Verification,
+    life: Life,
     indexing: Indexing,
 }
 
@@ -140,6 +142,11 @@ impl Served {
     /// What is known of its verifications.
     pub(crate) fn verification(&self) -> &Verification {
         &self.verification
+    }
+
+    /// What was judged of its life.
+    pub(crate) fn life(&self) -> &Life {
+        &self.life
     }
 
     /// How its index stands.

@@ -44,6 +44,35 @@ test("access", async (t) => {
     await page.getByTestId("access-said").filter({ hasText: "is revoked" }).waitFor();
     assert.equal((await server.api("session", { token })).status, 401);
     assert.equal(await row.count(), 0);
+    // Who leaves the view has seen the new token: it is not shown again.
+    await page.getByTestId("made-token").waitFor();
+    await page.getByTestId("view-explore").click();
+    await page.getByTestId("row").first().waitFor();
+    await page.getByTestId("view-access").click();
+    await page.getByTestId("new-token").waitFor();
+    assert.equal(await page.getByTestId("made-token").count(), 0);
+    assert.ok(!(await page.locator("body").textContent()).includes(token));
+    fine();
+    await context.close();
+  });
+
+  await t.test("what a token is limited to is seen, and who was refused", async () => {
+    const limited = { role: "writer", name: "billing", trails: ["main"], categories: ["api", "auth"], assert_principal: true, expires: "2999-01-02T03:04:05Z" };
+    assert.equal((await server.api("tokens", { method: "POST", body: limited })).status, 201);
+    const { page, context, fine } = await openWindow(chrome);
+    await logIn(page, server, SEARCH);
+    const row = page.getByTestId("token-row").filter({ hasText: "billing" });
+    for (const text of ["main", "only api, auth", "names any principal", "never"]) await row.getByText(text, { exact: false }).first().waitFor();
+    assert.equal(await row.getByText("all trails").count(), 0);
+    await row.getByText("2999-01-02").waitFor();
+    const admin = page.getByTestId("token-row").filter({ hasText: "(you)" });
+    await admin.getByText("all trails").waitFor();
+    await page.getByTestId("act-row").filter({ hasText: "made a token billing" }).waitFor();
+    await page.getByTestId("act-row").filter({ hasText: "logged in at the page" }).first().waitFor();
+    // Keep takes the question back.
+    await row.getByTestId("revoke").click();
+    await row.getByRole("button", { name: "Keep" }).click();
+    await row.getByTestId("revoke").waitFor();
     fine();
     await context.close();
   });

@@ -101,6 +101,13 @@ test("explore", async (t) => {
     await offers.getByText("searched before").first().waitFor();
     await page.keyboard.press("Escape");
     await offers.waitFor({ state: "hidden" });
+    // What was only written gives way to what is asked for elsewhere.
+    await page.goto(`${server.address}/?trail=main`);
+    await countOf(page);
+    await line.fill("half a quer");
+    await page.getByTestId("facet-outcome").getByRole("button", { name: /^denied/ }).click();
+    await page.waitForURL(/outcome:denied/);
+    await until(async () => /outcome:denied/.test(await line.inputValue()), "the line is the one of the address");
     fine();
     await context.close();
   });
@@ -199,6 +206,20 @@ test("explore", async (t) => {
       return (await last()) === 1_201;
     }, "the last row is reached");
     await page.getByText("That is all.").waitFor();
+    // Who comes back to the list finds rows in it.
+    await page.getByTestId("view-sessions").click();
+    await page.getByTestId("sessions").waitFor();
+    await page.getByTestId("view-explore").click();
+    await until(() => list.evaluate((element) => {
+      const box = element.getBoundingClientRect();
+      return document.elementFromPoint(box.left + 40, box.top + 60)?.closest("[data-testid=row]") !== null;
+    }), "a row is seen at the top");
+    await until(async () => {
+      await list.evaluate((element) => {
+        element.scrollTop = element.scrollHeight;
+      });
+      return (await last()) === 1_201;
+    }, "the last row is reached again");
     const row = page.getByTestId("row").last();
     assert.equal(
       await row.getAttribute("data-index"),

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { goodEverywhere } from "./support/look.js";
-import { browser, logIn, openWindow, serve } from "./support/page.js";
+import { browser, logIn, openWindow, serve, until } from "./support/page.js";
 
 test("integrity", async (t) => {
   const [server, chrome] = [await serve(t, []), await browser(t)];
@@ -53,6 +53,11 @@ test("integrity", async (t) => {
     await page.reload();
     const alarm = (verdict) => page.locator(`[data-testid=alarm][data-verdict="${verdict}"]`);
     await alarm("other key").getByText(stranger).waitFor();
+    assert.match(await page.getByTestId("own-verdict").textContent(), /other key/);
+    // What this browser goes by is not what the server names.
+    assert.equal(await page.getByTestId("key").textContent(), stranger);
+    await page.getByTestId("log-facts").getByText(key).waitFor();
+    assert.equal(await page.getByTestId("own-verdict").getAttribute("class"), "state is-bad");
     assert.equal((await pin()).key, stranger);
     await page.getByTestId("take-key").click();
     await page.getByTestId("alarm").waitFor({ state: "detached" });
@@ -64,8 +69,109 @@ test("integrity", async (t) => {
     await put({ key, how: "first", size: "4000000", root });
     await page.reload();
     await alarm("older").getByText("4000000").waitFor();
+    assert.equal(await page.getByTestId("own-verdict").getAttribute("class"), "state is-bad");
     await page.getByTestId("begin-anew").click();
     await page.getByTestId("alarm").waitFor({ state: "detached" });
+    fine();
+    await context.close();
+  });
+
+  await t.test("it is asked again at its own pace, and not any more once another view is shown", async () => {
+    const { page, context, fine } = await openWindow(chrome);
+    const asked = { trail: 0, pending: 0 };
+    await logIn(page, server, search);
+    await page.getByTestId("pending-act").waitFor();
+    page.on("request", (one) => {
+      const path = new URL(one.url()).pathname;
+      if (path.endsWith("/trails/main")) asked.trail += 1;
+      if (path.endsWith("/pending")) asked.pending += 1;
+    });
+    // Answers take their time, and the page is drawn again and again meanwhile.
+    await page.route("**/v1/trails/main/verify", async (route) => {
+      await new Promise((done) => setTimeout(done, 300));
+      await route.continue();
+    });
+    await page.evaluate(() => setInterval(() => dispatchEvent(new PopStateEvent("popstate")), 40));
+    await until(async () => asked.trail >= 2, "it is asked again");
+    assert.equal(asked.pending, 0, "what changes seldom is not asked for each time");
+    await page.getByTestId("view-access").click();
+    await page.getByTestId("access").waitFor();
+    await until(async () => (await page.getByTestId("integrity").count()) === 0, "another view is shown");
+    // One may have been on its way.
+    await page.waitForTimeout(1_000);
+    const before = asked.trail;
+    await page.waitForTimeout(6_000);
+    assert.equal(asked.trail, before, "nothing is asked for a view that nobody sees");
+    fine();
+    await context.close();
+  });
+
+  await t.test("a verification that finds something says what and where", async () => {
+    const { page, context, fine } = await openWindow(chrome);
+    await logIn(page, server, search);
+    await page.getByTestId("verification").waitFor();
+    const finding = { verdict: "altered", index: 7, file: "segments/<b>0</b>.jsonl", offset: 99, message: "the line is not as it was signed" };
+    const report = { verdict: "altered", entries: 22, sealed: 22, seconds: 1.5, findings: [finding], warnings: ["the clock was set back"] };
+    const last = { asked: "2026-11-30T12:00:00Z", ended: "2026-11-30T12:00:02Z", by: "ann", ok: false, report, error: null };
+    await page.route("**/v1/trails/main/verify", (route) => route.fulfill({ json: { running: { asked: last.asked, by: "ann", bytes_done: 25, bytes: 100 }, last } }));
+    await page.reload();
+    await page.getByTestId("finding").filter({ hasText: "the line is not as it was signed" }).filter({ hasText: "segments/<b>0</b>.jsonl" }).waitFor();
+    const verified = page.getByTestId("verified");
+    assert.equal(await verified.locator(".state").getAttribute("class"), "state is-bad");
+    for (const text of ["altered", "asked for by ann", "the clock was set back", "22 entries in 1.50 s"]) await verified.getByText(text).first().waitFor();
+    // What goes on is seen, and no second one is begun.
+    await page.getByTestId("verification").getByText("25 %").waitFor();
+    assert.equal(await page.getByTestId("progress").evaluate((bar) => bar.value), 0.25);
+    assert.ok(await page.getByTestId("verify").isDisabled());
+    fine();
+    await context.close();
+  });
+
+  await t.test("crashes and silences are told in plain words", async () => {
+    const { page, context, fine } = await openWindow(chrome);
+    // What the server really says of a trail whose settings promise nothing.
+    await logIn(page, server, search);
+    await page.getByTestId("signs").getByText("records no openings, closings and heartbeats").waitFor();
+    const silence = (after, seconds) => ({ run: "r-1", after, from: "2026-11-30T10:00:00Z", to: "2026-11-30T11:00:00Z", seconds });
+    const { life } = await server.json("trails/main/life");
+    const told = { ...life, opened: 9, unfinished: 2, silences: 3, longest_silences: [silence(3, 60), silence(7, 3_600), silence(11, 120)] };
+    await page.route("**/v1/trails/main/life", (route) => route.fulfill({ json: { judged: "2026-11-30T12:00:00Z", entries: 22, life: told, silent_seconds: 600 } }));
+    await page.reload();
+    await page.getByTestId("silences").filter({ hasText: "3 times" }).waitFor();
+    assert.equal(await page.getByTestId("crashes").textContent(), "2 runs have ended without closing the trail");
+    await page.getByTestId("silent-now").filter({ hasText: "no sign of a run for 10 min" }).waitFor();
+    const rows = await page.getByTestId("silence").evaluateAll((all) => all.map((row) => [...row.children].slice(1, 3).map((cell) => cell.textContent.trim()).join(" ")));
+    assert.deepEqual(rows, ["1 h 0 min 7", "2 min 0 s 11", "1 min 0 s 3"]);
+    await goodEverywhere(page, "integrity with silences");
+    await page.getByTestId("silence").first().getByRole("link").click();
+    await page.waitForURL(/entry=7/);
+    fine();
+    await context.close();
+  });
+
+  await t.test("losses, other events and unsealed entries are told", async () => {
+    const { page, context, fine } = await openWindow(chrome);
+    await logIn(page, server, search);
+    await page.getByTestId("sign-trail.gap").filter({ hasText: "none" }).waitFor();
+    assert.equal(await page.getByTestId("log-event").count(), 0);
+    const trail = await server.json("trails/main");
+    await page.route("**/v1/trails/main", (route) => route.fulfill({ json: { ...trail, sealed: trail.entries - 3 } }));
+    await page.route("**/v1/trails/main/facets?*", (route) => route.fulfill({ json: { facets: { action: [{ value: "trail.gap", entries: 1_234, events: 1_234 }] } } }));
+    const gap = { index: 5, state: "proved", leaf_hash: "", entry: { id: "g", timestamp: "2026-11-30T10:00:00Z", category: "trail", action: "trail.gap", outcome: "success", detail: { categories: { "<b>": 7 } } } };
+    await page.route("**/v1/trails/main/entries?*", (route) => route.fulfill({ json: { hits: [gap], next: null } }));
+    await page.reload();
+    await page.getByTestId("sign-trail.gap").getByRole("link", { name: "1,234" }).waitFor();
+    await page.getByTestId("log-event").filter({ hasText: "gap" }).filter({ hasText: '{"<b>":7}' }).waitFor();
+    await page.getByTestId("unsealed").filter({ hasText: "3 entries that no checkpoint covers yet" }).waitFor();
+    fine();
+    await context.close();
+  });
+
+  await t.test("a token for some categories is told that it does not see them", async () => {
+    const { token } = await server.json("tokens", { method: "POST", body: { role: "auditor", categories: ["api"] } });
+    const { page, context, fine } = await openWindow(chrome);
+    await logIn(page, server, search, token);
+    await page.getByTestId("signs").getByText("a token for all categories sees them").waitFor();
     fine();
     await context.close();
   });

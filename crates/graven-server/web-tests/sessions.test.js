@@ -17,7 +17,12 @@ test("sessions", async (t) => {
     const cells = (await row.getByRole("cell").allTextContents()).map((text) => text.trim());
     assert.deepEqual([cells[0], cells[2], cells[3], cells[4], cells[5], cells[6], cells[7]], ["s-<i>1</i>", "1 min 40 s", "ann", "coder, planner", "7", "1", "1"]);
     await goodEverywhere(page, "sessions");
-    await page.getByTestId("line").fill("principal:bob");
+    await page.getByTestId("line").click();
+    await page.keyboard.type("principal:bo");
+    await page.getByTestId("offers").getByText("bob").waitFor();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Tab");
+    assert.equal(await page.getByTestId("line").inputValue(), "principal:bob ");
     await page.keyboard.press("Enter");
     await page.getByTestId("session-count").filter({ hasText: "1 session" }).waitFor();
     await page.goBack();

@@ -69,9 +69,18 @@ async function request(url, how) {
   }
   if (answer.ok) return answer;
   const said = await answer.json().catch(() => ({ title: answer.statusText }));
-  const problem = new Problem(answer.status, said);
-  if (answer.status === 401 && !url.startsWith("v1/session")) ended();
-  throw problem;
+  // A login that is refused ends no session.
+  throw url.startsWith("v1/session") ? new Problem(answer.status, said) : refusal(answer.status, said);
+}
+
+/**
+ * What the server refuses. When it does not know who asks any more, the session has ended.
+ * @param {number} status
+ * @param {ConstructorParameters<typeof Problem>[1]} said
+ */
+function refusal(status, said) {
+  if (status === 401) ended();
+  return new Problem(status, said);
 }
 
 /**
@@ -110,7 +119,7 @@ export async function send(method, path, body) {
 
 /**
  * Server-sent events as they come. `EventSource` would hide a 401, so this reads the stream itself. It ends when the server
- * ends it; the caller goes on behind the last `id` that it has.
+ * ends it; the caller goes on behind the last `id` that it has. The event `error` is a problem, and thrown.
  * @param {string} path
  * @param {Parameters} parameters
  * @param {{signal?: AbortSignal, after?: string}} [how] `after` is the last `id` that the caller has.
@@ -135,6 +144,7 @@ export async function* events(path, parameters, { signal, after } = {}) {
       for (const line of lines) {
         if (line === "") {
           // A comment with an `id` says how far the stream has looked.
+          if (event === "error") throw failure(data.join("\n"));
           if (data.length > 0 || id !== "") yield { event: data.length > 0 ? event : "looked", id, data: data.join("\n") };
           [event, id, data] = ["message", "", []];
           continue;
@@ -149,5 +159,18 @@ export async function* events(path, parameters, { signal, after } = {}) {
   } finally {
     // The caller has enough, or the stream is over: the connection is not kept.
     await reader.cancel().catch(() => {});
+  }
+}
+
+/**
+ * The problem with which the server has ended a stream.
+ * @param {string} data
+ */
+function failure(data) {
+  try {
+    const said = JSON.parse(data);
+    return refusal(said.status ?? 500, said);
+  } catch {
+    return new Problem(500, { title: "The stream has failed" });
   }
 }

@@ -57,12 +57,35 @@ export function ago(moment, now) {
   return `${Math.floor(seconds / 3600)} h ago`;
 }
 
+/** How far apart the marks of an axis of time are, in seconds. */
+const STEPS = [
+  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000, 31_536_000,
+];
+
 /**
- * A mark of a time axis, as short as its step allows.
+ * The marks of an axis of time, on round times: where each is, in percent, and its text. None is so near the end that it
+ * would not fit.
+ * @param {number} from
+ * @param {number} until
+ * @param {number} most How many at most.
+ */
+export function ticks(from, until, most) {
+  const step = (STEPS.find((one) => (until - from) / (one * 1000) <= most) ?? STEPS[STEPS.length - 1]) * 1000;
+  const offset = new Date(from).getTimezoneOffset() * 60_000;
+  const found = [];
+  for (let at = Math.ceil((from - offset) / step) * step + offset; at <= until; at += step) {
+    const part = ((at - from) / (until - from)) * 100;
+    if (part < 95) found.push({ part: part.toFixed(2), text: tick(at, step) });
+  }
+  return found;
+}
+
+/**
+ * A mark of an axis, as short as its step allows.
  * @param {number} moment
  * @param {number} step In milliseconds.
  */
-export function tick(moment, step) {
+function tick(moment, step) {
   const clock = CLOCK.format(moment);
   if (step >= 86_400_000) return DAY.format(moment);
   if (step < 60_000) return `${clock}:${String(new Date(moment).getSeconds()).padStart(2, "0")}`;

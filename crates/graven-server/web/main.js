@@ -12,17 +12,8 @@ import { follow, go, href, listen, state } from "./state.js";
 import { render as explore } from "./views/explore.js";
 
 /**
- * What a view gets to draw itself.
- * @typedef {object} Page
- * @property {import("./state.js").State} state What the address says.
- * @property {string} trail The trail that is shown.
- * @property {Session} session Who is logged in.
- * @property {() => void} redraw Draws the page again, once, before the next frame.
- * @property {(css: string) => Promise<void>} style Loads a file of `css/` for a part that not everybody looks at.
- */
-
-/**
- * @typedef {{id: string, name: string, role: string, rights: string[], trails: 'all' | string[], categories: 'all' | string[], expires: string | null}} Session
+ * @typedef {import("./types.d.ts").Page} Page
+ * @typedef {import("./types.d.ts").Session} Session
  * @typedef {{name: string, origin: string, entries: number, read_only: boolean}} Trail
  * @typedef {{title: string, right: string, render: (page: Page) => unknown}} View
  */

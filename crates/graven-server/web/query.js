@@ -218,6 +218,18 @@ export function character(line, byte) {
 }
 
 /**
+ * The mistake in a line that was sent as `within` has made it, in characters of the line.
+ * @param {import("./api.js").Problem | null} problem What the server has said.
+ * @param {{query: string, before: number}} sent
+ * @returns {{text: string, place: [number, number] | null} | null}
+ */
+export function mistakeOf(problem, { query, before }) {
+  if (problem?.kind !== "bad-query") return null;
+  const [from, to] = (problem.place ?? []).map((byte) => Math.max(0, character(query, byte) - before));
+  return { text: problem.message, place: to === undefined ? null : [from, to] };
+}
+
+/**
  * What is being written at the cursor: the name of a field, or the value of one.
  * @param {string} line
  * @param {number} cursor

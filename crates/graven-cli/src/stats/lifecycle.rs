@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::SecondsFormat;
 use graven::clock::{Clock, OsClock};
-use graven::reader::{LifeSigns, OpenRun};
+use graven::reader::LifeSigns;
 
 use crate::shared::failure::Failure;
 use crate::shared::text::{count, counted, duration};
@@ -18,17 +18,7 @@ const RUNS_SHOWN: usize = 10;
 
 /// How long the run that has been silent for the longest has given no sign, when its heartbeat is overdue.
 pub(super) fn silent_seconds(life: &LifeSigns) -> Option<u64> {
-    overdue(life).into_iter().map(|(_, seconds)| seconds).max()
-}
-
-/// The open runs whose heartbeat is overdue, each with the seconds since its last sign.
-fn overdue(life: &LifeSigns) -> Vec<(&OpenRun, u64)> {
-    let now = OsClock::new().now();
-    let silent = |run: &OpenRun| {
-        let silent = u64::try_from((now - run.last_sign?).num_milliseconds()).unwrap_or(0);
-        (silent > run.heartbeat_ms?.saturating_mul(2)).then_some(silent / 1000)
-    };
-    life.open_runs.iter().filter_map(|run| Some((run, silent(run)?))).collect()
+    life.overdue(OsClock::new().now()).into_iter().map(|(_, seconds)| seconds).max()
 }
 
 /// Prints the facts that are not zero.
@@ -70,7 +60,7 @@ pub(super) fn show(ui: Ui, life: &LifeSigns) -> Result<(), Failure> {
         let times = counted(life.silences, "time", "times");
         facts.push(("silences", bad(format!("{times} longer than twice the heartbeat"))));
     }
-    for (run, seconds) in overdue(life).into_iter().take(RUNS_SHOWN) {
+    for (run, seconds) in life.overdue(OsClock::new().now()).into_iter().take(RUNS_SHOWN) {
         let since = duration(Duration::from_secs(seconds));
         let which = run.run.as_deref().map(|name| format!(" of run {name}")).unwrap_or_default();
         facts.push(("silent", bad(format!("no sign{which} for {since}: is the program running?"))));

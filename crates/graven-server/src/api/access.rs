@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use graven_tower::one_client;
 
 use super::{cookie, door};
-use crate::auth::{Caller, Grant, Login, Refused, Right, Scope, USER};
+use crate::auth::{Caller, Grant, Login, OpenSession, Refused, Right, Scope, USER};
 use crate::jwt::Jwt;
 use crate::limits::Entered;
 use crate::name::TrailName;
@@ -25,7 +25,7 @@ use crate::trails::Served;
 pub(super) const NOT_GOOD: &str = "this token is not good here: it is not whole, was revoked or has expired";
 
 /// What to do when a session is not there.
-const SESSION_ENDED: &str = "this session has ended: log in again";
+pub(super) const SESSION_ENDED: &str = "this session has ended: log in again";
 
 /// What to do when a JWT is not good.
 const JWT_NOT_GOOD: &str = "this JWT does not count here: its issuer, audience, time, key and algorithm must be those of the \
@@ -68,7 +68,7 @@ fn permit(
     parameters: Option<&RawPathParams>,
     request: &mut Request,
 ) -> Result<Entered, Problem> {
-    let caller = caller(state, request)?;
+    let (caller, session) = caller(state, request)?;
     let entered = state.gate.enter(&caller)?;
     let parameters = parameters.ok_or_else(|| Problem::parameter("path", "it is not UTF-8"))?;
     let trail = parameters.iter().find(|(name, _)| *name == "trail").map(|(_, trail)| trail);
@@ -82,29 +82,33 @@ fn permit(
         }
     }
     request.extensions_mut().insert(Permitted(caller));
+    if let Some(session) = session {
+        request.extensions_mut().insert(session);
+    }
     Ok(entered)
 }
 
 /// Who sends a request: by a token in its head, or else by the cookie of a session, which stands for a token.
-fn caller(state: &Server, request: &Request) -> Result<Arc<Caller>, Problem> {
+fn caller(state: &Server, request: &Request) -> Result<(Arc<Caller>, Option<OpenSession>), Problem> {
     let (headers, client) = (request.headers(), door::client(request.extensions()));
     if let Some(token) = token(headers) {
         if let Some(judge) = state.jwt.as_ref().filter(|_| Jwt::is_one(token)) {
-            return judge.check(token).map_err(|why| refused(state, client, &why, JWT_NOT_GOOD));
+            let caller = judge.check(token);
+            return Ok((caller.map_err(|why| refused(state, client, &why, JWT_NOT_GOOD))?, None));
         }
         let caller = state.tokens.check(token, state.now());
-        return caller.map_err(|why| refused(state, client, &why, NOT_GOOD));
+        return Ok((caller.map_err(|why| refused(state, client, &why, NOT_GOOD))?, None));
     }
     let Some(id) = cookie::id(state, headers) else {
         if let Some(caller) = by_connection(state, request) {
             cookie::not_from_another_page(request.method(), headers)?;
-            return caller.map_err(|why| refused(state, client, &why, CERTIFICATE_NOT_GOOD));
+            return Ok((caller.map_err(|why| refused(state, client, &why, CERTIFICATE_NOT_GOOD))?, None));
         }
         let message = "send a token: `Authorization: Bearer gvn_…`; `graven token new` makes one";
         return Err(counted(state, client, "no token", Problem::new(Kind::Unauthorized, message)));
     };
     cookie::from_own_page(request.method(), headers)?;
-    let Some(token) = state.sessions.token(id, state.elapsed()) else {
+    let Some(session) = state.sessions.enter(id, state.elapsed()) else {
         return Err(counted(
             state,
             client,
@@ -112,13 +116,14 @@ fn caller(state: &Server, request: &Request) -> Result<Arc<Caller>, Problem> {
             Problem::new(Kind::Unauthorized, SESSION_ENDED),
         ));
     };
-    state.tokens.caller(&token, state.now()).map_err(|why| {
+    let caller = state.tokens.caller(&session.token, state.now()).map_err(|why| {
         // It ends with its token. While nobody can say whether the token counts, it waits.
         if !matches!(why, Refused::Unavailable(_)) {
             state.sessions.end(id);
         }
         refused(state, client, &why, SESSION_ENDED)
-    })
+    })?;
+    Ok((caller, Some(session)))
 }
 
 /// Who sends a request that has neither a token nor a session, as far as its connection says it.

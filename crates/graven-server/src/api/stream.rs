@@ -1,10 +1,11 @@
 //! `GET …/stream`: the hits of a query as they are recorded, as server-sent events.
 
 mod following;
+mod pass;
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::sse::Sse;
 use axum::response::{IntoResponse, Response};
@@ -16,10 +17,12 @@ use super::access::{OnTrail, Permitted};
 use super::ask::Asked;
 use super::door::HasItsPlace;
 use super::search::limited;
+use crate::auth::OpenSession;
 use crate::problem::{Kind, Problem};
 use crate::state::Shared;
 
-use following::Following;
+use following::{Following, Walk};
+use pass::Pass;
 
 /// Where a client says how far it has come. Browsers do so by themselves.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -43,6 +46,7 @@ pub(super) async fn follow(
     State(state): State<Shared>,
     OnTrail(trail): OnTrail,
     Permitted(caller): Permitted,
+    session: Option<Extension<OpenSession>>,
     Asked(parameters): Asked<Parameters>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -57,7 +61,8 @@ pub(super) async fn follow(
     let first = first(&headers, parameters.after, entries)?;
     state.own.searched(&caller, trail.name(), &query.to_string(), state.elapsed());
     let place = state.gate.stream(&caller)?;
-    let following = Following::new(state, trail, (caller, place), query, first);
+    let pass = Pass::new(&state, caller, session.map(|Extension(session)| session));
+    let following = Following::new(state, pass, Walk::new(trail, place, query, first));
     let mut response = Sse::new(unfold(following, Following::next)).into_response();
     response.extensions_mut().insert(HasItsPlace);
     let headers = response.headers_mut();

@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use graven_core::hash::Hash;
+use tokio::sync::watch;
 
 use super::secret;
 
@@ -37,6 +38,25 @@ struct Session {
     token: Hash,
     begun: Duration,
     used: Duration,
+    /// Dropped with the session: who follows it hears of that.
+    open: watch::Sender<()>,
+}
+
+/// A session in which a request came, for an answer that goes on for long.
+#[derive(Debug, Clone)]
+pub(crate) struct OpenSession {
+    /// The hash of the token that it stands for.
+    pub(crate) token: Hash,
+    key: Hash,
+    open: watch::Receiver<()>,
+}
+
+impl OpenSession {
+    /// Waits until the session is ended: somebody has logged out, or it was found to be over.
+    pub(crate) async fn ended(&mut self) {
+        // Nothing is ever sent, so this is the end of the sender.
+        while self.open.changed().await.is_ok() {}
+    }
 }
 
 impl Session {
@@ -61,12 +81,13 @@ impl Sessions {
         if open.len() >= SESSIONS_MAX {
             end_oldest(&mut open, |_| true);
         }
-        open.insert(secret::hash(&id), Session { token, begun: now, used: now });
+        let session = Session { token, begun: now, used: now, open: watch::Sender::new(()) };
+        open.insert(secret::hash(&id), session);
         Ok(id)
     }
 
-    /// The hash of the token for which a session stands, if it goes on. Asking counts as a use of it.
-    pub(crate) fn token(&self, id: &str, now: Duration) -> Option<Hash> {
+    /// The session with this id, if it goes on. Asking counts as a use of it.
+    pub(crate) fn enter(&self, id: &str, now: Duration) -> Option<OpenSession> {
         let key = secret::hash(id);
         let mut open = self.open();
         let session = open.get_mut(&key)?;
@@ -75,7 +96,12 @@ impl Sessions {
             return None;
         }
         session.used = session.used.max(now);
-        Some(session.token)
+        Some(OpenSession { token: session.token, key, open: session.open.subscribe() })
+    }
+
+    /// Whether a session that was entered goes on. Asking is no use of it.
+    pub(crate) fn goes_on(&self, session: &OpenSession, now: Duration) -> bool {
+        self.open().get(&session.key).is_some_and(|session| !session.has_ended(now))
     }
 
     /// Ends a session, if there is one with this id.
@@ -99,10 +125,16 @@ fn end_oldest(open: &mut HashMap<Hash, Session>, of: impl Fn(&Session) -> bool) 
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Waker};
+
     use super::*;
 
     const fn token(number: u8) -> Hash {
         Hash::from_bytes([number; 32])
+    }
+
+    fn token_of(sessions: &Sessions, id: &str, now: Duration) -> Option<Hash> {
+        sessions.enter(id, now).map(|session| session.token)
     }
 
     fn second(number: u64) -> Duration {
@@ -114,11 +146,11 @@ mod tests {
         let sessions = Sessions::default();
         let id = sessions.begin(token(1), second(0)).unwrap();
         assert_eq!(id.len(), 43);
-        assert_eq!(sessions.token(&id, second(1)), Some(token(1)));
-        assert_eq!(sessions.token("", second(1)), None);
-        assert_eq!(sessions.token(&id[1..], second(1)), None);
+        assert_eq!(token_of(&sessions, &id, second(1)), Some(token(1)));
+        assert_eq!(token_of(&sessions, "", second(1)), None);
+        assert_eq!(token_of(&sessions, &id[1..], second(1)), None);
         sessions.end(&id);
-        assert_eq!(sessions.token(&id, second(1)), None);
+        assert_eq!(token_of(&sessions, &id, second(1)), None);
     }
 
     #[test]
@@ -130,10 +162,29 @@ mod tests {
         let mut now = Duration::ZERO;
         while now + step < LIFE_MAX {
             now += step;
-            assert_eq!(sessions.token(&used, now), Some(token(1)), "{now:?}");
+            assert_eq!(token_of(&sessions, &used, now), Some(token(1)), "{now:?}");
         }
-        assert_eq!(sessions.token(&idle, now), None);
-        assert_eq!(sessions.token(&used, LIFE_MAX), None);
+        assert_eq!(token_of(&sessions, &idle, now), None);
+        assert_eq!(token_of(&sessions, &used, LIFE_MAX), None);
+    }
+
+    #[test]
+    fn who_is_in_a_session_hears_of_its_end_and_does_not_prolong_it() {
+        let sessions = Sessions::default();
+        let has_ended = |session: &mut OpenSession| {
+            let mut ended = std::pin::pin!(session.ended());
+            ended.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
+        };
+        let enter = |id: &str| sessions.enter(id, second(0)).unwrap();
+        let ids: Vec<String> = (0..2).map(|_| sessions.begin(token(1), second(0)).unwrap()).collect();
+        let (mut out, mut stays) = (enter(&ids[0]), enter(&ids[1]));
+        sessions.end(&ids[0]);
+        assert!(has_ended(&mut out) && !has_ended(&mut stays));
+        assert!(!sessions.goes_on(&out, second(1)));
+        let last = IDLE_MAX - second(1);
+        assert!(sessions.goes_on(&stays, last) && !sessions.goes_on(&stays, IDLE_MAX));
+        assert_eq!(token_of(&sessions, &ids[1], IDLE_MAX), None);
+        assert!(has_ended(&mut stays), "it was found to be over");
     }
 
     #[test]
@@ -144,14 +195,14 @@ mod tests {
             .map(|number| sessions.begin(token(1), second(1 + number)).unwrap())
             .collect();
         let now = second(100);
-        assert_eq!(sessions.token(&of_one[0], now), None, "one more takes the place of the oldest");
-        assert_eq!(sessions.token(&of_one[1], now), Some(token(1)));
-        assert_eq!(sessions.token(&others, now), Some(token(0)), "and never that of another token");
+        assert_eq!(token_of(&sessions, &of_one[0], now), None, "one more takes the place of the oldest");
+        assert_eq!(token_of(&sessions, &of_one[1], now), Some(token(1)));
+        assert_eq!(token_of(&sessions, &others, now), Some(token(0)), "and never that of another token");
         for number in 0..=SESSIONS_MAX as u64 {
             let token = graven_core::hash::sha256(&number.to_be_bytes());
             sessions.begin(token, second(200)).unwrap();
         }
         assert_eq!(sessions.open().len(), SESSIONS_MAX);
-        assert_eq!(sessions.token(&others, second(201)), None);
+        assert_eq!(token_of(&sessions, &others, second(201)), None);
     }
 }

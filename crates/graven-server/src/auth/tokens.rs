@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use graven::disk::{Disk, Hold, Lock, OsDisk};
 use graven::durable;
 use graven_core::hash::Hash;
+use tokio::sync::watch;
 
 use super::file::{self, Kept};
 use super::known::Known;
@@ -29,6 +30,8 @@ pub struct Tokens {
     known: RwLock<Arc<Known>>,
     /// Held while the file is read, so that one thread reads it and the others wait for that.
     reading: Mutex<()>,
+    /// Told each time that the file was read again.
+    changed: watch::Sender<()>,
     /// The last uses that this process has seen.
     used: Mutex<LastUse>,
 }
@@ -67,6 +70,7 @@ impl Tokens {
             known: RwLock::new(Arc::new(Known::read(&data.tokens()))),
             data: data.clone(),
             reading: Mutex::default(),
+            changed: watch::Sender::new(()),
             used: Mutex::default(),
         })
     }
@@ -114,6 +118,11 @@ impl Tokens {
             .rows
             .as_ref()
             .is_ok_and(|rows| rows.values().any(|row| row.token.id == caller.id && is_good(&row.token)))
+    }
+
+    /// Hears each time that this process has seen other tokens than before: for answers that go on for long.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 
     /// Makes the token of the first start, if there is no file of tokens. It also lies in `DATA/admin-token`, until
@@ -190,6 +199,8 @@ impl Tokens {
         };
         let revoked = tokens.remove(place);
         file::write(&self.data.tokens(), tokens)?;
+        // What goes on in its name ends now, and not when the next request has the file read.
+        drop(self.now_known());
         Ok(revoked.token)
     }
 
@@ -265,6 +276,7 @@ impl Tokens {
         }
         let known = Arc::new(Known::read(&path));
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&known);
+        self.changed.send_replace(());
         known
     }
 

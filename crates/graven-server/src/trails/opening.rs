@@ -14,6 +14,7 @@ use super::indexing::Indexing;
 use super::window::{WINDOW, Window};
 use super::{Served, Tallies, Trails};
 use crate::data::DataFolder;
+use crate::life::Life;
 use crate::settings::TrailSetting;
 use crate::tail::Tail;
 use crate::verification::Verification;
@@ -62,6 +63,7 @@ fn open_one(data: &DataFolder, setting: &TrailSetting) -> Result<Served, SearchE
         writer,
         tail: Tail::new(search.clone()),
         verification: Verification::new(setting.dir.clone(), data.memory()),
+        life: Life::default(),
         search,
         redactor,
         window: Mutex::new(Window::new(WINDOW, entries.saturating_sub(WINDOW as u64))),

@@ -5,7 +5,7 @@ use graven_server::data::DataFolder;
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
-use crate::support::{Client, NDJSON, Running, next, within};
+use crate::support::{Client, JSON, NDJSON, Running, next, within};
 
 /// A stream as its client reads it.
 struct Events {
@@ -253,7 +253,46 @@ async fn a_token_has_a_limited_number_of_streams() {
     server.stop().await;
 }
 
-/// This test takes 30 s, as it must.
+/// The last event of a stream that may not go on.
+async fn refused(events: &mut Events) {
+    let refused = events.next().await.unwrap();
+    assert_eq!((refused.name.as_str(), refused.data["status"].as_u64()), ("error", Some(401)), "{refused:?}");
+    assert!(events.next().await.is_none(), "the stream is over");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_comes_behind_the_end_of_a_session_or_of_a_token() {
+    let server = Running::start().await;
+    let reader = server.client(Role::Reader, |new| new.name = Some("follower".into()));
+    let page = server.stranger();
+    let mut cookies = Vec::new();
+    for _ in 0..2 {
+        let login = json!({"token": reader.token()}).to_string();
+        let answer = page.post("/v1/session", JSON, login).await;
+        cookies.push(answer.is(200).header("set-cookie").split(';').next().unwrap().to_owned());
+    }
+    let by = |cookie: usize| [("cookie", cookies[cookie].as_str()), ("sec-fetch-site", "same-origin")];
+    let mut first = Events::open(&page, "?q=category:api", &by(0)).await;
+    let mut second = Events::open(&page, "?q=category:api", &by(1)).await;
+    let mut of_token = Events::open(&reader, "?q=category:api", &[]).await;
+    record(&server.admin, ["a".to_owned()].into_iter()).await;
+    for events in [&mut first, &mut second, &mut of_token] {
+        assert_eq!(events.action().await, "a");
+    }
+    page.send("DELETE", "/v1/session", &by(0), "").await.is(204);
+    record(&server.admin, ["b".to_owned()].into_iter()).await;
+    refused(&mut first).await;
+    for events in [&mut second, &mut of_token] {
+        assert_eq!(events.action().await, "b", "who is not logged out goes on");
+    }
+    server.admin.send("DELETE", "/v1/tokens/follower", &[], "").await.is(200);
+    record(&server.admin, ["c".to_owned()].into_iter()).await;
+    refused(&mut second).await;
+    refused(&mut of_token).await;
+    server.stop().await;
+}
+
+/// This test takes 15 s, as it must.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quiet_stream_shows_that_it_lives_and_ends_with_its_token() {
     let server = Running::start().await;
@@ -266,8 +305,6 @@ async fn a_quiet_stream_shows_that_it_lives_and_ends_with_its_token() {
     assert!(alive.id.unwrap() >= index, "what is no hit need not be looked at again");
     let data = DataFolder::new(server.trail("main").parent().unwrap().parent().unwrap());
     Tokens::open(&data).unwrap().revoke("follower").unwrap();
-    let refused = events.next().await.unwrap();
-    assert_eq!((refused.name.as_str(), refused.data["status"].as_u64()), ("error", Some(401)), "{refused:?}");
-    assert!(events.next().await.is_none());
+    refused(&mut events).await;
     server.stop().await;
 }

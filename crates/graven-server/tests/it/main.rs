@@ -36,6 +36,7 @@ mod server_ends_in_order;
 mod sessions_of_the_page;
 mod settings_say_what_is_wrong;
 mod settings_table_is_the_truth;
+mod silences_are_judged;
 mod support;
 mod tls_files_are_read_again;
 mod tls_is_spoken_only;

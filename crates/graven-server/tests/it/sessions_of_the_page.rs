@@ -184,6 +184,25 @@ async fn guesses_are_slowed_down() {
     server.stop().await;
 }
 
+/// Who tries ids of sessions, and who logs in again and again with a good token.
+#[tokio::test(flavor = "multi_thread")]
+async fn tries_and_logins_are_slowed_down() {
+    let server = Running::with(&[("limits.refused_logins", "3"), ("limits.rate_per_token", "1")]).await;
+    let (page, port) = (server.stranger(), server.address.port());
+    let mut answers = Vec::new();
+    for number in 0..20 {
+        let guess = format!("graven-session-{port}={number}");
+        answers.push(page.get_with("/v1/trails", &[("cookie", &guess), OWN_PAGE]).await.status);
+    }
+    assert!(answers.contains(&401) && answers.contains(&429), "{answers:?}");
+    let mut answers = Vec::new();
+    for _ in 0..20 {
+        answers.push(log_in(&server, &json!({"token": server.admin.token()})).await.status);
+    }
+    assert!(answers.contains(&200) && answers.contains(&429), "{answers:?}");
+    server.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn another_page_can_do_nothing_with_the_cookie() {
     let server = Running::start().await;

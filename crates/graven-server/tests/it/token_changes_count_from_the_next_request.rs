@@ -59,7 +59,11 @@ fn an_expired_token_is_refused_from_its_moment_on() {
     let tokens = Tokens::open(&data).unwrap();
     let end = now() + Duration::from_secs(60);
     let made = tokens.create(NewToken { expires: Some(end), ..NewToken::new(Role::Reader) }, now()).unwrap();
-    assert!(tokens.check(made.secret.as_str(), end - Duration::from_millis(1)).is_ok());
+    let caller = tokens.check(made.secret.as_str(), end - Duration::from_millis(1)).unwrap();
+    // Also for what goes on meanwhile.
+    assert!(
+        tokens.still_counts(&caller, end - Duration::from_millis(1)) && !tokens.still_counts(&caller, end)
+    );
     assert!(matches!(tokens.check(made.secret.as_str(), end), Err(Refused::Expired { .. })));
     let past = NewToken { expires: Some(now()), ..NewToken::new(Role::Reader) };
     assert!(matches!(tokens.create(past, now()), Err(AuthError::Invalid(_))));

@@ -21,12 +21,13 @@ function binary() {
  *
  * @param {string[]} args
  * @param {string} [input]
+ * @param {number} [deadline] in milliseconds
  * @returns {Uint8Array<ArrayBuffer>} its standard output
  */
-export function graven(args, input = "") {
+export function graven(args, input = "", deadline = DEADLINE_MS) {
   const { status, stdout, stderr, error } = spawnSync(binary(), args, {
     input,
-    timeout: DEADLINE_MS,
+    timeout: deadline,
     maxBuffer: 1 << 28,
   });
   if (error || status !== 0) throw new Error(`graven ${args.join(" ")} ended with ${status}: ${error ?? stderr}`);

@@ -6,7 +6,7 @@
  */
 import { Problem, ask } from "../api.js";
 import { zone } from "../format.js";
-import { character, quoted, within } from "../query.js";
+import { mistakeOf, within } from "../query.js";
 import { FACETS } from "./facets.js";
 import { putAside, toTop } from "./rows.js";
 import { rangeTerms } from "./time_range.js";
@@ -21,8 +21,8 @@ const LOADED_MAX = 4_000;
 const PATIENCE_MS = 200;
 
 /**
- * @typedef {import("../main.js").Page} Page
- * @typedef {import("./hit.js").Hit} Hit
+ * @typedef {import("../types.d.ts").Page} Page
+ * @typedef {import("../types.d.ts").Hit} Hit
  */
 
 /** What was found. Views read it; only this file changes it. */
@@ -133,28 +133,8 @@ export async function older(page) {
   }
 }
 
-/**
- * Values of a field that begin so, for the search line.
- * @param {Page} page
- * @param {string} field
- * @param {string} text
- */
-export async function values(page, field, text) {
-  const plain = text.replace(/^"/, "").replace(/[*"\\]/g, "");
-  const q =
-    plain === "" ? `has:${field}` : `${field}:${quoted(plain).replace(/"$/, "")}*${quoted(plain).endsWith('"') ? '"' : ""}`;
-  const answer = await ask(`trails/${encodeURIComponent(page.trail)}/facets`, { q, fields: field, tz: zone() });
-  const facets = /** @type {{value: string}[][]} */ (Object.values(answer.facets ?? {}));
-  return facets.flat().map(({ value }) => quoted(value));
-}
-
-/** The mistake in the query, in characters of the line. */
-export function mistake() {
-  const { problem, before, query } = found;
-  if (problem?.kind !== "bad-query") return null;
-  const place = problem.place?.map((byte) => Math.max(0, character(query, byte) - before));
-  return { text: problem.message, place: /** @type {[number, number] | null} */ (place ?? null) };
-}
+/** The mistake in the query. */
+export const mistake = () => mistakeOf(found.problem, found);
 
 /** Asks again for the newest. */
 export function again(/** @type {Page} */ page) {

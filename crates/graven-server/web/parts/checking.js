@@ -7,7 +7,7 @@ import { address } from "../api.js";
 import { icon } from "./icons.js";
 
 /**
- * @typedef {import("./hit.js").Hit} Hit
+ * @typedef {import("../types.d.ts").Hit} Hit
  * @typedef {import("../verify/marks.js").Mark} Mark
  * @typedef {import("../verify/worker.js").Head} Head
  */

@@ -15,8 +15,8 @@ import { jsonTree } from "./json.js";
 const RAW_MAX = 200_000;
 
 /**
- * @typedef {import("./hit.js").Hit} Hit
- * @typedef {import("./hit.js").Entry} Entry
+ * @typedef {import("../types.d.ts").Hit} Hit
+ * @typedef {import("../types.d.ts").Entry} Entry
  */
 
 const now = {

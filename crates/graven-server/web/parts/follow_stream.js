@@ -21,7 +21,7 @@ const CHANNEL = "graven.live";
 
 /**
  * @typedef {object} Told
- * @property {(hit: {index: number, entry: import("./hit.js").Entry}) => void} entry
+ * @property {(hit: {index: number, entry: import("../types.d.ts").Entry}) => void} entry
  * @property {(text: string) => void} finding A line that is no entry.
  * @property {(state: State) => void} state
  *
@@ -70,7 +70,6 @@ async function run(path, query, told, ended) {
       for await (const one of watched(path, { ...query, after: last }, ended)) {
         told.state({ kind: "open" });
         wait = WAIT_MS;
-        if (one.event === "error") throw problemOf(one.data);
         if (one.event === "lagged") why = "this page took too little at a time";
         if (one.id !== "" && Number(one.id) > last) last = Number(one.id);
         if (one.event === "entry") told.entry(JSON.parse(one.data));
@@ -119,15 +118,5 @@ async function* watched(path, parameters, ended) {
   } finally {
     clearTimeout(timer);
     silent.abort();
-  }
-}
-
-/** @param {string} data */
-function problemOf(data) {
-  try {
-    const said = JSON.parse(data);
-    return new Problem(said.status ?? 500, said);
-  } catch {
-    return new Problem(500, { title: "The stream has failed" });
   }
 }

@@ -20,7 +20,7 @@ const seenHere = new Map();
 
 /**
  * @param {object} props
- * @param {import("./hit.js").Hit[]} props.verified What the server has recorded of verifications.
+ * @param {import("../types.d.ts").Hit[]} props.verified What the server has recorded of verifications.
  * @param {{name: string, sealed: number, root: string, checkpoint_age_s: number | null}} props.trail
  * @param {import("../verify/worker.js").Head | null} props.seen What this browser has found.
  * @param {number} props.at When the server was asked.

@@ -4,7 +4,7 @@
  * @module
  */
 import { html, nothing, svg } from "../lit-html/lit-html.js";
-import { counted, exact, number, tick } from "../format.js";
+import { counted, exact, number, ticks } from "../format.js";
 
 /** From the bottom: what is usual first, so that what is not stands out at the top. */
 const STACK = /** @type {const} */ (["success", "pending", "failure", "denied"]);
@@ -13,8 +13,9 @@ const STACK = /** @type {const} */ (["success", "pending", "failure", "denied"])
 const HEIGHT = 64;
 const BAR = 10;
 
-/** How far apart the marks of the axis are at least, in pixels of the window. */
+/** How far apart the marks of the axis are at least, in pixels of the window, and how many there are at most. */
 const MARK_PX = 110;
+const MARKS_MAX = 12;
 
 /**
  * @typedef {{success: number, failure: number, denied: number, pending: number, events: number}} Row
@@ -115,7 +116,7 @@ export function timeHistogram(histogram, { choose, redraw, reset }) {
           }
         </svg>
       </div>
-      <div class="axis" aria-hidden="true">${marks(from, until)}</div>
+      <div class="axis" aria-hidden="true">${ticks(from, until, Math.max(3, Math.min(MARKS_MAX, innerWidth / MARK_PX))).map(({ part, text }) => html`<span .style=${`left: ${part}%`}>${text}</span>`)}</div>
       <div class="legend">
         ${sums.map(({ name, count }) => html`<span class="key is-${name}"><i></i>${name} <b>${number(count)}</b></span>`)}
         ${reset ? html`<button type="button" class="quiet" data-testid="range-reset" @click=${reset}>Reset time range</button>` : html`<span class="hint">drag to choose a range</span>`}
@@ -138,24 +139,4 @@ function bar(row, at, highest, title) {
     return svg`<rect class="bar is-${name}" x=${at * BAR + 1} y=${top.toFixed(2)} width=${BAR - 2} height=${height.toFixed(2)}/>`;
   });
   return svg`<g><title>${title}</title><rect class="slot" x=${at * BAR} y="0" width=${BAR} height=${HEIGHT}/>${parts}</g>`;
-}
-
-/**
- * The marks below, on round times.
- * @param {number} from
- * @param {number} until
- */
-function marks(from, until) {
-  const steps = [
-    1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000, 31_536_000,
-  ];
-  const most = Math.max(3, Math.min(12, innerWidth / MARK_PX));
-  const step = (steps.find((one) => (until - from) / (one * 1000) <= most) ?? 31_536_000) * 1000;
-  const offset = new Date(from).getTimezoneOffset() * 60_000;
-  const found = [];
-  for (let at = Math.ceil((from - offset) / step) * step + offset; at < until; at += step) {
-    const part = ((at - from) / (until - from)) * 100;
-    if (part < 96) found.push(html`<span .style=${`left: ${part.toFixed(2)}%`}>${tick(at, step)}</span>`);
-  }
-  return found;
 }

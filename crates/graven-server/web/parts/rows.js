@@ -5,10 +5,10 @@
  * a browser can lay out, and the memory does not grow.
  * @module
  */
-import { html, nothing } from "../lit-html/lit-html.js";
+import { html } from "../lit-html/lit-html.js";
 import { repeat } from "../lit-html/directives/repeat.js";
 import { ago, duration, exact, visible } from "../format.js";
-import { go, href } from "../state.js";
+import { href } from "../state.js";
 import { markOf } from "./checking.js";
 import { outcomeMark } from "./icons.js";
 
@@ -19,8 +19,9 @@ const BEYOND = 8;
 const NEAR = 40;
 
 /**
- * @typedef {import("./hit.js").Hit} Hit
- * @typedef {{title: string, width: string, cell: (hit: Hit, now: number) => unknown}} Column
+ * @typedef {import("../types.d.ts").Hit} Hit
+ * @typedef {(index: number) => Record<string, string | undefined>} Link What the address of an entry changes.
+ * @typedef {{title: string, width: string, cell: (hit: Hit, now: number, link: Link) => unknown}} Column
  */
 
 /** @type {Record<string, Column>} */
@@ -44,16 +45,22 @@ export const COLUMNS = {
   check: { title: "Check", width: "5.5rem", cell: markOf },
 };
 
+/** How wide an exact time is. */
+const EXACT_WIDTH = "9.5rem";
+
 /** The columns without a choice, and those of them that fit where the list is narrow. */
 const NARROW = ["time", "outcome", "action", "principal", "resource", "check"];
 const NARROW_PX = 960;
 export const USUAL = ["time", "outcome", "category", "action", "principal", "agent", "resource", "check"];
 
-/** Where the list stands. */
+/** Where the list of the view that is shown stands. */
 const view = { top: 0, height: 800, width: innerWidth, row: 28 };
 
 /** The row that keys act on, by its index in the log. @type {number | null} */
 let current = null;
+
+/** The row that the Tab key goes to: the current one, or else the first of those that are drawn. @type {number | null} */
+let reachable = null;
 
 /**
  * @param {unknown} value
@@ -67,11 +74,12 @@ function text(value, kind = "") {
  * The time, as a link to the entry: so each row can be opened, copied and reached by keyboard.
  * @param {Hit} hit
  * @param {number} now
+ * @param {Link} link
  */
-function time({ index, entry }, now) {
+function time({ index, entry }, now, link) {
   const said = entry.timestamp;
   const shown = now === 0 ? exact(said).slice(5) : ago(said, now);
-  return html`<a href=${href({ entry: String(index) })} tabindex=${index === current ? 0 : -1} data-row=${index}
+  return html`<a href=${href(link(index))} tabindex=${index === reachable ? 0 : -1} data-row=${index}
     aria-label="${shown}, entry ${index}, ${exact(said)}"><time datetime=${said} title="${exact(said)} · ${said}">${shown}</time></a>`;
 }
 
@@ -137,29 +145,34 @@ export function setCurrent(index) {
 
 /**
  * @param {object} props
+ * @param {string} props.label What the rows are.
+ * @param {string} props.testid Of each row.
  * @param {Hit[]} props.hits What is loaded.
- * @param {number} props.aside How many rows above were put aside.
+ * @param {number} [props.aside] How many rows above were put aside.
  * @param {number | null} props.count All hits, if they are counted.
  * @param {string[]} props.columns
- * @param {string | undefined} props.open The entry that is open.
+ * @param {string} [props.open] The entry that is open.
  * @param {number} props.now For relative times; 0 for exact ones.
- * @param {boolean} props.more Whether there are older ones.
- * @param {boolean} props.loading
- * @param {() => void} props.older
+ * @param {boolean} [props.loading]
+ * @param {Link} props.link
+ * @param {(index: number) => void} [props.choose] What a click on a row does.
+ * @param {(isNearEnd: boolean, top: number) => void} props.scrolled
  * @param {() => void} props.redraw
- * @param {(hits: Hit[]) => void} props.seen Told which rows are drawn.
+ * @param {(hits: Hit[]) => void} props.seen Told which rows are drawn, if they have marks.
  * @param {unknown} props.after What stands below the last row.
  */
-export function rows({ hits, aside, count, columns, open, now, more, loading, older, redraw, seen, after }) {
+export function rows({ label, testid, hits, aside = 0, count, columns, open, now, loading = false, link, choose, scrolled, redraw, seen, after }) {
   if (!hits.some((hit) => hit.index === current)) current = hits[0]?.index ?? null;
   const first = Math.max(0, Math.floor(view.top / view.row) - BEYOND);
   const last = Math.min(hits.length, Math.ceil((view.top + view.height) / view.row) + BEYOND);
-  if (columns.includes("check")) seen(hits.slice(first, last));
-  const shown = columns.map((name) => ({ name, ...COLUMNS[name] }));
-  const scrolled = (/** @type {Event} */ event) => {
-    const list = /** @type {HTMLElement} */ (event.currentTarget);
-    measure(list);
-    if (more && !loading && view.top + view.height > (hits.length - NEAR) * view.row) older();
+  const drawn = hits.slice(first, last);
+  reachable = drawn.some((hit) => hit.index === current) ? current : (drawn[0]?.index ?? null);
+  if (columns.includes("check")) seen(drawn);
+  requestAnimationFrame(() => measured() && redraw());
+  const shown = columns.map((name) => ({ name, ...COLUMNS[name], ...(name === "time" && now === 0 ? { width: EXACT_WIDTH } : {}) }));
+  const onScroll = (/** @type {Event} */ event) => {
+    measure(/** @type {HTMLElement} */ (event.currentTarget));
+    scrolled(view.top + view.height > (hits.length - NEAR) * view.row, view.top);
     redraw();
   };
   const clicked = (/** @type {MouseEvent} */ event) => {
@@ -168,11 +181,11 @@ export function rows({ hits, aside, count, columns, open, now, more, loading, ol
     // A link is followed by itself, and a text that is being selected is not a click.
     if (!row || target.closest("a, button") || String(getSelection()) !== "") return;
     current = Number(row.getAttribute("data-index"));
-    go({ entry: String(current) });
+    choose?.(current);
   };
   return html`
-    <div id="rows" class="rows" data-testid="rows" @scroll=${scrolled} @click=${clicked} .style=${`--columns: ${shown.map((one) => one.width).join(" ")}`}>
-      <div role="table" aria-label="Entries" aria-rowcount=${count === null ? -1 : count + 1} aria-colcount=${columns.length}
+    <div id="rows" class="rows" data-testid="rows" @scroll=${onScroll} @click=${clicked} .style=${`--columns: ${shown.map((one) => one.width).join(" ")}`}>
+      <div role="table" aria-label=${label} aria-rowcount=${count === null ? -1 : count + 1} aria-colcount=${columns.length}
         aria-busy=${loading} data-testid="table">
       <div role="rowgroup" class="head">
         <div role="row" class="row" aria-rowindex="1">
@@ -182,18 +195,18 @@ export function rows({ hits, aside, count, columns, open, now, more, loading, ol
       <div role="rowgroup" class="body">
         <div class="space" role="presentation" .style=${`height: ${first * view.row}px`}></div>
         ${repeat(
-          hits.slice(first, last),
+          drawn,
           (hit) => hit.index,
           (hit, at) => html`
           <div role="row" class="row ${String(hit.index) === open ? "is-open" : ""} ${hit.index === current ? "is-current" : ""}"
-            aria-rowindex=${aside + first + at + 2} data-index=${hit.index} data-testid="row">
-            ${shown.map(({ name, cell }) => html`<div role="cell" class="c-${name}">${cell(hit, now)}</div>`)}
+            aria-rowindex=${aside + first + at + 2} data-index=${hit.index} data-testid=${testid}>
+            ${shown.map(({ name, cell }) => html`<div role="cell" class="c-${name}">${cell(hit, now, link)}</div>`)}
           </div>`,
         )}
         <div class="space" role="presentation" .style=${`height: ${(hits.length - last) * view.row}px`}></div>
       </div>
       </div>
-      ${after ?? nothing}
+      ${after}
     </div>`;
 }
 
@@ -208,11 +221,11 @@ function measure(list) {
   view.row = Number.parseFloat(getComputedStyle(list).getPropertyValue("--row")) || 28;
 }
 
-/** Measures the list once it is there; whether it has changed since. */
-export function measured() {
+/** Measures the list once it is there; whether it stands otherwise than it was drawn for. */
+function measured() {
   const list = document.querySelector("#rows");
   if (!(list instanceof HTMLElement)) return false;
-  const before = `${view.height} ${view.width} ${view.row}`;
+  const before = Object.values(view).join();
   measure(list);
-  return before !== `${view.height} ${view.width} ${view.row}`;
+  return before !== Object.values(view).join();
 }

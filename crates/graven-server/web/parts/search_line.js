@@ -3,7 +3,9 @@
  * @module
  */
 import { html, nothing } from "../lit-html/lit-html.js";
-import { FIELDS, VALUES, written } from "../query.js";
+import { ask } from "../api.js";
+import { zone } from "../format.js";
+import { FIELDS, VALUES, quoted, written } from "../query.js";
 import { icon } from "./icons.js";
 
 const STORED = "graven.history";
@@ -19,7 +21,7 @@ const STILL_MS = 150;
  * @typedef {object} Props
  * @property {string} line The query that is shown.
  * @property {{text: string, place: [number, number] | null} | null} mistake In characters of the line.
- * @property {(field: string, text: string) => Promise<string[]>} values The values of a field that begin so.
+ * @property {string} trail Its values are offered.
  * @property {(line: string) => void} search
  * @property {() => void} redraw
  */
@@ -29,6 +31,8 @@ const STILL_MS = 150;
 const now = {
   /** @type {string | null} What is written and was not searched yet. */
   draft: null,
+  /** The line that it was written over. When the address has another one, that one is shown. */
+  over: "",
   /** @type {Offer[]} */
   offers: [],
   chosen: -1,
@@ -71,6 +75,7 @@ export function focusLine() {
 /** @param {Props} props */
 export function searchLine(props) {
   const { line, mistake, search, redraw } = props;
+  if (line !== now.over) now.draft = null;
   const submit = (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
     const text = (now.draft ?? line).trim();
@@ -81,7 +86,7 @@ export function searchLine(props) {
     redraw();
   };
   const input = (/** @type {InputEvent} */ event) => {
-    now.draft = /** @type {HTMLInputElement} */ (event.target).value;
+    write(/** @type {HTMLInputElement} */ (event.target).value, props);
     offer(props, /** @type {HTMLInputElement} */ (event.target));
   };
   const open = now.offers.length > 0;
@@ -133,6 +138,15 @@ function wrong(line, { text, place }) {
   </div>`;
 }
 
+/**
+ * Keeps what is written.
+ * @param {string} text
+ * @param {Props} props
+ */
+function write(text, { line }) {
+  Object.assign(now, { draft: text, over: line });
+}
+
 function close() {
   clearTimeout(now.timer);
   now.asked += 1;
@@ -168,14 +182,28 @@ function offer(props, input) {
   const asked = now.asked;
   now.timer = setTimeout(async () => {
     // Without an answer there is nothing to offer, and the line works as well.
-    const values = await props.values(field, text).catch(() => []);
+    const values = await valuesOf(props.trail, field, text).catch(() => []);
     if (asked !== now.asked) return;
-    now.offers = values
-      .filter(begins)
-      .slice(0, OFFERS_MAX)
-      .map((one) => ({ text: one, hint: "", whole: false }));
+    now.offers = values.slice(0, OFFERS_MAX).map((one) => ({ text: one, hint: "", whole: false }));
     props.redraw();
   }, STILL_MS);
+}
+
+/**
+ * Values of a field that begin so, as a query has them, the most frequent first.
+ * @param {string} trail
+ * @param {string} field
+ * @param {string} text
+ * @returns {Promise<string[]>}
+ */
+async function valuesOf(trail, field, text) {
+  const plain = text.replace(/[*"\\]/g, "");
+  const begins = quoted(plain).startsWith('"') ? quoted(plain).replace(/"$/, '*"') : `${plain}*`;
+  const q = plain === "" ? `has:${field}` : `${field}:${begins}`;
+  const { facets = {} } = await ask(`trails/${encodeURIComponent(trail)}/facets`, { q, fields: field, tz: zone() });
+  const values = /** @type {{value: string}[][]} */ (Object.values(facets)).flat().map(({ value }) => value);
+  const fits = (/** @type {string} */ value) => value.toLowerCase().startsWith(plain.toLowerCase()) && quoted(value) !== text;
+  return values.filter(fits).map(quoted);
 }
 
 /**
@@ -186,16 +214,16 @@ function offer(props, input) {
 function take(one, props) {
   const input = /** @type {HTMLInputElement} */ (document.querySelector("#line"));
   if (one.whole) {
-    now.draft = one.text;
+    input.value = one.text;
   } else {
     const { start, end } = written(input.value, input.selectionStart ?? input.value.length);
     const blank = one.text.endsWith(":") || input.value.slice(end).startsWith(" ") ? "" : " ";
-    now.draft = input.value.slice(0, start) + one.text + blank + input.value.slice(end);
+    input.value = input.value.slice(0, start) + one.text + blank + input.value.slice(end);
     const cursor = start + one.text.length + blank.length;
-    queueMicrotask(() => input.setSelectionRange(cursor, cursor));
+    input.setSelectionRange(cursor, cursor);
   }
   close();
-  input.value = now.draft;
+  write(input.value, props);
   if (one.text.endsWith(":")) offer(props, input);
   props.redraw();
 }

@@ -4,14 +4,14 @@
  */
 
 /**
- * @typedef {import("./hit.js").Hit & {intent?: number, result?: number}} TimelineHit
+ * @typedef {import("../types.d.ts").Hit & {intent?: number, result?: number}} TimelineHit
  * @typedef {'prompt' | 'approval' | 'tool' | 'thought' | 'other'} Kind
  *
  * @typedef {object} Step
  * @property {number} index Of the entry that begins it.
  * @property {number | null} result The index of its result.
- * @property {import("./hit.js").Entry} entry
- * @property {import("./hit.js").Entry} last The entry that says how it ended.
+ * @property {import("../types.d.ts").Entry} entry
+ * @property {import("../types.d.ts").Entry} last The entry that says how it ended.
  * @property {Kind} kind
  * @property {string} lane
  * @property {number} start
@@ -32,7 +32,7 @@ const GAP_PART = 0.04;
 /** What took longer than this part of the session sums it up. */
 const SUM_PART = 0.9;
 
-/** @param {import("./hit.js").Entry} entry @returns {Kind} */
+/** @param {import("../types.d.ts").Entry} entry @returns {Kind} */
 function kindOf({ category, action, approval }) {
   if (/prompt/i.test(action) && category !== "api") return "prompt";
   if (/^approval\b/i.test(action) || approval?.decision === "asked") return "approval";

@@ -4,7 +4,7 @@
  */
 import { html, nothing } from "../lit-html/lit-html.js";
 import { repeat } from "../lit-html/directives/repeat.js";
-import { counted, duration, exact, number, tick, visible } from "../format.js";
+import { counted, duration, exact, number, ticks, visible } from "../format.js";
 import { go, href } from "../state.js";
 import { icon, outcomeMark } from "./icons.js";
 import { PEOPLE, gapsOf, stepsOf } from "./steps.js";
@@ -76,25 +76,12 @@ function lanes(steps, axis) {
   for (const step of steps) by.set(step.lane, [...(by.get(step.lane) ?? []), step]);
   const all = [...by].sort(([one], [other]) => Number(other === PEOPLE) - Number(one === PEOPLE));
   return html`<div class="lanes" data-testid="lanes">
-    <div class="lane-axis" aria-hidden="true">${ticks(axis)}</div>
+    <div class="lane-axis" aria-hidden="true">${ticks(axis.from, axis.from + axis.span, TICKS).map(({ part, text }) => html`<span .style=${`left: ${part}%`}>${text}</span>`)}</div>
     <ul>${all.slice(0, LANES_MAX).map(([name, own]) => html`<li class="lane" data-testid="lane">
       <span class="lane-name" title=${visible(name, 200)}><bdi>${visible(name, 40)}</bdi><span class="hidden">: ${counted(own.length, "step", "steps")}, ${own.filter(({ isBad }) => isBad).length} denied or failed</span></span>
       <span class="track" aria-hidden="true">${own.slice(0, MARKS_MAX).map((step) => bar(step, axis))}</span></li>`)}</ul>
     ${all.length > LANES_MAX ? html`<p class="faint">${number(all.length - LANES_MAX)} more lanes are in the list below.</p>` : nothing}
   </div>`;
-}
-
-/** @param {Axis} axis */
-function ticks({ from, span }) {
-  const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400, 604_800];
-  const step = (steps.find((one) => span / (one * 1000) <= TICKS) ?? 2_592_000) * 1000;
-  const offset = new Date(from).getTimezoneOffset() * 60_000;
-  const found = [];
-  for (let at = Math.ceil((from - offset) / step) * step + offset; at <= from + span; at += step) {
-    const part = ((at - from) / span) * 100;
-    if (part < 94) found.push(html`<span .style=${`left: ${part.toFixed(2)}%`}>${tick(at, step)}</span>`);
-  }
-  return found;
 }
 
 /**

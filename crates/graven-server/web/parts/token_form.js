@@ -35,6 +35,8 @@ const list = (value) => {
  * @param {{redraw: () => void, made: () => void}} props
  */
 export function newToken({ redraw, made }) {
+  // Who has left the form has seen the token: it is not shown again.
+  if (!document.querySelector("[data-testid=new-token]")) Object.assign(now, { made: null, refused: null, role: "reader" });
   const submit = async (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
     const form = /** @type {HTMLFormElement} */ (event.target);

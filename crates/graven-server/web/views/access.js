@@ -22,14 +22,14 @@ const ACTS = /** @type {Record<string, string>} */ (Object.freeze({
   "token.made": "made a token", "token.revoked": "revoked a token", "session.begun": "logged in at the page", "login.refused": "was refused",
 }));
 
-/** @typedef {import("../main.js").Page} Page */
+/** @typedef {import("../types.d.ts").Page} Page */
 /** @typedef {{id: string, name: string, role: string, trails: 'all' | string[], categories: 'all' | string[], assert_principal: boolean, created: string, expires: string | null, last_used: string | null}} Token */
 
 const now = {
   key: "",
   /** @type {Token[] | null} */
   tokens: null,
-  /** @type {import("../parts/hit.js").Hit[] | null} */
+  /** @type {import("../types.d.ts").Hit[] | null} */
   acts: null,
   /** @type {Problem | null} */
   problem: null,
@@ -142,7 +142,7 @@ function focusSure() {
   requestAnimationFrame(() => requestAnimationFrame(() => /** @type {HTMLElement | null} */ (document.querySelector("[data-testid=revoke-sure]"))?.focus()));
 }
 
-/** @param {import("../parts/hit.js").Entry} entry */
+/** @param {import("../types.d.ts").Entry} entry */
 function what({ action, detail, outcome, count }) {
   const { trail, rows, name, count: times } = /** @type {any} */ (detail ?? {});
   const often = times ?? count;
@@ -150,7 +150,7 @@ function what({ action, detail, outcome, count }) {
   return html`<bdi>${visible(words.filter((one) => one !== "").join(" "), 160)}</bdi>${outcome === "success" ? nothing : html` <span class="outcome is-${outcome}">${outcome}</span>`}`;
 }
 
-/** @param {import("../parts/hit.js").Entry} entry */
+/** @param {import("../types.d.ts").Entry} entry */
 function about({ detail, reason, source }) {
   const { query, verdict, role } = /** @type {any} */ (detail ?? {});
   if (query !== undefined) return query === "" ? html`<span class="faint">everything</span>` : html`<code><bdi>${visible(query, 200)}</bdi></code>`;

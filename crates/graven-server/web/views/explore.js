@@ -4,13 +4,13 @@
  */
 import { html, nothing } from "../lit-html/lit-html.js";
 import { counted, number } from "../format.js";
-import { again, found as now, load, mistake, older, values } from "../parts/answers.js";
+import { again, found as now, load, mistake, older } from "../parts/answers.js";
 import { alarm, check } from "../parts/checking.js";
 import { facetList } from "../parts/facets.js";
 import { timeHistogram } from "../parts/histogram.js";
 import { icon } from "../parts/icons.js";
 import * as keys from "../parts/keys.js";
-import { COLUMNS, USUAL, columnsOf, currentRow, measured, rows, setCurrent, step } from "../parts/rows.js";
+import { COLUMNS, USUAL, columnsOf, currentRow, rows, setCurrent, step } from "../parts/rows.js";
 import { focusLine, searchLine } from "../parts/search_line.js";
 import { timeRange } from "../parts/time_range.js";
 import { toggled } from "../query.js";
@@ -20,7 +20,7 @@ import { go, href } from "../state.js";
 const TICK_MS = 10_000;
 
 /**
- * @typedef {import("../main.js").Page} Page
+ * @typedef {import("../types.d.ts").Page} Page
  */
 
 /** @type {ReturnType<typeof setInterval> | undefined} */
@@ -70,12 +70,11 @@ export function render(page) {
     redraw,
     reset: ranged ? () => go({ range: undefined, from: undefined, to: undefined }) : null,
   });
-  requestAnimationFrame(() => measured() && redraw());
   if (entry !== undefined && currentRow() === null) setCurrent(Number(entry));
   return html`
     <div class="explore ${entry === undefined ? "" : "has-entry"} ${facetsOpen ? "has-facets" : ""}" data-testid="explore">
       <div class="ask">
-        ${searchLine({ line: q, mistake: mistake(), redraw, search: (line) => (line === q ? again(page) : go({ q: line })), values: (field, text) => values(page, field, text) })}
+        ${searchLine({ line: q, mistake: mistake(), redraw, trail: page.trail, search: (line) => (line === q ? again(page) : go({ q: line })) })}
         ${timeRange({ range, from, to }, (chosen) => go({ range: undefined, from: undefined, to: undefined, ...chosen }))}
       </div>
       <nav class="side" aria-label="Filters">${facetList({ line: q, facets: now.counts?.facets ?? null, rest: now.counts?.facets_rest ?? {}, toggle, redraw })}</nav>
@@ -147,6 +146,9 @@ function status(page) {
     </div>`;
 }
 
+/** @param {number} index */
+const link = (index) => ({ entry: String(index) });
+
 /** @param {Page} page */
 function list(page) {
   const { hits, problem, counts, loading, next, aside } = now;
@@ -169,15 +171,18 @@ function list(page) {
     ${findings.length > 0 ? html`<p class="notice is-bad" role="alert" data-testid="findings">${counted(findings.length + (counts.findings_left_out ?? 0), "place does", "places do")} not fit what was signed: ${findings[0].message}</p>` : nothing}
     ${aside > 0 ? html`<p class="notice">${number(aside)} rows above were put aside. <button type="button" class="quiet" @click=${() => again(page)}>Back to the first</button></p>` : nothing}
     ${rows({
+      label: "Entries",
+      testid: "row",
       hits,
       aside,
       count: counts?.count?.entries ?? null,
       columns: columnsOf(page.state.cols),
       open: page.state.entry,
       now: page.state.times === "exact" ? 0 : Date.now(),
-      more: next !== null,
       loading,
-      older: () => older(page),
+      link,
+      choose: (index) => go(link(index)),
+      scrolled: (isNearEnd) => isNearEnd && older(page),
       redraw: page.redraw,
       after,
       seen: (seen) => page.session.rights.includes("prove") && check(page.trail, "rows", seen, page.redraw),

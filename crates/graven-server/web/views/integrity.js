@@ -22,18 +22,22 @@ const RUNNING_MS = 400;
 /** The most pending acts that are listed here. */
 const PENDING_MAX = 20;
 
-/** @typedef {import("../main.js").Page} Page */
+/** @typedef {import("../types.d.ts").Page} Page */
 
 const now = {
   key: "",
+  /** The key of what is asked for again and again; nothing once it is not shown any more. */
+  followed: "",
   /** @type {any} How the trail is doing, as the server says. */
   trail: null,
   /** @type {any} */
   verify: null,
   /** @type {any} */
   pending: null,
-  /** @type {any} */
+  /** @type {import("../parts/life_signs.js").Signs | null} */
   signs: null,
+  /** @type {import("../parts/life_signs.js").Judged | null} */
+  life: null,
   /** @type {any[]} Verifications that the server has recorded. */
   verified: [],
   /** @type {Problem | null} */
@@ -49,19 +53,16 @@ const now = {
 const keyOf = ({ trail, session }) => `${trail} ${session.id}`;
 
 /** @param {Page} page */
-const isShown = (page) => now.key === keyOf(page) && document.querySelector("[data-testid=integrity]") !== null;
-
-/** @param {Page} page */
 const mayCheck = ({ session }) => session.rights.includes("prove") && session.categories === "all";
 
 /** @param {Page} page */
 function load(page) {
   const key = keyOf(page);
-  if (key === now.key && now.timer !== undefined) return;
-  clearTimeout(now.timer);
+  if (key === now.followed) return;
   const isOther = key !== now.key;
-  Object.assign(now, { key, problem: null, timer: setTimeout(() => again(page), EVERY_MS) });
-  if (isOther) Object.assign(now, { trail: null, verify: null, pending: null, signs: null, verified: [], said: "", verifySaid: "" });
+  Object.assign(now, { key, followed: key, problem: null });
+  soon(page, EVERY_MS);
+  if (isOther) Object.assign(now, { trail: null, verify: null, pending: null, signs: null, life: null, verified: [], said: "", verifySaid: "" });
   whole(page);
 }
 
@@ -84,6 +85,7 @@ function whole(page) {
   take(ask(path).then((trail) => ({ trail, asked: Date.now() })));
   take(ask(`${path}/pending`).then((pending) => ({ pending })));
   take(signs(path).then((all) => ({ signs: all })));
+  if (page.session.categories === "all") take(ask(`${path}/life`).then((life) => ({ life })));
   if (page.session.rights.includes("verify")) take(ask(`${path}/verify`).then((verify) => ({ verify })));
   if (page.session.trails === "all" || page.session.trails.includes("main")) {
     take(ask("trails/main/entries", { q: `action:trail.verified detail.trail:"${page.trail}"`, limit: 50 }).then(({ hits }) => ({ verified: hits })));
@@ -91,15 +93,28 @@ function whole(page) {
   if (mayCheck(page)) look(page.trail, page.redraw);
 }
 
+/**
+ * Asks again after a while.
+ * @param {Page} page
+ * @param {number} ms
+ */
+function soon(page, ms) {
+  clearTimeout(now.timer);
+  now.timer = setTimeout(() => again(page), ms);
+}
+
 /** Asks again for what changes, as long as it is shown. @param {Page} page */
 async function again(page) {
-  now.timer = undefined;
-  if (!isShown(page)) return;
+  if (now.followed !== keyOf(page)) return;
+  if (!document.querySelector("[data-testid=integrity]")) {
+    now.followed = "";
+    return;
+  }
   const path = `trails/${encodeURIComponent(page.trail)}`;
   const wasRunning = Boolean(now.verify?.running);
   try {
     const [trail, verify] = await Promise.all([ask(path), page.session.rights.includes("verify") ? ask(`${path}/verify`) : null]);
-    if (!isShown(page)) return;
+    if (now.followed !== keyOf(page)) return;
     Object.assign(now, { trail, verify, asked: Date.now(), problem: null });
     if (wasRunning && !verify?.running) {
       now.verifySaid = "The verification has ended.";
@@ -109,7 +124,7 @@ async function again(page) {
     if (!(problem instanceof Problem)) throw problem;
     now.problem = problem;
   }
-  now.timer = setTimeout(() => again(page), now.verify?.running ? RUNNING_MS : EVERY_MS);
+  soon(page, now.verify?.running ? RUNNING_MS : EVERY_MS);
   page.redraw();
 }
 
@@ -118,8 +133,7 @@ async function verify(page) {
   try {
     now.verify = await send("POST", `trails/${encodeURIComponent(page.trail)}/verify`);
     now.verifySaid = "The verification has begun.";
-    clearTimeout(now.timer);
-    now.timer = setTimeout(() => again(page), RUNNING_MS);
+    soon(page, RUNNING_MS);
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     now.problem = problem;
@@ -139,7 +153,7 @@ export function render(page) {
     <div class="pair">${mine(page)}${logFacts()}</div>
     ${verification(page)}
     ${heads({ verified: now.verified, trail, seen: found().head, at: now.asked })}
-    <div class="pair">${lifeSigns(now.signs, trail)}${pendingActs()}</div>
+    <div class="pair">${lifeSigns(now.signs, page.session.categories === "all" ? now.life : "forbidden")}${pendingActs()}</div>
     ${green()}
   </div>`;
 }

@@ -6,12 +6,11 @@
  * @module
  */
 import { html, nothing } from "../lit-html/lit-html.js";
-import { repeat } from "../lit-html/directives/repeat.js";
-import { counted, exact, number, zone } from "../format.js";
+import { counted, number, zone } from "../format.js";
 import { alarm, check } from "../parts/checking.js";
 import { followStream } from "../parts/follow_stream.js";
 import { icon } from "../parts/icons.js";
-import { COLUMNS, columnsOf } from "../parts/rows.js";
+import { columnsOf, rows, toTop } from "../parts/rows.js";
 import { searchLine } from "../parts/search_line.js";
 import { go, href } from "../state.js";
 
@@ -25,12 +24,11 @@ const SAY_MS = 10_000;
 /** The time over which the rate is counted, in seconds. */
 const RATE_S = 10;
 
-/** How many rows are checked: those that are usually seen; and how often, because each time the newest head is asked for. */
-const CHECKED = 40;
+/** How often rows are checked at most, because each time the newest head is asked for. */
 const CHECK_MS = 1_000;
 
-/** @typedef {import("../main.js").Page} Page */
-/** @typedef {{index: number, entry: import("../parts/hit.js").Entry}} Line */
+/** @typedef {import("../types.d.ts").Page} Page */
+/** @typedef {import("../types.d.ts").Hit} Hit */
 
 const now = {
   key: "",
@@ -38,9 +36,9 @@ const now = {
   stop: null,
   /** @type {import("../parts/follow_stream.js").State | null} */
   state: null,
-  /** The newest first. @type {Line[]} */
+  /** The newest first. @type {Hit[]} */
   shown: [],
-  /** The newest first. @type {Line[]} */
+  /** The newest first. @type {Hit[]} */
   waiting: [],
   /** How many have come since it was paused, also those that are not kept. */
   missed: 0,
@@ -72,7 +70,7 @@ function drawSoon(redraw) {
 
 function isSelecting() {
   const selection = getSelection();
-  return Boolean(selection && !selection.isCollapsed && document.getElementById("live-rows")?.contains(selection.anchorNode));
+  return Boolean(selection && !selection.isCollapsed && document.getElementById("rows")?.contains(selection.anchorNode));
 }
 
 const isPaused = () => now.isHeld || now.isScrolled || isSelecting();
@@ -88,8 +86,9 @@ function follow(page) {
   Object.assign(now, { state: null, shown: [], waiting: [], missed: 0, all: 0, isHeld: false, isScrolled: false, findings: [], saidCount: 0, said: "" });
   now.seconds.clear();
   now.stop = followStream(page.trail, { q, tz: zone() }, {
-    entry: (hit) => {
-      take(hit);
+    entry: ({ index, entry }) => {
+      // Whether it is sealed, and its hash, a stream does not say; what checks it does not ask the server.
+      take({ index, entry, state: "unsealed", leaf_hash: "" });
       drawSoon(page.redraw);
     },
     finding: (text) => {
@@ -127,12 +126,12 @@ function tick(page) {
   page.redraw();
 }
 
-/** @param {Line} line */
-function take(line) {
+/** @param {Hit} hit */
+function take(hit) {
   const second = Math.floor(Date.now() / 1000);
   now.seconds.set(second, (now.seconds.get(second) ?? 0) + 1);
   now.all += 1;
-  now.waiting.unshift(line);
+  now.waiting.unshift(hit);
   if (now.waiting.length > KEPT) now.waiting.pop();
   now.missed += 1;
 }
@@ -148,7 +147,7 @@ function release() {
 function resume(page) {
   getSelection()?.removeAllRanges();
   Object.assign(now, { isHeld: false, isScrolled: false });
-  document.getElementById("live-rows")?.scrollTo(0, 0);
+  toTop();
   page.redraw();
 }
 
@@ -156,17 +155,13 @@ function resume(page) {
 export function render(page) {
   follow(page);
   release();
-  const { state, session, redraw } = page;
+  const { state, redraw } = page;
   const { q = "" } = state;
   const isOn = now.key !== "";
-  if (isOn && session.rights.includes("prove") && Date.now() - now.checkedAt > CHECK_MS) {
-    now.checkedAt = Date.now();
-    check(page.trail, "rows", now.shown.slice(0, CHECKED).map(({ index, entry }) => hitOf(index, entry)), redraw);
-  }
   const ended = now.state?.kind === "ended" ? (now.state.why ?? "") : null;
   return html`<div class="live" data-testid="live">
     <div class="ask">
-      ${searchLine({ line: q, mistake: isOn && ended !== null ? { text: ended, place: null } : null, redraw, search: (line) => go({ q: line }), values: async () => [] })}
+      ${searchLine({ line: q, mistake: isOn && ended !== null ? { text: ended, place: null } : null, redraw, trail: page.trail, search: (line) => go({ q: line }) })}
     </div>
     ${bar(page, isOn)}
     ${alarm(redraw)}
@@ -174,19 +169,6 @@ export function render(page) {
     <p class="hidden" role="status" data-testid="live-said">${now.said}</p>
     ${isOn ? list(page) : off()}
   </div>`;
-}
-
-/** What the server has not said of a new entry is not needed to check it. @type {WeakMap<object, any>} */
-const hits = new WeakMap();
-
-/**
- * @param {number} index
- * @param {object} entry
- */
-function hitOf(index, entry) {
-  const hit = hits.get(entry) ?? { index, entry, state: "unsealed", leaf_hash: "" };
-  hits.set(entry, hit);
-  return hit;
 }
 
 /**
@@ -221,39 +203,31 @@ function connection() {
   return html`<span class="connection is-${kind}" role="status" data-testid="connection" data-kind=${state?.kind ?? "connecting"}><i aria-hidden="true"></i>${words}</span>`;
 }
 
+/** Its place in Explore. @param {number} index */
+const link = (index) => ({ view: undefined, follow: undefined, entry: String(index) });
+
 /** @param {Page} page */
 function list(page) {
-  const names = columnsOf(page.state.cols);
-  const columns = names.map((name) => ({ name, ...COLUMNS[name], ...(name === "time" ? { width: "8rem" } : {}) }));
-  const scrolled = (/** @type {Event} */ event) => {
-    const was = now.isScrolled;
-    now.isScrolled = /** @type {Element} */ (event.currentTarget).scrollTop > 4;
-    if (was !== now.isScrolled) page.redraw();
-  };
   if (now.shown.length === 0) {
     return html`<div class="blank"><h2>Waiting for the next entry</h2><p>${page.state.q ? "Only entries that match are shown." : "It is shown as soon as it is durable."}</p></div>`;
   }
-  return html`<div id="live-rows" class="rows" tabindex="0" role="region" aria-label="New entries" @scroll=${scrolled} data-testid="live-rows"
-      .style=${`--columns: ${columns.map((one) => one.width).join(" ")}`}>
-    <div role="table" aria-label="New entries, the newest first" aria-colcount=${columns.length} aria-live="off">
-      <div role="rowgroup" class="head"><div role="row" class="row">${columns.map(({ title, name }) => html`<div role="columnheader" class="c-${name}">${title}</div>`)}</div></div>
-      <div role="rowgroup" class="body">${repeat(now.shown, ({ index }) => index, ({ index, entry }) => html`
-        <div role="row" class="row" data-index=${index} data-testid="live-row">
-          ${columns.map(({ name, cell }) => html`<div role="cell" class="c-${name}">${name === "time" ? time(index, entry.timestamp) : cell(hitOf(index, entry), 0)}</div>`)}
-        </div>`)}
-      </div>
-    </div>
-    <p class="end">The newest ${number(KEPT)} entries are kept here. <a class="text" href=${href({ view: undefined, follow: undefined })}>Explore has all.</a></p>
-  </div>`;
-}
-
-/**
- * @param {number} index
- * @param {string} said
- */
-function time(index, said) {
-  const shown = exact(said).slice(11);
-  return html`<a href=${href({ view: undefined, follow: undefined, entry: String(index) })} aria-label="${shown}, entry ${index}"><time datetime=${said} title=${exact(said)}>${shown}</time></a>`;
+  return rows({
+    label: "New entries, the newest first",
+    testid: "live-row",
+    hits: now.shown,
+    count: now.shown.length,
+    columns: columnsOf(page.state.cols),
+    now: 0,
+    link,
+    scrolled: (_, top) => { now.isScrolled = top > 4; },
+    redraw: page.redraw,
+    seen: (seen) => {
+      if (!page.session.rights.includes("prove") || Date.now() - now.checkedAt < CHECK_MS) return;
+      now.checkedAt = Date.now();
+      check(page.trail, "rows", seen, page.redraw);
+    },
+    after: html`<p class="end">The newest ${number(KEPT)} entries are kept here. <a class="text" href=${href({ view: undefined, follow: undefined })}>Explore has all.</a></p>`,
+  });
 }
 
 function off() {

@@ -13,7 +13,7 @@ const now = {
 
 /**
  * Uses the code of the link, if the address has one. It is taken out of the address before anything else.
- * @returns {Promise<import("../main.js").Session | null>} Who is logged in.
+ * @returns {Promise<import("../types.d.ts").Session | null>} Who is logged in.
  */
 export async function byLink() {
   const code = new URLSearchParams(location.hash.slice(1)).get("code");

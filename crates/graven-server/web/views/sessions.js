@@ -11,14 +11,14 @@ import { focusLine, searchLine } from "../parts/search_line.js";
 import { table } from "../parts/table.js";
 import { rangeTerms, timeRange } from "../parts/time_range.js";
 import { timeline } from "../parts/timeline.js";
-import { character, within } from "../query.js";
+import { mistakeOf, within } from "../query.js";
 import { go, href } from "../state.js";
 
 /** How many sessions are drawn before somebody asks for more. */
 const PAGE = 100;
 
 /**
- * @typedef {import("../main.js").Page} Page
+ * @typedef {import("../types.d.ts").Page} Page
  * @typedef {{id: string, first: string | null, last: string | null, entries: number, denied: number, failed: number, principals: string[], agents: string[]}} Session
  */
 
@@ -87,10 +87,10 @@ function again(page) {
 function all(page) {
   const { q = "", range, from, to } = page.state;
   const { sessions, problem, leftOut } = now;
-  const wrong = problem?.kind === "bad-query" ? { text: problem.message, place: place(problem) } : null;
+  const wrong = mistakeOf(problem, now);
   return html`<div class="sessions" data-testid="sessions">
     <div class="ask">
-      ${searchLine({ line: q, mistake: wrong, redraw: page.redraw, search: (line) => (line === q ? again(page) : go({ q: line })), values: async () => [] })}
+      ${searchLine({ line: q, mistake: wrong, redraw: page.redraw, trail: page.trail, search: (line) => (line === q ? again(page) : go({ q: line })) })}
       ${timeRange({ range, from, to }, (chosen) => go({ range: undefined, from: undefined, to: undefined, ...chosen }))}
     </div>
     <div class="status">
@@ -101,12 +101,6 @@ function all(page) {
     ${problem && !wrong ? html`<div class="blank" role="alert" data-testid="problem"><h2>${problem.title || "The server refused this"}</h2><p>${problem.message}</p></div>` : nothing}
     ${sessions ? list(page, sessions) : nothing}
   </div>`;
-}
-
-/** @param {Problem} problem */
-function place(problem) {
-  const found = problem.place?.map((byte) => Math.max(0, character(now.query, byte) - now.before));
-  return /** @type {[number, number] | null} */ (found ?? null);
 }
 
 /**

@@ -6,6 +6,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use graven_core::entry::{Category, Entry, system_actions};
 use graven_core::line::glance::Glance;
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,17 @@ pub struct LifeSigns {
     pub silences: u64,
     /// The longest of them, at most 100, in the order of the trail.
     pub longest_silences: Vec<Silence>,
+}
+
+impl LifeSigns {
+    /// The open runs whose heartbeat is overdue at this moment, each with the whole seconds since its last sign.
+    pub fn overdue(&self, now: DateTime<Utc>) -> Vec<(&OpenRun, u64)> {
+        let silent = |run: &OpenRun| {
+            let silent = u64::try_from((now - run.last_sign?).num_milliseconds()).unwrap_or(0);
+            (silent > run.heartbeat_ms?.saturating_mul(2)).then_some(silent / 1000)
+        };
+        self.open_runs.iter().filter_map(|run| Some((run, silent(run)?))).collect()
+    }
 }
 
 /// Reads along.

@@ -9,12 +9,13 @@ use axum::response::sse::Event;
 use graven_search::Query;
 use tokio::time::{Instant, timeout_at};
 
-use crate::auth::Caller;
 use crate::limits::Entered;
 use crate::problem::{Kind, Problem};
-use crate::state::Shared;
+use crate::state::{Shared, State};
 use crate::tail::{Got, News, Said, Subscription, look};
 use crate::trails::Served;
+
+use super::pass::Pass;
 
 /// How long nothing is sent at most. A proxy must not take the connection for dead.
 const ALIVE: Duration = Duration::from_secs(15);
@@ -29,8 +30,13 @@ const PIECE_BYTES: usize = 64 << 10;
 /// One stream.
 pub(super) struct Following {
     state: Shared,
+    pass: Pass,
+    walk: Walk,
+}
+
+/// What a stream reads, and how far it is.
+pub(super) struct Walk {
     trail: Arc<Served>,
-    caller: Arc<Caller>,
     /// Its place among all streams.
     _place: Entered,
     query: Query,
@@ -41,8 +47,6 @@ pub(super) struct Following {
     stage: Stage,
     /// When something must be sent.
     due: Instant,
-    /// When it is to be looked whether the token still counts.
-    look_again: Instant,
 }
 
 /// How far a stream is.
@@ -68,67 +72,48 @@ enum Next {
 }
 
 impl Following {
-    pub(super) fn new(
-        state: Shared,
-        trail: Arc<Served>,
-        (caller, place): (Arc<Caller>, Entered),
-        query: Query,
-        first: u64,
-    ) -> Following {
-        let due = Instant::now() + ALIVE;
-        let ready = VecDeque::new();
-        Following {
-            state,
-            trail,
-            caller,
-            _place: place,
-            query,
-            next: first,
-            ready,
-            stage: Stage::New,
-            due,
-            look_again: due,
-        }
+    pub(super) fn new(state: Shared, pass: Pass, walk: Walk) -> Following {
+        Following { state, pass, walk }
     }
 
     /// The next event; `None` at the end.
     pub(super) async fn next(mut self) -> Option<(Result<Event, Infallible>, Following)> {
-        if matches!(self.stage, Stage::Over) {
+        let Following { state, pass, walk } = &mut self;
+        if matches!(walk.stage, Stage::Over) {
             return None;
         }
-        let state = Arc::clone(&self.state);
         let next = tokio::select! {
             biased;
             // The client comes again elsewhere, or later.
             () = state.ends() => Next::End,
-            next = self.step() => next,
+            why = pass.ended(state) => Next::Last(error(&why)),
+            next = walk.step(state) => next,
         };
-        self.due = Instant::now() + ALIVE;
+        walk.due = Instant::now() + ALIVE;
         let event = match next {
             Next::Event(event) => event,
             Next::Last(event) => {
-                self.stage = Stage::Over;
+                walk.stage = Stage::Over;
                 event
             }
             Next::End => return None,
         };
         Some((Ok(event), self))
     }
+}
 
-    async fn step(&mut self) -> Next {
+impl Walk {
+    pub(super) fn new(trail: Arc<Served>, place: Entered, query: Query, first: u64) -> Walk {
+        let (ready, due) = (VecDeque::new(), Instant::now() + ALIVE);
+        Walk { trail, _place: place, query, next: first, ready, stage: Stage::New, due }
+    }
+
+    async fn step(&mut self, state: &State) -> Next {
         loop {
-            let now = Instant::now();
-            if now >= self.look_again {
-                if !self.state.still_counts(&self.caller) {
-                    let message = "this token was revoked, or has expired, while the stream went on";
-                    return Next::Last(error(&Problem::new(Kind::Unauthorized, message)));
-                }
-                self.look_again = now + ALIVE;
-            }
             if let Some(news) = self.ready.pop_front() {
                 return Next::Event(event(&news));
             }
-            if now >= self.due {
+            if Instant::now() >= self.due {
                 return Next::Event(self.alive());
             }
             let result = match std::mem::replace(&mut self.stage, Stage::Over) {
@@ -137,8 +122,8 @@ impl Following {
                     let hello = format!("{} from entry {}", self.trail.name(), self.next);
                     return Next::Event(Event::default().retry(RETRY).comment(hello));
                 }
-                Stage::Files => self.read_files().await,
-                Stage::Joining(subscription) => self.join(subscription).await,
+                Stage::Files => self.read_files(state).await,
+                Stage::Joining(subscription) => self.join(state, subscription).await,
                 Stage::Tail(subscription) => match timeout_at(self.due, subscription.next()).await {
                     Ok(Got::News(news)) => {
                         self.stage = Stage::Tail(subscription);
@@ -167,33 +152,33 @@ impl Following {
     }
 
     /// Reads a piece of the files. At their end, asks for what comes.
-    async fn read_files(&mut self) -> Result<(), Problem> {
+    async fn read_files(&mut self, state: &State) -> Result<(), Problem> {
         let trail = Arc::clone(&self.trail);
-        let entries = self.state.blocking.look(move || Ok(trail.entries()?)).await?;
+        let entries = state.blocking.look(move || Ok(trail.entries()?)).await?;
         if self.next < entries {
             self.stage = Stage::Files;
-            return self.read_until(entries).await;
+            return self.read_until(state, entries).await;
         }
         let subscription = self.trail.tail().follow(self.query.clone()).await?;
         self.stage = Stage::Joining(subscription);
         Ok(())
     }
 
-    async fn join(&mut self, subscription: Subscription) -> Result<(), Problem> {
+    async fn join(&mut self, state: &State, subscription: Subscription) -> Result<(), Problem> {
         let start = subscription.start();
         if self.next < start {
             self.stage = Stage::Joining(subscription);
-            return self.read_until(start).await;
+            return self.read_until(state, start).await;
         }
         self.stage = Stage::Tail(subscription);
         Ok(())
     }
 
     /// Reads a piece of the files, up to an entry that is not read.
-    async fn read_until(&mut self, end: u64) -> Result<(), Problem> {
+    async fn read_until(&mut self, state: &State, end: u64) -> Result<(), Problem> {
         let (trail, query, first) = (Arc::clone(&self.trail), self.query.clone(), self.next);
         let read = move || piece(&trail, &query, first, end.min(first + PIECE_ENTRIES));
-        let (ready, next) = self.state.blocking.look(read).await?;
+        let (ready, next) = state.blocking.look(read).await?;
         (self.ready, self.next) = (ready, next);
         Ok(())
     }
