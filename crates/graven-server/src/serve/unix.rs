@@ -98,7 +98,7 @@ async fn lock(folder: &Path) -> io::Result<Arc<dyn Lock>> {
 /// Which file a path names.
 fn file(path: &Path) -> io::Result<Option<(u64, u64)>> {
     match lstat(path) {
-        Ok(found) => Ok(Some((found.st_dev as u64, found.st_ino as u64))),
+        Ok(found) => Ok(Some((found.st_dev, found.st_ino))),
         Err(Errno::NOENT) => Ok(None),
         Err(error) => Err(error.into()),
     }

@@ -123,7 +123,7 @@ pub(super) fn grants(items: &[String]) -> Result<Vec<Grant>, String> {
     Ok(rows)
 }
 
-pub(super) fn shown_grants(rows: &Vec<Grant>) -> Vec<String> {
+pub(super) fn shown_grants(rows: &[Grant]) -> Vec<String> {
     rows.iter().map(Grant::to_string).collect()
 }
 
