@@ -63,17 +63,22 @@ fn look(json: &[u8]) -> Look {
     if category.is_some() && action.is_some() && is_outcome {
         return Look::Entry;
     }
-    let known: [(Format, fn(Json<'_>) -> bool); 7] = [
-        (Format::CloudTrail, cloudtrail::is_event),
-        (Format::Kubernetes, kubernetes::is_event),
-        (Format::CloudEvents, cloudevents::is_event),
-        (Format::Vault, vault::is_event),
-        (Format::Codex, codex::is_event),
-        (Format::ClaudeCode, claude_code::is_event),
-        (Format::GitHub, github::is_event),
-    ];
-    let found = known.into_iter().find(|(_, is_event)| is_event(event));
-    found.map_or(Look::Unknown, |(format, _)| Look::Like(format))
+    let found = Format::ALL.into_iter().find(|format| is_event(*format, event));
+    found.map_or(Look::Unknown, Look::Like)
+}
+
+fn is_event(format: Format, event: Json<'_>) -> bool {
+    match format {
+        Format::CloudTrail => cloudtrail::is_event(event),
+        Format::Kubernetes => kubernetes::is_event(event),
+        Format::CloudEvents => cloudevents::is_event(event),
+        Format::Vault => vault::is_event(event),
+        Format::GitHub => github::is_event(event),
+        // Its records are no objects.
+        Format::Auditd => false,
+        Format::ClaudeCode => claude_code::is_event(event),
+        Format::Codex => codex::is_event(event),
+    }
 }
 
 #[cfg(test)]
