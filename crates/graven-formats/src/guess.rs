@@ -9,6 +9,9 @@ use crate::{Format, auditd, claude_code, cloudevents, cloudtrail, codex, github,
 /// How much of a text it takes to recognise its format, in bytes. More is not looked at.
 pub const HEAD_BYTES: usize = 256 << 10;
 
+/// The names under which objects hold lists of events.
+const LISTS: &[&str] = &["Records", "items"];
+
 /// How many events are looked at: a transcript can begin with lines that tell nothing.
 const EVENTS_MAX: usize = 16;
 
@@ -19,7 +22,7 @@ pub fn guess(head: &[u8]) -> Option<Format> {
         return Some(Format::Auditd);
     }
     let mut looks = Vec::new();
-    let mut splitter = Splitter::new(Form::Json { list: &["Records", "items"] });
+    let mut splitter = Splitter::new(Form::Json { list: LISTS });
     splitter.push(head, &mut |unit| {
         if let Unit::Event { json, .. } = unit
             && looks.len() < EVENTS_MAX
@@ -31,6 +34,14 @@ pub fn guess(head: &[u8]) -> Option<Format> {
         Look::Like(format) => Some(*format),
         Look::Entry | Look::Unknown => None,
     }
+}
+
+/// Whether a text that is still being sent has begun far enough: its first event, or its first line, is there.
+pub fn can_guess(head: &[u8]) -> bool {
+    let mut is_there = false;
+    let mut splitter = Splitter::new(Form::Json { list: LISTS });
+    splitter.push(head, &mut |_| is_there = true);
+    is_there
 }
 
 /// What an object looks like.
@@ -52,17 +63,22 @@ fn look(json: &[u8]) -> Look {
     if category.is_some() && action.is_some() && is_outcome {
         return Look::Entry;
     }
-    let known: [(Format, fn(Json<'_>) -> bool); 7] = [
-        (Format::CloudTrail, cloudtrail::is_event),
-        (Format::Kubernetes, kubernetes::is_event),
-        (Format::CloudEvents, cloudevents::is_event),
-        (Format::Vault, vault::is_event),
-        (Format::Codex, codex::is_event),
-        (Format::ClaudeCode, claude_code::is_event),
-        (Format::GitHub, github::is_event),
-    ];
-    let found = known.into_iter().find(|(_, is_event)| is_event(event));
-    found.map_or(Look::Unknown, |(format, _)| Look::Like(format))
+    let found = Format::ALL.into_iter().find(|format| is_event(*format, event));
+    found.map_or(Look::Unknown, Look::Like)
+}
+
+fn is_event(format: Format, event: Json<'_>) -> bool {
+    match format {
+        Format::CloudTrail => cloudtrail::is_event(event),
+        Format::Kubernetes => kubernetes::is_event(event),
+        Format::CloudEvents => cloudevents::is_event(event),
+        Format::Vault => vault::is_event(event),
+        Format::GitHub => github::is_event(event),
+        // Its records are no objects.
+        Format::Auditd => false,
+        Format::ClaudeCode => claude_code::is_event(event),
+        Format::Codex => codex::is_event(event),
+    }
 }
 
 #[cfg(test)]
@@ -89,5 +105,10 @@ mod tests {
         let event = r#"{"specversion":"1.0","id":"1","source":"s","type":"t"}"#;
         assert_eq!(guess(format!("a banner\n{{}}\n{event}").as_bytes()), Some(Format::CloudEvents));
         assert_eq!(guess(format!("[{event},").as_bytes()), Some(Format::CloudEvents));
+        for (head, is_enough) in
+            [("", false), ("{\"items\":[\n", false), ("{\"items\":[{}", true), ("te", false), ("te\n", true)]
+        {
+            assert_eq!(can_guess(head.as_bytes()), is_enough, "{head:?}");
+        }
     }
 }

@@ -36,6 +36,6 @@ mod vault;
 pub use cloudevents::binary as cloudevent_of_headers;
 pub use event::{Event, Unmapped};
 pub use format::{Format, UnknownFormat};
-pub use guess::{HEAD_BYTES, guess};
+pub use guess::{HEAD_BYTES, can_guess, guess};
 pub use mapper::Mapper;
 pub use split::{EVENT_BYTES_MAX, Form, Splitter, Unit};

@@ -67,19 +67,28 @@ pub struct Splitter {
     from_line: u64,
     /// Whether pieces of what is being read were handed over.
     in_pieces: bool,
+    /// Whether the last byte was no line end.
+    in_line: bool,
     scan: Scan,
 }
 
 impl Splitter {
     /// At the beginning of a text.
     pub fn new(form: Form) -> Splitter {
-        Splitter { form, buffer: Vec::new(), line: 1, from_line: 1, in_pieces: false, scan: Scan::default() }
+        Splitter {
+            form,
+            buffer: Vec::new(),
+            line: 1,
+            from_line: 1,
+            in_pieces: false,
+            in_line: false,
+            scan: Scan::default(),
+        }
     }
 
     /// How many lines were read; one that has not ended counts.
     pub fn lines(&self) -> u64 {
-        let has_rest = !self.buffer.is_empty() || self.in_pieces;
-        self.line - 1 + u64::from(has_rest)
+        self.line - 1 + u64::from(self.in_line)
     }
 
     /// How long a line or an event may be that is handed over as a whole.
@@ -96,6 +105,7 @@ impl Splitter {
             Form::Lines => self.push_lines(bytes, each),
             Form::Json { list } => self.push_json(bytes, list, each),
         }
+        self.in_line = bytes.last().map_or(self.in_line, |last| *last != b'\n');
         if self.buffer.len() > self.bytes_max() || self.in_pieces && !self.buffer.is_empty() {
             self.hand_over_piece(&[], false, each);
         }
@@ -104,7 +114,7 @@ impl Splitter {
     /// The text has ended: hands over what is left.
     pub fn finish(&mut self, each: &mut dyn FnMut(Unit<'_>)) {
         let scan = std::mem::take(&mut self.scan);
-        self.line = self.lines() + 1;
+        self.line += u64::from(std::mem::take(&mut self.in_line));
         let is_blank = self.form != Form::Lines && self.buffer.trim_ascii().is_empty();
         if self.in_pieces {
             self.hand_over_piece(&[], true, each);

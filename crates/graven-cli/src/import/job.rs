@@ -15,7 +15,7 @@ use graven::{Entry, Hash, Trail};
 use graven_core::entry::stored_id;
 use graven_core::hash::{hex, leaf_hash};
 use graven_core::salvage::Reading;
-use graven_formats::Format;
+use graven_formats::{Format, can_guess};
 use sha2::{Digest, Sha256};
 
 use super::marks::{HEAD_BYTES, MARK_BYTES, Mark, Past, READ_BYTES, State};
@@ -334,15 +334,11 @@ pub(super) fn name(format: Option<Format>) -> &'static str {
     format.map_or("graven", Format::as_str)
 }
 
-/// The first bytes of a text; of one that somebody is still sending, only what is there. And why there are no more, if
+/// The first bytes of a text; of one that somebody is still sending, no more than its first event. And why there are no more, if
 /// they cannot be read.
 pub(super) fn head(source: &mut Source, is_sent: bool) -> (Vec<u8>, Option<io::Error>) {
     let mut head = vec![0; HEAD_BYTES];
-    let (count, broken) = if is_sent {
-        source.some(&mut head).map_or_else(|error| (0, Some(error)), |count| (count, None))
-    } else {
-        source.fill(&mut head)
-    };
+    let (count, broken) = source.fill_until(&mut head, |head| is_sent && can_guess(head));
     head.truncate(count);
     (head, broken)
 }

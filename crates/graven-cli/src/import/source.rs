@@ -53,8 +53,17 @@ impl Source {
 
     /// Fills the buffer, unless the text ends before, or cannot be read on.
     pub(super) fn fill(&mut self, buffer: &mut [u8]) -> (usize, Option<io::Error>) {
+        self.fill_until(buffer, |_| false)
+    }
+
+    /// The same, and ends as well when what was read is enough.
+    pub(super) fn fill_until(
+        &mut self,
+        buffer: &mut [u8],
+        is_enough: impl Fn(&[u8]) -> bool,
+    ) -> (usize, Option<io::Error>) {
         let mut filled = 0;
-        while filled < buffer.len() {
+        while filled < buffer.len() && !is_enough(&buffer[..filled]) {
             match self.some(&mut buffer[filled..]) {
                 Ok(0) => break,
                 Ok(count) => filled += count,

@@ -18,7 +18,7 @@ const FORMATS: [(&str, &str, u64); 8] = [
     ("cloudevents", "cloudevents.json", 4),
     ("vault", "vault.json", 6),
     ("github", "github.json", 7),
-    ("auditd", "auditd.log", 7),
+    ("auditd", "auditd.log", 8),
     ("claude-code", "claude-code.json", 14),
     ("codex", "codex.json", 16),
 ];

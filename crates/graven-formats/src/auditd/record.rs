@@ -140,8 +140,8 @@ fn read_value<'a>(name: &str, text: &'a str, is_execve: bool) -> (Value, &'a str
 
 /// The text that hex digits say. Several arguments have a NUL between them, which becomes a blank.
 fn decode(hex: &str) -> Option<String> {
-    let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'A'..=b'F' | b'a'..=b'f');
-    if hex.is_empty() || hex.len() % 2 != 0 || !hex.bytes().all(is_hex) {
+    let is_hex = hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if hex.is_empty() || !hex.len().is_multiple_of(2) || !is_hex {
         return None;
     }
     let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).ok();

@@ -86,11 +86,15 @@ fn lines_are_counted_and_keep_their_ends() {
         let text: String = parts(Form::Lines, b"a\n\nb\r\nc", read).iter().map(|part| &part[3..]).collect();
         assert_eq!(text, "a\n\nb\r\nc");
     }
-    let mut splitter = Splitter::new(Form::Lines);
-    splitter.push(b"a\nb", &mut |_| {});
-    assert_eq!(splitter.lines(), 2);
-    splitter.finish(&mut |_| {});
-    assert_eq!(splitter.lines(), 2);
+    for (form, text, lines) in
+        [(Form::Lines, "a\nb", 2), (LIST, "{}", 1), (LIST, "{\n}\n", 2), (LIST, "{\n}\n{", 3)]
+    {
+        let mut splitter = Splitter::new(form);
+        splitter.push(text.as_bytes(), &mut |_| {});
+        assert_eq!(splitter.lines(), lines, "{text:?}");
+        splitter.finish(&mut |_| {});
+        assert_eq!(splitter.lines(), lines, "{text:?}");
+    }
 }
 
 #[test]
