@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use graven::clock::Clock;
 use graven::reader::LifeSigns;
+use graven_search::Search;
 use serde::Serialize;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout;
 
 use crate::problem::{Kind, Problem};
-use crate::state::Shared;
-use crate::trails::Served;
 
 /// For how long a judgement is kept, in times of what it took: so judging takes at most a tenth of one core, however often
 /// it is asked for.
@@ -39,33 +39,34 @@ pub(crate) struct Judged {
     kept_until: Duration,
 }
 
-/// The life of a trail.
-///
-/// # Errors
-/// `Busy` when another request judges it for longer than this one waits; what reading the trail says.
-pub(crate) async fn of(state: &Shared, trail: &Arc<Served>) -> Result<Arc<Judged>, Problem> {
-    let busy = || Problem::new(Kind::Busy, "all entries are being read to judge this: ask again later");
-    let lock = Arc::clone(&trail.life().0).lock_owned();
-    let mut last = timeout(PATIENCE, lock).await.map_err(|_| busy())?;
-    if let Some(judged) = last.as_ref().filter(|judged| state.elapsed() < judged.kept_until) {
-        return Ok(Arc::clone(judged));
+impl Life {
+    /// What was judged last. Nobody else judges as long as the caller has it.
+    ///
+    /// # Errors
+    /// `Busy` when another request judges for longer than this one waits.
+    pub(crate) async fn last(&self) -> Result<OwnedMutexGuard<Option<Arc<Judged>>>, Problem> {
+        let busy = || Problem::new(Kind::Busy, "all entries are being read to judge this: ask again later");
+        timeout(PATIENCE, Arc::clone(&self.0).lock_owned()).await.map_err(|_| busy())
     }
-    let (work, trail) = (Arc::clone(state), Arc::clone(trail));
-    // It goes on and is kept also when nobody waits for it any more.
-    let judge = move || {
-        let judged = Arc::new(judge(&work, &trail)?);
-        *last = Some(Arc::clone(&judged));
-        Ok(judged)
-    };
-    state.blocking.search(judge).await
 }
 
-fn judge(state: &Shared, trail: &Served) -> Result<Judged, Problem> {
-    // Before the entries are read: what comes meanwhile is a sign, and no run is called silent that has given one.
-    let (judged, begun) = (state.now(), state.elapsed());
-    let tally = trail.search().tally(&mut |_| {})?;
-    let silent_seconds = tally.life.overdue(judged).into_iter().map(|(_, seconds)| seconds).max();
-    let ended = state.elapsed();
-    let kept_until = ended + ended.saturating_sub(begun) * KEPT_TIMES;
-    Ok(Judged { judged, entries: tally.entries, life: tally.life, silent_seconds, kept_until })
+impl Judged {
+    /// Judges the life of a trail from all its entries.
+    ///
+    /// # Errors
+    /// What reading the trail says.
+    pub(crate) fn of(search: &Search, clock: &dyn Clock) -> Result<Judged, Problem> {
+        // Before the entries are read: what comes meanwhile is a sign, and no run is called silent that has given one.
+        let (judged, begun) = (clock.now(), clock.elapsed());
+        let tally = search.tally(&mut |_| {})?;
+        let silent_seconds = tally.life.overdue(judged).into_iter().map(|(_, seconds)| seconds).max();
+        let ended = clock.elapsed();
+        let kept_until = ended + ended.saturating_sub(begun) * KEPT_TIMES;
+        Ok(Judged { judged, entries: tally.entries, life: tally.life, silent_seconds, kept_until })
+    }
+
+    /// Whether it is given again.
+    pub(crate) fn is_kept(&self, clock: &dyn Clock) -> bool {
+        clock.elapsed() < self.kept_until
+    }
 }

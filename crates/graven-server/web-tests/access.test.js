@@ -69,6 +69,18 @@ test("access", async (t) => {
     await admin.getByText("all trails").waitFor();
     await page.getByTestId("act-row").filter({ hasText: "made a token billing" }).waitFor();
     await page.getByTestId("act-row").filter({ hasText: "logged in at the page" }).first().waitFor();
+    // The form says all of it too.
+    await page.getByTestId("new-role").selectOption("writer");
+    await page.getByTestId("new-name").fill("sender");
+    await page.getByTestId("new-categories").fill("k8s, sandbox");
+    await page.getByTestId("new-expires").selectOption("");
+    await page.getByLabel("May name any principal").check();
+    await page.getByTestId("make-token").click();
+    const made = page.getByTestId("token-row").filter({ hasText: "sender" });
+    for (const text of ["all trails", "only k8s, sandbox", "names any principal"]) await made.getByText(text).waitFor();
+    assert.equal(await made.locator("td[data-label=Expires]").textContent().then((text) => text.trim()), "never");
+    await page.getByTestId("made").getByRole("button", { name: "Hide" }).click();
+    await page.getByTestId("made").waitFor({ state: "detached" });
     // Keep takes the question back.
     await row.getByTestId("revoke").click();
     await row.getByRole("button", { name: "Keep" }).click();

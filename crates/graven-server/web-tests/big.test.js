@@ -19,7 +19,7 @@ const CALIBRATION_MS = 12;
 /** How often the page is loaded. The fastest time tells what the page takes, and the others what else the machine did. */
 const LOADS = 7;
 
-/** So many tasks may be longer: a task is also long when memory is cleaned up or another program takes the caches. */
+/** This number of tasks may be longer: a task is also long when memory is cleaned up or another program takes the caches. */
 const OUTLIERS = 3;
 
 test("a big trail", async (t) => {

@@ -43,7 +43,7 @@ function entry(at, count, now) {
 }
 
 /**
- * Makes a trail with so many entries, and its index.
+ * Makes a trail with this number of entries, and its index.
  * @param {string} dir
  * @param {number} count
  */
