@@ -17,7 +17,7 @@ use crate::order::Order;
 
 /// The entries that a thread judges in the first round, and at most in a later one. Proofs are made for 256 at a time.
 const PART_FIRST: u64 = 256;
-const PART_MAX: u64 = 8_192;
+const PART_MAX: u64 = 2_048;
 
 /// More threads than this read no faster.
 const THREADS_MAX: usize = 16;
