@@ -90,6 +90,12 @@ impl<'a> Line<'a> {
         Some(Finding::new(Verdict::Missing, message).index(self.index))
     }
 
+    /// Forgets what was read beside the line and what the detail says. Both are read again when they are asked for.
+    pub(crate) fn forget_details(&mut self) {
+        self.restored.take();
+        self.detail.take();
+    }
+
     fn restored(&self) -> Option<&Result<Entry, Error>> {
         let reader = self.reader?;
         self.stored.detail.as_ref()?.blob()?;

@@ -215,7 +215,7 @@ impl Keeper {
 
     /// Where an entry begins in the log; `None` when it is not there.
     fn offset(&mut self, first: u64) -> Result<Option<u64>, IndexError> {
-        match self.index.reader.picks().and_then(|mut picks| picks.offset(first)) {
+        match self.index.reader.picks().and_then(|picks| picks.offset(first)) {
             Err(error) if error.kind() == ErrorKind::Data => {
                 self.leave_out(first);
                 Ok(None)

@@ -112,7 +112,7 @@ impl Picks {
     ///
     /// # Errors
     /// As [`Reader::place`].
-    pub fn offset(&mut self, index: u64) -> Result<Option<u64>, Error> {
+    pub fn offset(&self, index: u64) -> Result<Option<u64>, Error> {
         let position = self.segments.position_of(index)?;
         let part = &self.segments.parts[position];
         let Some(file) = self.reader.open_part(part)? else { return Ok(None) };

@@ -22,10 +22,11 @@ const LOOKS_MAX: u32 = 1_000;
 /// The last bytes of a live file that may still change: twice the size of a group.
 const UNSETTLED_BYTES: u64 = 2 * GROUP_BYTES_MAX as u64;
 
-/// The segments of a trail at one moment, in order. The last one is the live one.
+/// The segments of a trail at one moment, in order. The last one is the live one. A copy costs nothing, however many there
+/// are.
 #[derive(Debug, Clone)]
 pub(super) struct Segments {
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Arc<[Part]>,
 }
 
 /// One segment, closed or live.
@@ -63,7 +64,7 @@ impl Segments {
             last.end = Some(first);
         }
         parts.push(Part { first, end: None, path: layout.live().into(), bytes: 0, file });
-        Ok(Segments { parts })
+        Ok(Segments { parts: parts.into() })
     }
 
     /// The live segment.

@@ -15,6 +15,7 @@ use super::facts::{Column, Facts};
 use super::hash::{Seed, Token};
 use super::keys::Keys;
 use super::packed::Table;
+use super::pages::PAGE_BYTES;
 use super::value::{Key, read};
 use super::{Shelf, ShelfError, tokens};
 use crate::line::Scalar;
@@ -51,6 +52,22 @@ impl Shelf {
     /// A stretch of the bits of some numbers.
     fn bits(&self, place: &NumbersPlace, start: usize, end: usize) -> Result<Arc<[u8]>, ShelfError> {
         self.pages.piece(place.bits.start + start as u64..place.bits.start + end as u64)
+    }
+
+    /// Where a bucket begins and ends; `None` when the index of them is too short. Only its pages are read that say it: many
+    /// shelves are asked for one word.
+    fn bucket(&self, index: &Range<u64>, bucket: u64) -> Result<Option<(u64, u64)>, ShelfError> {
+        let at = index.start.saturating_add(bucket * 4);
+        let end = at.saturating_add(8);
+        if end > index.end {
+            return Ok(None);
+        }
+        let from = (at - at % PAGE_BYTES).max(index.start);
+        let to = end.checked_next_multiple_of(PAGE_BYTES).map_or(index.end, |to| to.min(index.end));
+        let piece = self.pages.piece(from..to)?;
+        let (offsets, _) = piece[(at - from) as usize..].as_chunks::<4>();
+        let offset = |at: usize| offsets.get(at).map(|offset| u64::from(u32::from_le_bytes(*offset)));
+        Ok(offset(0).zip(offset(1)))
     }
 
     fn all_numbers(&self, place: &NumbersPlace, count_max: usize) -> Result<Vec<i64>, ShelfError> {
@@ -120,14 +137,8 @@ impl Facts for Shelf {
 
     fn blocks(&self, token: Token) -> Result<Blocks, ShelfError> {
         let directory = self.directory()?;
-        let index = self.pages.piece(directory.bucket_index.clone())?;
         let bucket = u64::from(token) >> (32 - directory.bucket_bits);
-        let (offsets, _) = index.as_chunks::<4>();
-        let offset = |at: u64| {
-            let at = usize::try_from(at).ok()?;
-            offsets.get(at).map(|offset| u64::from(u32::from_le_bytes(*offset)))
-        };
-        let (start, end) = offset(bucket).zip(offset(bucket + 1)).ok_or_else(form("words"))?;
+        let (start, end) = self.bucket(&directory.bucket_index, bucket)?.ok_or_else(form("words"))?;
         let buckets = &directory.buckets;
         if start > end || end > buckets.end - buckets.start {
             return Err(form("words")());
