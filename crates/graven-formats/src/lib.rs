@@ -29,6 +29,7 @@ mod guess;
 mod json;
 mod kubernetes;
 mod mapper;
+pub mod otlp;
 mod split;
 mod tools;
 mod vault;
