@@ -33,8 +33,6 @@ pub enum Unmapped {
     NotKept,
     /// It lacks what makes an event of the format.
     OtherKind,
-    /// It is longer than an event may be. It is kept as bytes, in parts.
-    TooLarge,
 }
 
 impl Unmapped {
@@ -43,7 +41,6 @@ impl Unmapped {
         match self {
             Unmapped::NotKept => "not_kept",
             Unmapped::OtherKind => "other_kind",
-            Unmapped::TooLarge => "too_large",
         }
     }
 }
@@ -54,7 +51,6 @@ impl fmt::Display for Unmapped {
         f.write_str(match self {
             Unmapped::NotKept => "JSON with doubled keys, half a surrogate pair or too many levels",
             Unmapped::OtherKind => "an object of another kind",
-            Unmapped::TooLarge => "larger than an event may be",
         })
     }
 }

@@ -3,6 +3,7 @@
 //! A record becomes one entry. Its detail has the record, the resource and the scope, with attributes as objects, so that a
 //! search can name them. Both encodings go the same way from there: what [`convention`] maps is that detail.
 
+mod attributes;
 mod batch;
 mod convention;
 mod json;
@@ -24,6 +25,10 @@ pub(crate) use json::is_event;
 
 /// The most records that one request may have.
 pub const RECORDS_MAX: usize = 262_144;
+
+/// The most values that a record, a resource or a scope may have in protobuf: an empty one takes two bytes there, and much
+/// more once it is read.
+pub const VALUES_MAX: usize = 1_000_000;
 
 /// What a request is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,12 +75,32 @@ pub enum DecodeError {
     /// It has too many records for the memory that one request may take.
     #[error("more than {RECORDS_MAX} records in one request: send it in parts")]
     TooManyRecords,
+    /// One of its records has too many values for it.
+    #[error("record {record} has more than {VALUES_MAX} values")]
+    TooManyValues {
+        /// How many records were read before.
+        record: usize,
+    },
 }
 
 /// Decodes a request to events, in its order. The bytes are those of the request when it was decompressed. The ids are
 /// `otlp:<SHA-256 of the bytes>:<position>`, so a request that is sent again has the same ones.
 ///
 /// In JSON, `signal` is of no account: the request says itself what it has.
+///
+/// ```
+/// use graven_formats::otlp::{Encoding, Signal, decode};
+///
+/// let request = br#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"eventName":"user.login",
+///     "attributes":[{"key":"user.id","value":{"stringValue":"alice"}}]}]}]}]}"#;
+/// let events = decode(Signal::Logs, Encoding::Json, request)?;
+/// let entry = &events[0].entry;
+/// assert_eq!((entry.action.as_str(), entry.principal.as_deref()), ("user.login", Some("alice")));
+///
+/// let torn = decode(Signal::Logs, Encoding::Protobuf, &[0x0a, 0x7f]).unwrap_err();
+/// assert_eq!(torn.to_string(), "not an OTLP request in protobuf: record 0: field 1 is cut off");
+/// # Ok::<(), graven_formats::otlp::DecodeError>(())
+/// ```
 ///
 /// # Errors
 ///

@@ -120,6 +120,15 @@ impl Batch {
         }
     }
 
+    /// Adds what no record has: a resource or a scope without any.
+    pub(super) fn keep_unused(&mut self, part: &Part) -> Result<(), DecodeError> {
+        if part.first.is_some() || part.members.is_empty() {
+            return Ok(());
+        }
+        let text = [b"{", &*part.members, b"}"].concat();
+        self.keep_text(text)
+    }
+
     /// Adds what is no record, as it is.
     pub(super) fn keep(&mut self, whole: Result<Detail, &str>, why: Unmapped) -> Result<(), DecodeError> {
         let id = self.next_id()?;
@@ -130,17 +139,16 @@ impl Batch {
     }
 
     /// Adds a part of another kind, by its name in the request.
-    pub(super) fn keep_other(
-        &mut self,
-        name: &str,
-        why: Unmapped,
-        value: impl FnOnce(&mut Out),
-    ) -> Result<(), DecodeError> {
+    pub(super) fn keep_other(&mut self, name: &str, value: impl FnOnce(&mut Out)) -> Result<(), DecodeError> {
         let mut text = Out::new();
         Object::new(&mut text).member(name, value).end();
+        self.keep_text(text)
+    }
+
+    fn keep_text(&mut self, text: Out) -> Result<(), DecodeError> {
         let text = String::from_utf8(text).expect("it was written from texts");
         match Detail::parse(&text) {
-            Ok(whole) => self.keep(Ok(whole), why),
+            Ok(whole) => self.keep(Ok(whole), Unmapped::OtherKind),
             Err(_) => self.keep(Err(&text), Unmapped::NotKept),
         }
     }

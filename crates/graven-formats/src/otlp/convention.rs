@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 use graven_core::entry::{Agent, Category, Entry, Outcome, Source};
 
-use super::Signal;
-use super::outcome;
+use super::attributes::Attributes;
+use super::{Signal, outcome};
 use crate::event::{category, ip, milliseconds, set_source};
 use crate::json::{Json, text};
 
@@ -81,7 +81,8 @@ pub(super) struct Origin {
 impl Origin {
     /// Takes an attribute of the resource. The first with a name counts.
     pub(super) fn learn(&mut self, key: &str, text: &str) {
-        if !text.is_empty() && OF_RESOURCE.iter().any(|names| names.contains(&key)) {
+        let is_new = self.known.iter().all(|(known, _)| known != key);
+        if is_new && !text.is_empty() && OF_RESOURCE.iter().any(|names| names.contains(&key)) {
             self.known.push((key.to_owned(), text.to_owned()));
         }
     }
@@ -89,36 +90,6 @@ impl Origin {
     fn text(&self, names: &[&str]) -> Option<String> {
         let find = |name: &&str| self.known.iter().find(|(known, _)| known == name);
         names.iter().find_map(find).map(|(_, text)| text.clone())
-    }
-}
-
-/// The attributes of a record.
-pub(super) struct Attributes<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
-
-impl<'a> Attributes<'a> {
-    fn of(attributes: Option<Json<'a>>) -> Attributes<'a> {
-        let Some(attributes) = attributes else { return Attributes(Vec::new()) };
-        let pair = |pair: Json<'a>| Some((pair.get("key")?.string()?, pair.get("value")?));
-        let doubled = attributes.get("kvlistValue").filter(|_| attributes.members().count() == 1);
-        Attributes(match doubled {
-            Some(pairs) => pairs.elements().filter_map(pair).collect(),
-            None => attributes.members().collect(),
-        })
-    }
-
-    /// The first of these that there is.
-    pub(super) fn get(&self, names: &[&str]) -> Option<Json<'a>> {
-        let find = |name: &&str| self.0.iter().find(|(known, _)| known == name);
-        names.iter().find_map(find).map(|(_, value)| *value)
-    }
-
-    /// The first of these that has a text, or is a number.
-    pub(super) fn text(&self, names: &[&str]) -> Option<String> {
-        names.iter().find_map(|name| {
-            let value = self.get(&[name])?;
-            let is_number = value.raw().starts_with(|c: char| c == '-' || c.is_ascii_digit());
-            value.text().or_else(|| is_number.then(|| value.raw().to_owned()))
-        })
     }
 }
 
@@ -143,7 +114,7 @@ pub(super) fn entry(signal: Signal, record: Json<'_>, origin: &Origin) -> Entry 
             entry.duration_ms = milliseconds(start, end);
         }
     }
-    outcome::set(&mut entry, record, &attributes, act.is_decision);
+    outcome::set(&mut entry, record, &attributes);
     let of = |names| attributes.text(names).or_else(|| origin.text(names));
     entry.principal = of(PRINCIPAL);
     entry.session_id = attributes.text(SESSION);
@@ -180,26 +151,23 @@ fn name(signal: Signal, record: Json<'_>, attributes: &Attributes<'_>) -> String
 struct Act {
     category: Category,
     action: String,
-    /// Whether it was decided about a call of a tool.
-    is_decision: bool,
 }
 
 impl Act {
     fn new(category: Category, action: impl Into<String>) -> Act {
-        Act { category, action: action.into(), is_decision: false }
+        Act { category, action: action.into() }
     }
 
     fn of(name: &str, is_agents: bool, attributes: &Attributes<'_>) -> Act {
         let operation = attributes.text(OPERATION);
         let method = attributes.text(MCP);
         let tool = || attributes.text(TOOL).unwrap_or_else(|| "unknown".to_owned());
-        if is_agents && name == "tool_decision" {
-            let act = Act::new(Category::ToolExecution, format!("tool_decision:{}", tool()));
-            return Act { is_decision: true, ..act };
+        if is_agents && matches!(name, "tool_decision" | "tool.blocked_on_user") {
+            return Act::new(Category::ToolExecution, format!("tool_decision:{}", tool()));
         }
         let is_tool = operation.as_deref() == Some("execute_tool")
             || method.as_deref() == Some("tools/call")
-            || is_agents && matches!(name, "tool_result" | "tool_call");
+            || is_agents && matches!(name, "tool_result" | "tool_call" | "tool");
         if is_tool {
             return Act::new(Category::ToolExecution, format!("tool:{}", tool()));
         }
@@ -231,7 +199,7 @@ impl Act {
     fn of_agent(name: &str) -> Act {
         match name {
             "user_prompt" => Act::new(Category::Session, "prompt"),
-            name if name.starts_with("api_") => Act::new(Category::Cognition, name),
+            name if name.starts_with("api_") || name == "llm_request" => Act::new(Category::Cognition, name),
             name => Act::new(Category::Session, format!("event:{name}")),
         }
     }

@@ -7,7 +7,6 @@ use super::batch::{Batch, Part};
 use super::convention::Origin;
 use super::write::{self, Object, Out};
 use super::{DecodeError, Signal};
-use crate::event::Unmapped;
 use crate::json::Json;
 
 /// The names of the levels around records.
@@ -35,6 +34,45 @@ const LEVELS: [Levels; 2] = [
     },
 ];
 
+/// The names of the protocol that have more than one word.
+const NAMES: [&str; 35] = [
+    "arrayValue",
+    "boolValue",
+    "bytesValue",
+    "descriptionKeys",
+    "doubleValue",
+    "droppedAttributesCount",
+    "droppedEventsCount",
+    "droppedLinksCount",
+    "endTimeUnixNano",
+    "entityRefs",
+    "eventName",
+    "idKeys",
+    "instrumentationLibrary",
+    "instrumentationLibraryLogs",
+    "instrumentationLibrarySpans",
+    "intValue",
+    "kvlistValue",
+    "logRecords",
+    "observedTimeUnixNano",
+    "parentSpanId",
+    "resourceLogs",
+    "resourceMetrics",
+    "resourceProfiles",
+    "resourceSpans",
+    "schemaUrl",
+    "scopeLogs",
+    "scopeSpans",
+    "severityNumber",
+    "severityText",
+    "spanId",
+    "startTimeUnixNano",
+    "stringValue",
+    "timeUnixNano",
+    "traceId",
+    "traceState",
+];
+
 /// Lists of metrics and profiles: they are kept and not mapped.
 const OTHER_LISTS: [&str; 2] = ["resourceMetrics", "resourceProfiles"];
 
@@ -60,14 +98,13 @@ pub(super) fn request(request: Json<'_>, batch: &mut Batch) -> Result<(), Decode
         match known {
             Some(levels) => value.elements().try_for_each(|value| resource(levels, value, batch))?,
             None if is_nothing(value) => {}
-            None => batch.keep_other(&name, Unmapped::OtherKind, |out| raw(value, out))?,
+            None => batch.keep_other(&name, |out| kept(value, out))?,
         }
     }
     Ok(())
 }
 
 fn resource(levels: &Levels, value: Json<'_>, batch: &mut Batch) -> Result<(), DecodeError> {
-    let before = batch.count();
     let level = Level::of(value, &["resource"], &levels.scopes);
     let mut origin = Origin::default();
     let attributes = level.head.and_then(|resource| pairs(resource.get("attributes")?));
@@ -81,11 +118,8 @@ fn resource(levels: &Levels, value: Json<'_>, batch: &mut Batch) -> Result<(), D
     for value in level.lists.iter().flat_map(|list| list.elements()) {
         scope(levels, value, &mut part, &origin, batch)?;
     }
-    let is_lost = !value.is_object() || !level.others.is_empty();
-    if batch.count() == before && is_lost && !is_nothing(value) {
-        batch.keep_other(levels.resources, Unmapped::OtherKind, |out| raw(value, out))?;
-    }
-    Ok(())
+    keep_other(levels.resources, value, batch)?;
+    batch.keep_unused(&part)
 }
 
 fn scope(
@@ -95,7 +129,6 @@ fn scope(
     origin: &Origin,
     batch: &mut Batch,
 ) -> Result<(), DecodeError> {
-    let before = batch.count();
     let level = Level::of(value, &["scope", "instrumentationLibrary"], &levels.records);
     let mut part = Part::new("scope", level.members("scope", "schemaUrl", levels.scopes[0]));
     for record in level.lists.iter().flat_map(|list| list.elements()) {
@@ -103,14 +136,19 @@ fn scope(
             let parts = [&mut *resource, &mut part];
             batch.record(levels.signal, |out| object(record, out), parts, origin)?;
         } else {
-            batch.keep_other(levels.records[0], Unmapped::OtherKind, |out| raw(record, out))?;
+            keep_other(levels.records[0], record, batch)?;
         }
     }
-    let is_lost = !value.is_object() || !level.others.is_empty();
-    if batch.count() == before && is_lost && !is_nothing(value) {
-        batch.keep_other(levels.scopes[0], Unmapped::OtherKind, |out| raw(value, out))?;
+    keep_other(levels.scopes[0], value, batch)?;
+    batch.keep_unused(&part)
+}
+
+/// Keeps what should be an object and is none.
+fn keep_other(name: &str, value: Json<'_>, batch: &mut Batch) -> Result<(), DecodeError> {
+    if value.is_object() || is_nothing(value) {
+        return Ok(());
     }
-    Ok(())
+    batch.keep_other(name, |out| kept(value, out))
 }
 
 /// An object with what several records have in common, and a list.
@@ -125,15 +163,15 @@ struct Level<'a> {
 impl<'a> Level<'a> {
     fn of(value: Json<'a>, heads: &[&str], lists: &[&str]) -> Level<'a> {
         let mut level = Level { head: None, schema_url: None, lists: Vec::new(), others: Vec::new() };
-        for (name, value) in value.members() {
+        for (name, value) in value.members().filter(|(_, value)| !is_nothing(*value)) {
             let known = camel(&name);
-            if heads.contains(&&*known) && value.is_object() && level.head.is_none() {
+            if heads.contains(&known) && value.is_object() && level.head.is_none() {
                 level.head = Some(value);
             } else if known == "schemaUrl" && level.schema_url.is_none() {
                 level.schema_url = Some(value);
-            } else if lists.contains(&&*known) && is_list(value) {
+            } else if lists.contains(&known) && is_list(value) {
                 level.lists.push(value);
-            } else if !is_nothing(value) {
+            } else {
                 level.others.push((name, value));
             }
         }
@@ -144,12 +182,33 @@ impl<'a> Level<'a> {
     fn members(&self, head: &str, schema_url: &str, others: &str) -> Out {
         let rest = (!self.others.is_empty()).then_some(&*self.others);
         write::members(|written| {
-            written.optional(head, self.head, object).optional(schema_url, self.schema_url, raw).optional(
+            written.optional(head, self.head, object).optional(schema_url, self.schema_url, kept).optional(
                 others,
                 rest,
-                |others, out| write::pairs(others, raw, out),
+                |others, out| write::pairs(others, kept, out),
             )
         })
+    }
+}
+
+/// What is not known here: as it is, but for attributes, which become objects wherever they are. So a secret is seen by its
+/// name.
+fn kept(value: Json<'_>, out: &mut Out) {
+    if is_list(value) {
+        // Looked at closer only when it begins like one: what nests deep is else read once more for each level.
+        let begins_so = [r#"[{"key":"#, r#"[{"value":"#].iter().any(|start| value.raw().starts_with(start));
+        match begins_so.then(|| pairs(value)).flatten() {
+            Some(pairs) => write::pairs(&pairs, any, out),
+            None => write::list(value.elements(), kept, out),
+        }
+    } else if value.is_object() {
+        let object = Object::new(out);
+        value
+            .members()
+            .fold(object, |object, (name, member)| object.member(&name, |out| kept(member, out)))
+            .end();
+    } else {
+        raw(value, out);
     }
 }
 
@@ -166,15 +225,15 @@ fn object(value: Json<'_>, out: &mut Out) {
     let written = value.members().fold(Object::new(out), |written, (name, member)| {
         let known = camel(&name);
         // Both spellings in one object are two members.
-        let name = if known != name && is_there(&known) { &name } else { &known };
-        written.member(name, |out| match &*known {
+        let name = if known != name && is_there(known) { &name } else { known };
+        written.member(name, |out| match known {
             "attributes" => attributes(member, out),
             "body" => any(member, out),
             "events" | "links" | "entityRefs" if is_list(member) => {
                 write::list(member.elements(), object, out);
             }
             "status" => object(member, out),
-            _ => raw(member, out),
+            _ => kept(member, out),
         })
     });
     written.end();
@@ -183,7 +242,7 @@ fn object(value: Json<'_>, out: &mut Out) {
 fn attributes(value: Json<'_>, out: &mut Out) {
     match pairs(value) {
         Some(pairs) => write::pairs(&pairs, any, out),
-        None => raw(value, out),
+        None => kept(value, out),
     }
 }
 
@@ -209,13 +268,13 @@ fn any(value: Json<'_>, out: &mut Out) {
     let mut members = value.members();
     let (Some((name, inner)), None) = (members.next(), members.next()) else {
         let is_empty = value.raw() == "{}";
-        return raw(if is_empty { Json::NULL } else { value }, out);
+        return if is_empty { raw(Json::NULL, out) } else { kept(value, out) };
     };
     let values = || inner.is_object().then(|| inner.get("values").unwrap_or(Json::NULL));
-    match &*camel(&name) {
+    match camel(&name) {
         "stringValue" if inner.raw().starts_with('"') => raw(inner, out),
         "boolValue" if matches!(inner.raw(), "true" | "false") => raw(inner, out),
-        "intValue" if inner.number().is_some() => write::scalar(inner.number(), out),
+        "intValue" if int(inner).is_some() => write::scalar(int(inner), out),
         "doubleValue" if inner.raw().starts_with(|c: char| c == '-' || c.is_ascii_digit()) => raw(inner, out),
         "arrayValue" if values().is_some_and(|values| is_list(values) || values.raw() == "null") => {
             write::list(values().into_iter().flat_map(Json::elements), any, out);
@@ -227,21 +286,27 @@ fn any(value: Json<'_>, out: &mut Out) {
         name @ ("bytesValue" | "doubleValue" | "intValue") => {
             Object::new(out).member(name, |out| raw(inner, out)).end();
         }
-        _ => raw(value, out),
+        _ => kept(value, out),
     }
 }
 
-/// A name in `lowerCamelCase`.
-fn camel<'a>(name: &'a str) -> Cow<'a, str> {
+/// A whole number that prints back the same.
+fn int(value: Json<'_>) -> Option<i64> {
+    let text = value.string().unwrap_or(Cow::Borrowed(value.raw()));
+    text.parse().ok().filter(|number: &i64| number.to_string() == text)
+}
+
+/// A name of the protocol in `lowerCamelCase`, which may be written in `snake_case`. Other names stay.
+fn camel(name: &str) -> &str {
     if memchr::memchr(b'_', name.as_bytes()).is_none() {
-        return Cow::Borrowed(name);
+        return name;
     }
-    let mut parts = name.split('_');
-    let mut camel = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let mut letters = part.chars();
-        camel.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
-        camel.push_str(letters.as_str());
-    }
-    Cow::Owned(camel)
+    let is_it = |known: &&&str| {
+        let letter = |letter: u8| {
+            let mark = letter.is_ascii_uppercase().then_some(b'_');
+            mark.into_iter().chain([letter.to_ascii_lowercase()])
+        };
+        name.bytes().eq(known.bytes().flat_map(letter))
+    };
+    NAMES.iter().find(is_it).copied().unwrap_or(name)
 }

@@ -5,6 +5,53 @@
 
 use prost::{Message, Oneof};
 
+/// The messages that values stand in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    LogRecord,
+    Span,
+    /// Of a span: an event.
+    SpanEvent,
+    /// Of a span: a link.
+    Link,
+    Resource,
+    Scope,
+    /// A key with its value.
+    Pair,
+    /// A value of any kind.
+    Any,
+    /// A list of values.
+    List,
+    /// A list of keys with values.
+    Pairs,
+}
+
+impl Kind {
+    /// What a field has, if it has values.
+    pub(super) fn of_field(self, tag: u32) -> Option<Kind> {
+        Some(match (self, tag) {
+            (Kind::LogRecord, 5) | (Kind::Pair, 2) | (Kind::List, 1) => Kind::Any,
+            (Kind::LogRecord, 6) | (Kind::Span, 9) | (Kind::Resource, 1) | (Kind::Pairs, 1) => Kind::Pair,
+            (Kind::SpanEvent | Kind::Scope, 3) | (Kind::Link, 4) => Kind::Pair,
+            (Kind::Span, 11) => Kind::SpanEvent,
+            (Kind::Span, 13) => Kind::Link,
+            (Kind::Any, 5) => Kind::List,
+            (Kind::Any, 6) => Kind::Pairs,
+            _ => return None,
+        })
+    }
+
+    /// The numbers of the fields that are known of it.
+    pub(super) fn is_known(self, tag: u32) -> bool {
+        match self {
+            Kind::LogRecord => (1..=12).contains(&tag) && tag != 4,
+            Kind::Span => (1..=16).contains(&tag),
+            Kind::Resource => (1..=3).contains(&tag),
+            _ => (1..=4).contains(&tag),
+        }
+    }
+}
+
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct AnyValue {
     #[prost(oneof = "Value", tags = "1, 2, 3, 4, 5, 6, 7")]

@@ -1,8 +1,8 @@
 //! How what a record tells has ended: done, failed, or not allowed.
 
-use graven_core::entry::{Approval, Approver, Decision, Entry, Outcome};
+use graven_core::entry::{Approval, Approver, Category, Decision, Entry, Outcome};
 
-use super::convention::Attributes;
+use super::attributes::Attributes;
 use crate::event::{http_outcome, reason};
 use crate::json::{Json, says, text};
 
@@ -30,13 +30,13 @@ const REFUSALS: &[&str] = &["reject", "rejected", "deny", "denied", "abort", "ca
 const SEVERITY_ERROR: i64 = 17;
 
 /// Sets the outcome, and what there is to say of it.
-pub(super) fn set(entry: &mut Entry, record: Json<'_>, attributes: &Attributes<'_>, is_decision: bool) {
+pub(super) fn set(entry: &mut Entry, record: Json<'_>, attributes: &Attributes<'_>) {
     entry.outcome = outcome(record, attributes);
-    if let Some(approval) = approval(attributes) {
+    // Elsewhere a decision can be anything, such as that of a bank.
+    let is_tools = entry.category == Category::ToolExecution;
+    if let Some(approval) = approval(attributes).filter(|_| is_tools) {
         if approval.decision == Decision::Denied {
             entry.outcome = Outcome::Denied;
-        } else if is_decision {
-            entry.outcome = Outcome::Success;
         }
         entry.approval = Some(Box::new(approval));
     }
@@ -66,6 +66,7 @@ fn outcome(record: Json<'_>, attributes: &Attributes<'_>) -> Outcome {
         || rpc.as_deref().is_some_and(|code| !RPC_OK.contains(&code))
         || error.is_some()
         || success == Some(true)
+        || attributes.get(&["error"]).is_some_and(Json::is_true)
         || code.and_then(Json::number) == Some(2)
         || says(code, "STATUS_CODE_ERROR")
         || severity.and_then(Json::number).is_some_and(|number| number >= SEVERITY_ERROR)
@@ -101,5 +102,8 @@ fn why(record: Json<'_>, attributes: &Attributes<'_>) -> Option<String> {
     let [status, body] = record.fields(["status", "body"]);
     let message = status.and_then(|status| status.get("message")?.text());
     let said = message.or_else(|| attributes.text(MESSAGES)).or_else(|| attributes.text(ERROR));
-    said.or_else(|| text(body)).and_then(reason)
+    // A coding agent writes the name of the event there.
+    let name = attributes.text(&["event.name"]);
+    let is_said = |body: &String| name.as_ref().is_none_or(|name| !body.ends_with(name));
+    said.or_else(|| text(body).filter(is_said)).and_then(reason)
 }

@@ -12,12 +12,13 @@ use prost::encoding::{DecodeContext, WireType, decode_key, skip_field};
 use super::batch::{Batch, Part};
 use super::convention::Origin;
 use super::message::{
-    AnyValue, EntityRef, KeyValue, Link, LogRecord, Resource, Scope, Span, SpanEvent, Status, Value,
+    AnyValue, EntityRef, KeyValue, Kind, Link, LogRecord, Resource, Scope, Span, SpanEvent, Status, Value,
 };
 use super::write::{self, Object, Out};
-use super::{DecodeError, Signal};
-use crate::event::Unmapped;
-use crate::split::EVENT_BYTES_MAX;
+use super::{DecodeError, Signal, VALUES_MAX};
+
+/// How deep values are counted: no deeper than they are read.
+const LEVELS_MAX: u32 = 100;
 
 /// Takes a request apart.
 pub(super) fn request(signal: Signal, bytes: &[u8], batch: &mut Batch) -> Result<(), DecodeError> {
@@ -27,6 +28,7 @@ pub(super) fn request(signal: Signal, bytes: &[u8], batch: &mut Batch) -> Result
     });
     taken.map_err(|problem| match problem {
         Problem::Wire(problem) => DecodeError::Protobuf { record: batch.count(), problem },
+        Problem::TooManyValues => DecodeError::TooManyValues { record: batch.count() },
         Problem::Request(error) => error,
     })
 }
@@ -34,6 +36,7 @@ pub(super) fn request(signal: Signal, bytes: &[u8], batch: &mut Batch) -> Result
 /// Why a part cannot be taken.
 enum Problem {
     Wire(String),
+    TooManyValues,
     Request(DecodeError),
 }
 
@@ -49,8 +52,7 @@ impl From<DecodeError> for Problem {
     }
 }
 
-/// Hands over the fields of a message that are messages or texts, by their numbers. The levels around records have no
-/// others.
+/// Hands over the fields of a message by their numbers: what is in a message or a text, and the bytes of a number.
 fn each_field<'a>(
     mut bytes: &'a [u8],
     each: &mut dyn FnMut(u32, &'a [u8]) -> Result<(), Problem>,
@@ -58,7 +60,9 @@ fn each_field<'a>(
     while !bytes.is_empty() {
         let (tag, kind) = decode_key(&mut bytes)?;
         if kind != WireType::LengthDelimited {
+            let value = bytes;
             skip_field(kind, tag, &mut bytes, DecodeContext::default())?;
+            each(tag, &value[..value.len() - bytes.len()])?;
             continue;
         }
         let length = prost::decode_length_delimiter(&mut bytes)?;
@@ -71,13 +75,37 @@ fn each_field<'a>(
     Ok(())
 }
 
-/// Keeps bytes that are not mapped, in parts that fit an entry.
-fn keep(batch: &mut Batch, name: &str, bytes: &[u8]) -> Result<(), Problem> {
-    for part in bytes.chunks(EVENT_BYTES_MAX) {
-        let why = if bytes.len() > EVENT_BYTES_MAX { Unmapped::TooLarge } else { Unmapped::OtherKind };
-        batch.keep_other(name, why, |out| write::bytes(part, out))?;
+impl Kind {
+    /// Counts the values below. Behind the depth that is read, it ends: what is read next says that.
+    fn count(self, bytes: &[u8], levels: u32, left: &mut usize) -> Result<(), Problem> {
+        each_field(bytes, &mut |tag, part| {
+            let Some(kind) = self.of_field(tag).filter(|_| levels > 0) else { return Ok(()) };
+            *left = left.checked_sub(1).ok_or(Problem::TooManyValues)?;
+            kind.count(part, levels - 1, left)
+        })
     }
-    Ok(())
+
+    /// Reads a message, unless it would take much more memory than its bytes.
+    fn read<M: Message + Default>(self, bytes: &[u8]) -> Result<M, Problem> {
+        if bytes.len() > VALUES_MAX {
+            let mut left = VALUES_MAX;
+            self.count(bytes, LEVELS_MAX, &mut left)?;
+        }
+        Ok(M::decode(bytes)?)
+    }
+}
+
+/// Keeps what is not known around records.
+fn keep(batch: &mut Batch, name: &str, bytes: &[u8]) -> Result<(), Problem> {
+    Ok(batch.keep_other(name, |out| unknown(bytes, out))?)
+}
+
+/// What is not known: a text if it is one, so that secrets in it are seen.
+fn unknown(bytes: &[u8], out: &mut Out) {
+    match str::from_utf8(bytes) {
+        Ok(text) => write::string(text, out),
+        Err(_) => write::bytes(bytes, out),
+    }
 }
 
 /// A level around records: what they have in common, and the address of its schema.
@@ -102,24 +130,21 @@ impl Level {
         Ok(level)
     }
 
-    /// What the records have in common. If that is too large, it is kept apart.
-    fn head<M: Message + Default>(&self, batch: &mut Batch, name: &str) -> Result<Option<M>, Problem> {
-        if self.head.len() > EVENT_BYTES_MAX {
-            keep(batch, name, &self.head)?;
-            return Ok(None);
-        }
-        Ok((!self.head.is_empty()).then(|| M::decode(&*self.head)).transpose()?)
+    /// What the records have in common.
+    fn head<M: Message + Default>(&self, kind: Kind) -> Result<Option<M>, Problem> {
+        (!self.head.is_empty()).then(|| kind.read(&self.head)).transpose()
     }
 
     /// Members of a detail.
     fn members<M: Message>(
         &self,
+        kind: Kind,
         [head_name, url_name]: [&str; 2],
         head: Option<&M>,
         write: impl for<'o> FnOnce(&M, Object<'o>) -> Object<'o>,
     ) -> Out {
         write::members(|object| {
-            object.optional(head_name, head, |head, out| whole(head, &self.head, write, out)).optional(
+            object.optional(head_name, head, |head, out| whole(kind, head, &self.head, write, out)).optional(
                 url_name,
                 self.schema_url.as_deref(),
                 write::string,
@@ -135,7 +160,7 @@ fn text(bytes: &[u8]) -> Result<String, Problem> {
 
 fn resource(signal: Signal, bytes: &[u8], batch: &mut Batch) -> Result<(), Problem> {
     let level = Level::of(bytes)?;
-    let head: Option<Resource> = level.head(batch, "resource")?;
+    let head: Option<Resource> = level.head(Kind::Resource)?;
     let mut origin = Origin::default();
     for pair in head.iter().flat_map(|head| &head.attributes) {
         let value = pair.value.as_ref().and_then(|any| any.value.as_ref());
@@ -143,18 +168,20 @@ fn resource(signal: Signal, bytes: &[u8], batch: &mut Batch) -> Result<(), Probl
             origin.learn(key, text);
         }
     }
-    let members = level.members(["resource", "resourceSchemaUrl"], head.as_ref(), |head, object| {
-        object
-            .optional("attributes", some(&head.attributes), attributes)
-            .optional("droppedAttributesCount", head.dropped_attributes_count, write::scalar)
-            .optional("entityRefs", some(&head.entity_refs), |all, out| write::list(all, entity_ref, out))
-    });
+    let members =
+        level.members(Kind::Resource, ["resource", "resourceSchemaUrl"], head.as_ref(), |head, object| {
+            object
+                .optional("attributes", some(&head.attributes), attributes)
+                .optional("droppedAttributesCount", head.dropped_attributes_count, write::scalar)
+                .optional("entityRefs", some(&head.entity_refs), |all, out| write::list(all, entity_ref, out))
+        });
     let mut part = Part::new("resource", members);
     each_field(bytes, &mut |tag, bytes| match tag {
         1 | 3 => Ok(()),
         2 => scope(signal, bytes, &mut part, &origin, batch),
         _ => keep(batch, &format!("field {tag} beside the resource"), bytes),
-    })
+    })?;
+    Ok(batch.keep_unused(&part)?)
 }
 
 fn scope(
@@ -165,8 +192,8 @@ fn scope(
     batch: &mut Batch,
 ) -> Result<(), Problem> {
     let level = Level::of(bytes)?;
-    let head: Option<Scope> = level.head(batch, "scope")?;
-    let members = level.members(["scope", "schemaUrl"], head.as_ref(), |head, object| {
+    let head: Option<Scope> = level.head(Kind::Scope)?;
+    let members = level.members(Kind::Scope, ["scope", "schemaUrl"], head.as_ref(), |head, object| {
         object
             .optional("name", head.name.as_deref(), write::string)
             .optional("version", head.version.as_deref(), write::string)
@@ -176,35 +203,55 @@ fn scope(
     let mut part = Part::new("scope", members);
     each_field(bytes, &mut |tag, bytes| match tag {
         1 | 3 => Ok(()),
-        2 if bytes.len() > EVENT_BYTES_MAX => keep(batch, "record", bytes),
         2 => {
             let parts = [&mut *resource, &mut part];
             match signal {
                 Signal::Logs => {
-                    let record = LogRecord::decode(bytes)?;
-                    batch.record(signal, |out| whole(&record, bytes, log_record, out), parts, origin)?;
+                    let record: LogRecord = Kind::LogRecord.read(bytes)?;
+                    batch.record(
+                        signal,
+                        |out| whole(Kind::LogRecord, &record, bytes, log_record, out),
+                        parts,
+                        origin,
+                    )?;
                 }
                 Signal::Traces => {
-                    let record = Span::decode(bytes)?;
-                    batch.record(signal, |out| whole(&record, bytes, span, out), parts, origin)?;
+                    let record: Span = Kind::Span.read(bytes)?;
+                    batch.record(
+                        signal,
+                        |out| whole(Kind::Span, &record, bytes, span, out),
+                        parts,
+                        origin,
+                    )?;
                 }
             }
             Ok(())
         }
         _ => keep(batch, &format!("field {tag} beside the scope"), bytes),
-    })
+    })?;
+    Ok(batch.keep_unused(&part)?)
 }
 
-/// A message as an object. If it was longer than what is known of it, it had something that is not known here: then its
-/// bytes are kept as well.
+/// A message as an object. If it was longer than what is known of it, it had something that is not known here: its fields of
+/// other numbers are then kept too. What is not known in their values is not.
 fn whole<M: Message>(
+    kind: Kind,
     message: &M,
     bytes: &[u8],
     write: impl for<'o> FnOnce(&M, Object<'o>) -> Object<'o>,
     out: &mut Out,
 ) {
-    let more = (message.encoded_len() != bytes.len()).then_some(bytes);
-    write(message, Object::new(out)).optional("protobuf", more, write::bytes).end();
+    let more = (message.encoded_len() != bytes.len()).then(|| {
+        let mut more = Vec::new();
+        // It was read before, so every field of it can be.
+        let _read = each_field(bytes, &mut |tag, part| {
+            more.extend((!kind.is_known(tag)).then(|| (Cow::Owned(tag.to_string()), part)));
+            Ok(())
+        });
+        more
+    });
+    let object = write(message, Object::new(out));
+    object.optional("unknownFields", more, |more, out| write::pairs(&more, unknown, out)).end();
 }
 
 fn log_record<'o>(record: &LogRecord, object: Object<'o>) -> Object<'o> {
