@@ -7,6 +7,7 @@
 mod disk;
 mod drop_in;
 mod entries;
+mod importing;
 mod latency;
 mod limits;
 mod pairs;
@@ -96,6 +97,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     drop_in::measure(&bench, &mut report)?;
     processes::measure(&bench, &mut report)?;
     redaction::measure(&bench, &mut report)?;
+    importing::measure(&bench, &mut report)?;
     recorder::measure(&bench, args.entries, &mut report)?;
     report.print(ui)?;
     Ok(OK)

@@ -40,7 +40,7 @@ pub(crate) struct Args {
     /// The file to import; `-` is standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Read the file as this format: graven, cloudtrail, kubernetes, cloudevents, vault, github, auditd, claude-code or codex
+    /// Read the file as this format: graven, cloudtrail, kubernetes, cloudevents, vault, github, auditd, otlp, claude-code or codex
     /// [default: the one that its first events look like]
     #[arg(long = "as", value_name = "FORMAT", value_parser = read_as)]
     read_as: Option<As>,

@@ -21,6 +21,8 @@ pub enum Format {
     GitHub,
     /// The log of the Linux audit daemon: records of one event are joined.
     Auditd,
+    /// Requests of OTLP in JSON, one a line, as the file exporter of the OpenTelemetry Collector writes them.
+    Otlp,
     /// A transcript of Claude Code: an object a line.
     ClaudeCode,
     /// A transcript of Codex: an object a line.
@@ -29,13 +31,14 @@ pub enum Format {
 
 impl Format {
     /// All of them, in the order in which documents name them.
-    pub const ALL: [Format; 8] = [
+    pub const ALL: [Format; 9] = [
         Format::CloudTrail,
         Format::Kubernetes,
         Format::CloudEvents,
         Format::Vault,
         Format::GitHub,
         Format::Auditd,
+        Format::Otlp,
         Format::ClaudeCode,
         Format::Codex,
     ];
@@ -49,6 +52,7 @@ impl Format {
             Format::Vault => "vault",
             Format::GitHub => "github",
             Format::Auditd => "auditd",
+            Format::Otlp => "otlp",
             Format::ClaudeCode => "claude-code",
             Format::Codex => "codex",
         }
@@ -73,7 +77,9 @@ impl fmt::Display for Format {
 
 /// A name that is no format's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a format: cloudtrail, kubernetes, cloudevents, vault, github, auditd, claude-code or codex")]
+#[error(
+    "not a format: cloudtrail, kubernetes, cloudevents, vault, github, auditd, otlp, claude-code or codex"
+)]
 pub struct UnknownFormat;
 
 impl FromStr for Format {
@@ -94,6 +100,6 @@ mod tests {
             assert_eq!(format.as_str().parse(), Ok(format));
             assert!(UnknownFormat.to_string().contains(format.as_str()), "{format}");
         }
-        assert_eq!("otlp".parse::<Format>(), Err(UnknownFormat));
+        assert_eq!("syslog".parse::<Format>(), Err(UnknownFormat));
     }
 }

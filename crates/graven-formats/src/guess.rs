@@ -4,7 +4,7 @@ use graven_core::entry::Detail;
 
 use crate::json::{Json, says};
 use crate::split::{Form, Splitter, Unit};
-use crate::{Format, auditd, claude_code, cloudevents, cloudtrail, codex, github, kubernetes, vault};
+use crate::{Format, auditd, claude_code, cloudevents, cloudtrail, codex, github, kubernetes, otlp, vault};
 
 /// How much of a text it takes to recognise its format, in bytes. More is not looked at.
 pub const HEAD_BYTES: usize = 256 << 10;
@@ -76,6 +76,7 @@ fn is_event(format: Format, event: Json<'_>) -> bool {
         Format::GitHub => github::is_event(event),
         // Its records are no objects.
         Format::Auditd => false,
+        Format::Otlp => otlp::is_event(event),
         Format::ClaudeCode => claude_code::is_event(event),
         Format::Codex => codex::is_event(event),
     }

@@ -10,6 +10,9 @@ use graven_core::json::scan::{string_end, value_end};
 pub(crate) struct Json<'a>(&'a str);
 
 impl<'a> Json<'a> {
+    /// `null`.
+    pub(crate) const NULL: Json<'static> = Json("null");
+
     /// What a detail says.
     pub(crate) fn of(detail: &'a Detail) -> Json<'a> {
         Json(detail.as_str())

@@ -3,7 +3,8 @@
 //! The same functions serve files and requests. A [`Splitter`] cuts a text into events, in bounded memory and wherever the
 //! reads end; a [`Mapper`] turns each event of one [`Format`] into entries. Nothing is refused for what it says: an event
 //! keeps its whole text in the entry's detail, and one that cannot be mapped becomes an entry as well, with the reason.
-//! `docs/FORMATS.md` says which field becomes which.
+//! `docs/FORMATS.md` says which field becomes which. Requests of OTLP, which hold many events, are read by
+//! [`otlp::decode`].
 //!
 //! ```
 //! use graven_formats::{Format, Mapper, guess};
@@ -29,6 +30,7 @@ mod guess;
 mod json;
 mod kubernetes;
 mod mapper;
+pub mod otlp;
 mod split;
 mod tools;
 mod vault;

@@ -7,7 +7,7 @@ use crate::auditd::Joining;
 use crate::event::{Event, Unmapped};
 use crate::json::Json;
 use crate::tools::Tools;
-use crate::{Format, claude_code, cloudevents, cloudtrail, codex, github, kubernetes, vault};
+use crate::{Format, claude_code, cloudevents, cloudtrail, codex, github, kubernetes, otlp, vault};
 
 /// Maps the events of one text.
 ///
@@ -33,6 +33,7 @@ impl Mapper {
             return self.joining.record(text, events);
         }
         match Detail::parse(text) {
+            Ok(whole) if self.format == Format::Otlp => otlp::line(text, whole, events),
             Ok(whole) => self.object(whole, events),
             Err(_) if serde_json::from_str::<IgnoredAny>(text).is_ok() => {
                 events.push(Event::unmapped(Err(text), Unmapped::NotKept));
@@ -58,8 +59,8 @@ impl Mapper {
             Format::GitHub => entries.extend(github::entry(json)),
             Format::ClaudeCode => claude_code::entries(json, tools, &mut entries),
             Format::Codex => entries.extend(codex::entry(json, tools)),
-            // Its lines are no objects.
-            Format::Auditd => {}
+            // The lines of the one are no objects, and those of the other hold many events.
+            Format::Auditd | Format::Otlp => {}
         }
         let mut entries = entries.into_iter();
         // The first entry of an event has the whole of it.

@@ -99,6 +99,7 @@ golden! {
     vault Vault,
     github GitHub,
     auditd Auditd,
+    otlp Otlp,
     claude_code ClaudeCode,
     codex Codex,
 }

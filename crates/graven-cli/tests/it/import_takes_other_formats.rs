@@ -6,19 +6,21 @@ use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use graven_core::hash::sha256;
 use serde_json::Value;
 
 use crate::deadline::Running;
 use crate::run::Place;
 
 /// The formats, their files, and how many entries these become.
-const FORMATS: [(&str, &str, u64); 8] = [
+const FORMATS: [(&str, &str, u64); 9] = [
     ("cloudtrail", "cloudtrail.json", 9),
     ("kubernetes", "kubernetes.json", 7),
     ("cloudevents", "cloudevents.json", 4),
     ("vault", "vault.json", 6),
     ("github", "github.json", 7),
     ("auditd", "auditd.log", 8),
+    ("otlp", "otlp.json", 19),
     ("claude-code", "claude-code.json", 14),
     ("codex", "codex.json", 16),
 ];
@@ -101,6 +103,26 @@ fn events_keep_their_fields_and_their_whole() {
     ] {
         assert!(said.contains(part), "{part:?} in {said}");
     }
+}
+
+#[test]
+fn a_line_of_otlp_becomes_its_records_and_what_is_none_is_counted() {
+    let place = Place::with_trail();
+    let file = String::from_utf8(example("otlp.json")).unwrap();
+    let summary = import(&place, "otlp.json", &file);
+    let told = |name: &str| summary[name].as_u64();
+    assert_eq!((told("events"), told("without_time"), told("unreadable")), (Some(19), Some(1), Some(0)));
+    assert_eq!(summary["unmapped"]["other_kind"], 1, "{summary}");
+    let positions = [5, 2, 5, 4, 2, 1];
+    let expected: Vec<String> = file
+        .lines()
+        .zip(positions)
+        .flat_map(|(line, records)| {
+            let digest = sha256(line.as_bytes()).to_hex();
+            (0..records).map(move |position| format!("otlp:{digest}:{position}"))
+        })
+        .collect();
+    assert_eq!(ids(&place), expected);
 }
 
 #[test]
@@ -241,6 +263,13 @@ fn secrets_in_events_are_taken_out() {
     let line = format!("type=PROCTITLE msg=audit(1364481363.243:1): proctitle={proctitle}\n");
     assert_eq!(import(&place, "k.json", event)["format"], "kubernetes");
     assert_eq!(import(&place, "a.log", &line)["format"], "auditd");
+    let pair = r#"[{"key":"db_password","value":{"stringValue":"minio123"}}]"#;
+    let record =
+        format!(r#"{{"attributes":{pair},"body":{{"kvlistValue":{{"values":{pair}}}}},"new":{pair}}}"#);
+    let list =
+        format!(r#"[{{"resource":{{"attributes":{pair}}},"scopeLogs":[{{"logRecords":[{record}]}}]}}]"#);
+    let request = format!(r#"{{"resourceLogs":{list},"resourceMetrics":{list}}}"#);
+    assert_eq!(import(&place, "o.json", request)["format"], "otlp");
     let stored = place.stored().concat();
     assert!(!stored.contains("minio123") && !stored.contains(&proctitle), "{stored}");
 }
