@@ -9,6 +9,7 @@ mod file;
 mod jwt;
 mod limits;
 mod listen;
+mod otlp;
 mod rules;
 mod size;
 mod source;
@@ -28,6 +29,7 @@ pub use error::SettingsError;
 pub use jwt::JwtSettings;
 pub use limits::Limits;
 pub use listen::{Listen, SocketSettings};
+pub use otlp::OtlpSettings;
 pub use rules::Broken;
 pub use source::Source;
 pub use table::{ROWS, Row, markdown};
@@ -56,6 +58,8 @@ pub struct Settings {
     pub tls: TlsSettings,
     /// Whose JWTs log in.
     pub jwt: JwtSettings,
+    /// How it takes OTLP.
+    pub otlp: OtlpSettings,
     /// Whether it fills the trail `demo`.
     pub demo: bool,
     /// How often it verifies each trail. `None`: only when asked.
