@@ -1,7 +1,7 @@
 //! `POST …/kubernetes`: takes the audit events of Kubernetes, as its API server sends them to a webhook.
 //!
-//! The API server sends a list again only after a 429 or a 5xx, and throws it away after any other refusal. So a list is
-//! refused only when it is no JSON, is too large, or its sender may not send it.
+//! The API server sends a list that is refused a few times again, and then throws it away. So a list is refused only when it
+//! is no JSON, is too large, or its sender may not send it.
 
 use axum::Json;
 use axum::body::Body;

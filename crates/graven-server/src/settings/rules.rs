@@ -158,7 +158,9 @@ fn reachable(address: SocketAddr, settings: &Settings, broken: &mut Vec<Broken>)
 /// What comes as OTLP has a trail, and a build that speaks gRPC.
 fn otlp(settings: &Settings, broken: &mut Vec<Broken>) {
     let name = &settings.otlp.trail;
-    if !settings.trails.iter().any(|trail| trail.name == *name && !trail.read_only) {
+    // That `main` is not only read is another rule.
+    let can_record = |trail: &TrailSetting| !trail.read_only || trail.name == TrailName::main();
+    if !settings.trails.iter().any(|trail| trail.name == *name && can_record(trail)) {
         broken.push(Broken {
             rule: "otlp.trail",
             why: format!("otlp.trail is {name}, and this server records to no trail of that name"),

@@ -147,8 +147,7 @@ async fn all_records_are_durable_and_a_retry_adds_none() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_trail_is_that_of_the_token() {
     let folder = tempfile::tempdir().unwrap();
-    let trails = format!("a={}", folder.path().join("a").display());
-    let server = Running::with(&[LISTEN, ("trails", &trails)]).await;
+    let server = Running::with_trails(folder.path(), &["a"], &[LISTEN]).await;
     let only = server.client(Role::Writer, |new| new.trails = Scope::Only(vec!["a".parse().unwrap()]));
     Sender::to(&server, &only).await.export(LOGS, some(1)).await.unwrap();
     assert_eq!(ids(&stored(&folder.path().join("a"))), [id(&some(1), 0)]);

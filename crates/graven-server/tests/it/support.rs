@@ -103,6 +103,17 @@ impl Running {
         self.kept.push(issued);
     }
 
+    /// A server with these trails beside `main`, in this folder.
+    pub(crate) async fn with_trails(folder: &Path, names: &[&str], settings: &[(&str, &str)]) -> Running {
+        let made = |name: &&str| {
+            let dir = folder.join(name);
+            drop(graven::Trail::open(graven::Settings::new(&dir)).unwrap());
+            format!("{name}={}", dir.display())
+        };
+        let trails: Vec<String> = names.iter().map(made).collect();
+        Running::with(&[settings, &[("trails", &trails.join(","))]].concat()).await
+    }
+
     /// A server in a folder that stays.
     pub(crate) async fn at(data: &Path, settings: &[(&str, &str)]) -> Running {
         Running::begin(data, settings, |_| {}).await
