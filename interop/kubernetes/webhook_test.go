@@ -2,8 +2,16 @@ package kubernetes
 
 import (
 	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -28,6 +36,9 @@ type server struct {
 	cmd           *exec.Cmd
 	bin, at, data string
 	token         string
+	certificate   string // Its file, which is its own authority.
+	key           string
+	client        *http.Client
 }
 
 // serve starts a server in a folder of its own.
@@ -48,9 +59,54 @@ func serve(t *testing.T) *server {
 	at := free.Addr().String()
 	free.Close()
 	s := &server{t: t, bin: bin, at: at, data: filepath.Join(t.TempDir(), "data")}
+	// A kubeconfig sends no token in clear.
+	s.certify()
 	s.start()
 	t.Cleanup(s.kill)
 	return s
+}
+
+// certify makes a certificate for loopback.
+func (s *server) certify() {
+	s.t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber:          big.NewInt(1),
+		Subject:               pkix.Name{CommonName: "graven"},
+		NotBefore:             time.Now().Add(-time.Hour),
+		NotAfter:              time.Now().Add(time.Hour),
+		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+	}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	folder := s.t.TempDir()
+	s.certificate, s.key = filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem")
+	for file, block := range map[string]*pem.Block{
+		s.certificate: {Type: "CERTIFICATE", Bytes: certificate},
+		s.key:         {Type: "PRIVATE KEY", Bytes: private},
+	} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	roots := x509.NewCertPool()
+	parsed, err := x509.ParseCertificate(certificate)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	roots.AddCert(parsed)
+	s.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
 }
 
 func (s *server) start() {
@@ -62,7 +118,8 @@ func (s *server) start() {
 
 // begin starts the server, and waits until it serves.
 func (s *server) begin() error {
-	s.cmd = exec.Command(s.bin, "serve", "--json", "--data", s.data, "--listen", s.at)
+	s.cmd = exec.Command(s.bin, "serve", "--json", "--data", s.data, "--listen", s.at,
+		"--set", "tls.cert_file="+s.certificate, "--set", "tls.key_file="+s.key)
 	s.cmd.Stderr = os.Stderr
 	stdout, err := s.cmd.StdoutPipe()
 	if err != nil {
@@ -92,12 +149,12 @@ func (s *server) kill() {
 // recorded are the entries of the category k8s.
 func (s *server) recorded() []entry {
 	s.t.Helper()
-	request, err := http.NewRequest("GET", "http://"+s.at+"/v1/trails/main/export?format=jsonl&q=category:k8s", nil)
+	request, err := http.NewRequest("GET", "https://"+s.at+"/v1/trails/main/export?format=jsonl&q=category:k8s", nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	request.Header.Set("Authorization", "Bearer "+s.token)
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := s.client.Do(request)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -126,7 +183,7 @@ func (s *server) backend() backends.Backend {
 kind: Config
 clusters:
 - name: graven
-  cluster: {server: "http://%s/v1/trails/main/kubernetes"}
+  cluster: {server: "https://%s/v1/trails/main/kubernetes", certificate-authority: "%s"}
 users:
 - name: kube-apiserver
   user: {token: %s}
@@ -134,7 +191,7 @@ contexts:
 - name: graven
   context: {cluster: graven, user: kube-apiserver}
 current-context: graven
-`, s.at, s.token)
+`, s.at, s.certificate, s.token)
 	if err := os.WriteFile(kubeconfig, []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
