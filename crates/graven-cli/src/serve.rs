@@ -97,11 +97,14 @@ fn started(ui: Ui, settings: &Settings, server: &Server) -> Result<(), Failure> 
     if ui.json() {
         return ui.object(&json!({
             "version": env!("CARGO_PKG_VERSION"), "data": data.to_string(), "address": address, "token": token,
-            "link": server.link()
+            "link": server.link(), "grpc": server.grpc_address()
         }));
     }
     ui.line(format_args!("graven {} serves", ui.paint(Look::Strong, env!("CARGO_PKG_VERSION"))))?;
     ui.fact("address", &address)?;
+    if let Some(grpc) = server.grpc_address() {
+        ui.fact("grpc", format_args!("{grpc}, for OTLP"))?;
+    }
     ui.fact("data", data)?;
     for trail in &settings.trails {
         let only = if trail.read_only { ", only read" } else { "" };

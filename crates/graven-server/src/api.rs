@@ -12,11 +12,13 @@ mod entries;
 mod entry;
 mod export;
 mod health;
+mod kubernetes;
 mod life;
 mod log;
 mod measure;
 mod metrics;
 mod openapi;
+mod otlp;
 mod pending;
 mod search;
 mod session;
@@ -28,7 +30,7 @@ mod verify;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post};
 
 use crate::auth::Right;
@@ -38,11 +40,22 @@ use crate::state::Shared;
 
 pub(crate) use clear::router as router_in_clear;
 pub(crate) use cookie::cookie_name;
+#[cfg(feature = "grpc")]
+pub(crate) use otlp::{grpc_router, grpc_router_in_clear};
 
 /// All addresses. Whatever is not named here is not there, and a request without the right that its address needs is refused.
 pub(crate) fn router(state: &Shared) -> Router {
     let check = |right| from_fn_with_state((Arc::clone(state), right), access::check);
     let may = |right| check(Some(right));
+    // Clients of OTLP read refusals in a form of their own, also those of the door.
+    let otlp = Router::new()
+        .route("/v1/logs", post(otlp::logs).layer(may(Right::Record)))
+        .route("/v1/traces", post(otlp::traces).layer(may(Right::Record)))
+        .route("/v1/trails/{trail}/otlp/v1/logs", post(otlp::logs).layer(may(Right::Record)))
+        .route("/v1/trails/{trail}/otlp/v1/traces", post(otlp::traces).layer(may(Right::Record)))
+        .method_not_allowed_fallback(other_method)
+        .layer(from_fn_with_state(Arc::clone(state), measure::measure))
+        .layer(from_fn(otlp::answer));
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
@@ -59,6 +72,7 @@ pub(crate) fn router(state: &Shared) -> Router {
             "/v1/trails/{trail}/entries",
             get(search::page).layer(may(Right::Read)).merge(post(entries::record).layer(may(Right::Record))),
         )
+        .route("/v1/trails/{trail}/kubernetes", post(kubernetes::record).layer(may(Right::Record)))
         .route("/v1/trails/{trail}/search", post(search::posted).layer(may(Right::Read)))
         .route("/v1/trails/{trail}/entries/by-id", get(entry::by_id).layer(may(Right::Read)))
         .route("/v1/trails/{trail}/entries/{index}", get(entry::one).layer(may(Right::Read)))
@@ -90,6 +104,7 @@ pub(crate) fn router(state: &Shared) -> Router {
         .fallback(nothing)
         .method_not_allowed_fallback(other_method)
         .layer(from_fn_with_state(Arc::clone(state), measure::measure))
+        .merge(otlp)
         .with_state(Arc::clone(state))
 }
 

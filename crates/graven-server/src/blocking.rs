@@ -11,6 +11,9 @@ use crate::settings::Limits;
 /// How long a request waits until its work can begin.
 const WAIT: Duration = Duration::from_secs(10);
 
+/// Work on at most this many bytes keeps no thread of the runtime for long.
+const AT_ONCE_BYTES: usize = 64 << 10;
+
 /// How many short looks may be taken at the files at the same time.
 const LOOKS: usize = 16;
 
@@ -73,6 +76,23 @@ impl Blocking {
     pub(crate) async fn export(&self) -> Result<OwnedSemaphorePermit, Problem> {
         place(&self.exports).await
     }
+}
+
+/// Work on the bytes of a request: on this thread if they are few, and else on another one.
+///
+/// # Errors
+/// What the work says.
+pub(crate) async fn apart<T: Send + 'static>(
+    bytes: usize,
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    if bytes <= AT_ONCE_BYTES {
+        return work();
+    }
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| {
+        tracing::error!(error = panic.to_string(), "reading a body panicked");
+        Err(Problem::fault())
+    })
 }
 
 async fn run<T: Send + 'static>(

@@ -1,5 +1,7 @@
 //! Reads the bodies of requests: within a bound each, a bound for all together, and a time.
 
+mod unpack;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,10 +25,20 @@ const UNIT_BYTES: usize = 64 << 10;
 /// How long a whole body may take.
 const WHOLE_MAX: Duration = Duration::from_secs(300);
 
-/// The memory for bodies.
-#[derive(Debug)]
+/// How much more memory than its body the events of a body take, at most and about, while they are recorded.
+const TIMES: usize = 4;
+
+/// How many bodies may be unpacked at a time. What cannot ask for room as it goes takes no more than this many times the most
+/// of one body.
+const UNPACKING: usize = 4;
+
+/// The memory for bodies. Cheap to clone.
+#[derive(Debug, Clone)]
 pub(crate) struct Room {
     units: Arc<Semaphore>,
+    unpacking: Arc<Semaphore>,
+    /// The most bytes of all bodies together.
+    all: usize,
     /// The most bytes of one body that is read whole.
     bytes_max: usize,
     /// How long a client may send nothing in the middle of a body.
@@ -46,6 +58,8 @@ impl Room {
         let units = (number(limits.bodies_bytes) / UNIT_BYTES).min(Semaphore::MAX_PERMITS);
         Room {
             units: Arc::new(Semaphore::new(units)),
+            unpacking: Arc::new(Semaphore::new(UNPACKING)),
+            all: units * UNIT_BYTES,
             bytes_max: number(limits.body_bytes),
             pause: limits.body_pause,
         }
@@ -54,6 +68,20 @@ impl Room {
     /// The most bytes of one body that is read whole.
     pub(crate) fn bytes_max(&self) -> usize {
         self.bytes_max
+    }
+
+    /// The most bytes of one body that is turned into events as a whole, unpacked.
+    pub(crate) fn events_bytes_max(&self) -> usize {
+        self.bytes_max.min(self.all / TIMES)
+    }
+
+    /// Makes sure that there is room for the events of a body of this length.
+    ///
+    /// # Errors
+    /// As [`grow`](Room::grow).
+    pub(crate) fn grow_for_events(&self, taken: &mut Taken, bytes: usize) -> Result<(), Problem> {
+        // Small bodies always have room, and so have their events.
+        if bytes <= SMALL_BYTES { Ok(()) } else { self.grow(taken, bytes * TIMES) }
     }
 
     /// Makes sure that `taken` is enough for this number of bytes. It never waits, so that no two bodies wait for each other.
@@ -88,6 +116,16 @@ impl Room {
         bytes_max: usize,
     ) -> Result<(Bytes, Taken), Problem> {
         refuse_encoded(headers)?;
+        self.read_as_sent(headers, body, bytes_max).await
+    }
+
+    /// Reads a whole body, whatever its encoding.
+    async fn read_as_sent(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        bytes_max: usize,
+    ) -> Result<(Bytes, Taken), Problem> {
         let mut taken = Taken::default();
         let announced = announced(headers).unwrap_or(0);
         if announced > bytes_max as u64 {
@@ -179,9 +217,19 @@ mod tests {
 
     const LARGE: usize = 16 * UNIT_BYTES;
 
+    pub(super) fn room(units: usize) -> Room {
+        Room {
+            units: Arc::new(Semaphore::new(units)),
+            unpacking: Arc::new(Semaphore::new(1)),
+            all: units * UNIT_BYTES,
+            bytes_max: LARGE,
+            pause: Duration::ZERO,
+        }
+    }
+
     #[test]
     fn large_bodies_leave_room_for_small_ones() {
-        let room = Room { units: Arc::new(Semaphore::new(64)), bytes_max: LARGE, pause: Duration::ZERO };
+        let room = room(64);
         let mut taken: Vec<Taken> = Vec::new();
         for _ in 0..4 {
             taken.push(Taken::default());

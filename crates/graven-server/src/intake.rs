@@ -1,6 +1,7 @@
 //! From what clients send to entries of a trail: reads them, adds what the server says, records them, and answers each.
 
 mod answers;
+mod events;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use graven_core::input::InputError;
 use graven_core::intake::{IntakeError, LINE_BYTES_MAX, client_entry};
 
 use crate::auth::Caller;
+use crate::counters::Waiting;
 use crate::problem::{Kind, Problem};
 use crate::state::Shared;
 use crate::trails::Served;
@@ -55,15 +57,31 @@ impl Intake {
     }
 
     async fn take_piece(&self, texts: &[Bytes], answers: &mut Answers) {
-        let counters = self.trail.counters(|name| self.state.metrics.of(name));
-        let _waiting = counters.waiting(texts.len());
+        let _waiting = self.waiting(texts.len());
         let now = self.state.now();
         let Read { entries, refused } = self.read(texts, now).await;
+        self.record(entries, refused, texts.iter().map(Bytes::len), answers).await;
+    }
+
+    /// Counts entries that wait for their answer.
+    fn waiting(&self, entries: usize) -> Waiting {
+        self.trail.counters(|name| self.state.metrics.of(name)).waiting(entries)
+    }
+
+    /// Records entries, counts, and adds the answers to them and to those that were refused before. The lengths are those of
+    /// all.
+    async fn record(
+        &self,
+        entries: Vec<Entry>,
+        refused: Vec<(usize, Problem)>,
+        lengths: impl Iterator<Item = usize>,
+        answers: &mut Answers,
+    ) {
         self.trail.count_refused(refused.len() as u64);
         let recorded =
             if entries.is_empty() { Vec::new() } else { self.trail.record(&self.caller.name, entries).await };
         let answered = answers.add(recorded, refused);
-        let lengths = texts.iter().map(Bytes::len);
+        let counters = self.trail.counters(|name| self.state.metrics.of(name));
         self.state.metrics.answered(self.trail.name(), counters, answered.iter().zip(lengths));
     }
 

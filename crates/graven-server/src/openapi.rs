@@ -6,6 +6,7 @@ mod acts;
 mod compatible;
 mod counts;
 mod entries;
+mod formats;
 mod health;
 mod life;
 mod out;
@@ -55,6 +56,7 @@ fn description() -> OpenApi {
         trails::describe,
         life::describe,
         entries::describe,
+        formats::describe,
         acts::describe,
         search::describe,
         counts::describe,

@@ -25,6 +25,8 @@ const RETRY_AFTER_S: u64 = 1;
 pub(crate) enum Kind {
     /// The body is not JSON.
     NotJson,
+    /// The body is not what OTLP exports.
+    NotOtlp,
     /// A parameter of the request is missing or wrong.
     BadParameter,
     /// The query cannot be read.
@@ -90,6 +92,7 @@ impl Kind {
     fn facts(self) -> (&'static str, StatusCode, &'static str) {
         match self {
             Kind::NotJson => ("not-json", StatusCode::BAD_REQUEST, "The body is not JSON"),
+            Kind::NotOtlp => ("not-otlp", StatusCode::BAD_REQUEST, "The body is not OTLP"),
             Kind::BadParameter => ("bad-parameter", StatusCode::BAD_REQUEST, "A parameter is wrong"),
             Kind::BadQuery => ("bad-query", StatusCode::BAD_REQUEST, "The query cannot be read"),
             Kind::BadCursor => ("bad-cursor", StatusCode::BAD_REQUEST, "The cursor is of no use here"),
@@ -231,6 +234,16 @@ impl Problem {
         self.kind == kind
     }
 
+    /// After how many seconds the client may try again.
+    pub(crate) fn retry_after(&self) -> Option<u64> {
+        self.retry_after
+    }
+
+    /// The same as one that passes: for programs that throw away what they are told not to send again.
+    pub(crate) fn to_be_sent_again(self) -> Problem {
+        Problem::new(Kind::Unavailable, self.detail)
+    }
+
     /// What is wrong.
     pub(crate) fn detail(&self) -> &str {
         &self.detail
@@ -263,8 +276,8 @@ impl Problem {
 fn respond(problem: &Problem, body: serde_json::Result<Vec<u8>>) -> Response {
     let body = body.expect("a problem is texts and numbers");
     let mut response = (problem.status(), body).into_response();
-    // For those who count.
-    response.extensions_mut().insert(problem.kind);
+    // For those who count, and those who say it in another form.
+    response.extensions_mut().insert(problem.clone());
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

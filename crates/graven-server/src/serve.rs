@@ -3,6 +3,8 @@
 mod bounded;
 mod connections;
 mod ending;
+#[cfg(feature = "grpc")]
+mod grpc;
 mod handshake;
 mod listener;
 mod read_again;
@@ -35,7 +37,7 @@ use crate::{api, demo, indexing, verifying};
 pub use ending::{Ask, Asked, Ended, signals};
 
 use connections::Connections;
-use listener::{Accepted, Listener};
+use listener::{Accepted, Listener, Listens};
 
 /// How often what was gathered for the server's own entries is looked at.
 const TICK: Duration = Duration::from_secs(1);
@@ -78,7 +80,7 @@ pub struct Server {
     state: Shared,
     listener: Listener,
     /// Where it listens.
-    listens: Listen,
+    listens: Listens,
     first_token: Option<Secret>,
     link: Option<String>,
 }
@@ -105,7 +107,7 @@ impl Server {
             }
         }
         open_files::raise(settings.limits.connections);
-        let cannot = |source| ServeError::Listen { listen: settings.listen.clone(), source };
+        let cannot = |(listen, source)| ServeError::Listen { listen, source };
         let (listener, listens) = Listener::open(&settings).await.map_err(cannot)?;
         let own = Own::new(trails.main().and_then(|main| main.writer().cloned()));
         let state = Arc::new(State {
@@ -118,26 +120,31 @@ impl Server {
             tokens,
             sessions: Sessions::default(),
             code: LoginCode::default(),
-            cookie: api::cookie_name(listens.address().map_or(0, |address| address.port())),
+            cookie: api::cookie_name(listens.http.address().map_or(0, |address| address.port())),
             trails,
             own,
             metrics: Metrics::default(),
             clock,
             ending: watch::Sender::new(false),
         });
-        let link = listens.address().and_then(|address| link(&state, address));
+        let link = listens.http.address().and_then(|address| link(&state, address));
         Ok(Server { state, listener, listens, first_token, link })
     }
 
     /// The address at which it listens; `None` for a Unix socket.
     pub fn address(&self) -> Option<SocketAddr> {
-        self.listens.address()
+        self.listens.http.address()
+    }
+
+    /// The address at which it listens for gRPC, if it does.
+    pub fn grpc_address(&self) -> Option<SocketAddr> {
+        self.listens.grpc
     }
 
     /// Where clients find it: the address of its page, or the Unix socket.
     pub fn url(&self) -> String {
-        let listens = || self.listens.to_string();
-        self.listens.address().map_or_else(listens, |address| url(&self.state, address))
+        let listens = || self.listens.http.to_string();
+        self.listens.http.address().map_or_else(listens, |address| url(&self.state, address))
     }
 
     /// The token that was made because there was none.
@@ -156,7 +163,7 @@ impl Server {
         let Server { state, listener, listens, .. } = self;
         let detail = serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "listen": listens.to_string(),
+            "listen": listens.http.to_string(),
             "settings": state.settings.changed(),
         });
         state.own.tell(Category::Config, own::STARTED, Outcome::Success, detail);
@@ -182,6 +189,10 @@ impl Server {
                     // One too many is closed without a word: an answer would take what there is too little of.
                     Ok(Accepted::Tcp(stream, peer)) => if let Ok(place) = state.gate.connect(peer.ip()) {
                         connections.serve(stream, peer, place);
+                    },
+                    #[cfg(feature = "grpc")]
+                    Ok(Accepted::Grpc(stream, peer)) => if let Ok(place) = state.gate.connect(peer.ip()) {
+                        connections.serve_grpc(stream, peer, place);
                     },
                     Ok(Accepted::Unix(stream, user)) => if let Ok(place) = state.gate.connect_here() {
                         connections.serve_here(stream, user, place);

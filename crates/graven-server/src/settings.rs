@@ -9,6 +9,8 @@ mod file;
 mod jwt;
 mod limits;
 mod listen;
+mod markdown;
+mod otlp;
 mod rules;
 mod size;
 mod source;
@@ -28,9 +30,11 @@ pub use error::SettingsError;
 pub use jwt::JwtSettings;
 pub use limits::Limits;
 pub use listen::{Listen, SocketSettings};
+pub use markdown::markdown;
+pub use otlp::OtlpSettings;
 pub use rules::Broken;
 pub use source::Source;
-pub use table::{ROWS, Row, markdown};
+pub use table::{ROWS, Row};
 pub use time::{expiry, period};
 pub use tls::TlsSettings;
 
@@ -56,6 +60,8 @@ pub struct Settings {
     pub tls: TlsSettings,
     /// Whose JWTs log in.
     pub jwt: JwtSettings,
+    /// How it takes OTLP.
+    pub otlp: OtlpSettings,
     /// Whether it fills the trail `demo`.
     pub demo: bool,
     /// How often it verifies each trail. `None`: only when asked.

@@ -20,7 +20,7 @@ use crate::stamp::{Seen, look};
 
 pub use client::ClientCertificate;
 pub use error::TlsError;
-pub(crate) use files::{About, Loaded, certificates};
+pub(crate) use files::{About, Loaded, Spoken, certificates};
 
 /// The TLS of a server.
 #[derive(Debug)]

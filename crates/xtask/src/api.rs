@@ -3,12 +3,12 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::report::Outcome;
-use crate::{release, shell};
+use crate::{release, shell, venv};
 
 /// What pip installs: schemathesis and everything it needs, each in one version.
 const REQUIREMENTS: &str = ".ci/schemathesis.txt";
@@ -40,8 +40,8 @@ struct Server {
 }
 
 pub(crate) fn suite() -> Outcome {
-    let program = match program() {
-        Ok(program) => program,
+    let program = match venv::bin("schemathesis", REQUIREMENTS) {
+        Ok(bin) => bin.join("schemathesis"),
         Err(missing) => return missing,
     };
     release::build().and_then(|binary| judge(&program, &binary)).into()
@@ -122,39 +122,6 @@ impl Drop for Server {
 fn member(line: &str, name: &str) -> Option<String> {
     let (_, rest) = line.split_once(&format!("\"{name}\":\""))?;
     rest.split_once('"').map(|(text, _)| text.to_owned())
-}
-
-/// The program, in its own folder below the target directory. It is installed when it is missing or is another version.
-fn program() -> Result<PathBuf, Outcome> {
-    let folder = shell::target().join("tools").join("schemathesis");
-    let (bin, wanted) = (folder.join("bin"), shell::root().join(REQUIREMENTS));
-    let installed = folder.join("installed.txt");
-    let wanted_text = fs::read_to_string(&wanted).unwrap_or_default();
-    if fs::read_to_string(&installed).ok().as_deref() != Some(&wanted_text) {
-        let mut venv = Command::new("python3");
-        let mut pip = Command::new(bin.join("pip"));
-        pip.args([
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--only-binary",
-            ":all:",
-            "--requirement",
-        ]);
-        let done = shell::run(venv.args(["-m", "venv", "--clear"]).arg(&folder))
-            .and_then(|()| shell::run(pip.arg(&wanted)))
-            .and_then(|()| fs::write(&installed, &wanted_text).map_err(|error| error.to_string()));
-        if done.is_err() {
-            return Err(Outcome::NotRun {
-                why: "schemathesis is missing, and cannot be installed with python3 and pip".to_owned(),
-                install: format!(
-                    "python3 -m venv {0} && {0}/bin/pip install --requirement {REQUIREMENTS}",
-                    folder.display()
-                ),
-            });
-        }
-    }
-    Ok(bin.join("schemathesis"))
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Other people's verifiers: the Go module `interop/go` judges what our binary exports and proves.
+//! Other people's code in Go: `interop/go` judges what our binary exports and proves, and `interop/kubernetes` hands in what
+//! the API server of Kubernetes sends.
 
 use std::env::consts::{ARCH, OS};
 use std::path::Path;
@@ -7,17 +8,22 @@ use std::process::Command;
 use crate::report::Outcome;
 use crate::{release, shell};
 
-/// The oldest Go that builds the verifiers.
+/// The oldest Go that builds them.
 const GO: (u32, u32) = (1, 26);
+
+/// The modules, below `interop`. What one needs is not the other's.
+const MODULES: [&str; 2] = ["go", "kubernetes"];
 
 /// Builds our binary and hands it to `go test`.
 pub(crate) fn suite() -> Outcome {
-    let module = shell::root().join("interop").join("go");
-    let version = go_version(&module);
+    let modules = MODULES.map(|name| shell::root().join("interop").join(name));
+    let version = go_version(&modules[0]);
     if version.is_none_or(|version| version < GO) {
         return Outcome::NotRun { why: missing(version), install: install() };
     }
-    match release::build().and_then(|binary| judge(&module, &binary)) {
+    let judged = release::build()
+        .and_then(|binary| modules.iter().map(|module| judge(module, &binary)).sum::<Result<u64, String>>());
+    match judged {
         Ok(tests) => Outcome::Passed { tests: Some(tests) },
         Err(problem) => Outcome::Failed(problem),
     }

@@ -20,6 +20,7 @@ mod faults;
 mod fuzz;
 mod interop;
 mod miri;
+mod otlp;
 mod page;
 mod release;
 mod report;
@@ -27,6 +28,7 @@ mod shell;
 mod suites;
 mod tidy;
 mod tsan;
+mod venv;
 
 const HELP: &str = "\
 cargo xtask test [SUITE…]   run every suite, or those named; the summary is at the end

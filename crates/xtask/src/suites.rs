@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::report::Outcome;
 use crate::shell;
-use crate::{api, cargo_test, deny, faults, fuzz, interop, page, release, tidy};
+use crate::{api, cargo_test, deny, faults, fuzz, interop, otlp, page, release, tidy};
 
 /// A part of the tests that can be run by itself.
 pub(crate) struct Suite {
@@ -62,7 +62,7 @@ pub(crate) const ALL: &[Suite] = &[
     },
     Suite {
         name: "interop",
-        what: "independent Go code judges our logs and proofs",
+        what: "independent Go code judges our logs and proofs, and hands in audit events of Kubernetes",
         lint: false,
         run: interop::suite,
     },
@@ -71,6 +71,12 @@ pub(crate) const ALL: &[Suite] = &[
         what: "requests made up from openapi.json find no fault and no answer that it does not describe",
         lint: false,
         run: api::suite,
+    },
+    Suite {
+        name: "otlp",
+        what: "the exporters of OpenTelemetry lose and double nothing while the server is killed and refuses",
+        lint: false,
+        run: otlp::suite,
     },
     Suite {
         name: "page",

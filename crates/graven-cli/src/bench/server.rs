@@ -6,6 +6,7 @@ mod client;
 mod empty;
 mod intake;
 mod memory;
+mod otlp;
 mod serving;
 mod tails;
 
@@ -47,6 +48,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     let executor = executor_with_io()?;
     let mut report = Report::new();
     intake::batches(&bench, &executor, &mut report)?;
+    otlp::batches(&bench, &executor, &mut report)?;
     intake::posts(&bench, &executor, &mut report)?;
     tails::measure(&bench, &executor, &mut report)?;
     memory::measure(&bench, &executor, args.entries, &mut report)?;

@@ -1,5 +1,6 @@
-//! `POST …/entries`: takes entries in, as JSON or as lines of JSON, and answers once they are durable.
+//! `POST …/entries`: takes entries in, as JSON, as lines of JSON or as CloudEvents, and answers once they are durable.
 
+mod cloudevents;
 mod json;
 mod lines;
 mod streamed;
@@ -16,6 +17,9 @@ use crate::body::refuse_encoded;
 use crate::intake::Intake;
 use crate::problem::{Kind, Problem};
 use crate::state::Shared;
+
+/// The media type of JSON.
+pub(super) const JSON: &str = "application/json";
 
 /// The media type of lines of JSON.
 pub(super) const NDJSON: &str = "application/x-ndjson";
@@ -47,12 +51,15 @@ pub(super) async fn record(
         Some(_) => return Err(Problem::parameter("stream", "write 1, or leave it out")),
     };
     let intake = Intake { state, trail, caller };
-    match (media_type(&headers).as_deref(), streamed) {
-        (Some("application/json"), false) => json::record(&intake, &headers, body).await,
-        (Some("application/json"), true) => Err(Problem::parameter(
+    let media_type = media_type(&headers);
+    let event = cloudevents::mode(&headers, media_type.as_deref());
+    match (media_type.as_deref(), streamed) {
+        (kind, true) if kind == Some(JSON) || event.is_some() => Err(Problem::parameter(
             "stream",
             format!("only a body of the type {NDJSON} can be answered line by line"),
         )),
+        _ if let Some(mode) = event => cloudevents::record(&intake, mode, &headers, body).await,
+        (Some(JSON), _) => json::record(&intake, &headers, body).await,
         (Some(NDJSON), false) => lines::record(&intake, &headers, body).await,
         (Some(NDJSON), true) => streamed::record(intake, body),
         (other, _) => {
@@ -61,7 +68,7 @@ pub(super) async fn record(
                 |other| format!("{:?}", other.chars().take(80).collect::<String>()),
             );
             let message =
-                format!("send entries as application/json or {NDJSON}; this body has the type {found}");
+                format!("send entries as {JSON} or {NDJSON}, or CloudEvents; this body has the type {found}");
             Err(Problem::new(Kind::UnsupportedMediaType, message))
         }
     }

@@ -6,7 +6,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::door;
-use crate::problem::Kind;
+use crate::problem::Problem;
 use crate::state::Shared;
 
 /// Stands for addresses that there are not.
@@ -19,8 +19,8 @@ pub(super) async fn measure(State(state): State<Shared>, request: Request, next:
     let route = request.extensions().get::<MatchedPath>().map_or(NOWHERE, MatchedPath::as_str).to_owned();
     let response = door::open(&state, request, next).await;
     let took = state.elapsed().saturating_sub(started);
-    if let Some(kind) = response.extensions().get::<Kind>() {
-        state.metrics.refusal(*kind);
+    if let Some(problem) = response.extensions().get::<Problem>() {
+        state.metrics.refusal(problem.kind());
     }
     state.metrics.request(method, route, response.status().as_u16(), took);
     response

@@ -1,5 +1,7 @@
 //! The answers to the entries of one request: receipts and refusals, in the order in which the entries came.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -26,6 +28,8 @@ pub(crate) enum Answer {
 pub(crate) struct Answers {
     first: u64,
     answers: Vec<Answer>,
+    /// Events that were kept whole and not mapped, by the reason.
+    unmapped: BTreeMap<&'static str, u64>,
 }
 
 /// One answer, as it stands in JSON.
@@ -51,12 +55,27 @@ enum Shown<'a> {
 #[derive(Debug, Serialize)]
 struct Receipts<'a> {
     receipts: Vec<Shown<'a>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    unmapped: &'a BTreeMap<&'static str, u64>,
 }
 
 impl Answers {
     /// None yet. `first` is the place of the first entry in what the client sent.
     pub(crate) fn new(first: u64) -> Answers {
-        Answers { first, answers: Vec::new() }
+        Answers { first, answers: Vec::new(), unmapped: BTreeMap::new() }
+    }
+
+    /// The same answers, about events of which some could not be mapped.
+    pub(super) fn about(self, unmapped: BTreeMap<&'static str, u64>) -> Answers {
+        Answers { unmapped, ..self }
+    }
+
+    /// What became of each.
+    pub(super) fn into_each(self) -> impl Iterator<Item = Recorded> {
+        self.answers.into_iter().map(|answer| match answer {
+            Answer::Recorded(kept) => Ok(kept),
+            Answer::Refused(problem) => Err(problem),
+        })
     }
 
     pub(crate) fn push(&mut self, answer: Answer) {
@@ -108,7 +127,7 @@ impl Answers {
             Answer::Recorded(_) => None,
         });
         let count = refused.clone().count();
-        let receipts = Receipts { receipts: self.shown().collect() };
+        let receipts = Receipts { receipts: self.shown().collect(), unmapped: &self.unmapped };
         match count {
             0 if self.answers.is_empty() => Json(receipts).into_response(),
             0 => (StatusCode::CREATED, Json(receipts)).into_response(),

@@ -5,8 +5,8 @@ use utoipa::openapi::schema::ObjectBuilder;
 
 use super::search::page;
 use super::words::{
-    Api, BYTES, JSON, LINES, Op, Shape, TEXT, anything, bytes, either, hash, list, named, object, text, time,
-    truth, whole, word,
+    Api, BYTES, JSON, LINES, Op, Shape, TEXT, anything, bytes, either, hash, list, map, named, object, text,
+    time, truth, whole, word,
 };
 use crate::auth::Right;
 use crate::problem::Kind;
@@ -34,11 +34,21 @@ fn record() -> Op {
     Op::new("entries", "recordEntries", "Record entries")
         .about(
             "Answers once they are durable. An id that the same token has used is recorded once. JSON is answered with \
-             receipts in the order of the entries; lines are answered with a line for each, also those that are refused.",
+             receipts in the order of the entries; lines are answered with a line for each, also those that are refused. \
+             CloudEvents are taken in structured, batched and binary mode (by the header `ce-specversion`), and answered as \
+             JSON is.",
         )
         .needs(Right::Record)
         .asks("stream", "1: answer each line as soon as it is durable, while the next ones come", stream())
-        .takes("Entries", &[(JSON, receipts), (LINES, text().into())])
+        .takes(
+            "Entries",
+            &[
+                (JSON, receipts),
+                (LINES, text().into()),
+                ("application/cloudevents+json", anything()),
+                ("application/cloudevents-batch+json", list(anything())),
+            ],
+        )
         .answers(200, "A line for each line, or nothing to record", &[(LINES, text().into()), (JSON, named("Receipts"))])
         .answers(201, "All are recorded", &[(JSON, named("Receipts"))])
         .answers(207, "Some are recorded", &[(JSON, named("Receipts"))])
@@ -98,7 +108,10 @@ fn schemas(api: Api) -> Api {
         .schema("EntryRefusal", refusal)
         .schema(
             "Receipts",
-            object(vec![("receipts", list(either(named("Receipt"), named("EntryRefusal"))))], vec![]),
+            object(
+                vec![("receipts", list(either(named("Receipt"), named("EntryRefusal"))))],
+                vec![("unmapped", map(whole()))],
+            ),
         )
         .schema("NewEntry", entry(vec![], vec!["category", "action", "outcome"]))
         .schema("NewIntent", entry(vec![], vec!["category", "action"]))

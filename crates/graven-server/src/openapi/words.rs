@@ -46,6 +46,8 @@ pub(super) struct Op {
     about: String,
     who: Who,
     refusals: Vec<Kind>,
+    /// The forms of refusals.
+    refused_in: Vec<(&'static str, Shape)>,
     answers: BTreeMap<u16, ResponseBuilder>,
 }
 
@@ -73,6 +75,7 @@ impl Op {
             about: String::new(),
             who: Who::Everybody,
             refusals: vec![Kind::WrongHost, Kind::TooManyRequests, Kind::Busy],
+            refused_in: vec![(PROBLEM_JSON, named("Problem"))],
             answers: BTreeMap::new(),
         }
     }
@@ -163,6 +166,12 @@ impl Op {
         self
     }
 
+    /// In which other forms it refuses.
+    pub(super) fn refuses_in(mut self, forms: impl IntoIterator<Item = (&'static str, Shape)>) -> Op {
+        self.refused_in.extend(forms);
+        self
+    }
+
     pub(super) fn refuses(mut self, kinds: &[Kind]) -> Op {
         for kind in kinds {
             if !self.refusals.contains(kind) {
@@ -199,9 +208,11 @@ impl Op {
             self.builder = self.builder.response(status.to_string(), response.build());
         }
         for (status, names) in refusals {
-            let problem = ContentBuilder::new().schema(Some(named("Problem"))).build();
-            let mut response =
-                ResponseBuilder::new().description(names.join(", ")).content(PROBLEM_JSON, problem);
+            let mut response = ResponseBuilder::new().description(names.join(", "));
+            for (media_type, shape) in &self.refused_in {
+                let form = ContentBuilder::new().schema(Some(shape.clone())).build();
+                response = response.content(*media_type, form);
+            }
             if matches!(status, 429 | 503) {
                 response =
                     response.header("Retry-After", header("After how many seconds to try again", whole()));

@@ -13,11 +13,16 @@ use tokio::net::{TcpStream, UnixStream};
 use tower_layer::Layer;
 
 use super::bounded::bounded;
+#[cfg(feature = "grpc")]
+use super::grpc::Grpc;
 use super::handshake::{Begun, begin};
 use crate::api;
 use crate::limits::Slot;
 use crate::peer::Peer;
 use crate::state::Shared;
+use crate::tls::Spoken;
+#[cfg(feature = "grpc")]
+use crate::tls::Tls;
 
 /// The open connections, and how to serve one more.
 pub(super) struct Connections {
@@ -26,6 +31,8 @@ pub(super) struct Connections {
     /// For what comes in clear where there is TLS.
     in_clear: Router,
     http: http1::Builder,
+    #[cfg(feature = "grpc")]
+    grpc: Grpc,
     open: GracefulShutdown,
 }
 
@@ -46,6 +53,8 @@ impl Connections {
             in_clear: api::router_in_clear(state),
             state: Arc::clone(state),
             http,
+            #[cfg(feature = "grpc")]
+            grpc: Grpc::new(state),
             open: GracefulShutdown::new(),
         }
     }
@@ -69,7 +78,7 @@ impl Connections {
         let (router, in_clear) = (self.router.clone(), self.in_clear.clone());
         let (tls, state) = (tls.loaded(), Arc::clone(&self.state));
         tokio::spawn(async move {
-            let begun = begin(stream, address.ip(), &tls, &state).await;
+            let begun = begin(stream, address.ip(), &tls, Spoken::Http, &state).await;
             drop(shaking);
             match begun {
                 Some(Begun::Tls(stream, shown)) => {
@@ -82,6 +91,36 @@ impl Connections {
                 None => {}
             }
             drop(place);
+        });
+    }
+
+    /// Serves a connection for gRPC until it ends. It keeps its place until then.
+    #[cfg(feature = "grpc")]
+    pub(super) fn serve_grpc(&self, stream: TcpStream, address: SocketAddr, place: Slot<IpAddr>) {
+        // As above.
+        let _ = stream.set_nodelay(true);
+        let (grpc, state) = (self.grpc.clone(), Arc::clone(&self.state));
+        // The end of the server waits until it is dropped.
+        let watcher = self.open.watcher();
+        let Some(tls) = self.state.tls.as_ref().map(Tls::loaded) else {
+            tokio::spawn(async move {
+                grpc.serve(bounded(stream, &state), Peer::Address(address, None)).await;
+                drop((place, watcher));
+            });
+            return;
+        };
+        let Ok(shaking) = self.state.gate.handshake(address.ip()) else { return };
+        tokio::spawn(async move {
+            let begun = begin(stream, address.ip(), &tls, Spoken::Grpc, &state).await;
+            drop(shaking);
+            match begun {
+                Some(Begun::Tls(stream, shown)) => grpc.serve(stream, Peer::Address(address, shown)).await,
+                Some(Begun::InClear(stream)) => {
+                    grpc.serve_in_clear(stream, Peer::Address(address, None)).await
+                }
+                None => {}
+            }
+            drop((place, watcher));
         });
     }
 

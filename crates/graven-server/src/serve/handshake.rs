@@ -12,7 +12,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::bounded::{Bounded, bounded};
 use crate::state::State;
-use crate::tls::{ClientCertificate, Loaded};
+use crate::tls::{ClientCertificate, Loaded, Spoken};
 
 /// The first byte of a TLS connection: a record with a handshake. No method of HTTP begins with it.
 const HANDSHAKE: u8 = 0x16;
@@ -29,8 +29,14 @@ pub(super) enum Begun {
 }
 
 /// Waits until a connection has begun. `None` when it does not in time, or the server ends.
-pub(super) async fn begin(stream: TcpStream, client: IpAddr, tls: &Loaded, state: &State) -> Option<Begun> {
-    let begun = timeout(state.settings.limits.handshake_time, either(stream, client, tls, state));
+pub(super) async fn begin(
+    stream: TcpStream,
+    client: IpAddr,
+    tls: &Loaded,
+    spoken: Spoken,
+    state: &State,
+) -> Option<Begun> {
+    let begun = timeout(state.settings.limits.handshake_time, either(stream, client, tls, spoken, state));
     tokio::select! {
         biased;
         // Nothing was accepted of it yet.
@@ -39,7 +45,13 @@ pub(super) async fn begin(stream: TcpStream, client: IpAddr, tls: &Loaded, state
     }
 }
 
-async fn either(stream: TcpStream, client: IpAddr, tls: &Loaded, state: &State) -> io::Result<Begun> {
+async fn either(
+    stream: TcpStream,
+    client: IpAddr,
+    tls: &Loaded,
+    spoken: Spoken,
+    state: &State,
+) -> io::Result<Begun> {
     let mut first = [0];
     if stream.peek(&mut first).await? == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
@@ -48,7 +60,7 @@ async fn either(stream: TcpStream, client: IpAddr, tls: &Loaded, state: &State) 
     if first != [HANDSHAKE] {
         return Ok(Begun::InClear(stream));
     }
-    let stream = TlsAcceptor::from(Arc::clone(&tls.config)).accept(stream).await;
+    let stream = TlsAcceptor::from(tls.config(spoken)).accept(stream).await;
     let stream = stream.inspect_err(|error| {
         if is_about_certificate(error) {
             state.own.refused(Some(one_client(client)), NOT_GOOD, state.elapsed());

@@ -11,7 +11,10 @@ use graven_core::nearest;
 use super::limits::Limits;
 use super::source::{Raw, Source};
 use super::table::{ROWS, Row};
-use super::{JwtSettings, Listen, Settings, SettingsError, SocketSettings, TlsSettings, TrailSetting, file};
+use super::{
+    JwtSettings, Listen, OtlpSettings, Settings, SettingsError, SocketSettings, TlsSettings, TrailSetting,
+    file,
+};
 use crate::data::DataFolder;
 use crate::name::TrailName;
 
@@ -107,6 +110,7 @@ fn blank() -> Settings {
         insecure: false,
         tls: TlsSettings::NONE,
         jwt: JwtSettings::NONE,
+        otlp: OtlpSettings::none(),
         demo: false,
         verify_every: None,
         limits: Limits::NONE,

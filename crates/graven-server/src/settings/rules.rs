@@ -1,5 +1,6 @@
 //! The rules that the settings must keep together, before a server starts.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use graven::clock::{Clock, OsClock};
@@ -7,7 +8,7 @@ use graven::disk::{Disk, OsDisk};
 use graven::layout::Layout;
 use graven::remains::must_hold_trail;
 
-use super::{Effective, Listen, Settings, TrailSetting};
+use super::{Effective, Settings, TrailSetting};
 use crate::auth::Tokens;
 use crate::name::TrailName;
 use crate::tls::{Tls, TlsError};
@@ -35,6 +36,7 @@ impl Effective {
         folders(settings, &mut broken);
         tokens(settings, &mut broken);
         transport(settings, &mut broken);
+        otlp(settings, &mut broken);
         tls(settings, &mut broken);
         jwt(settings, &mut broken);
         limits(settings, &mut broken);
@@ -108,20 +110,23 @@ fn tokens(settings: &Settings, broken: &mut Vec<Broken>) {
 
 /// Off loopback, what is sent can be read and changed on the way, and anybody can connect.
 fn transport(settings: &Settings, broken: &mut Vec<Broken>) {
-    let Listen::Tcp(address) = settings.listen else {
-        // Its permissions say who may connect, and nobody else reads what is sent.
-        if settings.tls.cert_file.is_some() {
-            broken.push(Broken {
-                rule: "listen.unix",
-                why: "a Unix socket has no TLS: leave tls.cert_file out, or listen on an address".to_owned(),
-                add: Vec::new(),
-            });
-        }
-        return;
-    };
-    if address.ip().to_canonical().is_loopback() {
-        return;
+    // The permissions of a Unix socket say who may connect, and nobody else reads what is sent.
+    let addresses: Vec<SocketAddr> =
+        settings.listen.address().into_iter().chain(settings.otlp.grpc_listen).collect();
+    if addresses.is_empty() && settings.tls.cert_file.is_some() {
+        broken.push(Broken {
+            rule: "listen.unix",
+            why: "a Unix socket has no TLS: leave tls.cert_file out, or listen on an address".to_owned(),
+            add: Vec::new(),
+        });
     }
+    for address in addresses.into_iter().filter(|address| !address.ip().to_canonical().is_loopback()) {
+        reachable(address, settings, broken);
+    }
+}
+
+/// For an address that other machines can reach.
+fn reachable(address: SocketAddr, settings: &Settings, broken: &mut Vec<Broken>) {
     if !settings.insecure && settings.tls.cert_file.is_none() {
         broken.push(Broken {
             rule: "listen.tls",
@@ -146,6 +151,28 @@ fn transport(settings: &Settings, broken: &mut Vec<Broken>) {
                 "{address} can be reached from other machines, and there is no token yet: make one before"
             ),
             add: vec![format!("graven token new --role admin --data {}", settings.data.path().display())],
+        });
+    }
+}
+
+/// What comes as OTLP has a trail, and a build that speaks gRPC.
+fn otlp(settings: &Settings, broken: &mut Vec<Broken>) {
+    let name = &settings.otlp.trail;
+    // That `main` is not only read is another rule.
+    let can_record = |trail: &TrailSetting| !trail.read_only || trail.name == TrailName::main();
+    if !settings.trails.iter().any(|trail| trail.name == *name && can_record(trail)) {
+        broken.push(Broken {
+            rule: "otlp.trail",
+            why: format!("otlp.trail is {name}, and this server records to no trail of that name"),
+            add: vec![format!("--trail {name}={}", settings.data.trail(name).display())],
+        });
+    }
+    if settings.otlp.grpc_listen.is_some() && !cfg!(feature = "grpc") {
+        broken.push(Broken {
+            rule: "otlp.grpc",
+            why: "this build does not speak gRPC: leave otlp.grpc_listen out, or build it with the feature `grpc`"
+                .to_owned(),
+            add: Vec::new(),
         });
     }
 }

@@ -1,6 +1,7 @@
 //! The table of all settings: from it come what is read, `graven config`, and the table in docs/SERVER.md.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use jsonwebtoken::Algorithm;
@@ -8,6 +9,7 @@ use jsonwebtoken::Algorithm;
 use super::limits::Limits;
 use super::{Settings, size, time, value};
 use crate::auth::Role;
+use crate::name::TrailName;
 
 /// A setting.
 #[derive(Debug)]
@@ -344,6 +346,26 @@ pub const ROWS: &[Row] = &[
         value::grants,
         value::shown_grants
     ),
+    text!(
+        "otlp.grpc_listen",
+        otlp.grpc_listen,
+        Some(value::NONE),
+        "none, or an address and a port, of which 0 takes a free one",
+        "Listen on this address for OTLP over gRPC",
+        value::address_or_none,
+        |address: &Option<SocketAddr>| vec![
+            address.map_or(value::NONE.to_owned(), |address| address.to_string())
+        ]
+    ),
+    text!(
+        "otlp.trail",
+        otlp.trail,
+        Some("main"),
+        "the name of a trail that is served",
+        "Record to this trail what comes to /v1/logs, /v1/traces and by gRPC with a token that is not for exactly one",
+        value::trail,
+        |trail: &TrailName| vec![trail.to_string()]
+    ),
     limit!(
         body_bytes,
         "64MiB",
@@ -548,24 +570,6 @@ impl Settings {
         let changed = shown.filter(|(_, default, items)| !items.iter().map(String::as_str).eq(*default));
         changed.map(|(key, _, items)| (key, items)).collect()
     }
-}
-
-/// The table as Markdown, for docs/SERVER.md.
-pub fn markdown() -> String {
-    let mut table =
-        String::from("| key | flag | variable | default | values | meaning |\n|---|---|---|---|---|---|\n");
-    for row in ROWS {
-        let flag = row.flag.map(|flag| format!("`{flag}`")).unwrap_or_default();
-        let default = row.default.map_or("none".to_owned(), |default| format!("`{default}`"));
-        table += &format!(
-            "| `{}` | {flag} | `{}` | {default} | {} | {} |\n",
-            row.key,
-            row.variable(),
-            row.limits,
-            row.meaning
-        );
-    }
-    table
 }
 
 #[cfg(test)]

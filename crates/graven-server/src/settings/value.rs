@@ -1,6 +1,6 @@
 //! How the text of a setting becomes its value, and how a value is shown.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use jsonwebtoken::{Algorithm, AlgorithmFamily};
 use super::listen::UNIX;
 use super::{Listen, TrailSetting, size, time};
 use crate::auth::{BadRole, Grant, Role};
-use crate::name::TrailName;
+use crate::name::{BadTrailName, TrailName};
 
 /// The only item of a setting that is no list.
 pub(super) fn one(items: &[String]) -> Result<&str, String> {
@@ -91,12 +91,27 @@ pub(super) fn listen(items: &[String]) -> Result<Listen, String> {
             Ok(Listen::Unix(path.into()))
         };
     }
+    address(text).map(Listen::Tcp)
+}
+
+/// An address with its port. `localhost` is 127.0.0.1.
+fn address(text: &str) -> Result<SocketAddr, String> {
     if let Some(port) = text.strip_prefix("localhost:").and_then(|port| port.parse().ok()) {
-        return Ok(Listen::Tcp((Ipv4Addr::LOCALHOST, port).into()));
+        return Ok((Ipv4Addr::LOCALHOST, port).into());
     }
     text.parse()
-        .map(Listen::Tcp)
         .map_err(|_| format!("{text:?} is no address with a port: write it as 127.0.0.1:4728 or [::1]:4728"))
+}
+
+/// An address with its port, or none.
+pub(super) fn address_or_none(items: &[String]) -> Result<Option<SocketAddr>, String> {
+    let text = one(items)?;
+    if text == NONE { Ok(None) } else { address(text).map(Some) }
+}
+
+/// The name of a trail.
+pub(super) fn trail(items: &[String]) -> Result<TrailName, String> {
+    one(items)?.parse().map_err(|error: BadTrailName| error.to_string())
 }
 
 /// Trails, each as NAME=DIR.

@@ -25,8 +25,20 @@ use crate::settings::TlsSettings;
 /// The most bytes of a file: far more than a certificate with its intermediates has.
 const BYTES_MAX: u64 = 1 << 20;
 
-/// The only protocol inside.
+/// What is spoken inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spoken {
+    /// HTTP 1.1.
+    Http,
+    /// HTTP 2, for gRPC.
+    #[cfg(feature = "grpc")]
+    Grpc,
+}
+
+/// The names of the protocols inside, in handshakes.
 const HTTP: &[u8] = b"http/1.1";
+#[cfg(feature = "grpc")]
+const HTTP_2: &[u8] = b"h2";
 
 /// Which certificate it is, for people who compare.
 #[derive(Debug, Clone, Serialize)]
@@ -41,7 +53,10 @@ pub(crate) struct About {
 #[derive(Debug)]
 pub(crate) struct Loaded {
     /// What connections begin with.
-    pub(crate) config: Arc<ServerConfig>,
+    http: Arc<ServerConfig>,
+    /// What those for gRPC begin with.
+    #[cfg(feature = "grpc")]
+    grpc: Arc<ServerConfig>,
     /// What judges the certificates of clients, if they may show some.
     pub(super) clients: Option<Arc<dyn ClientCertVerifier>>,
     pub(crate) about: About,
@@ -50,6 +65,15 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
+    /// What a connection begins with on which this is spoken.
+    pub(crate) fn config(&self, spoken: Spoken) -> Arc<ServerConfig> {
+        match spoken {
+            Spoken::Http => Arc::clone(&self.http),
+            #[cfg(feature = "grpc")]
+            Spoken::Grpc => Arc::clone(&self.grpc),
+        }
+    }
+
     /// The certificate that a client has shown in a handshake with this.
     pub(crate) fn client(&self, chain: &[CertificateDer<'_>]) -> Option<ClientCertificate> {
         ClientCertificate::read(chain, self.number)
@@ -84,7 +108,7 @@ pub(super) fn read(
         None => config.with_no_client_auth(),
     };
     let config = config.with_single_cert(chain, private_key(key_file)?);
-    let mut config = config.map_err(|error| TlsError::Pair {
+    let config = config.map_err(|error| TlsError::Pair {
         certificate: cert_file.clone(),
         key: key_file.clone(),
         why: match error {
@@ -94,8 +118,21 @@ pub(super) fn read(
             other => other.to_string(),
         },
     })?;
-    config.alpn_protocols = vec![HTTP.to_vec()];
-    Ok(Some(Loaded { config: Arc::new(config), clients, about, number }))
+    Ok(Some(Loaded {
+        http: speaking(HTTP, &config),
+        #[cfg(feature = "grpc")]
+        grpc: speaking(HTTP_2, &config),
+        clients,
+        about,
+        number,
+    }))
+}
+
+/// The same for this protocol only.
+fn speaking(protocol: &[u8], config: &ServerConfig) -> Arc<ServerConfig> {
+    let mut config = config.clone();
+    config.alpn_protocols = vec![protocol.to_vec()];
+    Arc::new(config)
 }
 
 /// What judges the certificates of clients, if they may show some.

@@ -18,6 +18,7 @@ mod demo_tells_one_story;
 mod each_role_may_ask_for_what_the_table_says;
 mod entries_are_followed;
 mod entries_are_proved_one_by_one;
+mod exports;
 mod exports_are_whole_or_have_no_end;
 mod flood_is_answered_with_429;
 mod flood_of_one_leaves_room_for_others;
@@ -29,6 +30,10 @@ mod log_is_served_as_tiles;
 mod metrics_are_for_prometheus;
 mod nobody_acts_under_another_name;
 mod nothing_without_a_token;
+mod other_programs_send_their_own_formats;
+mod otlp_is_all_or_nothing;
+#[cfg(feature = "grpc")]
+mod otlp_over_grpc;
 mod page_is_served;
 mod pages_of_hits;
 mod roles_and_limits_of_tokens;

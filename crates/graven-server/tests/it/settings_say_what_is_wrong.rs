@@ -287,6 +287,17 @@ fn every_rule_is_named_when_it_is_broken() {
     assert_eq!(rules(&[("listen", "0.0.0.0:1")], &[&certificate, &key]), ["listen.tokens"]);
     assert_eq!(rules(&[("listen", "unix:/run/graven.sock")], &[]), [""; 0]);
     assert_eq!(rules(&[("listen", "unix:/run/graven.sock")], &[&certificate, &key]), ["listen.unix"]);
+    assert_eq!(rules(&[], &["otlp.trail=nowhere"]), ["otlp.trail"]);
+    let grpc = "otlp.grpc_listen=0.0.0.0:4317";
+    if cfg!(feature = "grpc") {
+        assert_eq!(rules(&[], &["otlp.grpc_listen=localhost:4317"]), [""; 0]);
+        assert_eq!(rules(&[], &[grpc]), ["listen.tls", "listen.tokens"]);
+        assert_eq!(rules(&[], &[grpc, &certificate, &key]), ["listen.tokens"]);
+        let socket = ("listen", "unix:/run/graven.sock");
+        assert_eq!(rules(&[socket], &["otlp.grpc_listen=[::1]:4317", &certificate, &key]), [""; 0]);
+    } else {
+        assert!(rules(&[], &[grpc]).contains(&"otlp.grpc"));
+    }
     let jwt = [
         "jwt.jwks_url=https://login.example.com/keys",
         "jwt.issuer=https://login.example.com",

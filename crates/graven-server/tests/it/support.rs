@@ -38,6 +38,9 @@ pub(crate) const NDJSON: (&str, &str) = ("content-type", "application/x-ndjson")
 /// A server that runs.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
+    /// Where it listens for gRPC, if it does.
+    #[cfg_attr(not(feature = "grpc"), expect(dead_code, reason = "nobody asks there"))]
+    pub(crate) grpc: Option<SocketAddr>,
     /// The token of the first start.
     pub admin: Client,
     /// What it prints to log in once.
@@ -100,6 +103,17 @@ impl Running {
         self.kept.push(issued);
     }
 
+    /// A server with these trails beside `main`, in this folder.
+    pub(crate) async fn with_trails(folder: &Path, names: &[&str], settings: &[(&str, &str)]) -> Running {
+        let made = |name: &&str| {
+            let dir = folder.join(name);
+            drop(graven::Trail::open(graven::Settings::new(&dir)).unwrap());
+            format!("{name}={}", dir.display())
+        };
+        let trails: Vec<String> = names.iter().map(made).collect();
+        Running::with(&[settings, &[("trails", &trails.join(","))]].concat()).await
+    }
+
     /// A server in a folder that stays.
     pub(crate) async fn at(data: &Path, settings: &[(&str, &str)]) -> Running {
         Running::begin(data, settings, |_| {}).await
@@ -113,6 +127,7 @@ impl Running {
         edit(&mut settings);
         let server = Server::start(settings).await.unwrap();
         let (address, link) = (server.address().unwrap(), server.link().map(str::to_owned));
+        let grpc = server.grpc_address();
         let data = DataFolder::new(data);
         let admin = match std::fs::read_to_string(data.admin_token()) {
             Ok(token) => token.trim().to_owned(),
@@ -121,7 +136,7 @@ impl Running {
         let admin = Client { address, token: Some(admin), tls: None };
         let (ask, asked) = tokio::sync::mpsc::unbounded_channel();
         let ended = tokio::spawn(server.run(asked));
-        Running { address, admin, link, folder: None, kept: Vec::new(), data, ask, ended }
+        Running { address, grpc, admin, link, folder: None, kept: Vec::new(), data, ask, ended }
     }
 
     /// Where a trail in the server's folder lies.

@@ -1,5 +1,6 @@
 //! Entries in: batches beside `record --stdin`, and single entries beside an empty handler and a plain sync.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,7 +22,7 @@ pub(super) const NDJSON: &str = "application/x-ndjson";
 /// The entries of a batch.
 const BATCH: u64 = 1_000;
 /// How many connections send batches.
-const BATCHERS: usize = 4;
+pub(super) const BATCHERS: usize = 4;
 /// How many connections send single entries.
 const POSTERS: usize = 64;
 
@@ -30,12 +31,12 @@ pub(super) fn batches(bench: &Bench, executor: &Runtime, report: &mut Report) ->
     bench.note("batches of 1,000");
     let mut body = Vec::new();
     (0..BATCH).for_each(|n| entries::ndjson(n, &mut body));
-    let body = Bytes::from(body);
+    let posts = Posts::the_same(NDJSON, body);
     let mut pairs = Pairs::default();
     for _ in 0..PAIRS {
         let data = bench.path("batches");
         let serving = Serving::start(&data, &[])?;
-        let sent = executor.block_on(send(&serving.target, BATCHERS, NDJSON, &body, bench.turn()))?;
+        let sent = executor.block_on(send(&serving.target, BATCHERS, &posts, bench.turn()))?;
         serving.stop()?;
         disk::remove(&data)?;
         let recorded = sent.count as f64 * BATCH as f64 / sent.seconds;
@@ -55,17 +56,15 @@ pub(super) fn posts(bench: &Bench, executor: &Runtime, report: &mut Report) -> R
     bench.note("single entries from 64 connections");
     let mut body = Vec::new();
     entries::ndjson(7, &mut body);
-    let body = Bytes::from(body);
+    let one = Posts::the_same("application/json", body);
     let data = bench.path("posts");
     let (serving, empty) = (Serving::start(&data, &[])?, Serving::empty()?);
     let line = vec![b'x'; entries::stored_line().len() + 1];
     let mut plain = Appender::open(bench, "raw-single")?;
     let (mut pairs, mut rate) = (Pairs::default(), Vec::new());
     for _ in 0..PAIRS {
-        let mut sent =
-            executor.block_on(send(&serving.target, POSTERS, "application/json", &body, bench.turn()))?;
-        let mut nothing =
-            executor.block_on(send(&empty.target, POSTERS, "application/json", &body, bench.turn()))?;
+        let mut sent = executor.block_on(send(&serving.target, POSTERS, &one, bench.turn()))?;
+        let mut nothing = executor.block_on(send(&empty.target, POSTERS, &one, bench.turn()))?;
         let mut syncs = Times::default();
         let watch = Stopwatch::start();
         while watch.elapsed() < bench.turn() / 4 {
@@ -84,19 +83,35 @@ pub(super) fn posts(bench: &Bench, executor: &Runtime, report: &mut Report) -> R
     Ok(())
 }
 
-/// What was sent.
-struct Sent {
-    count: u64,
-    times: Times,
-    seconds: f64,
+/// What is posted.
+#[derive(Clone)]
+pub(super) struct Posts {
+    pub(super) path: &'static str,
+    pub(super) media_type: &'static str,
+    /// Makes each body.
+    pub(super) body: Arc<dyn Fn() -> Bytes + Send + Sync>,
 }
 
-/// Posts the same body again and again, from this number of connections at the same time, for this time.
-async fn send(
+impl Posts {
+    /// The same body for entries again and again.
+    fn the_same(media_type: &'static str, body: Vec<u8>) -> Posts {
+        let body = Bytes::from(body);
+        Posts { path: ENTRIES, media_type, body: Arc::new(move || body.clone()) }
+    }
+}
+
+/// What was sent.
+pub(super) struct Sent {
+    pub(super) count: u64,
+    times: Times,
+    pub(super) seconds: f64,
+}
+
+/// Posts from this number of connections at the same time, for this time.
+pub(super) async fn send(
     target: &Target,
     connections: usize,
-    media_type: &'static str,
-    body: &Bytes,
+    posts: &Posts,
     time: Duration,
 ) -> Result<Sent, Failure> {
     let mut opened = Vec::with_capacity(connections);
@@ -106,7 +121,7 @@ async fn send(
     let watch = Stopwatch::start();
     let tasks: Vec<_> = opened
         .into_iter()
-        .map(|connection| tokio::spawn(post_until(connection, media_type, body.clone(), watch, time)))
+        .map(|connection| tokio::spawn(post_until(connection, posts.clone(), watch, time)))
         .collect();
     let (mut count, mut times) = (0, Times::default());
     for task in tasks {
@@ -119,15 +134,15 @@ async fn send(
 
 async fn post_until(
     mut connection: Connection,
-    media_type: &'static str,
-    body: Bytes,
+    posts: Posts,
     watch: Stopwatch,
     time: Duration,
 ) -> Result<(u64, Times), Failure> {
     let (mut count, mut times) = (0, Times::default());
     while watch.elapsed() < time {
+        let body = (posts.body)();
         let one = Stopwatch::start();
-        let (status, answer) = connection.post(ENTRIES, media_type, body.clone()).await?;
+        let (status, answer) = connection.post(posts.path, posts.media_type, body).await?;
         times.note(one.elapsed());
         check(status, &answer)?;
         count += 1;
