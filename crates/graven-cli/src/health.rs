@@ -10,7 +10,7 @@ use crate::shared::ui::{Look, Ui};
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// Ask the server at this address
+    /// Ask the server at this address: http(s)://HOST:PORT, or unix:PATH for a Unix socket
     #[arg(value_name = "ADDRESS", default_value = "http://127.0.0.1:4728")]
     address: String,
 }

@@ -3,8 +3,10 @@
 mod bounded;
 mod connections;
 mod ending;
+mod handed;
 mod handshake;
 mod listener;
+mod manager;
 mod read_again;
 mod unix;
 
@@ -33,6 +35,7 @@ use crate::trails::{self, Trails};
 use crate::{api, demo, indexing, verifying};
 
 pub use ending::{Ask, Asked, Ended, signals};
+pub use handed::Handed;
 
 use connections::Connections;
 use listener::{Accepted, Listener};
@@ -89,6 +92,14 @@ impl Server {
     /// # Errors
     /// When any of these fails. Nothing was served then.
     pub async fn start(settings: Settings) -> Result<Server, ServeError> {
+        Server::start_on(None, settings).await
+    }
+
+    /// The same on a socket that was handed over, if there is one. Then the settings name where it listens.
+    ///
+    /// # Errors
+    /// As [`start`](Server::start).
+    pub async fn start_on(handed: Option<Handed>, settings: Settings) -> Result<Server, ServeError> {
         let clock = OsClock::new();
         let tls = Tls::open(&settings.tls, clock.now())?;
         let tokens = Tokens::open(&settings.data)?;
@@ -106,7 +117,11 @@ impl Server {
         }
         open_files::raise(settings.limits.connections);
         let cannot = |source| ServeError::Listen { listen: settings.listen.clone(), source };
-        let (listener, listens) = Listener::open(&settings).await.map_err(cannot)?;
+        let opened = match handed {
+            Some(handed) => Listener::take_over(handed),
+            None => Listener::open(&settings).await,
+        };
+        let (listener, listens) = opened.map_err(cannot)?;
         let own = Own::new(trails.main().and_then(|main| main.writer().cloned()));
         let state = Arc::new(State {
             blocking: Blocking::new(&settings.limits),
@@ -170,13 +185,16 @@ impl Server {
         let demo = demo_of(&state.settings, &state.trails).cloned();
         let demo = demo.map(|demo| tokio::spawn(demo::go_on(demo, state.clock.random())));
         let verifications = tokio::spawn(verifying::on_schedule(Arc::clone(&state)));
+        let watched = tokio::spawn(manager::watched(Arc::clone(&state)));
         let connections = Connections::new(&state);
+        // Clients can connect since the start, and from here on they are answered.
+        manager::ready(&state, &listens);
         loop {
             tokio::select! {
                 biased;
                 ask = ending::next(&mut asked) => match ask {
                     Ask::End => break,
-                    Ask::ReadAgain => drop(tokio::spawn(read_again::files(Arc::clone(&state), true))),
+                    Ask::ReadAgain => drop(tokio::spawn(read_files_again(Arc::clone(&state)))),
                 },
                 accepted = listener.accept() => match accepted {
                     // One too many is closed without a word: an answer would take what there is too little of.
@@ -193,7 +211,9 @@ impl Server {
                 },
             }
         }
+        manager::ends();
         listener.end().await;
+        watched.abort();
         gathering.abort();
         verifications.abort();
         demo.iter().for_each(tokio::task::JoinHandle::abort);
@@ -229,6 +249,13 @@ fn url(state: &State, address: SocketAddr) -> String {
 /// The trail that the demo fills, if there is to be one.
 fn demo_of<'a>(settings: &Settings, trails: &'a Trails) -> Option<&'a LastingTrail> {
     settings.demo.then(|| trails.find(&TrailName::demo()))?.and_then(|demo| demo.writer())
+}
+
+/// Reads the files again because somebody asks for it, and says when that is done.
+async fn read_files_again(state: Shared) {
+    manager::reads_again();
+    read_again::files(state, true).await;
+    manager::has_read();
 }
 
 /// Fetches the keys for JWTs again, if that is long ago.

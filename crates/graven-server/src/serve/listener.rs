@@ -1,10 +1,11 @@
-//! What a server listens on: an address, or a Unix socket.
+//! What a server listens on: an address, a Unix socket, or what was handed over.
 
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
+use super::handed::{Handed, Socket};
 use super::unix::{self, UnixSocket};
 use crate::settings::{Listen, Settings};
 
@@ -36,6 +37,22 @@ impl Listener {
                 Ok((Listener::Unix(socket), settings.listen.clone()))
             }
         }
+    }
+
+    /// Takes over what listens already; where it does.
+    pub(super) fn take_over(handed: Handed) -> io::Result<(Listener, Listen)> {
+        let listen = handed.listen().clone();
+        let listener = match handed.socket {
+            Socket::Tcp(listener) => {
+                listener.set_nonblocking(true)?;
+                Listener::Tcp(TcpListener::from_std(listener)?)
+            }
+            Socket::Unix(listener) => {
+                listener.set_nonblocking(true)?;
+                Listener::Unix(UnixSocket::of_another(UnixListener::from_std(listener)?))
+            }
+        };
+        Ok((listener, listen))
     }
 
     /// Waits for the next connection.
