@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::report::Outcome;
 use crate::shell;
-use crate::{api, cargo_test, deny, faults, fuzz, interop, page, release, tidy};
+use crate::{api, cargo_test, deny, faults, fuzz, interop, packages, page, release, tidy};
 
 /// A part of the tests that can be run by itself.
 pub(crate) struct Suite {
@@ -71,6 +71,12 @@ pub(crate) const ALL: &[Suite] = &[
         what: "requests made up from openapi.json find no fault and no answer that it does not describe",
         lint: false,
         run: api::suite,
+    },
+    Suite {
+        name: "packages",
+        what: "the package under a systemd of its own, the proxies of the guide, and the Dockerfile",
+        lint: false,
+        run: packages::suite,
     },
     Suite {
         name: "page",
