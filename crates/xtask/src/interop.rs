@@ -7,6 +7,9 @@ use std::process::Command;
 use crate::report::Outcome;
 use crate::{release, shell};
 
+/// Programs that log in at our server, beside Go itself.
+const CLIENTS: [&str; 2] = ["curl", "python3"];
+
 /// The oldest Go that builds the verifiers.
 const GO: (u32, u32) = (1, 26);
 
@@ -16,6 +19,12 @@ pub(crate) fn suite() -> Outcome {
     let version = go_version(&module);
     if version.is_none_or(|version| version < GO) {
         return Outcome::NotRun { why: missing(version), install: install() };
+    }
+    if let Some(missing) = CLIENTS.iter().find(|client| !answers(client)) {
+        return Outcome::NotRun {
+            why: format!("{missing} is missing"),
+            install: format!("apt-get install {missing}"),
+        };
     }
     match release::build().and_then(|binary| judge(&module, &binary)) {
         Ok(tests) => Outcome::Passed { tests: Some(tests) },
@@ -46,6 +55,11 @@ fn judge(module: &Path, binary: &Path) -> Result<u64, String> {
         (_, 0) => Ok(passed),
         _ => Err(format!("{skipped} Go tests were skipped, none may be")),
     }
+}
+
+/// Whether a program is there.
+fn answers(program: &str) -> bool {
+    shell::output(Command::new(program).arg("--version")).is_some()
 }
 
 /// The Go that the module gets, which may be newer than the one on the path: Go fetches what a `go.mod` asks for.

@@ -62,7 +62,7 @@ pub(crate) const ALL: &[Suite] = &[
     },
     Suite {
         name: "interop",
-        what: "independent Go code judges our logs and proofs",
+        what: "independent Go code judges our logs and proofs, and TLS clients of others log in",
         lint: false,
         run: interop::suite,
     },
