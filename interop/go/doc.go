@@ -2,7 +2,7 @@
 //
 // Its tests have the graven binary, named by GRAVEN_BIN, record and export logs and make proofs, and hand these to
 // golang.org/x/mod (sumdb/note, sumdb/tlog), to Tessera's fsck and to transparency-dev's proof files: all of it must
-// be accepted, and refused after any flipped bit.
+// be accepted, and refused after any flipped bit. Go, curl and Python log in by certificates of all kinds.
 //
 //	GRAVEN_BIN=../../target/release/graven go test -count=1 ./...
 //

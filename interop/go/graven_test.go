@@ -32,7 +32,10 @@ type exported struct {
 
 func TestMain(m *testing.M) {
 	var err error
-	if folder, err = os.MkdirTemp("", "graven-interop-"); err != nil {
+	if graven, err = binary(); err == nil {
+		folder, err = os.MkdirTemp("", "graven-interop-")
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -51,20 +54,23 @@ func logs(t *testing.T) []exported {
 	return all
 }
 
-var recorded = sync.OnceValues(func() ([]exported, error) {
+var recorded = sync.OnceValues(func() ([]exported, error) { return record(folder) })
+
+// binary is the graven that the tests are about.
+func binary() (string, error) {
 	bin := os.Getenv("GRAVEN_BIN")
 	if bin == "" {
-		return nil, errors.New("GRAVEN_BIN is not set: it must name the graven binary, such as target/release/graven")
+		return "", errors.New("GRAVEN_BIN is not set: it must name the graven binary, such as target/release/graven")
 	}
-	var err error
-	if graven, err = filepath.Abs(bin); err != nil {
-		return nil, err
+	path, err := filepath.Abs(bin)
+	if err != nil {
+		return "", err
 	}
-	if _, err = os.Stat(graven); err != nil {
-		return nil, fmt.Errorf("GRAVEN_BIN does not name the graven binary: %w", err)
+	if _, err = os.Stat(path); err != nil {
+		return "", fmt.Errorf("GRAVEN_BIN does not name the graven binary: %w", err)
 	}
-	return record(folder)
-})
+	return path, nil
+}
 
 // record lets one trail grow, and at each size keeps a copy of it and its exported log.
 func record(dir string) ([]exported, error) {

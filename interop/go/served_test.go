@@ -27,9 +27,20 @@ type serving struct {
 // serve lets graven serve the trails of these logs, each under the name of its size, until the test ends.
 func serve(t *testing.T, logs []exported) serving {
 	t.Helper()
-	args := []string{"serve", "--json", "--data", filepath.Join(t.TempDir(), "data"), "--listen", "127.0.0.1:0"}
+	var args []string
 	for _, log := range logs {
 		args = append(args, "--read", fmt.Sprintf("size-%d=%s", log.size, log.trail))
+	}
+	return serveWith(t, nil, args...)
+}
+
+// serveWith starts graven serve with settings and more arguments, until the test ends.
+func serveWith(t *testing.T, settings []string, more ...string) serving {
+	t.Helper()
+	args := []string{"serve", "--json", "--data", filepath.Join(t.TempDir(), "data"), "--listen", "127.0.0.1:0"}
+	args = append(args, more...)
+	for _, setting := range settings {
+		args = append(args, "--set", setting)
 	}
 	cmd := exec.Command(graven, args...)
 	cmd.Stderr = os.Stderr

@@ -10,10 +10,17 @@ use crate::shared::ui::{Look, Ui};
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// Ask the server at this address
-    #[arg(value_name = "ADDRESS", default_value = "http://127.0.0.1:4728")]
-    address: String,
+    /// Ask the server at this address: http(s)://HOST:PORT, or unix:PATH for a Unix socket
+    /// [default: the one that GRAVEN_HEALTH names, or http://127.0.0.1:4728]
+    #[arg(value_name = "ADDRESS")]
+    address: Option<String>,
 }
+
+/// The variable with the address, for an image whose check of health cannot be given one.
+const ADDRESS: &str = "GRAVEN_HEALTH";
+
+/// Where a server listens that is told nothing else.
+const DEFAULT: &str = "http://127.0.0.1:4728";
 
 const AFTER_HELP: &str = "\
 It asks for /readyz, which needs no token, and waits at most 10 seconds. GRAVEN_CA_FILE names a file with the certificates \
@@ -37,9 +44,11 @@ struct Reason {
 }
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
-    let answer = remote::readiness(&args.address)?;
+    let named = || std::env::var(ADDRESS).ok().filter(|address| !address.is_empty());
+    let address = args.address.clone().or_else(named).unwrap_or_else(|| DEFAULT.to_owned());
+    let answer = remote::readiness(&address)?;
     let ready: Ready = serde_json::from_slice(&answer).map_err(|_| {
-        Failure::cannot(format_args!("{} has not answered as a Graven server does", args.address))
+        Failure::cannot(format_args!("{address} has not answered as a Graven server does"))
             .advise("is the address right? `graven serve` prints it")
     })?;
     let (look, exit) = match ready.status.as_str() {

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 use std::process;
 
-use graven_server::serve::{Ended, Server, signals};
+use graven_server::serve::{Ended, Handed, Server, signals};
 use graven_server::settings::{Broken, Settings};
 use serde_json::json;
 use tracing::Level;
@@ -39,7 +39,10 @@ signal ends it at once. docs/SERVER.md has every address and every setting.
 Exit codes: 0 it ended in order, 1 some requests were not answered in time, 2 it cannot start.";
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
-    let effective = args.settings.effective()?;
+    // The only thread so far: nobody else reads the environment that this changes.
+    let handed = Handed::take()
+        .map_err(|error| Failure::cannot(format_args!("cannot listen on what was handed over: {error}")))?;
+    let effective = args.settings.effective_at(handed.as_ref().map(Handed::listen))?;
     let broken = effective.check();
     if args.check || !broken.is_empty() {
         return told(ui, &broken);
@@ -53,7 +56,9 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
         // Before anybody can know that the server is there.
         let asked =
             signals().map_err(|error| Failure::cannot(format_args!("cannot wait for signals: {error}")))?;
-        let server = Server::start(settings.clone()).await.map_err(|error| Failure::cannot(chain(&error)))?;
+        let server = Server::start_on(handed, settings.clone())
+            .await
+            .map_err(|error| Failure::cannot(chain(&error)))?;
         started(ui, &settings, &server)?;
         Ok::<Ended, Failure>(server.run(asked).await)
     })?;

@@ -5,8 +5,10 @@ mod connections;
 mod ending;
 #[cfg(feature = "grpc")]
 mod grpc;
+mod handed;
 mod handshake;
 mod listener;
+mod manager;
 mod read_again;
 mod unix;
 
@@ -35,6 +37,7 @@ use crate::trails::{self, Trails};
 use crate::{api, demo, indexing, verifying};
 
 pub use ending::{Ask, Asked, Ended, signals};
+pub use handed::Handed;
 
 use connections::Connections;
 use listener::{Accepted, Listener, Listens};
@@ -91,6 +94,14 @@ impl Server {
     /// # Errors
     /// When any of these fails. Nothing was served then.
     pub async fn start(settings: Settings) -> Result<Server, ServeError> {
+        Server::start_on(None, settings).await
+    }
+
+    /// The same on a socket that was handed over, if there is one. Then the settings name where it listens.
+    ///
+    /// # Errors
+    /// As [`start`](Server::start).
+    pub async fn start_on(handed: Option<Handed>, settings: Settings) -> Result<Server, ServeError> {
         let clock = OsClock::new();
         let tls = Tls::open(&settings.tls, clock.now())?;
         let tokens = Tokens::open(&settings.data)?;
@@ -108,7 +119,7 @@ impl Server {
         }
         open_files::raise(settings.limits.connections);
         let cannot = |(listen, source)| ServeError::Listen { listen, source };
-        let (listener, listens) = Listener::open(&settings).await.map_err(cannot)?;
+        let (listener, listens) = Listener::open(handed, &settings).await.map_err(cannot)?;
         let own = Own::new(trails.main().and_then(|main| main.writer().cloned()));
         let state = Arc::new(State {
             blocking: Blocking::new(&settings.limits),
@@ -177,13 +188,16 @@ impl Server {
         let demo = demo_of(&state.settings, &state.trails).cloned();
         let demo = demo.map(|demo| tokio::spawn(demo::go_on(demo, state.clock.random())));
         let verifications = tokio::spawn(verifying::on_schedule(Arc::clone(&state)));
+        let watched = tokio::spawn(manager::watched(Arc::clone(&state)));
         let connections = Connections::new(&state);
+        // Clients can connect since the start, and from here on they are answered.
+        manager::ready(&state, &listens.http);
         loop {
             tokio::select! {
                 biased;
                 ask = ending::next(&mut asked) => match ask {
                     Ask::End => break,
-                    Ask::ReadAgain => drop(tokio::spawn(read_again::files(Arc::clone(&state), true))),
+                    Ask::ReadAgain => drop(tokio::spawn(read_files_again(Arc::clone(&state)))),
                 },
                 accepted = listener.accept() => match accepted {
                     // One too many is closed without a word: an answer would take what there is too little of.
@@ -204,7 +218,9 @@ impl Server {
                 },
             }
         }
+        manager::ends();
         listener.end().await;
+        watched.abort();
         gathering.abort();
         verifications.abort();
         demo.iter().for_each(tokio::task::JoinHandle::abort);
@@ -240,6 +256,13 @@ fn url(state: &State, address: SocketAddr) -> String {
 /// The trail that the demo fills, if there is to be one.
 fn demo_of<'a>(settings: &Settings, trails: &'a Trails) -> Option<&'a LastingTrail> {
     settings.demo.then(|| trails.find(&TrailName::demo()))?.and_then(|demo| demo.writer())
+}
+
+/// Reads the files again because somebody asks for it, and says when that is done.
+async fn read_files_again(state: Shared) {
+    manager::reads_again();
+    read_again::files(state, true).await;
+    manager::has_read();
 }
 
 /// Fetches the keys for JWTs again, if that is long ago.

@@ -10,6 +10,7 @@ mod window;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use graven::reader::{Picks, Record};
 use graven::{LastingTrail, Redactor};
@@ -30,6 +31,9 @@ use window::{Key, Window};
 
 pub(crate) use opening::open;
 pub(crate) use recording::{Kept, Recorded};
+
+/// How long a client waits until its entry is durable. A writer that takes longer records nothing that anybody is told of.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// All trails of the server, by name.
 #[derive(Debug)]
@@ -119,6 +123,22 @@ impl Served {
             let message = format!("this server only reads the trail {}", self.name);
             Problem::new(Kind::ReadOnly, message)
         })
+    }
+
+    /// For how long its writer has been at the entries that it has in hand; `None` for one that has nothing to write.
+    pub(crate) fn hangs_for(&self) -> Option<Duration> {
+        self.writer.as_ref()?.now().writing_for()
+    }
+
+    /// Why nothing can be recorded to it now. This also opens a trail again that has failed, if that is due.
+    pub(crate) fn cannot_record(&self) -> Option<&'static str> {
+        let writer = self.writer.as_ref()?.now();
+        if writer.poisoned().is_some() {
+            return Some("its storage has failed: it is opened again as soon as it can be");
+        }
+        let hangs = writer.writing_for().is_some_and(|time| time >= PATIENCE);
+        hangs
+            .then_some("its writer hangs: storage does not answer, or another process holds the trail's lock")
     }
 
     /// A text that may repeat what a client has sent, without its secrets.

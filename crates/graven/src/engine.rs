@@ -10,6 +10,7 @@ pub(crate) mod completion;
 pub(crate) mod counters;
 pub(crate) mod flood;
 pub(crate) mod held;
+mod in_hand;
 mod leaves;
 mod lifecycle;
 mod look;

@@ -7,6 +7,7 @@
 mod lookup;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use graven_core::entry::{Category, Entry};
 use graven_core::note::VerifierKey;
@@ -254,6 +255,13 @@ impl Trail {
     /// Numbers that say how the trail is doing.
     pub fn counters(&self) -> Counters {
         self.0.engine.counters()
+    }
+
+    /// For how long the writer of this process has been at the entries that it has in hand: it writes and syncs them, or
+    /// waits for its turn among processes. `None` while it has none. A long time means that storage hangs, or that another
+    /// process holds the trail's lock; nothing is recorded meanwhile.
+    pub fn writing_for(&self) -> Option<Duration> {
+        self.0.engine.writing_for()
     }
 
     /// How long the syncs of this process took, since it opened the trail.

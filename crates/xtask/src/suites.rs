@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::report::Outcome;
 use crate::shell;
-use crate::{api, cargo_test, deny, faults, fuzz, interop, otlp, page, release, tidy};
+use crate::{api, cargo_test, deny, faults, fuzz, interop, otlp, packages, page, release, tidy};
 
 /// A part of the tests that can be run by itself.
 pub(crate) struct Suite {
@@ -62,7 +62,7 @@ pub(crate) const ALL: &[Suite] = &[
     },
     Suite {
         name: "interop",
-        what: "independent Go code judges our logs and proofs, and hands in audit events of Kubernetes",
+        what: "independent Go code judges our logs and proofs and hands in audit events, and TLS clients of others log in",
         lint: false,
         run: interop::suite,
     },
@@ -77,6 +77,12 @@ pub(crate) const ALL: &[Suite] = &[
         what: "the exporters of OpenTelemetry lose and double nothing while the server is killed and refuses",
         lint: false,
         run: otlp::suite,
+    },
+    Suite {
+        name: "packages",
+        what: "the package under a systemd of its own, the proxies of the guide, and the Dockerfile",
+        lint: false,
+        run: packages::suite,
     },
     Suite {
         name: "page",

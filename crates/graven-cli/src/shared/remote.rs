@@ -1,9 +1,11 @@
-//! A trail on a server, by its address: `http(s)://HOST/v1/trails/NAME`, with the token in `GRAVEN_TOKEN`.
+//! A trail on a server, by its address: `http(s)://HOST/v1/trails/NAME`, or `unix:PATH/v1/trails/NAME` at a Unix socket. The
+//! token is in `GRAVEN_TOKEN`.
 
+mod address;
 mod problem;
+mod unix;
 
 use std::io::Read;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -13,12 +15,14 @@ use graven::disk::OsDisk;
 use graven::durable;
 use rustls::crypto::aws_lc_rs;
 use serde::de::DeserializeOwned;
-use ureq::http::{Response, StatusCode, Uri, header};
+use ureq::http::{Response, StatusCode, header};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 
 use crate::shared::failure::Failure;
+use address::Address;
 use problem::Problem;
+use unix::{NoNames, ToSocket};
 
 /// The variable with the token.
 pub(crate) const TOKEN: &str = "GRAVEN_TOKEN";
@@ -54,20 +58,23 @@ pub(crate) const NDJSON: &str = "application/x-ndjson";
 #[derive(Debug)]
 pub(crate) struct Remote {
     agent: Agent,
-    /// The address of the trail, without a `/` at its end.
-    base: String,
-    token: String,
+    /// The address of the trail.
+    base: Address,
+    /// At a Unix socket, a program without one is known by its user.
+    token: Option<String>,
 }
 
 impl Remote {
     /// The trail at this address. Nothing is asked yet.
     pub(crate) fn at(address: &str) -> Result<Remote, Failure> {
-        let base = address.trim_end_matches('/');
+        let base = Address::read(address);
         let wrong = |why: &str| {
-            Failure::cannot(format_args!("{address}: {why}"))
-                .advise("write the address of a trail on a server as http(s)://HOST/v1/trails/NAME")
+            Failure::cannot(format_args!("{address}: {why}")).advise(
+                "write the address of a trail on a server as http(s)://HOST/v1/trails/NAME or \
+                 unix:PATH/v1/trails/NAME",
+            )
         };
-        let uri: Uri = base.parse().map_err(|_| wrong("it is no address"))?;
+        let uri = base.uri().ok_or_else(|| wrong("it is no address"))?;
         let (Some(authority), None) = (uri.authority(), uri.query()) else {
             return Err(wrong("it is not the address of a trail"));
         };
@@ -79,21 +86,22 @@ impl Remote {
         if name.is_empty() || name.contains('/') {
             return Err(wrong("it is not the address of a trail"));
         }
-        let host = uri.host().unwrap_or_default();
-        let agent = agent(is_loopback(host))?;
-        Ok(Remote { agent, base: base.to_owned(), token: token()? })
+        let token = match token() {
+            // Then its role is the one that the server gives programs of this machine.
+            Err(_) if base.socket().is_some() && std::env::var_os(TOKEN).is_none() => None,
+            token => Some(token?),
+        };
+        Ok(Remote { agent: agent(&base)?, base, token })
     }
 
     /// Its address, for messages.
     pub(crate) fn address(&self) -> &str {
-        &self.base
+        self.base.shown()
     }
 
     /// Whether the token is sent so that others on the way can read it.
     pub(crate) fn sends_in_clear(&self) -> bool {
-        let uri: Option<Uri> = self.base.parse().ok(); // It was read before.
-        let host = uri.as_ref().and_then(Uri::host).unwrap_or_default();
-        self.base.starts_with("http://") && !is_loopback(host)
+        self.base.is_in_clear()
     }
 
     /// Asks for what is at a path below the address of the trail.
@@ -149,27 +157,33 @@ impl Remote {
         serde_json::from_slice(json).map_err(|error| {
             Failure::cannot(format_args!(
                 "{} has answered what this program does not understand: {error}",
-                self.base
+                self.address()
             ))
             .advise("is it a Graven server, and of the same version?")
         })
     }
 
     fn ask(&self, path: &str, accept: &str) -> Result<Response<Body>, Failure> {
-        let url = format!("{}{path}", self.base);
-        let request = self.agent.get(url).header(header::ACCEPT, accept);
-        let response = request.header(header::AUTHORIZATION, self.authorization()).call();
+        let url = format!("{}{path}", self.base.url());
+        let mut request = self.agent.get(url).header(header::ACCEPT, accept);
+        if let Some(token) = self.authorization() {
+            request = request.header(header::AUTHORIZATION, token);
+        }
+        let response = request.call();
         self.checked(response.map_err(|error| self.unreachable(&error))?)
     }
 
     fn send(&self, path: &str, media_type: &str, body: &[u8]) -> Result<Response<Body>, ureq::Error> {
-        let url = format!("{}{path}", self.base);
-        let request = self.agent.post(url).header(header::CONTENT_TYPE, media_type);
-        request.header(header::AUTHORIZATION, self.authorization()).send(body)
+        let url = format!("{}{path}", self.base.url());
+        let mut request = self.agent.post(url).header(header::CONTENT_TYPE, media_type);
+        if let Some(token) = self.authorization() {
+            request = request.header(header::AUTHORIZATION, token);
+        }
+        request.send(body)
     }
 
-    fn authorization(&self) -> String {
-        format!("Bearer {}", self.token)
+    fn authorization(&self) -> Option<String> {
+        self.token.as_ref().map(|token| format!("Bearer {token}"))
     }
 
     /// An answer that says yes. Otherwise it says why not.
@@ -187,7 +201,7 @@ impl Remote {
         let problem: Option<Problem> = is_problem.then(|| serde_json::from_slice(&body).ok()).flatten();
         match problem {
             Some(problem) => problem.failure(),
-            None => Failure::cannot(format_args!("{} has answered with {status}", self.base))
+            None => Failure::cannot(format_args!("{} has answered with {status}", self.address()))
                 .advise("is it a Graven server, and is there a proxy before it that refuses?"),
         }
     }
@@ -195,30 +209,29 @@ impl Remote {
     fn whole(&self, mut response: Response<Body>) -> Result<Vec<u8>, Failure> {
         let whole = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
         whole.map_err(|error| {
-            Failure::cannot(format_args!("the answer of {} is not whole: {error}", self.base))
+            Failure::cannot(format_args!("the answer of {} is not whole: {error}", self.address()))
         })
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Failure {
-        Failure::cannot(format_args!("cannot reach {}: {error}", self.base))
+        Failure::cannot(format_args!("cannot reach {}: {error}", self.address()))
             .advise("does the server run, and is the address right? `curl` on its /healthz says so")
     }
 }
 
 /// What a server says of whether it can record, at the address of the server itself. It needs no token.
 pub(crate) fn readiness(address: &str) -> Result<Vec<u8>, Failure> {
-    let base = address.trim_end_matches('/');
-    let uri: Option<Uri> = base.parse().ok(); // What is no address has no host.
-    let host = uri.as_ref().filter(|uri| uri.scheme().is_some()).and_then(Uri::host);
-    let host = host.ok_or_else(|| {
-        Failure::cannot(format_args!("{address}: it is not the address of a server"))
-            .advise("write it as http(s)://HOST:PORT")
-    })?;
-    let request = agent(is_loopback(host))?.get(format!("{base}/readyz"));
+    let base = Address::read(address);
+    let uri = base.uri().filter(|uri| uri.scheme().is_some() && uri.host().is_some());
+    if uri.is_none() {
+        return Err(Failure::cannot(format_args!("{address}: it is not the address of a server"))
+            .advise("write it as http(s)://HOST:PORT or unix:PATH"));
+    }
+    let request = agent(&base)?.get(format!("{}/readyz", base.url()));
     let answer = request.config().timeout_global(Some(READINESS)).build().call();
     let whole = answer
         .and_then(|mut answer| answer.body_mut().with_config().limit(READINESS_BYTES_MAX).read_to_vec());
-    whole.map_err(|error| Failure::cannot(format_args!("cannot reach {base}: {error}")))
+    whole.map_err(|error| Failure::cannot(format_args!("cannot reach {}: {error}", base.shown())))
 }
 
 /// Texts in an address.
@@ -248,12 +261,7 @@ fn retry_after(response: &Response<Body>) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
-}
-
-fn agent(is_loopback: bool) -> Result<Agent, Failure> {
+fn agent(base: &Address) -> Result<Agent, Failure> {
     let mut config = Agent::config_builder()
         .http_status_as_error(false)
         // No address of a server leads elsewhere, and the token is for this one.
@@ -263,7 +271,7 @@ fn agent(is_loopback: bool) -> Result<Agent, Failure> {
         .timeout_connect(Some(CONNECT))
         .timeout_recv_response(Some(ANSWER))
         .timeout_per_read(Some(ANSWER));
-    if is_loopback {
+    if base.is_here() {
         config = config.proxy(None);
     }
     let mut tls =
@@ -285,7 +293,11 @@ fn agent(is_loopback: bool) -> Result<Agent, Failure> {
         let roots = RootCerts::new_with_certs(&certificates);
         tls = tls.root_certs(roots);
     }
-    Ok(config.tls_config(tls.build()).build().into())
+    let config = config.tls_config(tls.build()).build();
+    Ok(match base.socket() {
+        Some(socket) => Agent::with_parts(config, ToSocket(socket.to_owned()), NoNames),
+        None => config.into(),
+    })
 }
 
 fn token() -> Result<String, Failure> {
@@ -310,15 +322,5 @@ mod tests {
     fn a_text_stands_in_an_address_as_one_part() {
         assert_eq!(escaped("a-b_c.d~e"), "a-b_c.d~e");
         assert_eq!(escaped("ä &/=?%+"), "%C3%A4%20%26%2F%3D%3F%25%2B");
-    }
-
-    #[test]
-    fn loopback_is_this_machine() {
-        for host in ["localhost", "127.0.0.1", "[::1]", "127.9.9.9"] {
-            assert!(is_loopback(host), "{host}");
-        }
-        for host in ["example.com", "192.0.2.1", "localhost.example.com", "[2001:db8::1]"] {
-            assert!(!is_loopback(host), "{host}");
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use graven_server::settings::{Effective, Given, SettingsError};
+use graven_server::settings::{Effective, Given, Listen, SettingsError};
 
 use crate::shared::failure::Failure;
 
@@ -72,7 +72,14 @@ impl ServerFolder {
 impl ServerSettings {
     /// The settings as they hold.
     pub(crate) fn effective(&self) -> Result<Effective, Failure> {
+        self.effective_at(None)
+    }
+
+    /// The same for a server that listens here, whatever the settings say.
+    pub(crate) fn effective_at(&self, handed: Option<&Listen>) -> Result<Effective, Failure> {
         let mut given = self.folder.given();
+        // The first one counts.
+        given.flags.extend(handed.map(|listen| ("listen", vec![listen.to_string()])));
         let lists = [
             ("trails", &self.trails),
             ("read", &self.read),

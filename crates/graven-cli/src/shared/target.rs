@@ -17,6 +17,9 @@ use crate::shared::text::counted;
 #[cfg(feature = "remote")]
 use crate::shared::ui::Ui;
 
+/// What the address of a server begins with. A directory of such a name is meant by `./`.
+const ADDRESSES: [&str; 3] = ["http://", "https://", "unix:"];
+
 /// The argument of nearly every command.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Target {
@@ -33,7 +36,7 @@ impl Target {
 
     /// The address of a trail on a server, in place of a directory.
     fn address(&self) -> Option<&str> {
-        self.path.to_str().filter(|path| path.starts_with("http://") || path.starts_with("https://"))
+        self.path.to_str().filter(|path| ADDRESSES.iter().any(|start| path.starts_with(start)))
     }
 
     /// The trail on a server, if that is what the argument names.

@@ -9,6 +9,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test looks at the files directly")]
 
 mod deadline;
+mod hanging_disk;
 mod judge;
 mod power_cut;
 mod power_cut_on_a_loop_device;

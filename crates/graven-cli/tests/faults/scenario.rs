@@ -122,7 +122,7 @@ impl Scenario {
         let calls = trace::parse(&trace);
         let struck = strike.is_some_and(|strike| match strike.fault {
             Fault::Kill => trace.contains("+++ killed by SIGKILL +++"),
-            Fault::Eio | Fault::Enospc | Fault::Lie => calls.iter().any(|call| call.injected),
+            Fault::Eio | Fault::Enospc | Fault::Lie | Fault::Hang => calls.iter().any(|call| call.injected),
         });
         let created = self.doing == Doing::Init && ended.code == Some(0);
         let (before, rightly, contradicted) = (self.before.clone(), self.rightly, self.contradicted);

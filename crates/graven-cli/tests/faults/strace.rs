@@ -26,7 +26,12 @@ pub(crate) enum Fault {
     Kill,
     /// The call is not done, and returns success. The tests must notice this.
     Lie,
+    /// The call begins [`HANG`] late, as on a disk that does not answer.
+    Hang,
 }
+
+/// How long a call hangs.
+pub(crate) const HANG: Duration = Duration::from_secs(5);
 
 impl Fault {
     pub(crate) fn name(self) -> &'static str {
@@ -35,6 +40,7 @@ impl Fault {
             Fault::Enospc => "ENOSPC",
             Fault::Kill => "SIGKILL",
             Fault::Lie => "lie",
+            Fault::Hang => "hang",
         }
     }
 
@@ -44,6 +50,8 @@ impl Fault {
             Fault::Enospc => "error=ENOSPC",
             Fault::Kill => "signal=SIGKILL",
             Fault::Lie => "retval=0",
+            // In microseconds.
+            Fault::Hang => "delay_enter=5000000",
         }
     }
 }

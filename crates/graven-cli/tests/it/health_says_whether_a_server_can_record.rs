@@ -5,7 +5,8 @@ use std::net::TcpListener;
 
 use serde_json::json;
 
-use crate::run::Place;
+use crate::deadline::Running;
+use crate::run::{Done, Place};
 use crate::served::Served;
 
 /// Something that gives one answer to one request; its address.
@@ -33,6 +34,10 @@ fn a_server_that_can_record_is_healthy() {
     assert_eq!(place.run(["health", &address]).ok().text(), "ready\n");
     let said = place.run(["health", &format!("{address}/"), "--json"]).ok().json();
     assert_eq!(said, json!({"status": "ready", "reasons": []}));
+    // As an image names it, in which the check of health gets no address.
+    let mut command = place.command(["health"]);
+    let done = Done::of(Running::start(command.env("GRAVEN_HEALTH", &address)).output());
+    assert_eq!(done.ok().text(), "ready\n");
     served.kill();
     let said = place.run(["health", &address]).code(2);
     assert!(said.stderr.contains("cannot reach"), "{}", said.stderr);

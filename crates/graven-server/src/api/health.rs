@@ -34,9 +34,7 @@ pub(super) async fn alive() -> &'static str {
 pub(super) async fn ready(State(state): State<Shared>) -> Response {
     let mut reasons = Vec::new();
     for served in state.trails.all() {
-        // This also opens a trail again that has failed, if that is due.
-        if served.writer().is_some_and(|writer| writer.now().poisoned().is_some()) {
-            let reason = "its storage has failed: it is opened again as soon as it can be";
+        if let Some(reason) = served.cannot_record() {
             reasons.push(Reason { trail: served.name().to_string(), reason: reason.to_owned() });
         }
     }

@@ -55,7 +55,7 @@ fn trail_now(served: &Served, now: DateTime<Utc>) -> TrailNow {
     let writer = served.writer().map(graven::LastingTrail::now);
     TrailNow {
         name: served.name().to_string(),
-        can_record: writer.as_ref().map(|writer| writer.poisoned().is_none()),
+        can_record: writer.as_ref().map(|_| served.cannot_record().is_none()),
         entries,
         sealed: reader.checkpoint().ok().map(|(head, _)| head.size),
         bytes: bytes(reader),

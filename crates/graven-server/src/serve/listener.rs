@@ -1,10 +1,12 @@
-//! What a server listens on: an address, or a Unix socket, and beside it perhaps an address for gRPC.
+//! What a server listens on: an address, or a Unix socket, its own or one that was handed over, and beside it perhaps an
+//! address for gRPC.
 
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
+use super::handed::{Handed, Socket};
 use super::unix::{self, UnixSocket};
 use crate::settings::{Listen, Settings};
 
@@ -44,9 +46,16 @@ pub(super) enum Accepted {
 pub(super) type NotOpened = (Listen, io::Error);
 
 impl Listener {
-    /// Listens; where it does.
-    pub(super) async fn open(settings: &Settings) -> Result<(Listener, Listens), NotOpened> {
-        let (http, listen) = Http::open(settings).await.map_err(|error| (settings.listen.clone(), error))?;
+    /// Listens, for HTTP on what was handed over if there is that; where it does.
+    pub(super) async fn open(
+        handed: Option<Handed>,
+        settings: &Settings,
+    ) -> Result<(Listener, Listens), NotOpened> {
+        let opened = match handed {
+            Some(handed) => Http::take_over(handed),
+            None => Http::open(settings).await,
+        };
+        let (http, listen) = opened.map_err(|error| (settings.listen.clone(), error))?;
         #[cfg(feature = "grpc")]
         if let Some(address) = settings.otlp.grpc_listen {
             let opened = tcp(address).await;
@@ -84,6 +93,22 @@ impl Listener {
 }
 
 impl Http {
+    /// Takes over what listens already; where it does.
+    fn take_over(handed: Handed) -> io::Result<(Http, Listen)> {
+        let listen = handed.listen().clone();
+        let http = match handed.socket {
+            Socket::Tcp(listener) => {
+                listener.set_nonblocking(true)?;
+                Http::Tcp(TcpListener::from_std(listener)?)
+            }
+            Socket::Unix(listener) => {
+                listener.set_nonblocking(true)?;
+                Http::Unix(UnixSocket::of_another(UnixListener::from_std(listener)?))
+            }
+        };
+        Ok((http, listen))
+    }
+
     async fn open(settings: &Settings) -> io::Result<(Http, Listen)> {
         match &settings.listen {
             Listen::Tcp(address) => {

@@ -26,6 +26,13 @@ const NEW: &str = "s";
 #[derive(Debug)]
 pub(super) struct UnixSocket {
     pub(super) listener: UnixListener,
+    /// Where it is, if this server has put it there.
+    own: Option<Own>,
+}
+
+/// A socket that this server has made.
+#[derive(Debug)]
+struct Own {
     path: PathBuf,
     /// Its device and its inode: another server may have put its own there.
     file: (u64, u64),
@@ -46,7 +53,7 @@ pub(super) async fn listen(path: &Path, settings: &SocketSettings) -> io::Result
         let file = file(&new)?.ok_or(io::ErrorKind::NotFound)?;
         // A socket that a server left behind goes in the same step.
         OsDisk.rename(&new, path)?;
-        Ok(UnixSocket { listener, path: path.to_owned(), file })
+        Ok(UnixSocket { listener, own: Some(Own { path: path.to_owned(), file }) })
     });
     if made.is_err() {
         // What went wrong before counts.
@@ -105,13 +112,19 @@ fn file(path: &Path) -> io::Result<Option<(u64, u64)>> {
 }
 
 impl UnixSocket {
+    /// A socket that somebody else has made, who also takes it away.
+    pub(super) fn of_another(listener: UnixListener) -> UnixSocket {
+        UnixSocket { listener, own: None }
+    }
+
     /// Ends listening, and takes the socket away if it is still this one.
     pub(super) async fn end(self) {
         drop(self.listener);
-        let Ok(_lock) = lock(durable::parent(&self.path)).await else { return };
-        if file(&self.path).is_ok_and(|found| found == Some(self.file)) {
+        let Some(own) = self.own else { return };
+        let Ok(_lock) = lock(durable::parent(&own.path)).await else { return };
+        if file(&own.path).is_ok_and(|found| found == Some(own.file)) {
             // The next server replaces what stays.
-            let _ = OsDisk.remove_file(&self.path);
+            let _ = OsDisk.remove_file(&own.path);
         }
     }
 }

@@ -54,7 +54,9 @@ impl Writer {
     /// Commits the next group, as soon as there is one; `false` once the queue has ended and the trail is closed.
     pub(crate) fn turn(&mut self) -> bool {
         // The lock before the group: what gathers while another process is in its commit belongs to it too.
-        let committing = match self.engine.queue.wait_for_lines().then(|| self.lock()).transpose() {
+        let has_lines = self.engine.queue.wait_for_lines();
+        self.engine.in_hand.begin(&*self.engine.machine.clock);
+        let committing = match has_lines.then(|| self.lock()).transpose() {
             Ok(committing) => committing,
             Err(error) => {
                 // It answers those who wait, too.
@@ -68,8 +70,10 @@ impl Writer {
             if self.engine.queue.is_empty() {
                 self.engine.seal.set_idle();
             }
+            self.engine.in_hand.end();
             return true;
         }
+        self.engine.in_hand.end();
         drop(committing);
         if self.engine.poisoned().is_none() {
             self.close();

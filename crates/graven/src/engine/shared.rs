@@ -18,6 +18,7 @@ use graven_core::hash::Hash;
 use super::alive::Alive;
 use super::counters::{Counters, Losses, Lost};
 use super::flood::gate::Floodgate;
+use super::in_hand::InHand;
 use super::pulse::Pulse;
 use super::queue::Queue;
 use super::ring::Ring;
@@ -53,6 +54,7 @@ pub(crate) struct Engine {
     pub(crate) seal: Seal,
     pub(crate) watchdog: Watchdog,
     pub(super) pulse: Pulse,
+    pub(super) in_hand: InHand,
     /// Locked before the queue, never after it.
     pub(crate) flood: Option<Floodgate>,
     pub(crate) lost: Arc<Lost>,
@@ -141,6 +143,12 @@ impl Engine {
         let line = system_line(&*self.machine.clock, system_actions::GAP, &detail);
         self.queue.push_system(&mut line.to_queue())?;
         Ok(line.hash)
+    }
+
+    /// For how long the writer has been at the entries that it has in hand; `None` while it has none.
+    pub(crate) fn writing_for(&self) -> Option<Duration> {
+        // A failed trail answers at once: that its storage hangs is nothing that anybody waits for.
+        self.in_hand.lasts(&*self.machine.clock).filter(|_| self.poisoned().is_none())
     }
 
     /// Notes whether the writer waits for the commit lock.

@@ -15,6 +15,7 @@ use super::commit::Writer;
 use super::counters::Lost;
 use super::flood::gate::Floodgate;
 use super::held::Held;
+use super::in_hand::InHand;
 use super::publish::Publisher;
 use super::pulse::Pulse;
 use super::queue::Queue;
@@ -74,6 +75,7 @@ impl Engine {
             seal: Seal::new(recovered.levels.size(), &recovered.unsealed, recovered.unsealed_bytes),
             watchdog: Watchdog::new(settings.deadline, &terms),
             pulse: Pulse::new(terms.heartbeat, &*machine.clock),
+            in_hand: InHand::default(),
             flood: terms.flood.map(Floodgate::new),
             lost,
             ring: Mutex::new(ring),

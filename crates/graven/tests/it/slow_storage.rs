@@ -197,6 +197,23 @@ fn a_hanging_sync_is_answered_within_the_deadline_and_the_entries_are_there_once
 }
 
 #[test]
+fn it_is_known_how_long_the_writer_hangs() {
+    let world = World::new();
+    world.trail.record_blocking(entry("before")).unwrap();
+    until("nothing is in hand", || world.trail.writing_for().is_none());
+    let gate = world.hang();
+    let recording = world.start(entry("hangs"));
+    gate.reached();
+    assert_eq!(world.trail.writing_for(), Some(Duration::ZERO));
+    world.clock.advance(Duration::from_secs(7));
+    assert_eq!(world.trail.writing_for(), Some(Duration::from_secs(7)));
+    gate.open();
+    drop(block_on(recording));
+    world.trail.flush_blocking().unwrap();
+    until("nothing is in hand", || world.trail.writing_for().is_none());
+}
+
+#[test]
 fn a_caller_that_finds_no_room_waits_for_it() {
     let world = World::new();
     let (gate, recordings) = world.hang_with_a_full_queue();
