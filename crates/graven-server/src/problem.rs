@@ -240,7 +240,7 @@ impl Problem {
     }
 
     /// The same as one that passes: for programs that throw away what they are told not to send again.
-    pub(crate) fn to_be_sent_again(self) -> Problem {
+    pub(crate) fn made_temporary(self) -> Problem {
         Problem::new(Kind::Unavailable, self.detail)
     }
 

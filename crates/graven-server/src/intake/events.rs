@@ -75,7 +75,7 @@ impl Intake {
                     Err(problem) if problem.is(Kind::IdConflict) => told.conflicts.push(place),
                     // What is not for the client to mend is to be sent again.
                     Err(problem) if problem.status().is_server_error() => {
-                        return Err(problem.to_be_sent_again());
+                        return Err(problem.made_temporary());
                     }
                     Err(problem) => return Err(problem),
                 }
