@@ -71,7 +71,8 @@ pub(super) fn program() -> Result<PathBuf, Outcome> {
 /// In our own tools or on the path.
 fn found(tools: &Path) -> Option<PathBuf> {
     let right = |program: &PathBuf| {
-        shell::output(Command::new(program).arg("--version")).is_some_and(|version| version.trim() == VERSION)
+        let version = shell::output(Command::new(program).arg("--version"));
+        version.is_some_and(|version| version.split_whitespace().last() == Some(VERSION))
     };
     [tools.join("bin").join("cargo-deb"), PathBuf::from("cargo-deb")].into_iter().find(right)
 }
