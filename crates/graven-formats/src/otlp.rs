@@ -3,13 +3,13 @@
 //! A record becomes one entry. Its detail has the record, the resource and the scope, with attributes as objects, so that a
 //! search can name them. Both encodings go the same way from there: what [`convention`] maps is that detail.
 
-mod attributes;
 mod batch;
 mod convention;
 mod json;
 mod message;
 mod outcome;
 mod protobuf;
+mod record;
 mod write;
 
 use graven_core::entry::Detail;
