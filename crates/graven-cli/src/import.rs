@@ -2,6 +2,7 @@
 
 mod job;
 mod marks;
+mod recording;
 mod source;
 mod taking;
 

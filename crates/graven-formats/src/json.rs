@@ -1,6 +1,7 @@
 //! Looks into JSON that was checked before, without copying it.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use graven_core::entry::Detail;
 use graven_core::json::scan::{string_end, value_end};
@@ -16,6 +17,11 @@ impl<'a> Json<'a> {
     /// What a detail says.
     pub(crate) fn of(detail: &'a Detail) -> Json<'a> {
         Json(detail.as_str())
+    }
+
+    /// The value that stands at this place in its text.
+    pub(crate) fn part(self, place: Range<usize>) -> Json<'a> {
+        Json(&self.0[place])
     }
 
     /// The JSON text.

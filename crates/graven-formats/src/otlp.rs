@@ -1,15 +1,15 @@
 //! OTLP 1.x, the protocol of OpenTelemetry: requests with log records or spans, in protobuf or in JSON.
 //!
 //! A record becomes one entry. Its detail has the record, the resource and the scope, with attributes as objects, so that a
-//! search can name them. Both encodings go the same way from there: what [`convention`] maps is that detail.
+//! search can name them. Both encodings go the same way from there: what `convention` maps is that detail.
 
-mod attributes;
 mod batch;
 mod convention;
 mod json;
 mod message;
 mod outcome;
 mod protobuf;
+mod record;
 mod write;
 
 use graven_core::entry::Detail;

@@ -19,6 +19,7 @@ use graven_formats::{Format, can_guess};
 use sha2::{Digest, Sha256};
 
 use super::marks::{HEAD_BYTES, MARK_BYTES, Mark, Past, READ_BYTES, State};
+use super::recording::Recording;
 use super::source::Source;
 use super::taking::{Taking, Told};
 use crate::shared::failure::Failure;
@@ -56,7 +57,7 @@ pub(super) struct Job<'a, R> {
     /// The name of the format.
     format: String,
     run: String,
-    submitter: Submitter<Batch>,
+    recording: Recording<Batch>,
     done: Arc<Mutex<Done>>,
     /// Over the text that was read.
     hasher: Sha256,
@@ -130,7 +131,7 @@ impl<'a, R: for<'t> Fn(&'t str) -> Cow<'t, str>> Job<'a, R> {
             taking: Taking::new(format, run.clone(), reading),
             format: name(format).to_owned(),
             run,
-            submitter,
+            recording: Recording::start(submitter)?,
             done,
             hasher: Sha256::new(),
             bytes: 0,
@@ -277,11 +278,11 @@ impl<'a, R: for<'t> Fn(&'t str) -> Cow<'t, str>> Job<'a, R> {
         let is_small = bytes <= TOGETHER_BYTES_MAX;
         let details: usize = entries.iter().map(|entry| bytes_of(entry) - LINE_BYTES).sum();
         if is_small && details <= TOGETHER_BYTES_MAX {
-            return self.submitter.submit(entries, bytes.max(details), Batch::Entries);
+            return self.recording.submit(entries, bytes.max(details), Batch::Entries);
         }
         for entry in entries {
             let bytes = bytes_of(&entry);
-            self.submitter.submit(vec![entry], bytes, Batch::Entries);
+            self.recording.submit(vec![entry], bytes, Batch::Entries);
         }
     }
 
@@ -302,7 +303,7 @@ impl<'a, R: for<'t> Fn(&'t str) -> Cow<'t, str>> Job<'a, R> {
             lines: if state == State::Begun { 0 } else { self.taking.lines() },
             entries: self.taking.entries(),
         };
-        self.submitter.submit(vec![mark.entry()], LINE_BYTES, Batch::Mark);
+        self.recording.submit(vec![mark.entry()], LINE_BYTES, Batch::Mark);
     }
 
     fn has_failed(&self) -> bool {
@@ -311,8 +312,8 @@ impl<'a, R: for<'t> Fn(&'t str) -> Cow<'t, str>> Job<'a, R> {
 
     /// Waits for all batches.
     fn end(self, already: u64) -> Result<Outcome, Failure> {
-        let Job { submitter, taking, progress, done, unread, file, .. } = self;
-        submitter.finish();
+        let Job { recording, taking, progress, done, unread, file, .. } = self;
+        recording.finish();
         progress.finish();
         let done = std::mem::take(&mut *lock(&done));
         let so_far = crate::shared::text::counted(done.entries, "entry is", "entries are");

@@ -16,6 +16,9 @@ const COPY_BYTES_MAX: usize = 16 << 10;
 /// it: else a request of one large resource and many small records would take many times its size.
 const COPIES_BYTES_MAX: usize = 32 << 20;
 
+/// How a detail begins.
+const BEGINNING: &[u8] = br#"{"record":"#;
+
 /// The events so far.
 pub(super) struct Batch {
     /// The SHA-256 of the request, in hex digits.
@@ -74,8 +77,9 @@ impl Batch {
         let id = self.next_id()?;
         let mut text = std::mem::take(&mut self.text);
         text.clear();
-        text.extend_from_slice(br#"{"record":"#);
+        text.extend_from_slice(BEGINNING);
         write(&mut text);
+        let record_end = text.len();
         for part in parts {
             self.put(part, &id, &mut text);
         }
@@ -83,7 +87,8 @@ impl Batch {
         let json = str::from_utf8(&text).expect("it was written from texts");
         let mut event = match Detail::parse(json) {
             Ok(whole) => {
-                let record = Json::of(&whole).get("record").expect("it was written above");
+                // It was written without white space, so it is the same text.
+                let record = Json::of(&whole).part(BEGINNING.len()..record_end);
                 Event::mapped(convention::entry(signal, record, origin), whole)
             }
             Err(_) => Event::unmapped(Err(json), Unmapped::NotKept),

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 use graven_core::entry::{Agent, Category, Entry, Outcome, Source};
 
-use super::attributes::Attributes;
+use super::record::{Attributes, Record};
 use super::{Signal, outcome};
 use crate::event::{category, ip, milliseconds, set_source};
 use crate::json::{Json, text};
@@ -95,33 +95,32 @@ impl Origin {
 
 /// The entry of a record, without its id and detail.
 pub(super) fn entry(signal: Signal, record: Json<'_>, origin: &Origin) -> Entry {
-    let [attributes, trace, span] = record.fields(["attributes", "traceId", "spanId"]);
-    let attributes = Attributes::of(attributes);
-    let name = name(signal, record, &attributes);
+    let record = Record::of(record);
+    let attributes = &record.attributes;
+    let name = name(signal, &record);
     let agent = CODING_AGENTS.iter().find(|(start, _)| name.starts_with(start)).map(|(_, agent)| *agent);
     let name = agent.and_then(|_| name.split_once('.')).map_or(&*name, |(_, name)| name);
-    let act = Act::of(name, agent.is_some(), &attributes);
+    let act = Act::of(name, agent.is_some(), attributes);
     let mut entry = Entry::new(act.category, act.action, Outcome::Success);
     match signal {
         Signal::Logs => {
-            let [at, observed] = record.fields(["timeUnixNano", "observedTimeUnixNano"]);
-            entry.timestamp = time(at).or_else(|| time(observed));
+            entry.timestamp = time(record.time).or_else(|| time(record.observed));
             entry.duration_ms = attributes.text(DURATION).and_then(|took| whole_milliseconds(&took));
         }
         Signal::Traces => {
-            let [start, end] = record.fields(["startTimeUnixNano", "endTimeUnixNano"]).map(time);
+            let (start, end) = (time(record.start), time(record.end));
             entry.timestamp = start.or(end);
             entry.duration_ms = milliseconds(start, end);
         }
     }
-    outcome::set(&mut entry, record, &attributes);
+    outcome::set(&mut entry, &record);
     let of = |names| attributes.text(names).or_else(|| origin.text(names));
     entry.principal = of(PRINCIPAL);
     entry.session_id = attributes.text(SESSION);
     entry.request_id = attributes.text(REQUEST);
     entry.resource = attributes.text(RESOURCE);
-    entry.trace_id = hex_id(trace, 32);
-    entry.span_id = hex_id(span, 16);
+    entry.trace_id = hex_id(record.trace, 32);
+    entry.span_id = hex_id(record.span, 16);
     let source = Source {
         ip: ip(attributes.text(ADDRESS).map(Cow::Owned)),
         user_agent: attributes.text(PROGRAM),
@@ -129,19 +128,19 @@ pub(super) fn entry(signal: Signal, record: Json<'_>, origin: &Origin) -> Entry 
         host: of(HOST),
     };
     set_source(&mut entry, source);
-    entry.agent = agent_of(agent, &attributes, origin).map(Box::new);
+    entry.agent = agent_of(agent, attributes, origin).map(Box::new);
     entry
 }
 
 /// The name of a span or of an event. The body of a log record is one only when an agent writes it there.
-fn name(signal: Signal, record: Json<'_>, attributes: &Attributes<'_>) -> String {
-    let [name, event, body, severity] = record.fields(["name", "eventName", "body", "severityText"]);
+fn name(signal: Signal, record: &Record<'_>) -> String {
     if signal == Signal::Traces {
-        return text(name).unwrap_or_else(|| "span".to_owned());
+        return text(record.name).unwrap_or_else(|| "span".to_owned());
     }
-    let body = text(body).filter(|body| CODING_AGENTS.iter().any(|(start, _)| body.starts_with(start)));
-    let named = text(event).or(body).or_else(|| attributes.text(&["event.name"]));
-    named.unwrap_or_else(|| match text(severity) {
+    let body =
+        text(record.body).filter(|body| CODING_AGENTS.iter().any(|(start, _)| body.starts_with(start)));
+    let named = text(record.event).or(body).or_else(|| record.attributes.text(&["event.name"]));
+    named.unwrap_or_else(|| match text(record.severity_text) {
         Some(severity) => format!("log:{}", severity.to_lowercase()),
         None => "log".to_owned(),
     })

@@ -270,7 +270,7 @@ fn any(value: Json<'_>, out: &mut Out) {
         let is_empty = value.raw() == "{}";
         return if is_empty { raw(Json::NULL, out) } else { kept(value, out) };
     };
-    let values = || inner.is_object().then(|| inner.get("values").unwrap_or(Json::NULL));
+    let values = || list_of(inner);
     match camel(&name) {
         "stringValue" if inner.raw().starts_with('"') => raw(inner, out),
         "boolValue" if matches!(inner.raw(), "true" | "false") => raw(inner, out),
@@ -287,6 +287,16 @@ fn any(value: Json<'_>, out: &mut Out) {
             Object::new(out).member(name, |out| raw(inner, out)).end();
         }
         _ => kept(value, out),
+    }
+}
+
+/// The list in a value of several, if it says nothing else; `null` if it is empty.
+fn list_of(value: Json<'_>) -> Option<Json<'_>> {
+    let mut members = value.members();
+    match (members.next(), members.next()) {
+        (None, _) if value.is_object() => Some(Json::NULL),
+        (Some((name, list)), None) if name == "values" => Some(list),
+        _ => None,
     }
 }
 

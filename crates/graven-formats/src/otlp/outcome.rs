@@ -2,7 +2,7 @@
 
 use graven_core::entry::{Approval, Approver, Category, Decision, Entry, Outcome};
 
-use super::attributes::Attributes;
+use super::record::{Attributes, Record};
 use crate::event::{http_outcome, reason};
 use crate::json::{Json, says, text};
 
@@ -30,24 +30,24 @@ const REFUSALS: &[&str] = &["reject", "rejected", "deny", "denied", "abort", "ca
 const SEVERITY_ERROR: i64 = 17;
 
 /// Sets the outcome, and what there is to say of it.
-pub(super) fn set(entry: &mut Entry, record: Json<'_>, attributes: &Attributes<'_>) {
-    entry.outcome = outcome(record, attributes);
+pub(super) fn set(entry: &mut Entry, record: &Record<'_>) {
+    entry.outcome = outcome(record);
     // Elsewhere a decision can be anything, such as that of a bank.
     let is_tools = entry.category == Category::ToolExecution;
-    if let Some(approval) = approval(attributes).filter(|_| is_tools) {
+    if let Some(approval) = approval(&record.attributes).filter(|_| is_tools) {
         if approval.decision == Decision::Denied {
             entry.outcome = Outcome::Denied;
         }
         entry.approval = Some(Box::new(approval));
     }
     if entry.outcome != Outcome::Success {
-        entry.reason = why(record, attributes);
+        entry.reason = why(record);
     }
 }
 
-fn outcome(record: Json<'_>, attributes: &Attributes<'_>) -> Outcome {
-    let [status, severity] = record.fields(["status", "severityNumber"]);
-    let code = status.and_then(|status| status.get("code"));
+fn outcome(record: &Record<'_>) -> Outcome {
+    let (attributes, severity) = (&record.attributes, record.severity);
+    let code = record.status.and_then(|status| status.get("code"));
     let error = attributes.text(ERROR);
     let http = attributes.get(HTTP_STATUS).and_then(Json::number).map_or(Outcome::Success, http_outcome);
     let rpc = attributes.text(RPC_STATUS);
@@ -98,12 +98,12 @@ fn approval(attributes: &Attributes<'_>) -> Option<Approval> {
 }
 
 /// Why it did not succeed.
-fn why(record: Json<'_>, attributes: &Attributes<'_>) -> Option<String> {
-    let [status, body] = record.fields(["status", "body"]);
-    let message = status.and_then(|status| status.get("message")?.text());
+fn why(record: &Record<'_>) -> Option<String> {
+    let attributes = &record.attributes;
+    let message = record.status.and_then(|status| status.get("message")?.text());
     let said = message.or_else(|| attributes.text(MESSAGES)).or_else(|| attributes.text(ERROR));
     // A coding agent writes the name of the event there.
     let name = attributes.text(&["event.name"]);
     let is_said = |body: &String| name.as_ref().is_none_or(|name| !body.ends_with(name));
-    said.or_else(|| text(body).filter(is_said)).and_then(reason)
+    said.or_else(|| text(record.body).filter(is_said)).and_then(reason)
 }

@@ -241,6 +241,14 @@ fn what_is_not_known_is_kept() {
             r#"{"resource_logs":[{"scope_logs":[{"log_records":[{"trace_id":"a","new_name":"b","_x":"c"}]}]}]}"#,
             r#"{"traceId":"a","new_name":"b","_x":"c"}"#,
         ),
+        (
+            r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"kvlistValue":{"pairs":[22]}}}]}]}]}"#,
+            r#"{"kvlistValue":{"pairs":[22]}}"#,
+        ),
+        (
+            r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"arrayValue":{"values":[],"more":23}}}]}]}]}"#,
+            r#"{"arrayValue":{"values":[],"more":23}}"#,
+        ),
         (r#"{"resourceMetrics":[{"a":21}]}"#, r#"[{"a":21}]"#),
         (r#"{"resourceLogs":[{"schemaUrl":"u"}]}"#, r#"{"resourceSchemaUrl":"u"}"#),
         (r#"{"resourceSpans":[{"scopeSpans":[{"scope":{"name":"s"}}]}]}"#, r#"{"scope":{"name":"s"}}"#),

@@ -1,6 +1,6 @@
 //! The API server of Kubernetes and senders of CloudEvents hand in what they have, as they have it.
 
-use graven_server::auth::Role;
+use graven_server::auth::{Role, Scope};
 use serde_json::{Value, json};
 
 use crate::authority::Authority;
@@ -77,6 +77,22 @@ async fn two_events_with_one_id_are_both_kept() {
     let entries = stored(&server.trail("main"));
     let by = |user: &str| entries.iter().filter(|entry| entry.principal.as_deref() == Some(user)).count();
     assert_eq!([by("alice"), by("bob"), by("mallory")], [1, 1, 1]);
+    server.stop().await;
+}
+
+/// Nobody may hand in a part of a list, also when the other part is far behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_for_some_categories_records_no_part_of_a_list() {
+    let server = Running::start().await;
+    let imported = server.client(Role::Writer, |new| {
+        new.categories = Scope::Only(vec!["imported".parse().unwrap()]);
+    });
+    let mut events = vec![json!({"no": "event"}); 2_000];
+    assert_eq!(told(&imported, list(&events)).await["unmapped"], json!({"other_kind": 2_000}));
+    let before = ids(&server).len();
+    events.push(audit("1", "ResponseComplete", "a"));
+    imported.post(KUBERNETES, JSON, list(&events)).await.is_problem(403, "out-of-scope");
+    assert_eq!(ids(&server).len(), before);
     server.stop().await;
 }
 
