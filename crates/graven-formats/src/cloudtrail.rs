@@ -119,3 +119,36 @@ fn resource(resources: Json<'_>) -> Option<String> {
         text(arn).or_else(|| text(name))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use graven_core::entry::Detail;
+
+    use super::*;
+
+    #[test]
+    fn codes_that_say_not_allowed_are_denied() {
+        for code in [
+            "AccessDenied",
+            "AuthFailure",
+            "AuthorizationError",
+            "ExpiredTokenException",
+            "Forbidden",
+            "InvalidClientTokenId",
+            "NotAuthorizedException",
+            "SignatureDoesNotMatch",
+            "Client.UnauthorizedOperation",
+        ] {
+            assert_eq!(outcome(Some(code), None, None), Outcome::Denied, "{code}");
+        }
+        assert_eq!(outcome(Some("NoSuchBucket"), None, None), Outcome::Failure);
+        assert_eq!(outcome(None, None, None), Outcome::Success);
+    }
+
+    #[test]
+    fn a_sign_in_is_about_access_whatever_service_it_is_for() {
+        let event = r#"{"eventSource":"console.example","eventName":"Open","eventType":"AwsConsoleSignIn"}"#;
+        let entry = entry(Json::of(&Detail::parse(event).unwrap())).unwrap();
+        assert_eq!(entry.category, Category::Auth);
+    }
+}

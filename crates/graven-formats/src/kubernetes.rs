@@ -104,3 +104,21 @@ fn outcome(stage: &str, status: Option<Json<'_>>, decision: Option<Decision>) ->
         _ => Outcome::Success,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_authoriser_forbids_is_denied_without_a_status() {
+        for (stage, decision, expected) in [
+            ("ResponseComplete", Some(Decision::Denied), Outcome::Denied),
+            ("ResponseComplete", Some(Decision::Allowed), Outcome::Success),
+            ("Panic", Some(Decision::Denied), Outcome::Denied),
+            ("Panic", None, Outcome::Failure),
+            (RECEIVED, Some(Decision::Denied), Outcome::Pending),
+        ] {
+            assert_eq!(outcome(stage, None, decision), expected, "{stage} {decision:?}");
+        }
+    }
+}

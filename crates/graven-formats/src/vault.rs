@@ -91,3 +91,26 @@ fn approval(is_allowed: bool, results: Option<Json<'_>>) -> Approval {
     let decision = if is_allowed { Decision::Allowed } else { Decision::Denied };
     Approval { by: None, kind: Some(Approver::Rule), rule: first, decision }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_or_a_policy_alone_is_enough_to_be_denied() {
+        for error in [
+            "1 error occurred:\n\t* permission denied",
+            "2 errors occurred:\n\t* Permission denied\n\t* invalid token",
+            "bad token",
+            "missing client token",
+            "invalid username or password",
+            "Unauthorized",
+        ] {
+            assert_eq!(outcome(Some(error), None), Outcome::Denied, "{error}");
+        }
+        assert_eq!(outcome(None, Some(false)), Outcome::Denied);
+        assert_eq!(outcome(Some("no handler for route"), None), Outcome::Failure);
+        assert_eq!(outcome(None, Some(true)), Outcome::Success);
+        assert_eq!(outcome(Some("* permission denied"), Some(true)), Outcome::Denied);
+    }
+}

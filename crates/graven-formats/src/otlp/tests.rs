@@ -50,7 +50,11 @@ fn log(attributes: Value, more: Value) -> Event {
         .unwrap()
         .iter()
         .map(|(key, value)| {
-            let kind = if value.is_string() { "stringValue" } else { "intValue" };
+            let kind = match value {
+                Value::String(_) => "stringValue",
+                Value::Bool(_) => "boolValue",
+                _ => "intValue",
+            };
             json!({"key": key, "value": {kind: value}})
         })
         .collect();
@@ -249,6 +253,10 @@ fn what_is_not_known_is_kept() {
             r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"arrayValue":{"values":[],"more":23}}}]}]}]}"#,
             r#"{"arrayValue":{"values":[],"more":23}}"#,
         ),
+        (
+            r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"intValue":"007"}}]}]}]}"#,
+            r#"{"body":{"intValue":"007"}}"#,
+        ),
         (r#"{"resourceMetrics":[{"a":21}]}"#, r#"[{"a":21}]"#),
         (r#"{"resourceLogs":[{"schemaUrl":"u"}]}"#, r#"{"resourceSchemaUrl":"u"}"#),
         (r#"{"resourceSpans":[{"scopeSpans":[{"scope":{"name":"s"}}]}]}"#, r#"{"scope":{"name":"s"}}"#),
@@ -337,6 +345,8 @@ fn outcomes_are_real() {
         (json!({"rpc.response.status_code": "UNAVAILABLE"}), &none, Failure),
         (json!({"success": "false"}), &none, Failure),
         (json!({"success": "true"}), &none, Success),
+        (json!({"error": true}), &none, Failure),
+        (json!({"error": false}), &none, Success),
         (json!({"event.outcome": "failure"}), &none, Failure),
         (json!({"outcome": "denied"}), &none, Denied),
         (json!({}), &json!({"severityNumber": 17}), Failure),
