@@ -10,9 +10,6 @@ use crate::{apt, shell};
 /// The version of Debian: the first whose systemd knows `Type=notify-reload`.
 const RELEASE: &str = "trixie";
 
-/// Where its packages are.
-const MIRROR: &str = "http://deb.debian.org/debian";
-
 /// What it has beside the least that there can be.
 const PACKAGES: &str = "caddy,curl,dbus,nginx-light,procps,systemd,systemd-sysv";
 
@@ -49,7 +46,7 @@ pub(super) fn image() -> Result<PathBuf, Outcome> {
     tools()?;
     let folder = shell::target().join("tools").join("debian");
     let mark = folder.with_extension("txt");
-    let wanted = [RELEASE, MIRROR, PACKAGES, HOOK].join("\n");
+    let wanted = [RELEASE, PACKAGES, HOOK].join("\n");
     if fs::read_to_string(&mark).ok().as_deref() == Some(&wanted) {
         return Ok(folder);
     }
@@ -57,11 +54,11 @@ pub(super) fn image() -> Result<PathBuf, Outcome> {
     let _ = fs::remove_dir_all(&folder);
     let mut make = Command::new("mmdebstrap");
     make.args(["--quiet", "--variant=minbase", "--include", PACKAGES, "--customize-hook", HOOK, RELEASE]);
-    let made = shell::run(make.arg(&folder).arg(MIRROR));
+    let made = shell::run(make.arg(&folder));
     made.and_then(|()| fs::write(&mark, wanted).map_err(|error| error.to_string())).map_err(|problem| {
         Outcome::NotRun {
             why: format!("there is no Debian to try the packages on ({problem})"),
-            install: format!("give this machine access to {MIRROR}"),
+            install: "give this machine access to the packages of Debian".to_owned(),
         }
     })?;
     Ok(folder)

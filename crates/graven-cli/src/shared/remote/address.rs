@@ -60,6 +60,7 @@ impl Address {
 
     /// Whether it leads to this machine.
     pub(super) fn is_here(&self) -> bool {
+        // What is no address leads nowhere.
         let uri: Option<Uri> = self.url.parse().ok();
         uri.as_ref().and_then(Uri::host).is_some_and(is_loopback)
     }
