@@ -1,0 +1,76 @@
+//! What a trail remembers of its archive, in `DIR/archive/state.json`: which epoch it has taken last. Without that, a
+//! writer could not tell its own epoch from one of another machine.
+
+use std::path::PathBuf;
+
+use graven::disk::Disk;
+use graven::durable;
+use graven::reader::Reader;
+use serde::{Deserialize, Serialize};
+
+use crate::error::ArchiveError;
+
+/// The largest state that is read.
+const STATE_BYTES_MAX: u64 = 64 << 10;
+
+/// What is remembered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Held {
+    /// The archive.
+    pub(crate) url: String,
+    /// The epoch that was taken last, or that is about to be taken.
+    pub(crate) epoch: u64,
+    pub(crate) id: String,
+    /// The one before, which counts if the creation of the other never happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) before: Option<String>,
+}
+
+/// Where it is remembered.
+#[derive(Debug, Clone)]
+pub(crate) struct Memory {
+    folder: PathBuf,
+}
+
+impl Memory {
+    pub(crate) fn of(reader: &Reader) -> Memory {
+        Memory { folder: reader.layout().dir().join("archive") }
+    }
+
+    /// The folder, which a shipper also locks: only one ships a trail of a machine.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        &self.folder
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.join("state.json")
+    }
+
+    pub(crate) fn read(&self, disk: &dyn Disk) -> Result<Option<Held>, ArchiveError> {
+        let path = self.file();
+        let unreadable = |error| {
+            ArchiveError::unavailable(format!("cannot read {}", path.display()), error)
+        };
+        if !durable::exists(disk, &path).map_err(unreadable)? {
+            return Ok(None);
+        }
+        let bytes = durable::read_at_most(disk, &path, STATE_BYTES_MAX).map_err(unreadable)?;
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+            let message = format!(
+                "{} is damaged: it says which epoch of the archive this trail holds; without it, `graven ship \
+                 --take-over` takes the next one",
+                path.display()
+            );
+            ArchiveError::data_because(message, error)
+        })
+    }
+
+    pub(crate) fn write(&self, disk: &dyn Disk, held: &Held) -> Result<(), ArchiveError> {
+        let mut bytes = serde_json::to_vec(held).expect("what is held is JSON");
+        bytes.push(b'\n');
+        durable::create_dir(disk, &self.folder)
+            .and_then(|()| durable::replace(disk, &self.file(), &bytes))
+            .map_err(|error| ArchiveError::unavailable(format!("cannot write {}", self.file().display()), error))
+    }
+}

@@ -1,0 +1,22 @@
+//! The archive of a trail: its files in object storage, as they are made, so that the trail survives the loss of its
+//! machine.
+//!
+//! Shipping follows the files of a trail and never hooks into the engine. Every object is created once and never
+//! changed. Who may ship is decided by epochs, which are taken by creating them. `docs/SCALE.md` has the model and the
+//! names of the objects.
+
+mod address;
+mod epoch;
+mod error;
+mod head;
+mod held;
+mod manifest;
+mod names;
+mod numbered;
+mod packed;
+mod put;
+mod store;
+
+pub use address::{Address, SCHEMES};
+pub use error::{ArchiveError, Fenced};
+pub use store::{Created, Listed, Objects, Store, StoreError, StoreErrorKind};
