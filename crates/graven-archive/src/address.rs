@@ -52,14 +52,20 @@ impl Address {
     pub fn parse(text: &str) -> Result<Address, ArchiveError> {
         let invalid = |why: &str| ArchiveError::invalid(format!("{}: {why}", without_password(text)));
         let Some(scheme) = SCHEMES.iter().find(|scheme| text.starts_with(**scheme)) else {
-            return Err(invalid("an archive is s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX or file:///FOLDER"));
+            return Err(invalid(
+                "an archive is s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX or file:///FOLDER",
+            ));
         };
         let url = Url::parse(text).map_err(|error| invalid(&error.to_string()))?;
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(invalid("credentials do not belong in the URL: they come from the environment, a file or the role of the machine"));
+            return Err(invalid(
+                "credentials do not belong in the URL: they come from the environment, a file or the role of the machine",
+            ));
         }
         if url.query().is_some() || url.fragment().is_some() || url.port().is_some() {
-            return Err(invalid("it has a port, `?` or `#`, which an archive's URL does not have; an endpoint comes from the environment"));
+            return Err(invalid(
+                "it has a port, `?` or `#`, which an archive's URL does not have; an endpoint comes from the environment",
+            ));
         }
         let rest = &text[scheme.len()..];
         let (bucket, prefix) = match *scheme {
@@ -82,7 +88,9 @@ impl Address {
         let odd = |part: &str| part.is_empty() || part == "." || part == "..";
         let of_url = |character: char| character.is_ascii_graphic() && !"%\\\"<>^`{|}*[]".contains(character);
         if !prefix.is_empty() && (prefix.split('/').any(odd) || !prefix.chars().all(of_url)) {
-            return Err(invalid("the prefix has an empty part, `.`, `..`, a blank or a character that stores do not agree on"));
+            return Err(invalid(
+                "the prefix has an empty part, `.`, `..`, a blank or a character that stores do not agree on",
+            ));
         }
         Ok(Address { scheme, bucket: bucket.to_owned(), prefix: prefix.to_owned() })
     }
@@ -94,7 +102,11 @@ impl Address {
     pub fn open(&self) -> Result<Objects, ArchiveError> {
         let (store, prefix) = match self.scheme {
             Scheme::Folder => (self.folder()?, String::new()),
-            _ => (self.client().map_err(|error| ArchiveError::invalid_because(format!("cannot use {self}"), error))?, self.prefix.clone()),
+            _ => (
+                self.client()
+                    .map_err(|error| ArchiveError::invalid_because(format!("cannot use {self}"), error))?,
+                self.prefix.clone(),
+            ),
         };
         Objects::new(store, prefix, self.to_string())
             .map_err(|error| ArchiveError::unavailable("cannot start threads for requests", error))
@@ -105,7 +117,8 @@ impl Address {
         let unavailable = |error: Box<dyn std::error::Error + Send + Sync>| {
             ArchiveError::unavailable(format!("cannot use the folder {}", folder.display()), error)
         };
-        graven::durable::create_dir_all(&graven::disk::OsDisk, &folder).map_err(|error| unavailable(error.into()))?;
+        graven::durable::create_dir_all(&graven::disk::OsDisk, &folder)
+            .map_err(|error| unavailable(error.into()))?;
         let store = LocalFileSystem::new_with_prefix(&folder).map_err(|error| unavailable(error.into()))?;
         Ok(Arc::new(store.with_fsync(true)))
     }
@@ -113,15 +126,12 @@ impl Address {
     fn client(&self) -> object_store::Result<Arc<dyn ObjectStore>> {
         let (bucket, retry) = (self.bucket.as_str(), retrying());
         Ok(match self.scheme {
-            Scheme::S3 => Arc::new(
-                AmazonS3Builder::from_env()
-                    .with_bucket_name(bucket)
-                    .with_retry(retry)
-                    .build()?,
-            ),
-            Scheme::Google => {
-                Arc::new(GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket).with_retry(retry).build()?)
+            Scheme::S3 => {
+                Arc::new(AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(retry).build()?)
             }
+            Scheme::Google => Arc::new(
+                GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket).with_retry(retry).build()?,
+            ),
             _ => Arc::new(
                 MicrosoftAzureBuilder::from_env().with_container_name(bucket).with_retry(retry).build()?,
             ),

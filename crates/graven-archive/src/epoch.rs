@@ -72,9 +72,9 @@ impl Epoch {
         let is_there = |number| Ok(store.bytes(&names.epoch(number))?.is_some());
         match numbered::newest(is_there)? {
             None => Ok(None),
-            Some(number) => Epoch::read(store, names, number)?
-                .map(Some)
-                .ok_or_else(|| ArchiveError::data(format!("{} is gone", store.address(&names.epoch(number))))),
+            Some(number) => Epoch::read(store, names, number)?.map(Some).ok_or_else(|| {
+                ArchiveError::data(format!("{} is gone", store.address(&names.epoch(number))))
+            }),
         }
     }
 
@@ -89,6 +89,12 @@ impl Epoch {
 
     /// The writer, for a message.
     pub(crate) fn writer(&self) -> String {
-        format!("{:?}, epoch {} since {}, id {}", self.name, self.epoch, self.started.format("%FT%TZ"), self.id)
+        format!(
+            "{:?}, epoch {} since {}, id {}",
+            self.name,
+            self.epoch,
+            self.started.format("%FT%TZ"),
+            self.id
+        )
     }
 }

@@ -43,7 +43,10 @@ impl Head {
         address: &str,
     ) -> Result<Head, ArchiveError> {
         let (checkpoint, _) = Checkpoint::open(&note, key).map_err(|error| {
-            ArchiveError::data_because(format!("{address} is not a checkpoint signed by {}", key.name()), error)
+            ArchiveError::data_because(
+                format!("{address} is not a checkpoint signed by {}", key.name()),
+                error,
+            )
         })?;
         let Checkpoint { size, root, .. } = checkpoint;
         Ok(Head { epoch, number, size, root, note })

@@ -49,9 +49,7 @@ impl Memory {
 
     pub(crate) fn read(&self, disk: &dyn Disk) -> Result<Option<Held>, ArchiveError> {
         let path = self.file();
-        let unreadable = |error| {
-            ArchiveError::unavailable(format!("cannot read {}", path.display()), error)
-        };
+        let unreadable = |error| ArchiveError::unavailable(format!("cannot read {}", path.display()), error);
         if !durable::exists(disk, &path).map_err(unreadable)? {
             return Ok(None);
         }
@@ -71,6 +69,8 @@ impl Memory {
         bytes.push(b'\n');
         durable::create_dir(disk, &self.folder)
             .and_then(|()| durable::replace(disk, &self.file(), &bytes))
-            .map_err(|error| ArchiveError::unavailable(format!("cannot write {}", self.file().display()), error))
+            .map_err(|error| {
+                ArchiveError::unavailable(format!("cannot write {}", self.file().display()), error)
+            })
     }
 }

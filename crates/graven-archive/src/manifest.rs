@@ -16,7 +16,7 @@ pub(crate) struct Manifest {
     pub(crate) first: u64,
     pub(crate) end: u64,
     /// The object.
-    pub(crate) object: Sum,
+    pub(crate) object: Object,
     /// The lines in it, unpacked.
     pub(crate) lines: Sum,
     /// For how many events its entries stand.
@@ -27,6 +27,16 @@ pub(crate) struct Manifest {
     /// The key that has signed the head over its end.
     pub(crate) key: String,
     pub(crate) frames: Vec<Frame>,
+}
+
+/// Where the packed lines are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Object {
+    /// The whole name, below the prefix of the archive.
+    pub(crate) name: String,
+    pub(crate) bytes: u64,
+    pub(crate) sha256: String,
 }
 
 /// A length and a SHA-256, in hex.
@@ -64,7 +74,8 @@ impl Manifest {
         let sum = |of: fn(&Frame) -> u64| {
             self.frames.iter().try_fold(0u64, |sum, frame| sum.checked_add(of(frame)))
         };
-        if sum(|frame| frame.entries) != Some(span.entries()) || sum(|frame| frame.bytes) != Some(self.lines.bytes)
+        if sum(|frame| frame.entries) != Some(span.entries())
+            || sum(|frame| frame.bytes) != Some(self.lines.bytes)
         {
             return Err("its frames do not have the entries or the bytes that it has in all".into());
         }

@@ -99,6 +99,11 @@ impl Names {
         self.name(&format!("segments/{span}.jsonl.zst"))
     }
 
+    /// The same, where a writer that was fenced has left another object under that name.
+    pub(crate) fn segment_of(&self, epoch: u64, span: Span) -> String {
+        self.name(&format!("segments/{span}.{epoch}.jsonl.zst"))
+    }
+
     /// The folder of what an epoch has shipped of no closed segment yet.
     pub(crate) fn tail_folder(&self, epoch: u64) -> String {
         self.name(&format!("tail/{epoch}"))

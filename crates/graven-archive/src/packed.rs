@@ -126,7 +126,10 @@ pub(crate) fn unpack_frame(packed: &[u8], bytes: u64) -> io::Result<Vec<u8>> {
     let capacity = usize::try_from(bytes.min(FRAME_BYTES_MAX)).map_err(io::Error::other)?;
     let lines = zstd::bulk::decompress(packed, capacity)?;
     if lines.len() as u64 != bytes {
-        return Err(io::Error::other(format!("a frame has {} bytes, and {bytes} were expected", lines.len())));
+        return Err(io::Error::other(format!(
+            "a frame has {} bytes, and {bytes} were expected",
+            lines.len()
+        )));
     }
     Ok(lines)
 }
@@ -156,7 +159,8 @@ mod tests {
 
     #[test]
     fn what_was_packed_is_unpacked_as_a_whole_and_by_frames() {
-        let lines: Vec<Vec<u8>> = (0..20_000).map(|i| format!("{i} {}", "x".repeat(i % 700)).into_bytes()).collect();
+        let lines: Vec<Vec<u8>> =
+            (0..20_000).map(|i| format!("{i} {}", "x".repeat(i % 700)).into_bytes()).collect();
         let packed = packed(&lines);
         let whole: Vec<u8> = lines.iter().flat_map(|line| line.iter().copied().chain([b'\n'])).collect();
         assert_eq!((packed.entries, packed.bytes), (20_000, whole.len() as u64));

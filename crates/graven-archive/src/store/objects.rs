@@ -8,8 +8,8 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::stream::{self, StreamExt};
 use futures_util::TryStreamExt;
+use futures_util::stream::{self, StreamExt};
 use object_store::path::Path;
 use object_store::{
     BackoffConfig, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, RetryConfig,
@@ -87,7 +87,11 @@ impl Objects {
     }
 
     /// Runs several requests, some at a time. The answers are in their order.
-    fn run_all<I, T, F>(&self, asked: Vec<I>, request: impl Fn(Arc<dyn ObjectStore>, I) -> F + Send + 'static) -> Vec<T>
+    fn run_all<I, T, F>(
+        &self,
+        asked: Vec<I>,
+        request: impl Fn(Arc<dyn ObjectStore>, I) -> F + Send + 'static,
+    ) -> Vec<T>
     where
         I: Send + 'static,
         T: Send + 'static,
@@ -153,7 +157,9 @@ impl Store for Objects {
     fn read_all(&self, names: Vec<String>) -> Vec<Result<Bytes, StoreError>> {
         let paths = names.iter().map(|name| self.path(name)).collect();
         let answers: Vec<object_store::Result<Bytes>> =
-            self.run_all(paths, |store, path: Result<Path, _>| async move { store.get(&path?).await?.bytes().await });
+            self.run_all(paths, |store, path: Result<Path, _>| async move {
+                store.get(&path?).await?.bytes().await
+            });
         let failed = |(name, answer): (&String, object_store::Result<Bytes>)| {
             answer.map_err(|error| self.failed("cannot read", name, error))
         };
