@@ -16,6 +16,10 @@ mod numbered;
 mod packed;
 mod put;
 mod store;
+#[cfg(test)]
+#[path = "../tests/it/support/mod.rs"]
+#[expect(clippy::disallowed_methods, reason = "a test makes its folders directly")]
+mod support;
 
 pub use address::{Address, SCHEMES};
 pub use error::{ArchiveError, Fenced};

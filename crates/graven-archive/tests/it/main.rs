@@ -1,0 +1,15 @@
+//! The client of the stores from outside, against a real server of S3. One file for each behaviour.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and looks at the files directly"
+)]
+
+mod answers_say_what_to_do;
+mod conditions_are_kept;
+mod credentials_come_from_files;
+mod folders;
+mod lost_answers_do_no_harm;
+mod rough;
+mod support;
+mod writers;
