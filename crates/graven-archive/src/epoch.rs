@@ -29,7 +29,7 @@ pub(crate) struct Epoch {
     /// The size and root of the newest head when it was taken.
     pub(crate) size: u64,
     pub(crate) root: Hash,
-    /// The object that has the settings of the trail as they were then; absent when there were none.
+    /// The object that has the settings of the trail as they were then, below the prefix; absent when there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) settings: Option<String>,
     /// The origin of the trail with which the chain goes on: then this trail has ended, and no head of this epoch follows.

@@ -15,8 +15,11 @@ mod names;
 mod numbered;
 mod packed;
 mod put;
+mod ship;
 mod store;
+mod tail;
 
 pub use address::{Address, SCHEMES};
 pub use error::{ArchiveError, Fenced};
+pub use ship::{Lag, ShipOptions, Shipped, Shipper, State, Status};
 pub use store::{Created, Listed, Objects, Store, StoreError, StoreErrorKind};

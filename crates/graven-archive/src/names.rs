@@ -50,12 +50,9 @@ impl Names {
         self.name("graven.json")
     }
 
-    /// The settings as they were at the beginning of an epoch.
-    pub(crate) fn settings(&self, epoch: u64) -> String {
-        match epoch {
-            0 => self.name("settings.json"),
-            epoch => self.name(&format!("settings/{epoch}.json")),
-        }
+    /// Settings of the trail, by their SHA-256 in hex: they can be others at each start.
+    pub(crate) fn settings(&self, sha256_hex: &str) -> String {
+        self.name(&format!("settings/{sha256_hex}.json"))
     }
 
     pub(crate) fn checkpoint(&self) -> String {

@@ -1,0 +1,89 @@
+//! How a shipper is doing.
+
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use crate::error::{ArchiveError, Fenced};
+
+/// What a shipper is doing.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum State {
+    /// It has not taken an epoch yet.
+    Starting,
+    /// It ships what is new.
+    Shipping,
+    /// The archive does not answer, or refuses. It tries again.
+    Failing {
+        /// What went wrong last.
+        error: Arc<ArchiveError>,
+        /// Since when nothing succeeded.
+        since: Duration,
+    },
+    /// Another writer has the trail. It has stopped for good.
+    Fenced(Fenced),
+    /// It cannot go on until somebody has looked: the trail or the archive is damaged, or the request was wrong.
+    Refused(Arc<ArchiveError>),
+    /// It was stopped.
+    Stopped,
+}
+
+/// How a shipper is doing.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Status {
+    /// What it is doing.
+    pub state: State,
+    /// The number of its epoch, once it has one.
+    pub epoch: Option<u64>,
+    /// How many entries are in the archive, under a head of this epoch or of an earlier one that this trail agrees with.
+    pub shipped: u64,
+    /// What is not there yet.
+    pub lag: Lag,
+}
+
+/// What is recorded here and not in the archive yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Lag {
+    /// Entries.
+    pub entries: u64,
+    /// Bytes of their lines.
+    pub bytes: u64,
+    /// For how long the oldest of them may have waited.
+    pub time: Duration,
+}
+
+/// What the threads of a shipper, and those who ask, share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) state: State,
+    pub(super) epoch: Option<u64>,
+    pub(super) shipped: u64,
+    /// The size of the newest head of this epoch: only that acknowledges.
+    pub(super) acknowledged: u64,
+    /// When the checkpoint was read under which everything is shipped, by the machine's clock.
+    pub(super) seen: Duration,
+    /// Who waits for entries, with the index.
+    pub(super) waiting: Vec<(u64, Waker)>,
+    pub(super) stopping: bool,
+    /// Nothing more will be shipped.
+    pub(super) ended: bool,
+    /// Somebody waits: the next head is not put off.
+    pub(super) hurried: bool,
+}
+
+impl Shared {
+    /// Wakes those whose entries are there; all when nothing more comes.
+    pub(super) fn wake(&mut self) {
+        let (acknowledged, over) = (self.acknowledged, self.ended);
+        self.waiting.retain(|(index, waker)| {
+            let waits = *index >= acknowledged && !over;
+            if !waits {
+                waker.wake_by_ref();
+            }
+            waits
+        });
+    }
+}
