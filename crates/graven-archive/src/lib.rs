@@ -8,6 +8,7 @@
 mod address;
 mod epoch;
 mod error;
+mod gc;
 mod head;
 mod held;
 mod manifest;

@@ -19,4 +19,3 @@ pub use thread::{ShipOptions, Shipped, Shipper};
 
 pub(crate) use back::Back;
 pub(crate) use front::{Front, Step};
-

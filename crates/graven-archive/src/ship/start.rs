@@ -69,7 +69,7 @@ pub(crate) fn start(
     claim_prefix(&*store, &meta)?;
     let newest = Epoch::newest(&*store, &names)?;
     let disk = Arc::clone(&machine.disk);
-    let held = memory.read(&*disk)?.filter(|held| held.url == store.address(""));
+    let held = memory.read(&*disk, &store.address(""))?;
     let starting = Starting { machine, reader, store, names, meta, how };
     let before = match (&newest, held) {
         (Some(newest), held) => starting.may_go_on(newest, held.as_ref())?,

@@ -38,12 +38,14 @@ pub struct ShipOptions {
     pub take_over: bool,
     /// How long entries wait for others before they are shipped, unless they have a MiB, or somebody waits for them.
     pub every: Duration,
+    /// Whether tail objects are removed once a closed segment has replaced them.
+    pub gc: bool,
 }
 
 impl ShipOptions {
-    /// Ships each second, and takes nothing over.
+    /// Ships each second, takes nothing over, and removes nothing.
     pub fn new(name: impl Into<String>) -> ShipOptions {
-        ShipOptions { name: name.into(), take_over: false, every: Duration::from_secs(1) }
+        ShipOptions { name: name.into(), take_over: false, every: Duration::from_secs(1), gc: false }
     }
 }
 
@@ -92,6 +94,7 @@ impl Shipper {
             epoch: None,
             shipped: 0,
             acknowledged: 0,
+            removed: 0,
             seen: machine.clock.elapsed(),
             waiting: Vec::new(),
             stopping: false,
@@ -111,9 +114,10 @@ impl Shipper {
     /// How it is doing.
     pub fn status(&self) -> Status {
         let shared = self.inner.shared();
-        let (state, epoch, shipped, seen) = (shared.state.clone(), shared.epoch, shared.shipped, shared.seen);
+        let Shared { epoch, shipped, removed, seen, .. } = *shared;
+        let state = shared.state.clone();
         drop(shared);
-        Status { state, epoch, shipped, lag: self.inner.lag(shipped, seen) }
+        Status { state, epoch, shipped, removed, lag: self.inner.lag(shipped, seen) }
     }
 
     /// Waits until the entry at an index is in the archive: until a head of this epoch that covers it was created. Then it
@@ -297,10 +301,17 @@ impl Inner {
 
     /// Finishes closed segments until the heads end, and nothing is left.
     fn finish_segments(&self, back: &mut Back, over: &AtomicBool) -> Result<(), ArchiveError> {
+        let mut finished = true;
         loop {
             let last = over.load(Ordering::Acquire);
             let size = self.shared().acknowledged;
-            while self.trying(|| back.step(size))?.is_some() {}
+            while self.trying(|| back.step(size))?.is_some() {
+                finished = true;
+            }
+            if std::mem::take(&mut finished) && self.options.gc {
+                let removed = self.trying(|| back.remove_replaced())?;
+                self.shared().removed += removed;
+            }
             if last {
                 return Ok(());
             }
@@ -313,7 +324,7 @@ impl Inner {
 
     /// Does something that may fail for a while, until it succeeds, fails for good, or the shipper is stopped.
     fn trying<T>(&self, mut what: impl FnMut() -> Result<T, ArchiveError>) -> Result<T, ArchiveError> {
-        let since = self.machine.clock.elapsed();
+        let since = self.machine.clock.now();
         let mut pause = PAUSE_MIN;
         loop {
             match what() {
