@@ -243,8 +243,11 @@ impl Inner {
         }
         let over = AtomicBool::new(false);
         thread::scope(|scope| {
-            let finishing = scope.spawn(|| self.finish_segments(&mut back, &over));
-            let shipped = self.ship_heads(&mut front);
+            // Whichever fails for good ends the other.
+            let finishing = scope.spawn(|| {
+                self.finish_segments(&mut back, &over).inspect_err(|_| over.store(true, Ordering::Release))
+            });
+            let shipped = self.ship_heads(&mut front, &over);
             over.store(true, Ordering::Release);
             self.changed.notify_all();
             let finished = finishing.join();
@@ -257,9 +260,9 @@ impl Inner {
         Ok(())
     }
 
-    /// Ships heads until it is stopped and nothing is left.
-    fn ship_heads(&self, front: &mut Front) -> Result<(), ArchiveError> {
-        loop {
+    /// Ships heads until it is stopped and nothing is left, or until `over` is set.
+    fn ship_heads(&self, front: &mut Front, over: &AtomicBool) -> Result<(), ArchiveError> {
+        while !over.load(Ordering::Acquire) {
             // What is sealed before this moment is under the next head.
             let seen = self.machine.clock.elapsed();
             let live = self.live_bytes();
@@ -278,6 +281,7 @@ impl Inner {
             self.trying(|| front.finish_head())?;
             self.wait_for_more(seen, live);
         }
+        Ok(())
     }
 
     /// Waits until it is time for the next head.
