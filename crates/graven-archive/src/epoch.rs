@@ -18,7 +18,7 @@ use crate::store::Store;
 pub(crate) struct Epoch {
     /// Its number, from 0.
     pub(crate) epoch: u64,
-    /// A random name: whoever remembers it has taken this epoch.
+    /// A random name: the trail that remembers it has taken this epoch.
     pub(crate) id: String,
     /// What the writer calls itself: the name of its machine.
     pub(crate) name: String,
