@@ -8,6 +8,7 @@
 mod address;
 mod epoch;
 mod error;
+mod facts;
 mod head;
 mod held;
 mod manifest;
@@ -15,8 +16,10 @@ mod names;
 mod numbered;
 mod packed;
 mod put;
+mod read;
 mod store;
 
 pub use address::{Address, SCHEMES};
 pub use error::{ArchiveError, Fenced};
+pub use read::{Archive, ArchivedTrail, Verified, Verifying};
 pub use store::{Created, Listed, Objects, Store, StoreError, StoreErrorKind};
