@@ -52,7 +52,7 @@ impl Epoch {
         bytes.into()
     }
 
-    fn parse(bytes: &[u8], number: u64, address: &str) -> Result<Epoch, ArchiveError> {
+    pub(crate) fn parse(bytes: &[u8], number: u64, address: &str) -> Result<Epoch, ArchiveError> {
         let epoch: Epoch = serde_json::from_slice(bytes)
             .map_err(|error| ArchiveError::data_because(format!("{address} is not an epoch"), error))?;
         if epoch.epoch != number {
