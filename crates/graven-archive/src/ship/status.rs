@@ -70,8 +70,8 @@ pub(super) struct Shared {
     pub(super) removed: u64,
     /// When the checkpoint was read under which everything is shipped, by the machine's clock.
     pub(super) seen: Duration,
-    /// Who waits for entries, with the index.
-    pub(super) waiting: Vec<(u64, Waker)>,
+    /// Who waits for entries.
+    pub(super) waiting: Vec<Waiter>,
     pub(super) stopping: bool,
     /// Nothing more will be shipped.
     pub(super) ended: bool,
@@ -79,16 +79,21 @@ pub(super) struct Shared {
     pub(super) hurried: bool,
 }
 
+/// Somebody who waits for an entry.
+#[derive(Debug)]
+pub(super) struct Waiter {
+    pub(super) index: u64,
+    /// Tells it apart from others.
+    pub(super) number: u64,
+    pub(super) waker: Waker,
+}
+
 impl Shared {
-    /// Wakes those whose entries are there; all when nothing more comes.
-    pub(super) fn wake(&mut self) {
+    /// Takes out those whose entries are there; all when nothing more comes. They are woken without the lock, which what is
+    /// woken may take.
+    pub(super) fn ready(&mut self) -> Vec<Waker> {
         let (acknowledged, over) = (self.acknowledged, self.ended);
-        self.waiting.retain(|(index, waker)| {
-            let waits = *index >= acknowledged && !over;
-            if !waits {
-                waker.wake_by_ref();
-            }
-            waits
-        });
+        let is_ready = |waiter: &mut Waiter| over || waiter.index < acknowledged;
+        self.waiting.extract_if(.., is_ready).map(|waiter| waiter.waker).collect()
     }
 }

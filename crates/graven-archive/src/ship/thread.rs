@@ -1,9 +1,9 @@
 //! The threads of a shipper.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use graven::reader::Reader;
 
 use super::front::Shipped as Manifests;
 use super::start::{How, start};
-use super::status::{Lag, Shared, State, Status};
+use super::status::{Lag, Shared, State, Status, Waiter};
 use super::{Back, Front, Step};
 use crate::address::Address;
 use crate::error::ArchiveError;
@@ -67,6 +67,8 @@ struct Inner {
     options: ShipOptions,
     shared: Mutex<Shared>,
     changed: Condvar,
+    /// Tells apart those who wait for entries.
+    asked: AtomicU64,
 }
 
 impl Shipper {
@@ -102,7 +104,8 @@ impl Shipper {
             hurried: false,
         };
         let (shared, changed) = (Mutex::new(shared), Condvar::new());
-        let inner = Arc::new(Inner { machine, reader, store, options, shared, changed });
+        let asked = AtomicU64::new(0);
+        let inner = Arc::new(Inner { machine, reader, store, options, shared, changed, asked });
         let run = Arc::clone(&inner);
         let thread = thread::Builder::new()
             .name("graven-ship".into())
@@ -127,7 +130,15 @@ impl Shipper {
     /// `Fenced` when another writer has the trail: the entry will never be there. The error of the
     /// [`State`] when the shipper has ended for another reason.
     pub fn shipped(&self, index: u64) -> Shipped {
-        Shipped { inner: Arc::clone(&self.inner), index }
+        let number = self.inner.asked.fetch_add(1, Ordering::Relaxed);
+        Shipped { inner: Arc::clone(&self.inner), index, number }
+    }
+
+    /// Asks it to ship what is sealed now, and to end, and does not wait for that. What waits in
+    /// [`shipped`](Shipper::shipped) for an entry that never comes is told when it has ended.
+    pub fn end_soon(&self) {
+        self.inner.shared().stopping = true;
+        self.inner.changed.notify_all();
     }
 
     /// Ships what is sealed now, and ends. Returns how far it came.
@@ -137,8 +148,7 @@ impl Shipper {
     }
 
     fn end(&mut self) {
-        self.inner.shared().stopping = true;
-        self.inner.changed.notify_all();
+        self.end_soon();
         if let Some(thread) = self.thread.take() {
             // A panic of the thread was reported when it happened.
             let _ = thread.join();
@@ -158,6 +168,20 @@ impl Drop for Shipper {
 pub struct Shipped {
     inner: Arc<Inner>,
     index: u64,
+    /// Which one it is of those that wait.
+    number: u64,
+}
+
+impl Drop for Shipped {
+    fn drop(&mut self) {
+        // An archive that is away for long keeps nobody who has given up. The waker goes after the lock: it may own what
+        // waits.
+        let mut shared = self.inner.shared();
+        let place = shared.waiting.iter().position(|waiter| waiter.number == self.number);
+        let gone = place.map(|place| shared.waiting.swap_remove(place));
+        drop(shared);
+        drop(gone);
+    }
 }
 
 impl Future for Shipped {
@@ -176,10 +200,9 @@ impl Future for Shipped {
                 "the shipper was stopped",
             )))),
             _ => {
-                shared
-                    .waiting
-                    .retain(|(index, waker)| *index != self.index || !waker.will_wake(context.waker()));
-                shared.waiting.push((self.index, context.waker().clone()));
+                let (index, number, waker) = (self.index, self.number, context.waker().clone());
+                shared.waiting.retain(|waiter| waiter.number != number);
+                shared.waiting.push(Waiter { index, number, waker });
                 shared.hurried = true;
                 self.inner.changed.notify_all();
                 Poll::Pending
@@ -206,9 +229,12 @@ impl Inner {
             // Perhaps the other writer has found that its trail is not this one, and has given its epoch back.
             tried_again = true;
         }
-        let mut shared = self.shared();
-        shared.ended = true;
-        shared.wake();
+        let ready = {
+            let mut shared = self.shared();
+            shared.ended = true;
+            shared.ready()
+        };
+        ready.into_iter().for_each(Waker::wake);
     }
 
     fn failed_for_good(&self, error: ArchiveError) {
@@ -271,9 +297,12 @@ impl Inner {
                 Step::Idle if self.shared().stopping => return Ok(()),
                 Step::Idle => {}
                 Step::Head(size) => {
-                    let mut shared = self.shared();
-                    (shared.shipped, shared.acknowledged) = (size, size);
-                    shared.wake();
+                    let ready = {
+                        let mut shared = self.shared();
+                        (shared.shipped, shared.acknowledged) = (size, size);
+                        shared.ready()
+                    };
+                    ready.into_iter().for_each(Waker::wake);
                     self.changed.notify_all();
                 }
             }
@@ -329,12 +358,13 @@ impl Inner {
     /// Does something that may fail for a while, until it succeeds, fails for good, or the shipper is stopped.
     fn trying<T>(&self, mut what: impl FnMut() -> Result<T, ArchiveError>) -> Result<T, ArchiveError> {
         let since = self.machine.clock.now();
-        let mut pause = PAUSE_MIN;
+        let (mut pause, mut has_failed) = (PAUSE_MIN, false);
         loop {
             match what() {
                 Ok(value) => {
                     let mut shared = self.shared();
-                    if !matches!(shared.state, State::Shipping) {
+                    // Two threads try: what one could do says nothing of what the other cannot.
+                    if has_failed || matches!(shared.state, State::Starting) {
                         shared.state = State::Shipping;
                     }
                     return Ok(value);
@@ -343,6 +373,7 @@ impl Inner {
                 Err(error) => {
                     tracing::warn!(error = error.chain(), "cannot ship now, and will try again");
                     self.shared().state = State::Failing { error: Arc::new(error), since };
+                    has_failed = true;
                 }
             }
             let until = self.machine.clock.elapsed() + pause;
@@ -381,4 +412,37 @@ fn bytes_from(reader: &Reader, index: u64) -> Option<u64> {
     let closed: u64 =
         segments.iter().filter(|file| *file.name >= *name).map(|file| file.metadata.bytes).sum();
     (closed + live).checked_sub(place.offset)
+}
+
+#[cfg(test)]
+mod tests {
+    use graven::{Category, Entry, Outcome, Settings, Trail};
+
+    use super::*;
+
+    #[test]
+    fn nobody_who_has_given_up_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let trail = Trail::open(Settings::new(folder.path().join("trail"))).unwrap();
+        trail.record_blocking(Entry::new(Category::Api, "a", Outcome::Success)).unwrap();
+        let address = format!("file://{}", folder.path().join("bucket").display());
+        let reader = Reader::open(folder.path().join("trail")).unwrap();
+        let shipper =
+            Shipper::start(reader, &address.parse().unwrap(), ShipOptions::new("test")).unwrap();
+        let mut context = Context::from_waker(Waker::noop());
+        let mut waiting: Vec<_> = (0..3).map(|_| shipper.shipped(1_000_000)).collect();
+        for _ in 0..2 {
+            for one in &mut waiting {
+                assert!(Pin::new(one).poll(&mut context).is_pending());
+            }
+        }
+        assert_eq!(shipper.inner.shared().waiting.len(), 3);
+        drop(waiting);
+        assert!(shipper.inner.shared().waiting.is_empty());
+        // Those who wait to the end are told.
+        let mut last = shipper.shipped(1_000_000);
+        assert!(Pin::new(&mut last).poll(&mut context).is_pending());
+        shipper.end_soon();
+        assert!(graven::block_on(last).is_err());
+    }
 }
