@@ -65,6 +65,20 @@ impl Address {
         self.open_with(std::env::vars_os().filter_map(in_unicode))
     }
 
+    /// The same, to read: a local folder that is not there is not made.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such folder; else as [`open`](Address::open).
+    pub fn open_to_read(&self) -> Result<Objects, ArchiveError> {
+        if let Place::Folder(folder) = &self.0 {
+            let there = durable::exists(&OsDisk, folder);
+            if !there.map_err(|error| ArchiveError::unavailable(format!("cannot look at {self}"), error))? {
+                return Err(ArchiveError::NotFound { address: self.to_string() });
+            }
+        }
+        self.open()
+    }
+
     /// Makes the client of the store with these variables in the place of the environment's: `AWS_ACCESS_KEY_ID`, for
     /// example.
     ///

@@ -1,5 +1,7 @@
 //! Why an archive cannot be used.
 
+use graven::{Category, Entry, Outcome};
+
 use crate::store::{StoreError, StoreErrorKind};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -57,6 +59,19 @@ pub struct Fenced {
     /// The index of the first entry that the two writers have otherwise; `None` when they do not differ as far as the
     /// archive shows it.
     pub first_differing: Option<u64>,
+}
+
+impl Fenced {
+    /// The entry by which a trail says of itself that it is shipped no more.
+    pub fn entry(&self) -> Entry {
+        let detail = serde_json::json!({
+            "archive": self.address, "writer": self.other, "first_differing": self.first_differing,
+        });
+        Entry::new(Category::Config, "archive.fenced", Outcome::Failure)
+            .resource(&self.address)
+            .reason(self.to_string())
+            .detail(detail)
+    }
 }
 
 fn differs(index: Option<u64>) -> String {

@@ -8,6 +8,8 @@
 mod address;
 mod epoch;
 mod error;
+mod facts;
+mod gc;
 mod head;
 mod held;
 mod manifest;
@@ -15,12 +17,17 @@ mod names;
 mod numbered;
 mod packed;
 mod put;
+mod read;
+mod ship;
 mod store;
 #[cfg(test)]
 #[path = "../tests/it/support/mod.rs"]
 #[expect(clippy::disallowed_methods, reason = "a test makes its folders directly")]
 mod support;
+mod tail;
 
 pub use address::{Address, SCHEMES};
 pub use error::{ArchiveError, Fenced};
+pub use read::{Archive, ArchivedTrail, Verified, Verifying};
+pub use ship::{Lag, ShipOptions, Shipped, Shipper, State, Status};
 pub use store::{Created, Listed, Objects, Store, StoreError, StoreErrorKind};

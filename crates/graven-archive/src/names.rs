@@ -50,12 +50,9 @@ impl Names {
         self.name("graven.json")
     }
 
-    /// The settings as they were at the beginning of an epoch.
-    pub(crate) fn settings(&self, epoch: u64) -> String {
-        match epoch {
-            0 => self.name("settings.json"),
-            epoch => self.name(&format!("settings/{epoch}.json")),
-        }
+    /// Settings of the trail, by their SHA-256 in hex: they can be others at each start.
+    pub(crate) fn settings(&self, sha256_hex: &str) -> String {
+        self.name(&format!("settings/{sha256_hex}.json"))
     }
 
     pub(crate) fn checkpoint(&self) -> String {
@@ -111,6 +108,26 @@ impl Names {
 
     pub(crate) fn tail(&self, epoch: u64, span: Span) -> String {
         self.name(&format!("tail/{epoch}/{span}.jsonl.zst"))
+    }
+
+    /// The range that the name of packed lines of this trail says; `None` for any other name.
+    pub(crate) fn packed_span(&self, name: &str) -> Option<Span> {
+        let rest = name.strip_prefix(&self.folder)?.strip_prefix('/')?;
+        let mut parts = rest.split('/');
+        let plain = match (parts.next()?, parts.next()?, parts.next()) {
+            ("segments", last, None) => last,
+            ("tail", epoch, Some(last)) if epoch.parse::<u64>().is_ok() => last,
+            _ => return None,
+        };
+        let range = plain.strip_suffix(".jsonl.zst")?;
+        // The number of an epoch may follow: see `segment_of`.
+        Span::parse(range.split_once('.').map_or(range, |(range, _)| range))
+            .filter(|_| parts.next().is_none())
+    }
+
+    /// The folder of all objects of the trail.
+    pub(crate) fn folder(&self) -> &str {
+        &self.folder
     }
 
     /// What the entries of a head are in, where they are not in one tail object.

@@ -27,6 +27,8 @@ mod search;
 mod serve;
 mod session;
 mod shared;
+#[cfg(feature = "archive")]
+mod ship;
 mod show;
 mod soak;
 mod stats;
@@ -102,6 +104,9 @@ enum Command {
     Verify(verify::Args),
     /// Print statistics of a trail
     Stats(stats::Args),
+    /// Put a trail into object storage while it grows
+    #[cfg(feature = "archive")]
+    Ship(ship::Args),
     /// Serve trails over HTTP, to programs in any language
     #[cfg(feature = "server")]
     Serve(serve::Args),
@@ -202,6 +207,8 @@ fn run(command: &Command, ui: Ui) -> Ending {
         Command::Prove(args) => prove::run(args, ui),
         Command::Verify(args) => verify::run(args, ui),
         Command::Stats(args) => stats::run(args, ui),
+        #[cfg(feature = "archive")]
+        Command::Ship(args) => ship::run(args, ui),
         #[cfg(feature = "server")]
         Command::Serve(args) => serve::run(args, ui),
         #[cfg(feature = "remote")]

@@ -96,6 +96,7 @@ impl Args {
             state: self.folder(),
             name: Some(path.to_owned()),
             expect_newest: self.expect_newest,
+            ..VerifyOptions::default()
         }
     }
 

@@ -1,6 +1,7 @@
 //! From what clients send to entries of a trail: reads them, adds what the server says, records them, and answers each.
 
 mod answers;
+mod archived;
 mod events;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use graven::{Category, Entry};
 use graven_core::input::InputError;
 use graven_core::intake::{IntakeError, LINE_BYTES_MAX, client_entry};
 
+use crate::archive::Ack;
 use crate::auth::Caller;
 use crate::counters::Waiting;
 use crate::problem::{Kind, Problem};
@@ -33,6 +35,8 @@ pub(crate) struct Intake {
     pub(crate) state: Shared,
     pub(crate) trail: Arc<Served>,
     pub(crate) caller: Arc<Caller>,
+    /// What its answers wait for.
+    pub(crate) ack: Ack,
 }
 
 /// What some texts say.
@@ -53,6 +57,7 @@ impl Intake {
             self.take_piece(piece, &mut answers).await;
             rest = behind;
         }
+        self.wait_for_archive(answers.kept_mut()).await;
         answers
     }
 
@@ -78,8 +83,7 @@ impl Intake {
         answers: &mut Answers,
     ) {
         self.trail.count_refused(refused.len() as u64);
-        let recorded =
-            if entries.is_empty() { Vec::new() } else { self.trail.record(&self.caller.name, entries).await };
+        let recorded = self.recorded(entries).await;
         let answered = answers.add(recorded, refused);
         let counters = self.trail.counters(|name| self.state.metrics.of(name));
         self.state.metrics.answered(self.trail.name(), counters, answered.iter().zip(lengths));

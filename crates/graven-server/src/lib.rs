@@ -11,6 +11,7 @@ pub mod tls;
 pub mod viewer;
 
 mod api;
+mod archive;
 mod blocking;
 mod body;
 mod counters;

@@ -77,6 +77,8 @@ pub(crate) enum Kind {
     TooManyRequests,
     /// Too much is asked at once.
     Busy,
+    /// Entries must be in the archive, and are not.
+    NotArchived,
     /// The trail cannot serve now.
     Unavailable,
     /// Storage is slow: the entry may be recorded all the same.
@@ -138,6 +140,9 @@ impl Kind {
                 ("too-many-requests", StatusCode::TOO_MANY_REQUESTS, "This client sends too much")
             }
             Kind::Busy => ("busy", StatusCode::SERVICE_UNAVAILABLE, "The server is busy"),
+            Kind::NotArchived => {
+                ("not-archived", StatusCode::SERVICE_UNAVAILABLE, "The archive does not have it")
+            }
             Kind::Unavailable => {
                 ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "The trail cannot serve now")
             }

@@ -33,8 +33,8 @@ use crate::own::{self, Own};
 use crate::settings::{Listen, Settings};
 use crate::state::{Shared, State};
 use crate::tls::{Tls, TlsError};
-use crate::trails::{self, Trails};
-use crate::{api, demo, indexing, verifying};
+use crate::trails::{self, Served, Trails};
+use crate::{api, archive, demo, indexing, verifying};
 
 pub use ending::{Ask, Asked, Ended, signals};
 pub use handed::Handed;
@@ -106,7 +106,7 @@ impl Server {
         let tls = Tls::open(&settings.tls, clock.now())?;
         let tokens = Tokens::open(&settings.data)?;
         let first_token = tokens.first_start(clock.now())?;
-        let trails = trails::open(&settings.data, &settings.trails)?;
+        let trails = trails::open(&settings)?;
         if let Some(demo) = demo_of(&settings, &trails) {
             // It takes less than a second, and nothing is served yet that could wait for it.
             demo::fill(&demo.now(), DEMO_SEED, clock.now())?;
@@ -189,6 +189,9 @@ impl Server {
         let demo = demo.map(|demo| tokio::spawn(demo::go_on(demo, state.clock.random())));
         let verifications = tokio::spawn(verifying::on_schedule(Arc::clone(&state)));
         let watched = tokio::spawn(manager::watched(Arc::clone(&state)));
+        let shipped =
+            |served: &Arc<Served>| tokio::spawn(archive::watch(Arc::clone(&state), Arc::clone(served)));
+        let shipped: Vec<_> = state.trails.all().map(shipped).collect();
         let connections = Connections::new(&state);
         // Clients can connect since the start, and from here on they are answered.
         manager::ready(&state, &listens.http);
@@ -223,7 +226,7 @@ impl Server {
         watched.abort();
         gathering.abort();
         verifications.abort();
-        demo.iter().for_each(tokio::task::JoinHandle::abort);
+        demo.iter().chain(&shipped).for_each(tokio::task::JoinHandle::abort);
         ending::end(state, connections, asked).await
     }
 }

@@ -3,6 +3,7 @@
 //! A flag counts before a variable `GRAVEN_*`, a variable before the TOML file, and the file before the default.
 //! [`table::ROWS`] is the one list of all of them. None of them is a secret, and none can be set by a request.
 
+mod archive;
 mod effective;
 mod error;
 mod file;
@@ -11,6 +12,7 @@ mod limits;
 mod listen;
 mod markdown;
 mod otlp;
+mod row;
 mod rules;
 mod size;
 mod source;
@@ -25,6 +27,7 @@ use std::time::Duration;
 use crate::data::DataFolder;
 use crate::name::TrailName;
 
+pub use archive::ArchiveSettings;
 pub use effective::{Effective, Given, Value};
 pub use error::SettingsError;
 pub use jwt::JwtSettings;
@@ -32,9 +35,10 @@ pub use limits::Limits;
 pub use listen::{Listen, SocketSettings};
 pub use markdown::markdown;
 pub use otlp::OtlpSettings;
+pub use row::Row;
 pub use rules::Broken;
 pub use source::Source;
-pub use table::{ROWS, Row};
+pub use table::ROWS;
 pub use time::{expiry, period};
 pub use tls::TlsSettings;
 
@@ -66,6 +70,8 @@ pub struct Settings {
     pub demo: bool,
     /// How often it verifies each trail. `None`: only when asked.
     pub verify_every: Option<Duration>,
+    /// How the trails are shipped, if they are.
+    pub archive: ArchiveSettings,
     /// What one client, and all of them, may take.
     pub limits: Limits,
 }

@@ -18,6 +18,7 @@ use graven_core::entry::stored_id;
 use graven_search::Search;
 use serde::Serialize;
 
+use crate::archive::Archive;
 use crate::counters::Counters;
 use crate::life::Life;
 use crate::name::TrailName;
@@ -60,6 +61,8 @@ pub(crate) struct Served {
     verification: Verification,
     life: Life,
     indexing: Indexing,
+    /// Where it is shipped, if it is.
+    archive: Option<Archive>,
 }
 
 /// What became of entries since the server started.
@@ -125,6 +128,23 @@ impl Served {
         })
     }
 
+    /// The writer, for entries of clients.
+    ///
+    /// # Errors
+    /// As [`writable`](Served::writable); `NotArchived` when nothing more is shipped, and nothing may be recorded without.
+    pub(crate) fn recordable(&self) -> Result<&LastingTrail, Problem> {
+        let writer = self.writable()?;
+        match self.archive.as_ref().and_then(Archive::refusal) {
+            Some(why) => Err(Problem::new(Kind::NotArchived, format!("the trail takes no entries: {why}"))),
+            None => Ok(writer),
+        }
+    }
+
+    /// Where it is shipped, if it is.
+    pub(crate) fn archive(&self) -> Option<&Archive> {
+        self.archive.as_ref()
+    }
+
     /// For how long its writer has been at the entries that it has in hand; `None` for one that has nothing to write.
     pub(crate) fn hangs_for(&self) -> Option<Duration> {
         self.writer.as_ref()?.now().writing_for()
@@ -135,6 +155,9 @@ impl Served {
         let writer = self.writer.as_ref()?.now();
         if writer.poisoned().is_some() {
             return Some("its storage has failed: it is opened again as soon as it can be");
+        }
+        if let Some(why) = self.archive.as_ref().and_then(Archive::refusal) {
+            return Some(why);
         }
         let hangs = writer.writing_for().is_some_and(|time| time >= PATIENCE);
         hangs

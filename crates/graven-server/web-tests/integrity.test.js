@@ -167,6 +167,37 @@ test("integrity", async (t) => {
     await context.close();
   });
 
+  await t.test("how far the archive is, and that another writer has the trail there, is told", async () => {
+    const { page, context, fine } = await openWindow(chrome);
+    await logIn(page, server, search);
+    await page.getByTestId("size").waitFor();
+    assert.equal(await page.getByTestId("archive").count(), 0, "there is none");
+    const trail = await server.json("trails/main");
+    const url = "s3://audit/<b>x</b>/main";
+    const good = { url, state: "shipping", epoch: 3, entries: 1_235, lag: { entries: 7, bytes: 900, seconds: 0.42 } };
+    let archive = good;
+    await page.route("**/v1/trails/main", (route) => route.fulfill({ json: { ...trail, archive } }));
+    await page.reload();
+    const told = (/** @type {string} */ text) => page.getByTestId("archive").filter({ hasText: text }).waitFor();
+    await told("in the archive up to entry 1,234, 420 ms behind: 7 entries wait");
+    await told(url);
+    assert.equal(await page.getByTestId("archive-state").getAttribute("class"), "state is-good");
+    archive = { ...good, lag: { entries: 0, bytes: 0, seconds: 0 } };
+    await page.reload();
+    await told("in the archive up to entry 1,234, nothing waits");
+    archive = { ...good, state: "failing", error: "cannot create <i>it</i>" };
+    await page.reload();
+    await told("the archive does not answer: in the archive up to entry 1,234");
+    await told("cannot create <i>it</i>");
+    archive = { ...good, state: "fenced", fenced: { other: '"other", epoch 4', first_differing: 1_000 } };
+    await page.reload();
+    await told('another writer has the trail there, and nothing more is shipped: "other", epoch 4, with other entries from entry 1,000 on');
+    assert.equal(await page.getByTestId("archive-state").getAttribute("class"), "state is-bad");
+    await goodEverywhere(page, "integrity-archive");
+    fine();
+    await context.close();
+  });
+
   await t.test("a token for some categories is told that it does not see them", async () => {
     const { token } = await server.json("tokens", { method: "POST", body: { role: "auditor", categories: ["api"] } });
     const { page, context, fine } = await openWindow(chrome);

@@ -36,6 +36,18 @@ export interface Hit {
   entry: Entry;
 }
 
+/** Where a trail is shipped to, and how far that is. */
+export interface Archive {
+  url: string;
+  state: "starting" | "shipping" | "failing" | "fenced" | "refused" | "stopped";
+  epoch: number | null;
+  /** How many are there. */
+  entries: number;
+  lag: { entries: number; bytes: number; seconds: number };
+  error?: string;
+  fenced?: { other: string; first_differing: number | null };
+}
+
 /** Who is logged in. */
 export interface Session {
   /** Of the token. */

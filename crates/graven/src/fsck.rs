@@ -66,6 +66,19 @@ pub struct VerifyOptions {
     /// Whether an older copy of a trail that was seen before is refused: see [`OlderCopy`]. Default: `false`, it is a
     /// fact that is reported.
     pub expect_newest: bool,
+    /// Further heads that the entries must lead to, which the caller has read elsewhere. Default: none.
+    pub heads: Vec<NamedHead>,
+}
+
+/// A head that the caller of a verification has read outside the trail's directory, and checked the signature of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedHead {
+    /// What it was read from. A finding about it names this as its file.
+    pub name: String,
+    /// The number of entries.
+    pub size: u64,
+    /// The root over them.
+    pub root: Hash,
 }
 
 /// Where the key that checked the signatures came from.
@@ -176,6 +189,7 @@ pub fn verify(
             given: options.key.as_ref(),
             memory: recalled.path.as_ref(),
             seen: recalled.key.as_ref(),
+            named: &options.heads,
             progress,
         };
         let mut warnings = Vec::new();

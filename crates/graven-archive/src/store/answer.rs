@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
+use object_store::client::HttpError;
+
 use super::StoreErrorKind;
 
 /// How `object_store` says which answer it got. There is no other way to its status and its text.
@@ -74,6 +76,27 @@ impl fmt::Display for Answer {
 }
 
 impl Error for Answer {}
+
+/// That there was no answer, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NoAnswer(String);
+
+impl NoAnswer {
+    /// The end of a connection behind an error of `object_store`; `None` when it is something else.
+    pub(super) fn of(error: &object_store::Error) -> Option<NoAnswer> {
+        chain(error).find(|error| error.is::<HttpError>())?;
+        // The last reason says it. Those before it repeat the address, and count the attempts.
+        chain(error).last().map(|error| NoAnswer(error.to_string()))
+    }
+}
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no answer: {}", self.0)
+    }
+}
+
+impl Error for NoAnswer {}
 
 /// What to do about an error without an answer: a local folder, a connection, or settings.
 pub(super) fn kind_without_answer(error: &object_store::Error) -> StoreErrorKind {

@@ -15,7 +15,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use tokio::runtime::{Builder, Runtime};
 
-use super::answer::{Answer, kind_without_answer};
+use super::answer::{Answer, NoAnswer, kind_without_answer};
 use super::{Created, Listed, Store, StoreError, StoreErrorKind};
 
 /// How many requests run at once.
@@ -72,9 +72,10 @@ impl Objects {
     }
 
     fn failed(&self, what: &'static str, name: &str, error: object_store::Error) -> StoreError {
-        let (kind, source) = match Answer::of(&error) {
-            Some(answer) => (answer.kind(), Box::from(answer)),
-            None => (kind_without_answer(&error), Box::from(error)),
+        let (kind, source) = match (Answer::of(&error), NoAnswer::of(&error)) {
+            (Some(answer), _) => (answer.kind(), Box::from(answer)),
+            (None, Some(silence)) => (StoreErrorKind::Unavailable, Box::from(silence)),
+            (None, None) => (kind_without_answer(&error), Box::from(error)),
         };
         StoreError { kind, what, name: self.address(name), source }
     }

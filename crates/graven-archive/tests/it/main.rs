@@ -1,4 +1,4 @@
-//! The client of the stores from outside, against a real server of S3. One file for each behaviour.
+//! Archives from outside: shipping, and the client of the stores against a real server of S3. One file for each behaviour.
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -11,5 +11,6 @@ mod credentials_come_from_files;
 mod folders;
 mod lost_answers_do_no_harm;
 mod rough;
+mod shipping;
 mod support;
 mod writers;

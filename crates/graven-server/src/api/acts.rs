@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::access::{OnTrail, Permitted};
-use super::ask::{Id, media_type};
+use super::ask::{Asked, Id, media_type};
+use crate::archive::Ack;
 use crate::intake::Intake;
 use crate::problem::{Kind, Problem};
 use crate::state::Shared;
@@ -37,6 +38,19 @@ struct Shown<'a> {
     receipt: &'a Receipt,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     duplicate: bool,
+    /// Whether it is in the archive, if the answer waited for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    archived: Option<bool>,
+}
+
+/// The parameters.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Parameters {
+    /// `archived`: the answer comes when the entry is in the archive.
+    ack: Option<String>,
+    /// For how long that is waited for.
+    timeout: Option<String>,
 }
 
 /// How an act ended.
@@ -53,12 +67,14 @@ pub(super) async fn begin(
     State(state): State<Shared>,
     OnTrail(trail): OnTrail,
     Permitted(caller): Permitted,
+    Asked(Parameters { ack, timeout }): Asked<Parameters>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    trail.writable()?;
+    trail.recordable()?;
+    let ack = Ack::asked(ack.as_deref(), timeout.as_deref(), &trail)?;
     let (body, _taken) = read(&state, &headers, body).await?;
-    let intake = Intake { state, trail, caller };
+    let intake = Intake { state, trail, caller, ack };
     // Every intent has the same outcome, so it need not be said.
     let intent = Entry::from_client(&body).or_else(|error| match error {
         InputError::Missing { field: "outcome" } => Entry::from_client(&pending(&body)),
@@ -68,8 +84,8 @@ pub(super) async fn begin(
     (intent.phase, intent.outcome) = (Some(Phase::Intent), Outcome::Pending);
     let intent = accept(intent).map_err(|error| intake.refusal(&error.into()))?;
     let intent = intake.complete(intent, intake.state.now())?;
-    let mut recorded = intake.trail.record(&intake.caller.name, vec![intent]).await;
-    let kept = recorded.pop().unwrap_or_else(|| Err(Problem::fault()))?;
+    let mut kept = intake.recorded(vec![intent]).await.pop().unwrap_or_else(|| Err(Problem::fault()))?;
+    intake.wait_for_archive(std::iter::once(&mut kept)).await;
     Ok(created(&kept.receipt.id, &kept, None))
 }
 
@@ -79,10 +95,12 @@ pub(super) async fn finish(
     OnTrail(trail): OnTrail,
     Permitted(caller): Permitted,
     Id(id): Id,
+    Asked(Parameters { ack, timeout }): Asked<Parameters>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    trail.writable()?;
+    trail.recordable()?;
+    let ack = Ack::asked(ack.as_deref(), timeout.as_deref(), &trail)?;
     let (body, _taken) = read(&state, &headers, body).await?;
     let ending: Ending = serde_json::from_slice(&body).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => {
@@ -96,7 +114,7 @@ pub(super) async fn finish(
     };
     let now = state.now();
     let intent = trail.intent(&state.blocking, &caller, &id).await?;
-    let intake = Intake { state, trail, caller };
+    let intake = Intake { state, trail, caller, ack };
     let mut result = intent.entry.to_result();
     result.outcome = outcome;
     result.intent_id.clone_from(&intent.entry.id);
@@ -110,8 +128,11 @@ pub(super) async fn finish(
     result.duration_ms = took;
     let result = accept(result).map_err(|error| intake.refusal(&error.into()))?;
     let result = intake.complete(result, now)?;
-    let Intake { state, trail, caller } = &intake;
-    let kept = trail.finish(&state.blocking, caller, &intent, result, Moment::utc(now)).await?;
+    let Intake { state, trail, caller, .. } = &intake;
+    let waits = trail.archive().is_some_and(|archive| ack.waits_for(&result.category, archive));
+    let mut kept = trail.finish(&state.blocking, caller, &intent, result, Moment::utc(now)).await?;
+    kept.archived = waits.then_some(false);
+    intake.wait_for_archive(std::iter::once(&mut kept)).await;
     Ok(created(&id, &kept, took))
 }
 
@@ -134,8 +155,9 @@ fn pending(body: &[u8]) -> Vec<u8> {
 }
 
 fn created(act: &str, kept: &Kept, duration_ms: Option<u64>) -> Response {
-    let receipt = Shown { receipt: &kept.receipt, duplicate: kept.duplicate };
-    (StatusCode::CREATED, Json(Answer { act, receipt, duration_ms })).into_response()
+    let receipt = Shown { receipt: &kept.receipt, duplicate: kept.duplicate, archived: kept.archived };
+    let status = if kept.archived == Some(false) { StatusCode::ACCEPTED } else { StatusCode::CREATED };
+    (status, Json(Answer { act, receipt, duration_ms })).into_response()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::access::{OnTrail, Permitted};
 use super::ask::{Asked, media_type};
+use crate::archive::Ack;
 use crate::body::refuse_encoded;
 use crate::intake::Intake;
 use crate::problem::{Kind, Problem};
@@ -33,6 +34,10 @@ pub(super) const ENTRIES_MAX: usize = 262_144;
 pub(super) struct Parameters {
     /// `1`: each line of the body is answered as soon as it is durable.
     stream: Option<u8>,
+    /// `archived`: an entry is answered when it is in the archive, and not as soon as it is durable.
+    ack: Option<String>,
+    /// For how long that is waited for.
+    timeout: Option<String>,
 }
 
 pub(super) async fn record(
@@ -43,14 +48,15 @@ pub(super) async fn record(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    trail.writable()?;
+    trail.recordable()?;
     refuse_encoded(&headers)?;
     let streamed = match parameters.stream {
         None | Some(0) => false,
         Some(1) => true,
         Some(_) => return Err(Problem::parameter("stream", "write 1, or leave it out")),
     };
-    let intake = Intake { state, trail, caller };
+    let ack = Ack::asked(parameters.ack.as_deref(), parameters.timeout.as_deref(), &trail)?;
+    let intake = Intake { state, trail, caller, ack };
     let media_type = media_type(&headers);
     let event = cloudevents::mode(&headers, media_type.as_deref());
     match (media_type.as_deref(), streamed) {

@@ -47,6 +47,7 @@ pub(super) async fn ready(State(state): State<Shared>) -> Response {
         let reason = served.indexing().doubt()?;
         Some(Reason { trail: served.name().to_string(), reason })
     }));
+    reasons.extend(state.trails.all().filter_map(|served| unshipped(served)));
     let (code, status) = match (can_record, reasons.is_empty()) {
         (true, true) => (StatusCode::OK, "ready"),
         // It can record, and somebody should look.
@@ -54,6 +55,12 @@ pub(super) async fn ready(State(state): State<Shared>) -> Response {
         (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "unready"),
     };
     (code, Json(Ready { status, reasons })).into_response()
+}
+
+/// What is not as it should be with a trail's archive. Where nothing may be recorded without it, that was said before.
+fn unshipped(served: &Served) -> Option<Reason> {
+    let archive = served.archive().filter(|archive| archive.refusal().is_none())?;
+    Some(Reason { trail: served.name().to_string(), reason: archive.doubt()?.words().to_owned() })
 }
 
 /// What the last verification of a trail found, if that is not good.

@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 use super::access::{OnTrail, Permitted};
 use super::ask::media_type;
 use super::entries::JSON;
+use crate::archive::Ack;
 use crate::blocking;
 use crate::intake::Intake;
 use crate::problem::{Kind, Problem};
@@ -39,7 +40,7 @@ pub(super) async fn record(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    trail.writable()?;
+    trail.recordable()?;
     if media_type(&headers).as_deref() != Some(JSON) {
         let message = format!("send audit events as {JSON}: an EventList of audit.k8s.io/v1");
         return Err(Problem::new(Kind::UnsupportedMediaType, message));
@@ -47,7 +48,7 @@ pub(super) async fn record(
     let room = &state.room;
     let (body, mut taken) = room.read(&headers, body, room.events_bytes_max()).await?;
     room.grow_for_events(&mut taken, body.len())?;
-    let intake = Intake { state: state.clone(), trail, caller };
+    let intake = Intake { state: state.clone(), trail, caller, ack: Ack::default() };
     let whole = body.clone();
     let events = blocking::apart(body.len(), move || events(&whole)).await?;
     let mut told = intake.take_all(events).await?;

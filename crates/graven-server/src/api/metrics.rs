@@ -11,6 +11,7 @@ use graven::reader::Reader;
 
 use super::access::Permitted;
 use super::trails::{checkpoint_age, last_entry};
+use crate::archive::Archive;
 use crate::metrics::{Scrape, TrailNow};
 use crate::problem::Problem;
 use crate::state::Shared;
@@ -65,6 +66,7 @@ fn trail_now(served: &Served, now: DateTime<Utc>) -> TrailNow {
         followers: served.tail().followers(),
         dropped: writer.as_ref().map(|writer| writer.counters().dropped),
         syncs: writer.as_ref().map(graven::Trail::sync_times),
+        archive: served.archive().map(Archive::standing),
         verified: served.verification().brief().map(|last| (last.ok, age(last.ended))),
     }
 }

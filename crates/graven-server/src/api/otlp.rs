@@ -22,6 +22,7 @@ use graven_formats::otlp::{self, DecodeError, Encoding, Signal};
 
 use super::access::{OnTrail, Permitted};
 use super::ask::media_type;
+use crate::archive::Ack;
 use crate::auth::{Caller, Right, Scope};
 use crate::blocking;
 use crate::body::Taken;
@@ -66,7 +67,7 @@ pub(super) async fn logs(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    record(Signal::Logs, Intake { state, trail, caller }, &headers, body).await
+    record(Signal::Logs, Intake { state, trail, caller, ack: Ack::default() }, &headers, body).await
 }
 
 pub(super) async fn traces(
@@ -76,7 +77,7 @@ pub(super) async fn traces(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    record(Signal::Traces, Intake { state, trail, caller }, &headers, body).await
+    record(Signal::Traces, Intake { state, trail, caller, ack: Ack::default() }, &headers, body).await
 }
 
 async fn record(
@@ -103,7 +104,7 @@ async fn export(
     body: Bytes,
     mut taken: Taken,
 ) -> Result<(), Problem> {
-    intake.trail.writable()?;
+    intake.trail.recordable()?;
     let bytes = body.len();
     intake.state.room.grow_for_events(&mut taken, bytes)?;
     // The room is taken for as long as the work goes on, also when nobody waits for it any more.

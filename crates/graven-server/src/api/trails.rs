@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::access::{OnTrail, Permitted};
 use super::search::no_store;
+use crate::archive::{Archive, Standing};
 use crate::problem::Problem;
 use crate::state::Shared;
 use crate::trails::{Served, Tallied};
@@ -52,6 +53,8 @@ struct Long {
     index: Index,
     /// What the last verification found; none before there was one.
     verify: Option<Brief>,
+    /// How its shipping stands; none when it is not shipped.
+    archive: Option<Standing>,
     counters: Counts,
 }
 
@@ -120,6 +123,7 @@ fn long(served: &Served, now: DateTime<Utc>) -> Result<Long, Problem> {
         last_entry: last_entry(reader, entries)?,
         index: Index { shelves, own, missing, entries: indexed },
         verify: served.verification().brief(),
+        archive: served.archive().map(Archive::standing),
         counters: Counts {
             clients: served.tallied(),
             writer: served.writer().map(|writer| writer.now().counters()),

@@ -44,6 +44,9 @@ enum Shown<'a> {
         /// Whether it was there before.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         duplicate: bool,
+        /// Whether it is in the archive, if its answer waited for that.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        archived: Option<bool>,
     },
     Refused {
         at: u64,
@@ -78,6 +81,22 @@ impl Answers {
         })
     }
 
+    /// Those that are recorded.
+    pub(super) fn kept_mut(&mut self) -> impl Iterator<Item = &mut Kept> {
+        self.answers.iter_mut().filter_map(|answer| match answer {
+            Answer::Recorded(kept) => Some(kept),
+            Answer::Refused(_) => None,
+        })
+    }
+
+    /// Whether all that should be in the archive is there.
+    pub(crate) fn all_archived(&self) -> bool {
+        !self
+            .answers
+            .iter()
+            .any(|answer| matches!(answer, Answer::Recorded(Kept { archived: Some(false), .. })))
+    }
+
     pub(crate) fn push(&mut self, answer: Answer) {
         self.answers.push(answer);
     }
@@ -101,11 +120,12 @@ impl Answers {
 
     fn shown(&self) -> impl Iterator<Item = Shown<'_>> {
         (self.first..).zip(&self.answers).map(|(at, answer)| match answer {
-            Answer::Recorded(Kept { receipt, duplicate }) => Shown::Recorded {
+            Answer::Recorded(Kept { receipt, duplicate, archived }) => Shown::Recorded {
                 index: receipt.index,
                 id: &receipt.id,
                 leaf_hash: &receipt.leaf_hash,
                 duplicate: *duplicate,
+                archived: *archived,
             },
             Answer::Refused(error) => Shown::Refused { at, error },
         })
@@ -120,7 +140,8 @@ impl Answers {
         }
     }
 
-    /// The answer to a request in JSON: 201 when all are recorded, 207 when some are, and a problem when none is.
+    /// The answer to a request in JSON: 201 when all are recorded, 202 when some of them are not in the archive yet, 207 when
+    /// some are recorded, and a problem when none is.
     pub(crate) fn into_response(self) -> Response {
         let refused = self.answers.iter().filter_map(|answer| match answer {
             Answer::Refused(problem) => Some(problem),
@@ -130,7 +151,8 @@ impl Answers {
         let receipts = Receipts { receipts: self.shown().collect(), unmapped: &self.unmapped };
         match count {
             0 if self.answers.is_empty() => Json(receipts).into_response(),
-            0 => (StatusCode::CREATED, Json(receipts)).into_response(),
+            0 if self.all_archived() => (StatusCode::CREATED, Json(receipts)).into_response(),
+            0 => (StatusCode::ACCEPTED, Json(receipts)).into_response(),
             some if some < self.answers.len() => (StatusCode::MULTI_STATUS, Json(receipts)).into_response(),
             _ => {
                 // What may pass is said first, because then it is worth trying again.

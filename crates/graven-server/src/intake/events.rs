@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{Answers, Intake, PIECE_BYTES, PIECE_ENTRIES};
 use crate::problem::{Kind, Problem};
+use crate::trails::Kept;
 
 /// What became of events that are all durable.
 #[derive(Debug, Default, Serialize)]
@@ -44,20 +45,21 @@ impl Intake {
             let _waiting = self.waiting(lengths.len());
             self.record(entries, refused, lengths.into_iter(), &mut answers).await;
         }
+        self.wait_for_archive(answers.kept_mut()).await;
         answers.about(unmapped)
     }
 
     /// Records events in their order: all of them are durable when this succeeds, but for those in conflict.
     ///
     /// # Errors
-    /// `OutOfScope` before anything is recorded. What passes when something could not be recorded: some of them may be
-    /// durable then, and are not recorded again when they come again.
+    /// `OutOfScope` before anything is recorded. What passes when something could not be recorded, or is not in the archive in
+    /// time: some of them may be durable then, and are not recorded again when they come again.
     pub(crate) async fn take_all(&self, events: Vec<Event>) -> Result<Told, Problem> {
         for event in &events {
             self.may_hand_in(&event.entry.category)?;
         }
         let mut told = Told { events: events.len(), ..Told::default() };
-        let mut first = 0;
+        let (mut first, mut last_kept) = (0, None);
         for piece in pieces(events) {
             let now = self.state.now();
             let lengths: Vec<usize> = piece.iter().map(length).collect();
@@ -71,7 +73,13 @@ impl Intake {
             self.record(entries, Vec::new(), lengths.into_iter(), &mut answers).await;
             for (place, answer) in (first..).zip(answers.into_each()) {
                 match answer {
-                    Ok(kept) => told.duplicates += usize::from(kept.duplicate),
+                    Ok(kept) => {
+                        told.duplicates += usize::from(kept.duplicate);
+                        let is_last = |last: &Kept| last.receipt.index < kept.receipt.index;
+                        if kept.archived.is_some() && last_kept.as_ref().is_none_or(is_last) {
+                            last_kept = Some(kept);
+                        }
+                    }
                     Err(problem) if problem.is(Kind::IdConflict) => told.conflicts.push(place),
                     // What is not for the client to mend is to be sent again.
                     Err(problem) if problem.status().is_server_error() => {
@@ -81,6 +89,12 @@ impl Intake {
                 }
             }
             first += count;
+        }
+        let mut waiting = last_kept;
+        self.wait_for_archive(waiting.iter_mut()).await;
+        if waiting.is_some_and(|kept| kept.archived == Some(false)) {
+            let message = "the entries are durable here, and not in the archive yet: send them again, and they are recorded once";
+            return Err(Problem::new(Kind::NotArchived, message));
         }
         Ok(told)
     }

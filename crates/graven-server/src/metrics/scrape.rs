@@ -14,6 +14,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use super::{Metrics, Of};
+use crate::archive::{Phase, Standing};
 
 /// How a trail is doing. What cannot be found out is left out.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +34,8 @@ pub(crate) struct TrailNow {
     pub(crate) syncs: Option<SyncTimes>,
     /// Whether the last verification found it good, and how long ago that was.
     pub(crate) verified: Option<(bool, f64)>,
+    /// How its shipping stands, if it is shipped.
+    pub(crate) archive: Option<Standing>,
 }
 
 /// What is shown.
@@ -105,7 +108,6 @@ impl Scrape<'_> {
 
     /// How the trails are doing now.
     fn of_trails(&self, r: &mut Registry) {
-        type Read = fn(&TrailNow) -> Option<f64>;
         let gauges: [(&str, &str, Read); 10] = [
             ("can_record", "Whether the trail can be recorded to", |t| {
                 t.can_record.map(|can| f64::from(u8::from(can)))
@@ -124,7 +126,7 @@ impl Scrape<'_> {
                 t.verified.map(|(_, age)| age)
             }),
         ];
-        for (name, help, read) in gauges {
+        for (name, help, read) in gauges.into_iter().chain(OF_ARCHIVES) {
             let family = Family::<Of, Fraction>::default();
             for (trail, number) in self.trails.iter().filter_map(|trail| Some((trail, read(trail)?))) {
                 family.get_or_create(&trail.label()).set(number);
@@ -139,6 +141,40 @@ impl Scrape<'_> {
         let syncs = self.trails.iter().filter_map(|trail| Some((trail.label(), trail.syncs?)));
         r.register_collector(Box::new(Syncs(syncs.collect())));
     }
+}
+
+/// Reads a number of a trail.
+type Read = fn(&TrailNow) -> Option<f64>;
+
+/// How the archives of the trails are doing.
+const OF_ARCHIVES: [(&str, &str, Read); 7] = [
+    ("archive_shipping", "Whether the archive takes what is new", |t| {
+        of_archive(t, |s| truth(s.state == Phase::Shipping))
+    }),
+    ("archive_fenced", "Whether another writer has the trail in the archive", |t| {
+        of_archive(t, |s| truth(s.state == Phase::Fenced))
+    }),
+    ("archive_epoch", "The number of the epoch in which the trail is shipped", |t| {
+        t.archive.as_ref()?.epoch.map(|n| n as f64)
+    }),
+    ("archive_entries", "Entries in the archive, under a signed head", |t| {
+        of_archive(t, |s| s.entries as f64)
+    }),
+    ("archive_lag_entries", "Entries that are not in the archive yet", |t| {
+        of_archive(t, |s| s.lag.entries as f64)
+    }),
+    ("archive_lag_bytes", "Bytes of their lines", |t| of_archive(t, |s| s.lag.bytes as f64)),
+    ("archive_lag_seconds", "Time that the oldest of them may have waited", |t| {
+        of_archive(t, |s| s.lag.seconds)
+    }),
+];
+
+fn of_archive(trail: &TrailNow, read: fn(&Standing) -> f64) -> Option<f64> {
+    trail.archive.as_ref().map(read)
+}
+
+fn truth(is: bool) -> f64 {
+    f64::from(u8::from(is))
 }
 
 impl TrailNow {

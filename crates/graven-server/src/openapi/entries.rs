@@ -40,6 +40,8 @@ fn record() -> Op {
         )
         .needs(Right::Record)
         .asks("stream", "1: answer each line as soon as it is durable, while the next ones come", stream())
+        .asks("ack", "archived: answer each entry when it is in the archive, and not as soon as it is durable", ack())
+        .asks("timeout", "For how long to wait for the archive: a number and ms, s or m; 30s by default, at most 5m", text())
         .takes(
             "Entries",
             &[
@@ -51,15 +53,26 @@ fn record() -> Op {
         )
         .answers(200, "A line for each line, or nothing to record", &[(LINES, text().into()), (JSON, named("Receipts"))])
         .answers(201, "All are recorded", &[(JSON, named("Receipts"))])
+        .answers(
+            202,
+            "All are recorded, and those with `archived: false` are not in the archive yet",
+            &[(JSON, named("Receipts")), (LINES, text().into())],
+        )
         .answers(207, "Some are recorded", &[(JSON, named("Receipts"))])
         .refuses(&[
             Kind::NotAnEntry,
             Kind::IdConflict,
             Kind::ReadOnly,
             Kind::OutOfScope,
+            Kind::NotArchived,
             Kind::TimedOut,
             Kind::Damaged,
         ])
+}
+
+/// What an answer may wait for.
+pub(super) fn ack() -> ObjectBuilder {
+    word(&["durable", "archived"])
 }
 
 fn stream() -> ObjectBuilder {
@@ -100,7 +113,7 @@ fn blob() -> Op {
 fn schemas(api: Api) -> Api {
     let receipt = object(
         vec![("index", whole().into()), ("id", text().into()), ("leaf_hash", hash().into())],
-        vec![("duplicate", truth().into())],
+        vec![("duplicate", truth().into()), ("archived", truth().into())],
     );
     let refusal = object(vec![("at", whole().into()), ("error", named("Problem"))], vec![]);
     api.schema("Index", whole().maximum(Some(i64::MAX as usize)))

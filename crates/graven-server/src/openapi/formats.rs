@@ -39,7 +39,7 @@ fn export(id: &str, summary: &str) -> Op {
         .takes("An export request of OTLP 1", &[(PROTOBUF, bytes()), (JSON, anything())])
         .answers(200, "All of it is durable", &[(PROTOBUF, bytes()), (JSON, named("Exported"))])
         .refuses_in([(PROTOBUF, bytes()), (JSON, named("Status"))])
-        .refuses(&[Kind::NotOtlp, Kind::IdConflict, Kind::ReadOnly, Kind::NotAnEntry])
+        .refuses(&[Kind::NotOtlp, Kind::IdConflict, Kind::ReadOnly, Kind::NotArchived, Kind::NotAnEntry])
 }
 
 fn kubernetes() -> Op {
@@ -51,7 +51,7 @@ fn kubernetes() -> Op {
         .needs(Right::Record)
         .takes("An `EventList` of `audit.k8s.io/v1`, or one event", &[(JSON, anything())])
         .answers(200, "All of them are durable", &[(JSON, named("EventsRecorded"))])
-        .refuses(&[Kind::IdConflict, Kind::ReadOnly, Kind::NotAnEntry])
+        .refuses(&[Kind::IdConflict, Kind::ReadOnly, Kind::NotArchived, Kind::NotAnEntry])
 }
 
 fn schemas(api: Api) -> Api {

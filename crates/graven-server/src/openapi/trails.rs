@@ -1,6 +1,7 @@
 //! Trails: which there are, how each is doing, its verification, and the entries in the form of the module before.
 
 use utoipa::openapi::HttpMethod::{Get, Post};
+use utoipa::openapi::schema::ObjectBuilder;
 
 use super::words::{
     Api, JSON, Op, anything, hash, list, named, number, object, or_null, text, time, truth, whole, word,
@@ -109,6 +110,7 @@ fn schemas(api: Api) -> Api {
                     vec![],
                 )),
             ),
+            ("archive", or_null(archive())),
             (
                 "counters",
                 object(
@@ -163,6 +165,23 @@ fn schemas(api: Api) -> Api {
                 ],
             ),
         )
+}
+
+/// How the shipping of a trail stands.
+fn archive() -> ObjectBuilder {
+    let lag = vec![("entries", whole().into()), ("bytes", whole().into()), ("seconds", number().into())];
+    let fenced = vec![("other", text().into()), ("first_differing", or_null(whole()))];
+    let states = ["starting", "shipping", "failing", "fenced", "refused", "stopped"];
+    object(
+        vec![
+            ("url", text().into()),
+            ("state", word(&states).into()),
+            ("epoch", or_null(whole())),
+            ("entries", whole().into()),
+            ("lag", object(lag, vec![]).into()),
+        ],
+        vec![("error", text().into()), ("fenced", object(fenced, vec![]).into())],
+    )
 }
 
 fn reports(api: Api) -> Api {

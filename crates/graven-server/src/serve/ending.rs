@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use super::connections::Connections;
+use crate::archive::Archive;
 use crate::own;
 use crate::state::Shared;
 
@@ -88,17 +89,19 @@ pub(super) async fn end(state: Shared, connections: Connections, mut asked: Aske
     state.ending.send_replace(true);
     let ended = tokio::select! {
         biased;
-        () = end_asked(&mut asked) => Ended::AtOnce,
+        () = end_asked(&mut asked) => (Ended::AtOnce, false),
         ended = in_order(&state, connections, now) => ended,
     };
-    if ended != Ended::InOrder {
-        // Closing a trail may wait for storage, and it is too late for that.
+    let (ended, is_shipped) = ended;
+    if ended != Ended::InOrder || !is_shipped {
+        // Closing a trail may wait for storage, and ending its shipping for the archive: it is too late for that.
         mem::forget(state);
     }
     ended
 }
 
-async fn in_order(state: &Shared, connections: Connections, now: Instant) -> Ended {
+/// Ends in order; how, and whether the shipping of all trails has ended.
+async fn in_order(state: &Shared, connections: Connections, now: Instant) -> (Ended, bool) {
     let answered = timeout_at(now + ANSWERING, connections.finish()).await.is_ok();
     state.own.flush(state.elapsed(), true);
     let detail = serde_json::json!({ "answered": answered });
@@ -117,8 +120,30 @@ async fn in_order(state: &Shared, connections: Connections, now: Instant) -> End
         }
     });
     let closed = timeout_at(now + WHOLE, async { (close.await, save.await) }).await;
-    match closed {
+    let ended = match closed {
         Ok((Ok(true), _)) if answered => Ended::InOrder,
         _ => Ended::Late,
+    };
+    (ended, end_shipping(state, now + WHOLE).await)
+}
+
+/// Ships what the closing of the trails has sealed, as long as there is time; whether shipping has ended. What is not
+/// shipped is durable here, and is shipped after the next start.
+async fn end_shipping(state: &Shared, until: Instant) -> bool {
+    let archives: Vec<&Archive> = state.trails.all().filter_map(|served| served.archive()).collect();
+    archives.iter().for_each(|archive| archive.end_soon());
+    let all_ended = async {
+        for archive in &archives {
+            archive.has_ended().await;
+        }
+    };
+    let has_ended = timeout_at(until, all_ended).await.is_ok();
+    for served in state.trails.all() {
+        let Some(standing) = served.archive().map(Archive::standing) else { continue };
+        if standing.lag.entries > 0 {
+            let (trail, entries) = (served.name(), standing.lag.entries);
+            tracing::warn!(%trail, entries, "some entries are not in the archive: they are shipped after the next start");
+        }
     }
+    has_ended
 }

@@ -9,11 +9,12 @@ use graven::durable;
 use graven_core::nearest;
 
 use super::limits::Limits;
+use super::row::Row;
 use super::source::{Raw, Source};
-use super::table::{ROWS, Row};
+use super::table::ROWS;
 use super::{
-    JwtSettings, Listen, OtlpSettings, Settings, SettingsError, SocketSettings, TlsSettings, TrailSetting,
-    file,
+    ArchiveSettings, JwtSettings, Listen, OtlpSettings, Settings, SettingsError, SocketSettings, TlsSettings,
+    TrailSetting, file,
 };
 use crate::data::DataFolder;
 use crate::name::TrailName;
@@ -113,6 +114,7 @@ fn blank() -> Settings {
         otlp: OtlpSettings::none(),
         demo: false,
         verify_every: None,
+        archive: ArchiveSettings::NONE,
         limits: Limits::NONE,
     }
 }

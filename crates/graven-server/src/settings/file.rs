@@ -9,8 +9,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::SettingsError;
+use super::row::Row;
 use super::source::{Raw, Source};
-use super::table::{ROWS, Row};
+use super::table::ROWS;
 
 /// The most bytes of the file.
 const BYTES_MAX: u64 = 1 << 20;

@@ -47,3 +47,29 @@ pub struct Limits {
     /// The longest time of a search.
     pub search_time: Duration,
 }
+
+impl Limits {
+    /// Before any default is taken.
+    pub(super) const NONE: Limits = Limits {
+        body_bytes: 0,
+        bodies_bytes: 0,
+        header_bytes: 0,
+        header_time: Duration::ZERO,
+        body_pause: Duration::ZERO,
+        answer_pause: Duration::ZERO,
+        connections: 0,
+        connections_per_address: 0,
+        handshakes: 0,
+        handshakes_per_address: 0,
+        handshake_time: Duration::ZERO,
+        requests: 0,
+        requests_per_token: 0,
+        rate_per_token: 0,
+        rate_per_address: 0,
+        refused_logins: 0,
+        streams: 0,
+        streams_per_token: 0,
+        searches: 0,
+        search_time: Duration::ZERO,
+    };
+}

@@ -39,6 +39,7 @@ impl Effective {
         otlp(settings, &mut broken);
         tls(settings, &mut broken);
         jwt(settings, &mut broken);
+        archive(settings, &mut broken);
         limits(settings, &mut broken);
         broken
     }
@@ -208,6 +209,36 @@ fn jwt(settings: &Settings, broken: &mut Vec<Broken>) {
                 .to_owned(),
             add: missing.into_iter().map(str::to_owned).collect(),
         });
+    }
+}
+
+/// What is to be archived has an archive, and a build that ships, with what the environment says of it.
+fn archive(settings: &Settings, broken: &mut Vec<Broken>) {
+    let archive = &settings.archive;
+    let Some(_url) = &archive.url else {
+        if archive.required || !archive.required_for.is_empty() {
+            broken.push(Broken {
+                rule: "archive.url",
+                why: "archive.required and archive.required_for wait for an archive, and there is none: name it"
+                    .to_owned(),
+                add: vec!["archive.url = \"s3://BUCKET/PREFIX\"".to_owned()],
+            });
+        }
+        return;
+    };
+    #[cfg(not(feature = "archive"))]
+    broken.push(Broken {
+        rule: "archive.build",
+        why: "this build ships nothing: leave archive.url out, or build it with the feature `archive`"
+            .to_owned(),
+        add: Vec::new(),
+    });
+    // A folder would be made here, and nothing is to be written yet.
+    #[cfg(feature = "archive")]
+    if !_url.starts_with("file://")
+        && let Err(error) = _url.parse::<graven_archive::Address>().and_then(|address| address.open())
+    {
+        broken.push(Broken { rule: "archive.client", why: error.chain(), add: Vec::new() });
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::table::Row;
+use super::row::Row;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,43 +4,13 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use graven::Category;
 use jsonwebtoken::Algorithm;
 
-use super::limits::Limits;
+use super::row::Row;
 use super::{Settings, size, time, value};
 use crate::auth::Role;
 use crate::name::TrailName;
-
-/// A setting.
-#[derive(Debug)]
-pub struct Row {
-    /// Its name in the TOML file, with the name of its table before the dot.
-    pub key: &'static str,
-    /// Its own flag. Every setting can also be given by `--set KEY=VALUE`.
-    pub flag: Option<&'static str>,
-    /// The value when nothing else is given. A list is empty by default.
-    pub default: Option<&'static str>,
-    /// Which values are taken.
-    pub limits: &'static str,
-    /// What it is for, in a few words.
-    pub meaning: &'static str,
-    /// Takes the value. A list has any number of items, everything else one.
-    pub(super) set: fn(&mut Settings, &[String]) -> Result<(), String>,
-    /// Shows the value.
-    pub(super) show: fn(&Settings) -> Vec<String>,
-}
-
-impl Row {
-    /// Its environment variable: `GRAVEN_` and the key.
-    pub fn variable(&self) -> String {
-        format!("GRAVEN_{}", self.key.replace('.', "_").to_ascii_uppercase())
-    }
-
-    /// The row of a key.
-    pub(super) fn find(key: &str) -> Option<&'static Row> {
-        ROWS.iter().find(|row| row.key == key)
-    }
-}
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -214,6 +184,54 @@ pub const ROWS: &[Row] = &[
         },
         show: |settings| vec![settings.verify_every.map_or("off".to_owned(), time::show)],
     },
+    text!(
+        "archive.url",
+        archive.url,
+        Some(value::NONE),
+        "none, or s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX or file:///FOLDER",
+        "Ship each trail that is recorded to this address, behind which its name stands",
+        value::archive_or_none,
+        value::shown_text
+    ),
+    Row {
+        key: "archive.required",
+        flag: None,
+        default: Some("false"),
+        limits: "true or false",
+        meaning: "Refuse entries of a trail that is not shipped any more, because another writer has it there",
+        set: |settings, items| {
+            settings.archive.required = value::yes_or_no(items)?;
+            Ok(())
+        },
+        show: |settings| vec![settings.archive.required.to_string()],
+    },
+    text!(
+        "archive.required_for",
+        archive.required_for,
+        None,
+        "a list of categories",
+        "Answer entries of these categories when they are in the archive",
+        value::categories,
+        |categories: &Vec<Category>| categories.iter().map(Category::to_string).collect()
+    ),
+    text!(
+        "archive.every",
+        archive.every,
+        Some("1s"),
+        "100ms to 1h",
+        "Ship what is new this often; at once when somebody waits for it, or when it has a MiB",
+        |items: &[String]| value::period(items, SECOND / 10, HOUR),
+        |every: &Duration| vec![time::show(*every)]
+    ),
+    text!(
+        "archive.name",
+        archive.name,
+        Some(value::NONE),
+        "none for the name of the machine, or a text of at most 128 bytes",
+        "Call this server so in the archive",
+        value::name_or_none,
+        value::shown_text
+    ),
     file!(
         "tls.cert_file",
         tls.cert_file,
@@ -535,32 +553,6 @@ fn shown(number: u64) -> String {
 fn shown_trails(settings: &Settings, read_only: bool) -> Vec<String> {
     let trails = settings.trails.iter().filter(|trail| trail.read_only == read_only);
     trails.map(|trail| format!("{}={}", trail.name, trail.dir.display())).collect()
-}
-
-impl Limits {
-    /// Before any default is taken.
-    pub(super) const NONE: Limits = Limits {
-        body_bytes: 0,
-        bodies_bytes: 0,
-        header_bytes: 0,
-        header_time: Duration::ZERO,
-        body_pause: Duration::ZERO,
-        answer_pause: Duration::ZERO,
-        connections: 0,
-        connections_per_address: 0,
-        handshakes: 0,
-        handshakes_per_address: 0,
-        handshake_time: Duration::ZERO,
-        requests: 0,
-        requests_per_token: 0,
-        rate_per_token: 0,
-        rate_per_address: 0,
-        refused_logins: 0,
-        streams: 0,
-        streams_per_token: 0,
-        searches: 0,
-        search_time: Duration::ZERO,
-    };
 }
 
 impl Settings {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::http::Uri;
+use graven::Category;
 use graven::disk::OsDisk;
 use graven::durable;
 use graven_tower::TrustedProxies;
@@ -150,6 +151,34 @@ pub(super) fn text_or_none(items: &[String]) -> Result<Option<String>, String> {
 
 pub(super) fn shown_text(text: &Option<String>) -> Vec<String> {
     vec![text.clone().unwrap_or_else(|| NONE.to_owned())]
+}
+
+/// The address of an archive, or none. A build that ships nothing takes any text: a rule says that it is of no use there.
+pub(super) fn archive_or_none(items: &[String]) -> Result<Option<String>, String> {
+    let Some(text) = text_or_none(items)? else { return Ok(None) };
+    #[cfg(feature = "archive")]
+    let text = graven_archive::Address::parse(&text).map_err(|error| error.to_string())?.to_string();
+    Ok(Some(text))
+}
+
+/// Categories of clients' entries.
+pub(super) fn categories(items: &[String]) -> Result<Vec<Category>, String> {
+    let category = |item: &String| match item.parse::<Category>() {
+        Ok(Category::Trail) => Err("entries of the category trail are none of clients".to_owned()),
+        parsed => parsed.map_err(|error| error.to_string()),
+    };
+    items.iter().map(category).collect()
+}
+
+/// What a server calls itself, or none.
+pub(super) fn name_or_none(items: &[String]) -> Result<Option<String>, String> {
+    let name = text_or_none(items)?;
+    match &name {
+        Some(name) if name.len() > 128 || name.chars().any(char::is_control) => {
+            Err("it has more than 128 bytes, or characters that cannot be shown".to_owned())
+        }
+        _ => Ok(name),
+    }
 }
 
 /// An address of the web, or none. What is fetched there decides who gets in, so nobody on the way may change it.

@@ -29,7 +29,7 @@ impl Served {
         caller: &Caller,
         id: &str,
     ) -> Result<Intent, Problem> {
-        let trail = refresh(self.writable()?).await?;
+        let trail = refresh(self.recordable()?).await?;
         self.catch_up().await?;
         let stored = stored_id(&self.without_secrets(id)).into_owned();
         let (place, reader) = {
@@ -69,7 +69,7 @@ impl Served {
         let key = self.window().keys().of_result(&id);
         // Two results at the same moment: the second one finds the first.
         let _claim = self.claims.claim(vec![key]).await;
-        refresh(self.writable()?).await?;
+        refresh(self.recordable()?).await?;
         self.catch_up().await?;
         let (known, first) = {
             let window = self.window();

@@ -13,9 +13,10 @@ use super::claims::Claims;
 use super::indexing::Indexing;
 use super::window::{WINDOW, Window};
 use super::{Served, Tallies, Trails};
+use crate::archive::Archive;
 use crate::data::DataFolder;
 use crate::life::Life;
-use crate::settings::TrailSetting;
+use crate::settings::{ArchiveSettings, Settings, TrailSetting};
 use crate::tail::Tail;
 use crate::verification::Verification;
 
@@ -26,16 +27,20 @@ const QUEUE_BYTES: usize = 16 << 20;
 ///
 /// # Errors
 /// As [`Trail::open`], for the first trail that cannot be opened.
-pub(crate) fn open(data: &DataFolder, settings: &[TrailSetting]) -> Result<Trails, SearchError> {
+pub(crate) fn open(settings: &Settings) -> Result<Trails, SearchError> {
     let mut trails = BTreeMap::new();
-    for setting in settings {
-        let served = open_one(data, setting)?;
+    for setting in &settings.trails {
+        let served = open_one(&settings.data, &settings.archive, setting)?;
         trails.insert(setting.name.clone(), Arc::new(served));
     }
     Ok(Trails(trails))
 }
 
-fn open_one(data: &DataFolder, setting: &TrailSetting) -> Result<Served, SearchError> {
+fn open_one(
+    data: &DataFolder,
+    archive: &ArchiveSettings,
+    setting: &TrailSetting,
+) -> Result<Served, SearchError> {
     let own = setting.dir == data.trail(&setting.name);
     let writer = match setting.read_only {
         true => None,
@@ -57,6 +62,8 @@ fn open_one(data: &DataFolder, setting: &TrailSetting) -> Result<Served, SearchE
             .and_then(|redaction| Redactor::of_trail(&setting.dir, redaction))
             .ok(),
     };
+    // The one who records to a trail ships it.
+    let archive = writer.as_ref().and_then(|_| Archive::of(archive, &setting.name, search.reader()));
     let entries = writer.as_ref().map_or(0, |writer| writer.now().len());
     Ok(Served {
         name: setting.name.clone(),
@@ -71,6 +78,7 @@ fn open_one(data: &DataFolder, setting: &TrailSetting) -> Result<Served, SearchE
         claims: Claims::default(),
         tallies: Tallies::default(),
         indexing: Indexing::default(),
+        archive,
         counters: OnceLock::new(),
     })
 }

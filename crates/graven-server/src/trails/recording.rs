@@ -20,6 +20,8 @@ pub(crate) struct Kept {
     pub(crate) receipt: Receipt,
     /// Whether it was there before: the same client has sent it already.
     pub(crate) duplicate: bool,
+    /// Whether it is in the archive too; `None` when its answer does not wait for that.
+    pub(crate) archived: Option<bool>,
 }
 
 /// Somebody sent other content under an id of theirs.
@@ -73,7 +75,7 @@ impl Served {
     /// same name has used among the newest entries is not recorded again.
     pub(crate) async fn record(&self, name: &str, entries: Vec<Entry>) -> Vec<Recorded> {
         let count = entries.len();
-        let writer = match self.writable() {
+        let writer = match self.recordable() {
             Ok(writer) => writer,
             Err(problem) => return vec![Err(problem); count],
         };
@@ -137,7 +139,7 @@ impl Served {
         let recorded = writer.record_each(batch.entries).await;
         let is_behind = self.remember(name, &batch.places, &recorded);
         for (place, recorded) in batch.places.into_iter().zip(recorded) {
-            let kept = recorded.map(|receipt| Kept { receipt, duplicate: false });
+            let kept = recorded.map(|receipt| Kept { receipt, duplicate: false, archived: None });
             answers[place.at] = Some(kept.map_err(Problem::from));
         }
         if is_behind && let Err(problem) = Box::pin(self.catch_up()).await {
@@ -278,7 +280,7 @@ fn before(
     Some(match trail.leaf_hash_of(same) {
         Ok(hash) if hash == leaf_hash => {
             let receipt = trail.receipt_blocking(index).map_err(Problem::from);
-            receipt.map(|receipt| Kept { receipt, duplicate: true })
+            receipt.map(|receipt| Kept { receipt, duplicate: true, archived: None })
         }
         Ok(_) => {
             let message = format!(

@@ -8,9 +8,15 @@
 mod acts_have_one_result;
 mod alerts_name_metrics_that_there_are;
 mod answers_come_when_entries_are_durable;
+#[cfg(feature = "archive")]
+mod archived_answers_are_under_a_head;
+#[cfg(feature = "archive")]
+mod archives_may_be_away;
 mod audit_answers_as_the_contract_says;
 mod authority;
 mod bodies_are_bounded;
+#[cfg(feature = "archive")]
+mod bucket;
 mod clients_log_in_by_certificate;
 mod counts_of_all_hits;
 mod demo_is_served;
@@ -20,6 +26,8 @@ mod entries_are_followed;
 mod entries_are_proved_one_by_one;
 mod exports;
 mod exports_are_whole_or_have_no_end;
+#[cfg(feature = "archive")]
+mod fenced_trails_say_so;
 mod flood_is_answered_with_429;
 mod flood_of_one_leaves_room_for_others;
 mod ids_are_recorded_once;

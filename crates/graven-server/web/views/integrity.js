@@ -209,11 +209,33 @@ function logFacts() {
       <div><dt>Root</dt><dd><code>${trail.root}</code></dd></div>
       <div><dt>Newest checkpoint</dt><dd>${trail.checkpoint_age_s === null ? "none yet" : `signed ${duration(trail.checkpoint_age_s * 1000)} before it was asked`}, over ${counted(trail.sealed, "entry", "entries")}</dd></div>
       <div><dt>Unsealed</dt><dd data-testid="unsealed">${unsealed === 0 ? "none: the checkpoint covers all entries" : `${counted(unsealed, "entry", "entries")} that no checkpoint covers yet`}</dd></div>
+      ${trail.archive ? html`<div><dt>Archive</dt><dd data-testid="archive">${archive(trail.archive)}</dd></div>` : nothing}
       <div><dt>Newest entry</dt><dd>${trail.last_entry ? html`<time datetime=${trail.last_entry} title=${exact(trail.last_entry)}>${ago(trail.last_entry, now.asked)}</time>` : "none"}</dd></div>
       <div><dt>Lost by the server</dt><dd>${trail.counters.dropped ? counted(trail.counters.dropped, "entry", "entries") : "none"} since it was started</dd></div>
       ${trail.read_only ? html`<div><dt>Recording</dt><dd>off: this trail is only read here</dd></div>` : nothing}
     </dl>
   </section>`;
+}
+
+/**
+ * Where the trail is shipped to, and how far that is.
+ * @param {import("../types.d.ts").Archive} archive
+ */
+function archive({ state, url, entries, lag, error, fenced }) {
+  const there = entries === 0 ? "nothing is in the archive yet" : `in the archive up to entry ${number(entries - 1)}`;
+  const behind = lag.entries === 0 ? "nothing waits" : `${duration(lag.seconds * 1000)} behind: ${counted(lag.entries, "entry waits", "entries wait")}`;
+  const differs = typeof fenced?.first_differing === "number" ? `, with other entries from entry ${number(fenced.first_differing)} on` : "";
+  const words = {
+    starting: "shipping begins",
+    shipping: `${there}, ${behind}`,
+    failing: `the archive does not answer: ${there}, ${behind}`,
+    fenced: `another writer has the trail there, and nothing more is shipped: ${fenced?.other}${differs}`,
+    refused: `nothing more is shipped until somebody has looked: ${there}`,
+    stopped: `${there}, and the server ends`,
+  }[state] ?? state;
+  const isGood = ["starting", "shipping"].includes(state);
+  return html`<span class="state ${isGood ? "is-good" : "is-bad"}" data-testid="archive-state">${icon(isGood ? "checked" : "denied")}${state}</span> <bdi>${visible(words)}</bdi>
+    ${error ? html`<p><bdi>${visible(error)}</bdi></p>` : nothing}<p class="faint"><code>${visible(url)}</code></p>`;
 }
 
 /** @param {Page} page */

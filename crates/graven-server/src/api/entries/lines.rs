@@ -1,7 +1,7 @@
 //! A body of lines, each an entry, that is answered when all of it was read: a line for each.
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use graven_core::lines::split;
@@ -18,8 +18,13 @@ pub(super) async fn record(intake: &Intake, headers: &HeaderMap, body: Body) -> 
         return Err(too_many(bytes_max));
     }
     let mut answer = Vec::new();
-    intake.take(&texts, 0).await.append_lines(&mut answer);
-    Ok(response(Body::from(answer)))
+    let answers = intake.take(&texts, 0).await;
+    answers.append_lines(&mut answer);
+    let mut response = response(Body::from(answer));
+    if !answers.all_archived() {
+        *response.status_mut() = StatusCode::ACCEPTED;
+    }
+    Ok(response)
 }
 
 /// An answer of lines.

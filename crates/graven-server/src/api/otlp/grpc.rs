@@ -25,6 +25,7 @@ use super::status::Status;
 use super::{Target, export};
 use crate::api::access::{self, Permitted};
 use crate::api::{clear, measure, nothing};
+use crate::archive::Ack;
 use crate::auth::Right;
 use crate::blocking;
 use crate::intake::Intake;
@@ -65,7 +66,7 @@ async fn logs(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    record(Signal::Logs, Intake { state, trail, caller }, headers, body).await
+    record(Signal::Logs, Intake { state, trail, caller, ack: Ack::default() }, headers, body).await
 }
 
 async fn traces(
@@ -75,7 +76,7 @@ async fn traces(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    record(Signal::Traces, Intake { state, trail, caller }, headers, body).await
+    record(Signal::Traces, Intake { state, trail, caller, ack: Ack::default() }, headers, body).await
 }
 
 async fn record(signal: Signal, intake: Intake, headers: HeaderMap, body: Body) -> Result<Response, Problem> {

@@ -85,7 +85,7 @@ fn code(kind: Kind) -> Code {
             Code::PermissionDenied
         }
         Kind::TooManyRequests => Code::ResourceExhausted,
-        Kind::Busy | Kind::Unavailable | Kind::TimedOut => Code::Unavailable,
+        Kind::Busy | Kind::NotArchived | Kind::Unavailable | Kind::TimedOut => Code::Unavailable,
         Kind::UnknownTrail | Kind::UnknownEntry | Kind::UnknownAct | Kind::UnknownToken => Code::NotFound,
         Kind::NotFound | Kind::MethodNotAllowed => Code::Unimplemented,
         Kind::IdConflict | Kind::ActEnded => Code::AlreadyExists,

@@ -1,0 +1,67 @@
+//! What the parts of a shipper stand on: the trail, the bucket, and the epoch that is held.
+
+use std::sync::Arc;
+
+use graven::Machine;
+use graven::disk::Lock;
+use graven::reader::Reader;
+use graven_core::note::VerifierKey;
+
+use crate::epoch::Epoch;
+use crate::error::{ArchiveError, Fenced};
+use crate::names::Names;
+use crate::store::Store;
+
+/// What the parts of a shipper stand on. Made by [`start`](super::start::start).
+#[derive(Debug)]
+pub(crate) struct Ground {
+    pub(super) machine: Machine,
+    pub(super) reader: Reader,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) names: Names,
+    pub(super) key: VerifierKey,
+    /// The epoch that is held.
+    pub(super) epoch: Epoch,
+    /// Held as long as this lives: only one process ships a trail of this machine.
+    pub(super) _alone: Arc<dyn Lock>,
+}
+
+impl Ground {
+    /// The error when another writer has taken a later epoch: it names that one.
+    pub(super) fn fenced(&self, first_differing: Option<u64>) -> ArchiveError {
+        match Epoch::newest(&*self.store, &self.names) {
+            Ok(Some(newest)) if newest.id != self.epoch.id => {
+                fenced_by(&*self.store, &self.names, &newest, first_differing)
+            }
+            Ok(_) => ArchiveError::data(format!(
+                "{} was closed, and nobody has taken the next epoch",
+                self.store.address(&self.names.head(self.epoch.epoch, 0))
+            )),
+            Err(error) => error,
+        }
+    }
+
+    /// Refuses when another writer has taken the next epoch. Its heads could not be mistaken for ours, and ours not for
+    /// its own: this only saves requests that come to nothing.
+    pub(super) fn still_held(&self) -> Result<(), ArchiveError> {
+        let next = self.names.epoch(self.epoch.epoch + 1);
+        match self.store.bytes(&next)? {
+            None => Ok(()),
+            Some(_) => Err(self.fenced(None)),
+        }
+    }
+}
+
+/// The error that names the writer of an epoch.
+pub(super) fn fenced_by(
+    store: &dyn Store,
+    names: &Names,
+    epoch: &Epoch,
+    first_differing: Option<u64>,
+) -> ArchiveError {
+    let other = match &epoch.next {
+        None => epoch.writer(),
+        Some(next) => format!("{}; the trail has ended, and goes on as {next}", epoch.writer()),
+    };
+    ArchiveError::Fenced(Fenced { address: store.address(&names.epoch(epoch.epoch)), other, first_differing })
+}

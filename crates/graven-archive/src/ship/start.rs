@@ -1,0 +1,258 @@
+//! The start of a shipper: takes the next epoch, and closes the one before.
+//!
+//! Without `take_over` only the writer that held the last epoch may take the next one. A writer that finds, after it has
+//! taken an epoch, that its trail does not go on from the newest head, gives the epoch back: it closes it without a head,
+//! and such an epoch counts for nobody.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use graven::disk::{Hold, Lock};
+use graven::durable;
+use graven::meta::Meta;
+use graven::reader::Reader;
+use graven::{ErrorKind, Machine};
+use graven_core::hash::sha256;
+
+use super::ground::{Ground, fenced_by};
+use super::growth::{FullTile, Growth};
+use crate::epoch::Epoch;
+use crate::error::ArchiveError;
+use crate::head::{Head, Heads};
+use crate::held::{Held, Memory};
+use crate::names::{FIRST_ORIGIN, Names};
+use crate::put::{Put, put, put_all};
+use crate::store::Store;
+use crate::tail::span_of;
+
+/// The largest `settings.json`, as an opening reads it.
+const SETTINGS_BYTES_MAX: u64 = durable::WHOLE_FILE_BYTES_MAX;
+
+/// What a shipper goes on from.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(super) ground: Ground,
+    /// The tree under the newest head.
+    pub(super) growth: Growth,
+    /// The full tiles that came with that head, which may not be there yet.
+    pub(super) tiles: Vec<FullTile>,
+    /// That head; `None` when there was none.
+    pub(super) head: Option<Head>,
+}
+
+/// How to start.
+#[derive(Debug, Clone)]
+pub(crate) struct How {
+    /// What the writer calls itself.
+    pub(crate) name: String,
+    /// Whether an epoch of another writer is taken over.
+    pub(crate) take_over: bool,
+}
+
+/// Starts: nothing is changed in the archive before it is clear that this writer may go on.
+pub(crate) fn start(
+    machine: Machine,
+    reader: Reader,
+    store: Arc<dyn Store>,
+    how: &How,
+) -> Result<Started, ArchiveError> {
+    let meta = reader.meta().clone();
+    if !meta.is_signed() {
+        return Err(ArchiveError::invalid(format!(
+            "{} is a trail of an early version: open it once to record, which upgrades it, then ship it",
+            reader.layout().dir().display()
+        )));
+    }
+    let memory = Memory::of(&reader);
+    let alone = lock(&machine, &reader, &memory)?;
+    let names = Names::of(&meta.origin);
+    claim_prefix(&*store, &meta)?;
+    let newest = Epoch::newest(&*store, &names)?;
+    let disk = reader.disk_for_files(&machine)?;
+    let held = memory.read(&*disk, &store.address(""))?;
+    let starting = Starting { machine, reader, store, names, meta, how };
+    let before = match (&newest, held) {
+        (Some(newest), held) => starting.may_go_on(newest, held.as_ref())?,
+        (None, None) => None,
+        (None, Some(held)) => {
+            return Err(ArchiveError::data(format!(
+                "{}: this trail held epoch {} there, and nothing is left: to begin anew, choose another prefix",
+                held.url, held.epoch
+            )));
+        }
+    };
+    let settings = starting.ship_settings()?;
+    let base = starting.newest_head(newest.as_ref())?;
+    let epoch = Epoch {
+        epoch: newest.as_ref().map_or(0, |newest| newest.epoch + 1),
+        id: Epoch::new_id(&*starting.machine.clock)?,
+        name: how.name.clone(),
+        started: starting.machine.clock.now(),
+        key: starting.meta.key.to_string(),
+        size: base.growth.size(),
+        root: base.growth.root(),
+        settings,
+        next: None,
+    };
+    let url = starting.store.address("");
+    let held = Held { url, epoch: epoch.epoch, id: epoch.id.clone(), before };
+    // First: after a crash in between, the epoch is known as our own.
+    memory.write(&*disk, &held)?;
+    if let Some(other) = epoch.take(&*starting.store, &starting.names)? {
+        return Err(fenced_by(&*starting.store, &starting.names, &other, None));
+    }
+    memory.write(&*disk, &Held { before: None, ..held })?;
+    starting.go_on(newest, base, epoch, alone)
+}
+
+/// Locks the folder of the memory.
+fn lock(machine: &Machine, reader: &Reader, memory: &Memory) -> Result<Arc<dyn Lock>, ArchiveError> {
+    let folder = memory.folder();
+    let cannot = |error| ArchiveError::unavailable(format!("cannot lock {}", folder.display()), error);
+    durable::create_dir(&*reader.disk_for_files(machine)?, folder).map_err(cannot)?;
+    let lock = machine.disk.open_lock(folder).map_err(cannot)?;
+    if lock.try_lock(Hold::Exclusive).map_err(cannot)? {
+        return Ok(lock);
+    }
+    Err(ArchiveError::unavailable(
+        format!("another process ships this trail: it has locked {}", folder.display()),
+        "end that one first, or leave the shipping to it",
+    ))
+}
+
+/// A prefix holds one chain of trails: the first one has written its origin there.
+fn claim_prefix(store: &dyn Store, meta: &Meta) -> Result<(), ArchiveError> {
+    let own = Bytes::from(format!("{}\n", meta.origin));
+    let Put::Other(first) = put(store, FIRST_ORIGIN, &own)? else { return Ok(()) };
+    let mut origin = String::from_utf8_lossy(&first).trim_end().to_owned();
+    // Each trail of the chain but the first is named by the one before.
+    for _ in 0..CHAIN_MAX {
+        if origin == meta.origin {
+            return Ok(());
+        }
+        match Epoch::newest(store, &Names::of(&origin))?.and_then(|newest| newest.next) {
+            Some(next) => origin = next,
+            None => break,
+        }
+    }
+    Err(ArchiveError::invalid(format!(
+        "{} holds another trail, {origin}, and this one is {}: choose another prefix",
+        store.address(""),
+        meta.origin
+    )))
+}
+
+/// The most trails of a chain.
+pub(crate) const CHAIN_MAX: usize = 10_000;
+
+/// What is in the archive already, and the tree of this trail over the same entries.
+#[derive(Debug, Default)]
+struct Base {
+    head: Option<Head>,
+    growth: Growth,
+    tiles: Vec<FullTile>,
+}
+
+struct Starting<'a> {
+    machine: Machine,
+    reader: Reader,
+    store: Arc<dyn Store>,
+    names: Names,
+    meta: Meta,
+    how: &'a How,
+}
+
+impl Starting<'_> {
+    /// Refuses a writer that did not hold the newest epoch, unless it takes over. Epochs that were given back are passed.
+    /// Returns the id by which this writer held it.
+    fn may_go_on(&self, newest: &Epoch, held: Option<&Held>) -> Result<Option<String>, ArchiveError> {
+        if newest.next.is_some() {
+            return Err(self.fenced(newest));
+        }
+        if self.how.take_over {
+            return Ok(None);
+        }
+        let is_ours = |epoch: &Epoch| {
+            held.is_some_and(|held| held.id == epoch.id || held.before.as_ref() == Some(&epoch.id))
+        };
+        let mut epoch = newest.clone();
+        while !is_ours(&epoch) {
+            let heads = Heads::of(&*self.store, &self.names, epoch.epoch, &self.meta.key)?;
+            let given_back = heads.ended && heads.newest.is_none();
+            let before = match epoch.epoch.checked_sub(1).filter(|_| given_back) {
+                Some(before) => Epoch::read(&*self.store, &self.names, before)?,
+                None => None,
+            };
+            epoch = before.ok_or_else(|| self.fenced(newest))?;
+        }
+        Ok(Some(epoch.id))
+    }
+
+    fn fenced(&self, by: &Epoch) -> ArchiveError {
+        let differing = Heads::newest(&*self.store, &self.names, by, &self.meta.key)
+            .ok()
+            .flatten()
+            .and_then(|head| super::differing::first(&*self.store, &self.names, &self.reader, &head));
+        fenced_by(&*self.store, &self.names, by, differing)
+    }
+
+    /// The newest head, and the tree of this trail under it, which must be the same.
+    fn newest_head(&self, newest: Option<&Epoch>) -> Result<Base, ArchiveError> {
+        let Some(newest) = newest else { return Ok(Base::default()) };
+        match Heads::newest(&*self.store, &self.names, newest, &self.meta.key)? {
+            Some(head) => self.base_of(head, newest),
+            None => Ok(Base::default()),
+        }
+    }
+
+    fn base_of(&self, head: Head, writer: &Epoch) -> Result<Base, ArchiveError> {
+        let span = span_of(&*self.store, &self.names, &head, &self.meta.key)?;
+        match Growth::under(&self.reader, span.first, (head.size, head.root)) {
+            Err(ArchiveError::Data { .. }) => Err(self.fenced(writer)),
+            Err(ArchiveError::Trail(error)) if error.kind() == ErrorKind::Data => Err(self.fenced(writer)),
+            other => other.map(|(growth, tiles)| Base { head: Some(head), growth, tiles }),
+        }
+    }
+
+    /// Ships `settings.json` as it is now; the name of the object.
+    fn ship_settings(&self) -> Result<Option<String>, ArchiveError> {
+        let path = self.reader.layout().settings();
+        let cannot = |error| ArchiveError::unavailable(format!("cannot read {}", path.display()), error);
+        let disk = &*self.machine.disk;
+        if !durable::exists(disk, &path).map_err(cannot)? {
+            return Ok(None);
+        }
+        let bytes = durable::read_at_most(disk, &path, SETTINGS_BYTES_MAX).map_err(cannot)?;
+        let name = self.names.settings(&sha256(&bytes).to_hex());
+        put_all(&*self.store, vec![(name.clone(), bytes.into())])?;
+        Ok(Some(name))
+    }
+
+    /// Closes the epoch before the one that was taken, and takes what it has added meanwhile.
+    fn go_on(
+        self,
+        newest: Option<Epoch>,
+        mut base: Base,
+        epoch: Epoch,
+        alone: Arc<dyn Lock>,
+    ) -> Result<Started, ArchiveError> {
+        put_all(&*self.store, vec![(self.names.meta(), self.meta.to_bytes().into())])?;
+        if let Some(newest) = newest {
+            let ended = Heads::end(&*self.store, &self.names, newest.epoch, &self.meta.key)?;
+            if let Some(last) = ended.newest.filter(|last| base.head.as_ref() != Some(last)) {
+                base = match self.base_of(last, &newest) {
+                    Err(error @ ArchiveError::Fenced(_)) => {
+                        // The other writer was faster, and its trail is not ours.
+                        Heads::end(&*self.store, &self.names, epoch.epoch, &self.meta.key)?;
+                        return Err(error);
+                    }
+                    other => other?,
+                };
+            }
+        }
+        let Starting { machine, reader, store, names, meta, .. } = self;
+        let ground = Ground { machine, reader, store, names, key: meta.key, epoch, _alone: alone };
+        let Base { head, growth, tiles } = base;
+        Ok(Started { ground, growth, tiles, head })
+    }
+}
