@@ -22,6 +22,7 @@ mod prove;
 mod record;
 mod redact;
 mod repair;
+mod salvage;
 mod search;
 #[cfg(feature = "server")]
 mod serve;
@@ -125,6 +126,8 @@ enum Command {
     Redact(redact::Args),
     /// Repair a trail that contradicts its checkpoint, and record the repair
     Repair(repair::Args),
+    /// Record again what a lost machine had recorded, once its disk turns up
+    Salvage(salvage::Args),
     /// Measure this machine, and Graven on this machine
     Bench(bench::Args),
     /// Record, kill, verify and tamper in a loop, then report
@@ -220,6 +223,7 @@ fn run(command: &Command, ui: Ui) -> Ending {
         Command::Export(args) => export::run(args, ui),
         Command::Redact(args) => redact::run(args, ui),
         Command::Repair(args) => repair::run(args, ui),
+        Command::Salvage(args) => salvage::run(args, ui),
         Command::Bench(args) => bench::run(args, ui),
         Command::Soak(args) => soak::run(args, ui),
         Command::Demo(args) => demo::run(args, ui),

@@ -136,6 +136,7 @@ impl Archive {
             state: verifying.state.clone(),
             name: Some(memory_name(layout.dir())),
             expect_newest: verifying.expect_newest,
+            unpinned: false,
             heads,
         };
         let machine = Machine { disk: Arc::clone(&disk) as _, clock: Arc::new(OsClock::new()) };

@@ -8,7 +8,8 @@ use graven::fsck::{KeySource, user_folder};
 use graven::{Redaction, Redactor, VerifierKey};
 use graven_core::verdict::Finding;
 use graven_search::{
-    Coverage, Durable, IndexError, IndexUse, Moment, Query, Search, SearchError, SearchOptions, Zone,
+    Before,
+    ChainSearch, Coverage, Durable, IndexError, IndexUse, Moment, Query, Search, SearchError, SearchOptions, Zone,
     cache_folder,
 };
 
@@ -23,9 +24,10 @@ const FINDINGS_SHOWN: usize = 20;
 /// The flags for the key and the memory by which hits are judged.
 #[derive(Debug, Clone, Default, PartialEq, clap::Args)]
 pub(crate) struct Trust {
-    /// Use this verifier key, as printed by `graven key` [default: the key seen before, or the trail's own]
+    /// Use this verifier key, as printed by `graven key`; of a chain, first that of its oldest trail, then those of others
+    /// [default: the key seen before, or the trail's own]
     #[arg(long, value_name = "VKEY", value_parser = verifier_key)]
-    key: Option<VerifierKey>,
+    key: Vec<VerifierKey>,
     /// Compare with the keys and heads remembered in this folder [default: the user's state folder]
     #[arg(long, value_name = "DIR", conflicts_with = "no_state")]
     state: Option<PathBuf>,
@@ -50,11 +52,15 @@ pub(crate) struct Indexed {
 }
 
 impl Trust {
-    /// Opens a trail for searches.
-    pub(crate) fn open(&self, target: &Target, indexed: &Indexed) -> Result<Search, Failure> {
+    /// Opens one trail for searches: the newest one of a chain.
+    pub(crate) fn open_one(&self, target: &Target, indexed: &Indexed) -> Result<Search, Failure> {
+        Ok(self.open(target, indexed)?.newest().clone())
+    }
+
+    /// Opens a trail for searches, with those that it continues.
+    pub(crate) fn open(&self, target: &Target, indexed: &Indexed) -> Result<ChainSearch, Failure> {
         target.must_exist()?;
         let mut options = SearchOptions::default();
-        options.key.clone_from(&self.key);
         options.index.clone_from(&indexed.index);
         (options.cache, options.no_index) = (cache_folder(), indexed.no_index);
         options.state = match (&self.state, self.no_state) {
@@ -62,7 +68,7 @@ impl Trust {
             (Some(folder), _) => Some(folder.clone()),
             (None, false) => user_folder(),
         };
-        Ok(Search::open(&target.path, options)?)
+        Ok(ChainSearch::open(&target.path, &self.key, options)?)
     }
 }
 
@@ -177,7 +183,13 @@ pub(crate) fn coverage(ui: Ui, coverage: &Coverage) -> Result<(), Failure> {
     if coverage.unsealed > 0 {
         line.push_str(&format!("; {} not sealed yet", count(coverage.unsealed)));
     }
-    ui.line(ui.paint(Look::Faint, line))
+    ui.line(ui.paint(Look::Faint, line))?;
+    for Before { origin, coverage, .. } in coverage.before.iter().rev() {
+        let (read, entries) = (count(coverage.scanned), counted(coverage.entries, "entry", "entries"));
+        let line = format!("and read {read} of {entries} of {origin}, which it continues");
+        ui.line(ui.paint(Look::Faint, line))?;
+    }
+    Ok(())
 }
 
 /// Says how many hits the index hides, if an exhaustive search has found some; the exit code that this makes.
