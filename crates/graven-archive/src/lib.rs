@@ -9,6 +9,9 @@ mod address;
 mod epoch;
 mod error;
 mod facts;
+#[cfg(feature = "sim")]
+#[doc(hidden)]
+pub mod fixture;
 mod head;
 mod held;
 mod manifest;
@@ -17,9 +20,11 @@ mod numbered;
 mod packed;
 mod put;
 mod read;
+mod restore;
 mod store;
 
 pub use address::{Address, SCHEMES};
 pub use error::{ArchiveError, Fenced};
 pub use read::{Archive, ArchivedTrail, Verified, Verifying};
+pub use restore::{RestoreOptions, Restored};
 pub use store::{Created, Listed, Objects, Store, StoreError, StoreErrorKind};

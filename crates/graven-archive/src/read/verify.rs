@@ -20,7 +20,7 @@ use super::snapshot::{Snapshot, each_there};
 use super::{Archive, CHAIN_MAX, memory_name, origin_of};
 use crate::error::ArchiveError;
 use crate::names::{FIRST_ORIGIN, Names};
-use crate::store::{Store, if_there};
+use crate::store::if_there;
 
 /// How to verify an archive.
 #[derive(Debug, Clone, Default)]
