@@ -10,6 +10,9 @@ mod epoch;
 mod error;
 mod gc;
 mod facts;
+#[cfg(feature = "sim")]
+#[doc(hidden)]
+pub mod fixture;
 mod head;
 mod held;
 mod manifest;
@@ -19,6 +22,7 @@ mod packed;
 mod put;
 mod ship;
 mod read;
+mod restore;
 mod store;
 mod tail;
 
@@ -26,4 +30,5 @@ pub use address::{Address, SCHEMES};
 pub use error::{ArchiveError, Fenced};
 pub use ship::{Lag, ShipOptions, Shipped, Shipper, State, Status};
 pub use read::{Archive, ArchivedTrail, Verified, Verifying};
+pub use restore::{RestoreOptions, Restored};
 pub use store::{Created, Listed, Objects, Store, StoreError, StoreErrorKind};

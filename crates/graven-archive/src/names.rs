@@ -125,6 +125,11 @@ impl Names {
         Span::parse(range.split_once('.').map_or(range, |(range, _)| range)).filter(|_| parts.next().is_none())
     }
 
+    /// The folder of all closed segments.
+    pub(crate) fn segments_folder(&self) -> String {
+        self.name("segments")
+    }
+
     /// The folder of all objects of the trail.
     pub(crate) fn folder(&self) -> &str {
         &self.folder

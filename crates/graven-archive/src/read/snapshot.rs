@@ -22,7 +22,7 @@ use crate::store::{Store, StoreErrorKind, if_there};
 /// How many manifests are read at a time.
 const MANIFESTS_AT_ONCE: usize = 64;
 
-const GONE: &str = "the number of this closed segment is missing: later ones are there";
+const GONE: &str = "the number of this closed segment is missing";
 
 /// How often a look begins anew: the objects of the tail may be removed once a closed segment has replaced them.
 const LOOKS_MAX: u32 = 4;
@@ -95,23 +95,15 @@ impl Look<'_> {
         // The segments first: what they hold was under a head before.
         let segments = self.segments()?;
         let first = segments.last().map_or(0, |segment| segment.span.end);
-        let walker = Walker {
-            store: store_,
-            names,
-            key: &key,
-            found: self.found,
-            named: Vec::new(),
-            seen: BTreeSet::new(),
-        };
-        let Some(heads) = walker.walk(&epoch, first)? else {
-            let address = store_.address(names.folder());
-            return Err(ArchiveError::unavailable(
-                format!("{address} has no head yet"),
-                "nothing that was shipped can be checked before the first one",
-            ));
-        };
-        let segments = self.under(segments, heads.newest.size)?;
-        let first = segments.last().map_or(0, |segment| segment.span.end);
+        let heads = self.heads(&epoch, &key, first)?;
+        let count = segments.len();
+        let mut segments = self.under(segments, heads.newest.size)?;
+        let mut first = segments.last().map_or(0, |segment| segment.span.end);
+        let heads = if segments.len() < count { self.heads(&epoch, &key, first)? } else { heads };
+        if let Some(segment) = self.unnumbered(&segments, &heads)? {
+            first = segment.span.end;
+            segments.push(segment);
+        }
         let tail = Tail::fetch((store_, names), first, &heads.ranges, self.found)?;
         let boundaries = self.boundaries(&segments)?;
         let closed = if_there(store_.read(&names.closed(epoch.epoch)))?;
@@ -132,6 +124,35 @@ impl Look<'_> {
             closed,
             boundaries,
         })
+    }
+
+    fn heads(&self, epoch: &Epoch, key: &VerifierKey, first: u64) -> Result<Heads, ArchiveError> {
+        let Look { store, names, found } = *self;
+        let walker = Walker { store, names, key, found, named: Vec::new(), seen: BTreeSet::new() };
+        walker.walk(epoch, first)?.ok_or_else(|| {
+            let address = store.address(names.folder());
+            let why = "nothing that was shipped can be checked before the first one";
+            ArchiveError::unavailable(format!("{address} has no head yet"), why)
+        })
+    }
+
+    /// The closed segment after those that have numbers, if it is all that is left of its entries. Only then it shows that
+    /// its number is gone: a writer that goes on may be about to create it.
+    fn unnumbered(&self, segments: &[Segment], heads: &Heads) -> Result<Option<Segment>, ArchiveError> {
+        let Some(first) = heads.ranges.first().filter(|_| self.found.is_some()) else { return Ok(None) };
+        let tail = self.names.tail(first.epoch, first.span);
+        let parts = self.names.parts(first.epoch, first.span);
+        if self.store.bytes(&tail)?.is_some() || self.store.bytes(&parts)?.is_some() {
+            return Ok(None);
+        }
+        let end = segments.last().map_or(0, |segment| segment.span.end);
+        let listed = self.store.list(&self.names.segments_folder())?;
+        let spans = listed.iter().filter_map(|listed| self.names.packed_span(&listed.name));
+        let Some(span) = spans.filter(|span| span.first == end && span.end <= heads.newest.size).max() else {
+            return Ok(None);
+        };
+        self.wrong(Verdict::Missing, &self.names.segment_number(segments.len() as u64), GONE.to_owned(), None)?;
+        self.segment(span, if_there(self.store.read(&self.names.manifest(span)))?)
     }
 
     /// Whether a writer goes on: then what was missing may have been replaced.
@@ -166,10 +187,19 @@ impl Look<'_> {
                 last = newest_from(there + 1, is_there)?;
             }
         }
-        let Some(last) = last else { return Ok(None) };
+        let Some(mut last) = last else { return Ok(None) };
+        if self.found.is_some() && self.store.bytes(&self.names.head(last + 1, 0))?.is_some() {
+            last += 1;
+            let why = "this epoch is missing: heads of it are there".to_owned();
+            self.wrong(Verdict::Missing, &self.names.epoch(last), why, None)?;
+        }
         for number in (0..=last).rev() {
             match Epoch::read(self.store, self.names, number) {
-                Ok(Some(epoch)) => return Ok(Some(epoch)),
+                Ok(Some(epoch)) if number == last => return Ok(Some(epoch)),
+                // In the place of the newest one, which is lost: that says whose the heads of this number are.
+                Ok(Some(epoch)) => {
+                    return Ok(Some(Epoch { epoch: last, settings: None, next: None, ..epoch }));
+                }
                 Ok(None) if self.found.is_some() => {}
                 Ok(None) => {
                     let address = self.store.address(&self.names.epoch(number));

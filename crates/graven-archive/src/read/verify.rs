@@ -20,7 +20,7 @@ use super::snapshot::{Snapshot, each_there};
 use super::{Archive, CHAIN_MAX, memory_name, origin_of};
 use crate::error::ArchiveError;
 use crate::names::{FIRST_ORIGIN, Names};
-use crate::store::{Store, if_there};
+use crate::store::if_there;
 
 /// How to verify an archive.
 #[derive(Debug, Clone, Default)]
@@ -224,7 +224,7 @@ impl Archive {
 
 /// Puts both kinds of findings together. What says more of the same object stays.
 fn merge(report: &mut Report, places: &Places<'_>, found: Vec<Finding>) {
-    let of_log: Vec<Finding> = std::mem::take(&mut report.findings).into_iter().map(|f| places.named(f)).collect();
+    let of_log: Vec<Finding> = std::mem::take(&mut report.findings).into_iter().flat_map(|f| places.named(f)).collect();
     let is_told = |finding: &Finding| {
         let same = |other: &Finding| other.file == finding.file && other.file.is_some() && overlap(other, finding);
         finding.verdict.accuses() && found.iter().any(same)
@@ -237,7 +237,7 @@ fn merge(report: &mut Report, places: &Places<'_>, found: Vec<Finding>) {
     report.verdict = findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Intact);
     report.findings = findings;
     let earlier = std::mem::take(&mut report.earlier);
-    report.earlier = earlier.into_iter().map(|finding| places.named(finding)).collect();
+    report.earlier = earlier.into_iter().flat_map(|finding| places.named(finding)).collect();
 }
 
 /// Whether two findings are about some of the same entries, or one of them about none.
