@@ -1,6 +1,6 @@
 //! The names of the objects of an archive. The tree of names is in `docs/SCALE.md`.
 
-use graven::origin_name::encode;
+pub(crate) use graven::origin_name::encode;
 use graven_core::tile::Tile;
 
 /// The object at the prefix that names the origin of the first trail.
@@ -122,7 +122,8 @@ impl Names {
         };
         let range = plain.strip_suffix(".jsonl.zst")?;
         // The number of an epoch may follow: see `segment_of`.
-        Span::parse(range.split_once('.').map_or(range, |(range, _)| range)).filter(|_| parts.next().is_none())
+        Span::parse(range.split_once('.').map_or(range, |(range, _)| range))
+            .filter(|_| parts.next().is_none())
     }
 
     /// The folder of all closed segments.

@@ -25,6 +25,7 @@ use std::sync::Arc;
 use graven::Machine;
 use graven::VerifierKey;
 use graven::clock::OsClock;
+use graven::meta::Meta;
 use graven::reader::Reader;
 
 pub use verify::{Verified, Verifying};
@@ -73,33 +74,46 @@ impl Archive {
         self.store.address("")
     }
 
-    /// The origins of the trails of its chain, the oldest first.
+    /// The origins of the trails that have begun, the oldest first. While a trail is taken over, the one before names a
+    /// trail that is not there yet; and one that was named and never began was ended before it had anything.
     ///
     /// # Errors
     /// `NotFound` when there is no trail; `Data` when the chain is damaged; `Unavailable` when it cannot be read.
     pub fn origins(&self) -> Result<Vec<String>, ArchiveError> {
-        let mut origins = vec![self.first_origin()?];
-        let mut seen: BTreeSet<String> = origins.iter().cloned().collect();
-        while let Some(last) = origins.last() {
-            let names = Names::of(last);
-            let Some(epoch) = Epoch::newest(&*self.store, &names)? else {
-                let address = self.store.address(names.folder());
-                return match origins.len() {
-                    1 => Err(ArchiveError::data(format!(
-                        "{} names {last:?}, and there is no trail of it",
-                        self.store.address(FIRST_ORIGIN)
-                    ))),
-                    _ => Err(ArchiveError::data(format!("{address} has no epoch, and the trail before it names it"))),
-                };
-            };
-            let Some(next) = epoch.next else { break };
-            if !seen.insert(next.clone()) || origins.len() == CHAIN_MAX {
-                let address = self.store.address(&names.epoch(epoch.epoch));
-                return Err(ArchiveError::data(format!("{address} leads back to {next:?}: the chain has no end")));
+        let mut origins = Vec::new();
+        let (mut seen, mut next) = (BTreeSet::new(), Some(self.first_origin()?));
+        while let Some(origin) =
+            next.take().filter(|origin| seen.len() < CHAIN_MAX && seen.insert(origin.clone()))
+        {
+            let names = Names::of(&origin);
+            let Some(epoch) = Epoch::newest(&*self.store, &names)? else { break };
+            if self.meta_of(&names)?.is_some() {
+                origins.push(origin);
             }
-            origins.push(next);
+            next = epoch.next;
+        }
+        if origins.is_empty() {
+            return Err(ArchiveError::NotFound { address: self.address() });
         }
         Ok(origins)
+    }
+
+    /// What a trail says that it is; `None` when it is not there.
+    pub(crate) fn meta_of(&self, names: &Names) -> Result<Option<Meta>, ArchiveError> {
+        let name = names.meta();
+        let bytes = if_there(self.store.read(&name))?;
+        let parse = |bytes: bytes::Bytes| {
+            let of_name = |meta: &Meta| Names::of(&meta.origin) == *names;
+            Meta::parse(&bytes).and_then(|meta| meta.check().map(|()| meta)).ok().filter(of_name).ok_or_else(
+                || {
+                    ArchiveError::data(format!(
+                        "{} is not what identifies this trail",
+                        self.store.address(&name)
+                    ))
+                },
+            )
+        };
+        bytes.map(parse).transpose()
     }
 
     fn first_origin(&self) -> Result<String, ArchiveError> {

@@ -9,11 +9,12 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use graven::clock::{Clock, OsClock};
 use graven::disk::{Access, Disk, Kind, OsDisk};
 use graven::durable;
 use graven::export::{CopyReport, Restoring, restore_trail};
 use graven::layout::Layout;
-use graven::VerifierKey;
+use graven::{VerifierKey, restored};
 use serde::Serialize;
 
 use crate::error::ArchiveError;
@@ -41,6 +42,8 @@ pub struct RestoreOptions {
     /// which have the program's own patterns of redaction, and with files that nobody may write (mode 0400). Default:
     /// `false`.
     pub read_only: bool,
+    /// Whether only what is under a head is restored. Default: `false`, also the entries past it that are in the archive.
+    pub sealed: bool,
 }
 
 /// What was restored.
@@ -69,9 +72,20 @@ impl Archive {
         options: &RestoreOptions,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Restored, ArchiveError> {
-        let origins = self.origins()?;
+        self.restore_trails(&self.origins()?, dir, options, progress)
+    }
+
+    /// Restores these trails, of which the last one is the newest.
+    pub(crate) fn restore_trails(
+        &self,
+        origins: &[String],
+        dir: &Path,
+        options: &RestoreOptions,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Restored, ArchiveError> {
         // A key of no name in the chain is another one for its first trail, which is then refused.
-        let named = options.key.as_ref().and_then(|key| origins.iter().position(|origin| origin == key.name()));
+        let named =
+            options.key.as_ref().and_then(|key| origins.iter().position(|origin| origin == key.name()));
         let key_of = |number: usize| options.key.as_ref().filter(|_| named.unwrap_or(0) == number);
         let mut trails = Vec::new();
         for (number, origin) in origins.iter().enumerate() {
@@ -79,24 +93,22 @@ impl Archive {
         }
         let target = Target { disk: &OsDisk, dir, from: self.address() };
         target.prepare()?;
+        let mark = restored::Restored { from: self.address(), restored: OsClock::new().now() };
         let total: u64 = trails.iter().map(ArchivedTrail::size).sum();
         let (mut done, mut reports) = (0, Vec::new());
         for (number, (origin, trail)) in origins.iter().zip(&trails).enumerate() {
             let is_newest = number + 1 == origins.len();
             let out = if is_newest { dir.to_owned() } else { dir.join(BEFORE).join(encode(origin)) };
-            let unsealed = if is_newest { self.past(trail, origin)? } else { Vec::new() };
+            let unsealed = if is_newest && !options.sealed { self.past(trail, origin)? } else { Vec::new() };
             let restoring = Restoring {
                 settings: !options.read_only,
                 unsealed: &unsealed,
-                before_it_is_a_trail: Some(&|disk, layout| {
-                    // The mark of a restored trail, which keeps it from being written to, is written here:
-                    // `graven::restored::mark(disk, layout, …)`.
-                    let _ = (disk, layout);
-                    Ok(())
-                }),
+                // Another machine may go on with the trail: it is not written to before that is settled.
+                before_it_is_a_trail: Some(&|disk, layout| restored::mark(disk, layout, &mark)),
             };
             target.make(&out)?;
-            let report = restore_trail(trail.reader(), &out, &restoring, &mut |some, _| progress(done + some, total))?;
+            let report =
+                restore_trail(trail.reader(), &out, &restoring, &mut |some, _| progress(done + some, total))?;
             done += report.size;
             reports.push(report);
         }
@@ -180,7 +192,10 @@ impl Target<'_> {
         let is_ours = |name: &str| name == RESTORING || durable::temporary_of(name) == Some(RESTORING);
         match names.iter().find(|entry| !is_ours(&entry.name)) {
             Some(other) if !there(&self.mark())? => {
-                return refuse(format!("the folder is not empty, it holds {:?}: name a new folder", other.name));
+                return refuse(format!(
+                    "the folder is not empty, it holds {:?}: name a new folder",
+                    other.name
+                ));
             }
             Some(_) => self.empty(dir)?,
             None => {}

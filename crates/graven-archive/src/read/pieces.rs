@@ -130,7 +130,8 @@ impl<L: Loader> Pieces<L> {
         let mut run: Vec<u64> = Vec::new();
         let mut run_weight = 0;
         for piece in missing {
-            let follows = run.last().is_none_or(|last| loader.before(piece) == Some(*last) && loader.joins(piece));
+            let follows =
+                run.last().is_none_or(|last| loader.before(piece) == Some(*last) && loader.joins(piece));
             if !follows || run_weight >= bounds.at_once {
                 state.work.push_back(std::mem::take(&mut run));
                 run_weight = 0;

@@ -46,7 +46,6 @@ pub(super) struct Snapshot {
     pub(super) boundaries: Vec<(u64, Option<Bytes>)>,
 }
 
-
 impl Snapshot {
     /// Looks at a trail. With `found`, what is wrong is a finding wherever the rest can be read without it.
     ///
@@ -67,7 +66,6 @@ impl Snapshot {
             }
         }
     }
-
 }
 
 struct Look<'a> {
@@ -151,7 +149,12 @@ impl Look<'_> {
         let Some(span) = spans.filter(|span| span.first == end && span.end <= heads.newest.size).max() else {
             return Ok(None);
         };
-        self.wrong(Verdict::Missing, &self.names.segment_number(segments.len() as u64), GONE.to_owned(), None)?;
+        self.wrong(
+            Verdict::Missing,
+            &self.names.segment_number(segments.len() as u64),
+            GONE.to_owned(),
+            None,
+        )?;
         self.segment(span, if_there(self.store.read(&self.names.manifest(span)))?)
     }
 
@@ -163,7 +166,13 @@ impl Look<'_> {
     }
 
     /// Notes what is wrong with an object, or fails with it.
-    fn wrong(&self, verdict: Verdict, object: &str, why: String, span: Option<Span>) -> Result<(), ArchiveError> {
+    fn wrong(
+        &self,
+        verdict: Verdict,
+        object: &str,
+        why: String,
+        span: Option<Span>,
+    ) -> Result<(), ArchiveError> {
         let address = self.store.address(object);
         let Some(found) = self.found else {
             return Err(ArchiveError::data(format!("{address}: {why}; see `graven verify`")));
@@ -230,7 +239,9 @@ impl Look<'_> {
                 let why = "the settings that the newest epoch names are missing".to_owned();
                 self.wrong(Verdict::Missing, name, why, None)?;
             }
-            Some(bytes) if serde_json::from_slice::<serde_json::Map<_, serde_json::Value>>(bytes).is_err() => {
+            Some(bytes)
+                if serde_json::from_slice::<serde_json::Map<_, serde_json::Value>>(bytes).is_err() =>
+            {
                 self.wrong(Verdict::Altered, name, "these are no settings of a trail".to_owned(), None)?;
             }
             Some(_) => {}
@@ -262,7 +273,8 @@ impl Look<'_> {
                 match span {
                     Some(span) if span.first == next => spans.push((*number, span)),
                     Some(span) if unknown.is_some() && span.first > next => {
-                        spans.push((unknown.take().unwrap_or(*number), Span { first: next, end: span.first }));
+                        spans
+                            .push((unknown.take().unwrap_or(*number), Span { first: next, end: span.first }));
                         spans.push((*number, span));
                     }
                     Some(span) => {
@@ -336,7 +348,9 @@ impl Look<'_> {
     /// The closed segments under a head. Others are only there when heads are gone.
     fn under(&self, mut segments: Vec<Segment>, size: u64) -> Result<Vec<Segment>, ArchiveError> {
         while let Some(last) = segments.last().filter(|last| last.span.end > size) {
-            let why = format!("this closed segment ends after the newest head, of {size} entries: heads are missing");
+            let why = format!(
+                "this closed segment ends after the newest head, of {size} entries: heads are missing"
+            );
             self.wrong(Verdict::RolledBack, &self.names.manifest(last.span), why, Some(last.span))?;
             segments.pop();
         }

@@ -64,8 +64,12 @@ impl Tail {
     ) -> Result<Tail, ArchiveError> {
         let file = tempfile::tempfile().map_err(unwritable)?;
         let heads: Vec<OfHead> = heads.iter().copied().filter(|head| head.span.end > first).collect();
-        let mut filling =
-            Filling { store, names, found, tail: Tail { file, bytes: 0, first, end: first, parts: Vec::new() } };
+        let mut filling = Filling {
+            store,
+            names,
+            found,
+            tail: Tail { file, bytes: 0, first, end: first, parts: Vec::new() },
+        };
         for some in heads.chunks(OBJECTS_AT_ONCE) {
             let object = |head: &OfHead| names.tail(head.epoch, head.span);
             let answers = store.read_all(some.iter().map(object).collect());
@@ -129,7 +133,9 @@ impl Filling<'_> {
                 let why = format!("it has {} entries, and not those of its name", count(&lines));
                 self.lost(object, span, Verdict::Altered, &why)
             }
-            Err(error) => self.lost(object, span, Verdict::Altered, &format!("it cannot be unpacked: {error}")),
+            Err(error) => {
+                self.lost(object, span, Verdict::Altered, &format!("it cannot be unpacked: {error}"))
+            }
         }
     }
 
@@ -140,7 +146,8 @@ impl Filling<'_> {
             if let Some(objects) = self.by_listing(head)? {
                 if let Some(found) = self.found.filter(|_| head.exact) {
                     let why = "this list of the objects that have the entries of a head is missing";
-                    let finding = Finding::new(Verdict::Missing, why).range(head.span.first, head.span.end - 1);
+                    let finding =
+                        Finding::new(Verdict::Missing, why).range(head.span.first, head.span.end - 1);
                     found.add(finding.file(self.store.address(&name)));
                 }
                 return self.add_objects(objects);

@@ -87,7 +87,12 @@ fn an_attempt_that_was_cut_short_is_begun_again_and_nothing_is_mixed() {
     }
     // As a killed attempt leaves it, of another archive.
     fs::write(back.join("restoring"), "{}\n").unwrap();
-    for file in ["audit.jsonl", "segments/00000000000000000000.jsonl", "segments/00000000000000099999.jsonl", "tiles/7"] {
+    for file in [
+        "audit.jsonl",
+        "segments/00000000000000000000.jsonl",
+        "segments/00000000000000099999.jsonl",
+        "tiles/7",
+    ] {
         fs::write(back.join(file), "{\"id\":\"other\"}\n").unwrap();
     }
     restore(&archived, "back", &RestoreOptions::default()).unwrap();
