@@ -7,7 +7,7 @@ use bytes::Bytes;
 use graven::reader::Reader;
 use graven::{Hash, durable};
 use graven_core::checkpoint::Checkpoint;
-use graven_core::hash::{hex, leaf_hash};
+use graven_core::hash::{hex, leaf_hash, sha256};
 use graven_core::line::glance::Glance;
 use graven_core::note::{Note, SigningKey};
 use graven_core::tile::TILE_WIDTH;
@@ -81,6 +81,7 @@ impl Shipping<'_> {
         for (number, heads) in (0..).zip(&fixture.epochs) {
             let settings = self.reader.layout().settings();
             let settings = durable::read_file(&**self.reader.disk(), &settings).ok();
+            let named = settings.as_ref().map(|settings| names.settings(&sha256(settings).to_hex()));
             let epoch = Epoch {
                 epoch: number,
                 id: format!("{number:032x}"),
@@ -89,11 +90,11 @@ impl Shipping<'_> {
                 key: self.key.verifier_key().to_string(),
                 size: before,
                 root: root_of(before),
-                settings: settings.as_ref().map(|_| names.settings(number)),
+                settings: named.clone(),
                 next: fixture.next.clone().filter(|_| number + 1 == fixture.epochs.len() as u64),
             };
-            if let Some(settings) = settings {
-                self.put(names.settings(number), settings);
+            if let Some((name, settings)) = named.zip(settings).filter(|_| number == 0) {
+                self.put(name, settings);
             }
             self.put(names.epoch(number), epoch.to_bytes());
             for (k, head) in (0..).zip(heads) {

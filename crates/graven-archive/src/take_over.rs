@@ -268,6 +268,11 @@ impl Archive {
                 return Err(fenced_by(store, &names, &other, None));
             }
         }
+        // Another machine may have ended the new trail before it began.
+        let next = Names::of(&taking.next);
+        if let Some(other) = Epoch::newest(store, &next)? {
+            return Err(fenced_by(store, &next, &other, None));
+        }
         if let Some(before) = taking.epoch.checked_sub(1) {
             let key = self.meta_of(&names)?.map_or_else(|| place.key.clone(), |meta| meta.key);
             Heads::end(store, &names, before, &key)?;

@@ -10,3 +10,4 @@ mod archives_read_as_trails;
 mod damage_is_named;
 mod restored_trails_are_whole;
 mod shipping;
+mod taken_over;
