@@ -114,7 +114,10 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     let search = args.trust.open(&args.target, &args.indexed)?;
     let (query, ask) = args.question(ui)?;
     let exit = shown(args, ui, &search, &query, &ask)?;
-    index::make_behind(ui, &search);
+    // Of an archive, that would fetch every object.
+    if args.target.archive().is_none() {
+        index::make_behind(ui, &search);
+    }
     Ok(exit)
 }
 

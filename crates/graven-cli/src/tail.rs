@@ -43,6 +43,9 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     if let Some(server) = args.target.remote(ui)? {
         return remote::run(args, ui, &server);
     }
+    if args.follow && let Some(url) = args.target.archive() {
+        return Err(does_not_follow(url));
+    }
     let reader = args.target.read()?;
     let mut page = Page::new(ui, &reader);
     let Some(text) = &args.query else {
@@ -55,12 +58,18 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     let moment = asking::moment(Zone::default());
     let query = asking::query(ui, text, &moment)?;
     // Each entry is shown as it is stored: what it is judged by is asked for by `search`.
-    let search = Search::open(&args.target.path, SearchOptions::default())?;
+    let search = asking::search(&args.target, SearchOptions::default())?;
     let (next, exit) = newest_hits(&search, &query, Ask::new(moment), args.lines, &mut page)?;
     if args.follow {
         follow(Source::Hits(Box::new(search.follow(query, next))), next, &mut page)?;
     }
     Ok(exit)
+}
+
+/// An archive is read as it was at one moment.
+fn does_not_follow(url: &str) -> Failure {
+    Failure::cannot(format_args!("{url}: --follow works on the files of a trail or on a server, and not on an archive"))
+        .advise("follow the trail where it is recorded; without --follow, the newest entries of the archive are shown")
 }
 
 /// Shows the newest entries.

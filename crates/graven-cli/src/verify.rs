@@ -1,5 +1,7 @@
 //! `graven verify`: checks whether a trail is what was recorded.
 
+#[cfg(feature = "archive")]
+mod archive;
 mod proof;
 
 use std::path::{Path, PathBuf};
@@ -60,7 +62,8 @@ A hint names an ordinary reason for the findings, such as a copy that was made d
 verdict nor the exit code.
 Findings are looked at twice. If they are gone at the second look, the report names them apart, and the verdict is that \
 of the last look.
-A trail that is gone is `missing`, as long as a part of it or the memory of it is left.";
+A trail that is gone is `missing`, as long as a part of it or the memory of it is left.
+In place of DIR stands also the URL of an archive (s3://, gs://, az:// or file:///FOLDER): then its manifests, numbers, epochs and heads are judged too, and a finding names the object.";
 
 fn key(text: &str) -> Result<VerifierKey, String> {
     VerifierKey::parse(text.trim()).map_err(|error| error.to_string())
@@ -73,6 +76,10 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     let Some(path) = &args.path else {
         return Err(Failure::cannot("name the trail to verify"));
     };
+    #[cfg(feature = "archive")]
+    if let Some(url) = (Target { path: path.clone() }).archive() {
+        return archive::run(args, url, ui);
+    }
     let (target, options) = (Target { path: path.clone() }, args.options(path));
     let layout = Layout::find_one(&OsDisk, path)?;
     let mut report = check(ui, &layout, &options).map_err(|error| match error.kind() {

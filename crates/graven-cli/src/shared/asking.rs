@@ -12,6 +12,8 @@ use graven_search::{
     cache_folder,
 };
 
+#[cfg(feature = "archive")]
+use crate::shared::archive;
 use crate::shared::failure::{self, Failure};
 use crate::shared::target::Target;
 use crate::shared::text::{count, counted};
@@ -52,7 +54,6 @@ pub(crate) struct Indexed {
 impl Trust {
     /// Opens a trail for searches.
     pub(crate) fn open(&self, target: &Target, indexed: &Indexed) -> Result<Search, Failure> {
-        target.must_exist()?;
         let mut options = SearchOptions::default();
         options.key.clone_from(&self.key);
         options.index.clone_from(&indexed.index);
@@ -62,8 +63,20 @@ impl Trust {
             (Some(folder), _) => Some(folder.clone()),
             (None, false) => user_folder(),
         };
-        Ok(Search::open(&target.path, options)?)
+        search(target, options)
     }
+}
+
+/// Opens a trail for searches: in a directory, or in an archive.
+pub(crate) fn search(target: &Target, options: SearchOptions) -> Result<Search, Failure> {
+    #[cfg(feature = "archive")]
+    if let Some(url) = target.archive() {
+        let trail = archive::newest(url)?;
+        let (machine, reader) = (trail.machine().clone(), trail.reader().clone());
+        return Ok(Search::on(machine, reader, &trail.memory_name(), options)?);
+    }
+    target.must_exist()?;
+    Ok(Search::open(&target.path, options)?)
 }
 
 /// On a server, its own key, memory and index judge. Fails when others are given.
