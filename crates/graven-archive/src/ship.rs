@@ -21,3 +21,4 @@ pub(crate) use back::Back;
 pub(crate) use front::closed_size;
 pub(crate) use front::{Front, Step};
 pub(crate) use ground::fenced_by;
+pub(crate) use start::{How, start};

@@ -5,10 +5,12 @@
 //! still sign, and two contradicting heads of one key must never come to be.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use graven::clock::Clock;
 use graven::disk::{Disk, OsDisk};
 use graven::layout::Layout;
+use graven::reader::Reader;
 use graven::{Continued, Machine, Settings, Trail, VerifierKey, durable, restored};
 use graven_core::note::SigningKey;
 use serde::{Deserialize, Serialize};
@@ -19,7 +21,7 @@ use crate::head::{Head, Heads};
 use crate::names::Names;
 use crate::read::Archive;
 use crate::restore::RestoreOptions;
-use crate::ship::{closed_size, fenced_by};
+use crate::ship::{How, closed_size, fenced_by, start};
 use crate::store::if_there;
 
 /// The largest file of a key that is read.
@@ -87,7 +89,7 @@ impl Archive {
     ) -> Result<TakenOver, ArchiveError> {
         let place = self.place(how.key.as_ref())?;
         match (self.closed_cleanly(&place)?, &how.signing_key) {
-            (true, Some(file)) => self.go_on(&place, dir, file, progress),
+            (true, Some(file)) => self.go_on(&place, dir, (file, how), progress),
             _ => self.end_and_continue(&place, dir, how, progress),
         }
     }
@@ -130,12 +132,12 @@ impl Archive {
         Ok(note.is_some_and(|note| closed_size(&note, &place.key) == Some(place.head.size)))
     }
 
-    /// Goes on with the same trail. The next start of a shipper takes the epoch.
+    /// Goes on with the same trail.
     fn go_on(
         &self,
         place: &Place,
         dir: &Path,
-        file: &Path,
+        (file, how): (&Path, &TakeOver),
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<TakenOver, ArchiveError> {
         let line = signing_key(file, &place.key)?;
@@ -146,6 +148,10 @@ impl Archive {
         let cannot = |error| cannot("write", &layout.signing_key(), error);
         durable::create_dir_all(&OsDisk, &layout.keys()).map_err(cannot)?;
         durable::replace(&OsDisk, &layout.signing_key(), &line).map_err(cannot)?;
+        // Fenced before it can be recorded to.
+        let reader = Reader::open(dir)?;
+        let taking = How { name: how.name.clone(), take_over: true };
+        start(Machine::os(), reader, Arc::clone(self.store()), &taking)?;
         restored::unmark(&OsDisk, &layout)?;
         let (origin, size) = (place.key.name().to_owned(), place.head.size);
         Ok(TakenOver { origin, size, continued_by: None, dir: dir.to_owned() })

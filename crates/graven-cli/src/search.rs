@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use clap::ArgAction;
 use graven_search::{
-    Answer, Ask, ChainSearch, Cursor, Explained, Explanation, Field, LIMIT, LIMIT_MAX, Order, Query, Rows, Zone,
-    going_on,
+    Answer, Ask, ChainSearch, Cursor, Explained, Explanation, Field, LIMIT, LIMIT_MAX, Order, Query, Rows,
+    Zone, going_on,
 };
 
 use crate::index;
@@ -114,7 +114,10 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     let search = args.trust.open(&args.target, &args.indexed)?;
     let (query, ask) = args.question(ui)?;
     let exit = shown(args, ui, &search, &query, &ask)?;
-    index::make_behind(ui, search.newest());
+    // Of an archive, that would fetch every object.
+    if args.target.archive().is_none() {
+        index::make_behind(ui, search.newest());
+    }
     Ok(exit)
 }
 

@@ -44,6 +44,11 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     if let Some(server) = args.target.remote(ui)? {
         return remote::run(args, ui, &server);
     }
+    if args.follow
+        && let Some(url) = args.target.archive()
+    {
+        return Err(does_not_follow(url));
+    }
     let reader = args.target.read()?;
     let mut page = Page::new(ui, &reader);
     let Some(text) = &args.query else {
@@ -56,12 +61,18 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     let moment = asking::moment(Zone::default());
     let query = asking::query(ui, text, &moment)?;
     // Each entry is shown as it is stored: what it is judged by is asked for by `search`.
-    let search = ChainSearch::open(&args.target.path, &[], SearchOptions::default())?;
+    let search = asking::search(&args.target, &[], SearchOptions::default())?;
     let (next, exit) = newest_hits(&search, &query, Ask::new(moment), args.lines, &mut page)?;
     if args.follow {
         follow(Source::Hits(Box::new(search.newest().follow(query, next))), next, &mut page)?;
     }
     Ok(exit)
+}
+
+/// An archive is read as it was at one moment.
+fn does_not_follow(url: &str) -> Failure {
+    Failure::cannot(format_args!("{url}: --follow works on the files of a trail or on a server, and not on an archive"))
+        .advise("follow the trail where it is recorded; without --follow, the newest entries of the archive are shown")
 }
 
 /// Shows the newest entries.
@@ -72,7 +83,8 @@ pub(crate) fn show_newest(ui: Ui, reader: &Reader, count: u64) -> Result<(), Fai
 /// The newest entries, also of the trails that this one continues, if it has too few; the index after the newest one.
 fn newest_of_chain(args: &Args, ui: Ui, reader: &Reader, page: &mut Page) -> Result<u64, Failure> {
     let own = reader.len()?;
-    if own >= args.lines {
+    // Of an archive only the newest trail is shown.
+    if own >= args.lines || args.target.archive().is_some() {
         return newest(reader, args.lines, page);
     }
     let chain = Chain::open(&args.target.path)?;

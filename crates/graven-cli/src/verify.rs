@@ -1,5 +1,7 @@
 //! `graven verify`: checks whether a trail is what was recorded.
 
+#[cfg(feature = "archive")]
+mod archive;
 mod chain;
 mod proof;
 
@@ -69,7 +71,8 @@ of the last look.
 A trail that continues an older one is verified with it: each under its own key, the older one to the end that the newer \
 one names. The newer one's key is reported as `self_asserted` until it is given with a second --key, or accepted once \
 with --accept-continuation.
-A trail that is gone is `missing`, as long as a part of it or the memory of it is left.";
+A trail that is gone is `missing`, as long as a part of it or the memory of it is left.
+In place of DIR stands also the URL of an archive (s3://, gs://, az:// or file:///FOLDER): then its manifests, numbers, epochs and heads are judged too, and a finding names the object.";
 
 fn key(text: &str) -> Result<VerifierKey, String> {
     VerifierKey::parse(text.trim()).map_err(|error| error.to_string())
@@ -85,6 +88,10 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     let Some(path) = &args.path else {
         return Err(Failure::cannot("name the trail to verify"));
     };
+    #[cfg(feature = "archive")]
+    if let Some(url) = (Target { path: path.clone() }).archive() {
+        return archive::run(args, url, ui);
+    }
     let (target, options) = (Target { path: path.clone() }, args.options(path));
     let layout = Layout::find_one(&OsDisk, path)?;
     let mut report = check(ui, &layout, &options).map_err(|error| match error.kind() {
@@ -133,7 +140,8 @@ impl Args {
 /// Verifies a trail. Shows the progress when it takes long.
 fn check(ui: Ui, layout: &Layout, options: &ChainOptions) -> Result<ChainReport, graven::Error> {
     let progress = Progress::new(ui, "verifying", Unit::Bytes, 1);
-    let report = graven::chain::verify(&Machine::os(), layout, options, &|done, total| progress.set(done, total));
+    let report =
+        graven::chain::verify(&Machine::os(), layout, options, &|done, total| progress.set(done, total));
     progress.finish();
     report
 }

@@ -116,10 +116,7 @@ fn a_trail_that_was_closed_goes_on_with_its_key() {
     let dir = archived.path("new");
     record(&dir, 300).close_blocking().unwrap();
     assert_eq!(Reader::open(&dir).unwrap().meta().key, archived.key());
-    let mut options = ShipOptions::new("new");
-    options.take_over = true;
-    let shipper =
-        Shipper::start_on(Machine::os(), Reader::open(&dir).unwrap(), archived.store(), options).unwrap();
+    let shipper = ship(&archived, &dir, "new");
     wait(&shipper, |status| status.shipped >= 1_300);
     shipper.stop();
     assert_eq!(archived.verify().exit_code(), 0);

@@ -8,11 +8,12 @@ use graven::fsck::{KeySource, user_folder};
 use graven::{Redaction, Redactor, VerifierKey};
 use graven_core::verdict::Finding;
 use graven_search::{
-    Before,
-    ChainSearch, Coverage, Durable, IndexError, IndexUse, Moment, Query, Search, SearchError, SearchOptions, Zone,
-    cache_folder,
+    Before, ChainSearch, Coverage, Durable, IndexError, IndexUse, Moment, Query, Search, SearchError,
+    SearchOptions, Zone, cache_folder,
 };
 
+#[cfg(feature = "archive")]
+use crate::shared::archive;
 use crate::shared::failure::{self, Failure};
 use crate::shared::target::Target;
 use crate::shared::text::{count, counted};
@@ -59,7 +60,6 @@ impl Trust {
 
     /// Opens a trail for searches, with those that it continues.
     pub(crate) fn open(&self, target: &Target, indexed: &Indexed) -> Result<ChainSearch, Failure> {
-        target.must_exist()?;
         let mut options = SearchOptions::default();
         options.index.clone_from(&indexed.index);
         (options.cache, options.no_index) = (cache_folder(), indexed.no_index);
@@ -68,8 +68,23 @@ impl Trust {
             (Some(folder), _) => Some(folder.clone()),
             (None, false) => user_folder(),
         };
-        Ok(ChainSearch::open(&target.path, &self.key, options)?)
+        search(target, &self.key, options)
     }
+}
+
+/// Opens a chain of trails for searches: in a directory, or in an archive. Each of the keys judges the trail whose origin it
+/// names.
+pub(crate) fn search(
+    target: &Target,
+    keys: &[VerifierKey],
+    options: SearchOptions,
+) -> Result<ChainSearch, Failure> {
+    #[cfg(feature = "archive")]
+    if let Some(url) = target.archive() {
+        return archive::search(url, keys, &options);
+    }
+    target.must_exist()?;
+    Ok(ChainSearch::open(&target.path, keys, options)?)
 }
 
 /// On a server, its own key, memory and index judge. Fails when others are given.

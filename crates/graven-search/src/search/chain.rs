@@ -51,6 +51,15 @@ impl ChainSearch {
         Ok(ChainSearch { trails: trails.collect::<Result<_, _>>()?, findings })
     }
 
+    /// A chain of trails that is opened already, the oldest first. That they follow each other is not checked here.
+    ///
+    /// # Panics
+    /// When there is no trail.
+    pub fn of(trails: Vec<Search>) -> ChainSearch {
+        assert!(!trails.is_empty(), "a chain has a trail");
+        ChainSearch { trails, findings: Vec::new() }
+    }
+
     /// The search of the newest trail.
     pub fn newest(&self) -> &Search {
         self.trails.last().expect("a chain has a trail")
@@ -128,7 +137,14 @@ impl ChainSearch {
             });
             let ask = Ask { cursor: ask.cursor.clone().filter(|_| from == Some(number)), ..ask.clone() };
             let part = if is_passed || !goes_on {
-                let nothing = Ask { count: false, facets: Vec::new(), histogram: false, sessions: false, exhaustive: false, ..ask };
+                let nothing = Ask {
+                    count: false,
+                    facets: Vec::new(),
+                    histogram: false,
+                    sessions: false,
+                    exhaustive: false,
+                    ..ask
+                };
                 let mut part = trail.part(query, &nothing, &mut counts, &mut Room::none(), started)?;
                 part.outcome.finished &= goes_on || part.snapshot.entries == 0;
                 part
@@ -198,7 +214,8 @@ impl ChainSearch {
             let is_newest = number + 1 == self.trails.len();
             let (found, more) = part.outcome.findings;
             let reader = self.trails[number].reader();
-            findings.extend(found.into_iter().map(|found| if is_newest { found } else { placed(reader, found) }));
+            findings
+                .extend(found.into_iter().map(|found| if is_newest { found } else { placed(reader, found) }));
             left_out += more;
             if is_newest {
                 newest = Some(coverage);
