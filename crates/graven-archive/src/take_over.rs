@@ -186,6 +186,9 @@ impl Archive {
         let continued = Continued { origin: origin.clone(), size, root: head.root, key: key.clone() };
         let settings = Settings::new(dir).origin(&taking.next).continues(continued);
         Trail::open(settings)?.close_blocking()?;
+        // The new trail begins in the archive too: from now on only another taking over ends it.
+        let first = How { name: how.name.clone(), take_over: false };
+        start(machine, Reader::open(dir)?, Arc::clone(self.store()), &first)?;
         let path = taking_file(&layout);
         OsDisk.remove_file(&path).map_err(|error| cannot("remove", &path, error))?;
         Ok(TakenOver { origin, size, continued_by: Some(taking.next), dir: dir.to_owned() })
