@@ -33,6 +33,7 @@ pub use verify::{Verified, Verifying};
 use crate::address::Address;
 use crate::epoch::Epoch;
 use crate::error::ArchiveError;
+use crate::head::END;
 use crate::names::{FIRST_ORIGIN, Names};
 use crate::store::{Store, if_there};
 use disk::BucketDisk;
@@ -87,7 +88,8 @@ impl Archive {
         {
             let names = Names::of(&origin);
             let Some(epoch) = Epoch::newest(&*self.store, &names)? else { break };
-            if self.meta_of(&names)?.is_some() {
+            // The first one says what is wrong when none has begun.
+            if self.has_begun(&names, &epoch)? || (origins.is_empty() && epoch.next.is_none()) {
                 origins.push(origin);
             }
             next = epoch.next;
@@ -96,6 +98,17 @@ impl Archive {
             return Err(ArchiveError::NotFound { address: self.address() });
         }
         Ok(origins)
+    }
+
+    /// Whether anything of a trail is under a head.
+    pub(crate) fn has_begun(&self, names: &Names, newest: &Epoch) -> Result<bool, ArchiveError> {
+        for epoch in (0..=newest.epoch).rev() {
+            let first = self.store.bytes(&names.head(epoch, 0))?;
+            if first.is_some_and(|bytes| bytes > END.len() as u64) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// What a trail says that it is; `None` when it is not there.

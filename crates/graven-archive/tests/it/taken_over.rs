@@ -8,7 +8,7 @@ use graven::layout::Layout;
 use graven::reader::Reader;
 use graven::{Category, Entry, Machine, Outcome, Settings, Trail};
 use graven_archive::{
-    ArchiveError, RestoreOptions, ShipOptions, Shipper, State, Status, TakeOver, TakenOver,
+    ArchiveError, RestoreOptions, ShipOptions, Shipper, State, Status, TakeOver, TakenOver, Verifying,
 };
 use graven_core::verdict::Verdict;
 
@@ -191,4 +191,23 @@ fn an_attempt_that_was_cut_short_is_finished_by_the_next() {
         (other, taken) => panic!("{other:?}, {taken:?}"),
     }
     intact(&archived, &archived.path("other"));
+}
+
+#[test]
+fn a_newest_trail_that_is_gone_is_missed_by_who_has_seen_it() {
+    let archived = Archived::empty();
+    record(&archived.dir(), 300).close_blocking().unwrap();
+    ship(&archived, &archived.dir(), "old").stop();
+    let next = take_over(&archived, "new", &TakeOver::new("new")).unwrap().continued_by.unwrap();
+    let shipper = ship(&archived, &archived.path("new"), "new");
+    wait(&shipper, |status| status.shipped == 1);
+    shipper.stop();
+    let verifying =
+        Verifying { key: Some(archived.key()), state: Some(archived.path("state")), ..Default::default() };
+    let verify = || archived.archive().verify(&verifying, &|_, _| ()).unwrap();
+    assert_eq!(verify().exit_code(), 0);
+    std::fs::remove_dir_all(archived.bucket().join(next.replace('/', "%2F"))).unwrap();
+    let verified = verify();
+    assert_eq!((verified.exit_code(), verified.newest.verdict), (1, Verdict::Missing), "{verified:#?}");
+    assert!(verified.newest.findings[0].file.as_ref().unwrap().ends_with(&next.replace('/', "%2F")));
 }
