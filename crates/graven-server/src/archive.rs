@@ -14,6 +14,6 @@ pub(crate) use ack::Ack;
 pub(crate) use none::{Archive, watch};
 #[cfg(feature = "archive")]
 pub(crate) use shipping::Archive;
-pub(crate) use standing::{Doubt, FencedBy, Lag, Phase, Standing};
+pub(crate) use standing::{Doubt, Phase, Standing};
 #[cfg(feature = "archive")]
 pub(crate) use watching::watch;

@@ -189,7 +189,8 @@ impl Server {
         let demo = demo.map(|demo| tokio::spawn(demo::go_on(demo, state.clock.random())));
         let verifications = tokio::spawn(verifying::on_schedule(Arc::clone(&state)));
         let watched = tokio::spawn(manager::watched(Arc::clone(&state)));
-        let shipped = |served: &Arc<Served>| tokio::spawn(archive::watch(Arc::clone(&state), Arc::clone(served)));
+        let shipped =
+            |served: &Arc<Served>| tokio::spawn(archive::watch(Arc::clone(&state), Arc::clone(served)));
         let shipped: Vec<_> = state.trails.all().map(shipped).collect();
         let connections = Connections::new(&state);
         // Clients can connect since the start, and from here on they are answered.

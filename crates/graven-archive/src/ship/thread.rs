@@ -412,8 +412,7 @@ mod tests {
         trail.record_blocking(Entry::new(Category::Api, "a", Outcome::Success)).unwrap();
         let address = format!("file://{}", folder.path().join("bucket").display());
         let reader = Reader::open(folder.path().join("trail")).unwrap();
-        let shipper =
-            Shipper::start(reader, &address.parse().unwrap(), ShipOptions::new("test")).unwrap();
+        let shipper = Shipper::start(reader, &address.parse().unwrap(), ShipOptions::new("test")).unwrap();
         let mut context = Context::from_waker(Waker::noop());
         let mut waiting: Vec<_> = (0..3).map(|_| shipper.shipped(1_000_000)).collect();
         for _ in 0..2 {

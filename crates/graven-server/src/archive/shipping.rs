@@ -10,7 +10,8 @@ use graven_archive::{Address, ArchiveError, ShipOptions, Shipper, State, Status}
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{Doubt, FencedBy, Lag, Phase, Standing};
+use super::standing::{FencedBy, Lag};
+use super::{Doubt, Phase, Standing};
 use crate::name::TrailName;
 use crate::settings::ArchiveSettings;
 

@@ -13,8 +13,8 @@ use super::row::Row;
 use super::source::{Raw, Source};
 use super::table::ROWS;
 use super::{
-    ArchiveSettings, JwtSettings, Listen, OtlpSettings, Settings, SettingsError, SocketSettings, TlsSettings, TrailSetting,
-    file,
+    ArchiveSettings, JwtSettings, Listen, OtlpSettings, Settings, SettingsError, SocketSettings, TlsSettings,
+    TrailSetting, file,
 };
 use crate::data::DataFolder;
 use crate::name::TrailName;

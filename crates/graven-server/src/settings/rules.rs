@@ -229,7 +229,8 @@ fn archive(settings: &Settings, broken: &mut Vec<Broken>) {
     #[cfg(not(feature = "archive"))]
     broken.push(Broken {
         rule: "archive.build",
-        why: "this build ships nothing: leave archive.url out, or build it with the feature `archive`".to_owned(),
+        why: "this build ships nothing: leave archive.url out, or build it with the feature `archive`"
+            .to_owned(),
         add: Vec::new(),
     });
     // A folder would be made here, and nothing is to be written yet.

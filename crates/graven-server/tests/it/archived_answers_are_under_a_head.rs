@@ -95,7 +95,8 @@ async fn the_end_ships_the_rest_and_the_next_start_goes_on() {
     assert!(entries > 500 && bucket.head("main") == entries, "{entries}");
     assert!(bucket.has("main", "closed/0"));
     let server = Running::at(&data, &[("archive.url", &*bucket.url()), ("archive.every", "100ms")]).await;
-    let now = until(&server.admin, |standing| standing["epoch"] == 1 && standing["lag"]["entries"] == 0).await;
+    let now =
+        until(&server.admin, |standing| standing["epoch"] == 1 && standing["lag"]["entries"] == 0).await;
     assert_eq!(now["state"], "shipping");
     assert!(now["url"].as_str().unwrap().ends_with("/bucket/main"), "{now}");
     assert!(now["entries"].as_u64().unwrap() > entries, "{now}");

@@ -40,7 +40,10 @@ async fn the_copy_of_a_machine_says_that_another_one_ships() {
     assert!(differing > 0 && differing < now["entries"].as_u64().unwrap(), "{said}");
     let fenced = until(client, |standing| standing["state"] == "fenced").await;
     assert_eq!(fenced["fenced"]["first_differing"], differing, "{fenced}");
-    assert_eq!((metric(client, "archive_fenced").await, metric(client, "archive_shipping").await), (1.0, 0.0));
+    assert_eq!(
+        (metric(client, "archive_fenced").await, metric(client, "archive_shipping").await),
+        (1.0, 0.0)
+    );
     assert_eq!(metric(client, "can_record").await, 1.0);
     let ready = second.stranger().get("/readyz").await.is(200).json();
     assert_eq!(ready["status"], "degraded", "{ready}");
