@@ -59,7 +59,7 @@ async fn the_copy_of_a_machine_says_that_another_one_ships() {
     let answer = client.post("/v1/trails/main/acts?ack=archived", JSON, intent).await;
     assert_eq!(answer.is(202).json()["receipt"]["archived"], false);
     // An answer without receipts cannot say so: it is to be sent again.
-    let event = json!({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": [{"auditID": "7"}]});
+    let event = json!({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": [{"auditID": "7", "stage": "ResponseComplete", "verb": "get"}]});
     let answer = client.post("/v1/trails/main/kubernetes", JSON, event.to_string()).await;
     answer.is_problem(503, "not-archived");
     let found = client.get("/v1/trails/main/entries?q=category:k8s").await;
