@@ -112,6 +112,21 @@ impl Address {
             .map_err(|error| ArchiveError::unavailable("cannot start threads for requests", error))
     }
 
+    /// The same, to read: a local folder that is not there is not made.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such folder; else as [`open`](Address::open).
+    pub fn open_to_read(&self) -> Result<Objects, ArchiveError> {
+        if self.scheme == Scheme::Folder {
+            let folder = std::path::Path::new("/").join(&self.prefix);
+            let there = graven::durable::exists(&graven::disk::OsDisk, &folder);
+            if !there.map_err(|error| ArchiveError::unavailable(format!("cannot look at {self}"), error))? {
+                return Err(ArchiveError::NotFound { address: self.to_string() });
+            }
+        }
+        self.open()
+    }
+
     fn folder(&self) -> Result<Arc<dyn ObjectStore>, ArchiveError> {
         let folder = std::path::Path::new("/").join(&self.prefix);
         let unavailable = |error: Box<dyn std::error::Error + Send + Sync>| {

@@ -18,7 +18,7 @@ use crate::store::Store;
 pub(crate) struct Epoch {
     /// Its number, from 0.
     pub(crate) epoch: u64,
-    /// A random name: whoever remembers it has taken this epoch.
+    /// A random name: the trail that remembers it has taken this epoch.
     pub(crate) id: String,
     /// What the writer calls itself: the name of its machine.
     pub(crate) name: String,
@@ -52,7 +52,7 @@ impl Epoch {
         bytes.into()
     }
 
-    fn parse(bytes: &[u8], number: u64, address: &str) -> Result<Epoch, ArchiveError> {
+    pub(crate) fn parse(bytes: &[u8], number: u64, address: &str) -> Result<Epoch, ArchiveError> {
         let epoch: Epoch = serde_json::from_slice(bytes)
             .map_err(|error| ArchiveError::data_because(format!("{address} is not an epoch"), error))?;
         if epoch.epoch != number {

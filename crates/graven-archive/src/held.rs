@@ -1,5 +1,5 @@
-//! What a trail remembers of its archive, in `DIR/archive/state.json`: which epoch it has taken last. Without that, a
-//! writer could not tell its own epoch from one of another machine.
+//! What a trail remembers of its archives, in `DIR/archive/state.json`: which epoch it has taken last in each. Without that,
+//! a writer could not tell its own epoch from one of another machine.
 
 use std::path::PathBuf;
 
@@ -11,9 +11,16 @@ use serde::{Deserialize, Serialize};
 use crate::error::ArchiveError;
 
 /// The largest state that is read.
-const STATE_BYTES_MAX: u64 = 64 << 10;
+const STATE_BYTES_MAX: u64 = 1 << 20;
 
-/// What is remembered.
+/// The file: what is remembered of each archive.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct State {
+    archives: Vec<Held>,
+}
+
+/// What is remembered of one archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Held {
@@ -47,25 +54,34 @@ impl Memory {
         self.folder.join("state.json")
     }
 
-    pub(crate) fn read(&self, disk: &dyn Disk) -> Result<Option<Held>, ArchiveError> {
+    /// What is remembered of an archive.
+    pub(crate) fn read(&self, disk: &dyn Disk, url: &str) -> Result<Option<Held>, ArchiveError> {
+        Ok(self.state(disk)?.archives.into_iter().find(|held| held.url == url))
+    }
+
+    fn state(&self, disk: &dyn Disk) -> Result<State, ArchiveError> {
         let path = self.file();
         let unreadable = |error| ArchiveError::unavailable(format!("cannot read {}", path.display()), error);
         if !durable::exists(disk, &path).map_err(unreadable)? {
-            return Ok(None);
+            return Ok(State::default());
         }
         let bytes = durable::read_at_most(disk, &path, STATE_BYTES_MAX).map_err(unreadable)?;
-        serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+        serde_json::from_slice(&bytes).map_err(|error| {
             let message = format!(
-                "{} is damaged: it says which epoch of the archive this trail holds; without it, `graven ship \
-                 --take-over` takes the next one",
+                "{} is damaged: it says which epoch of an archive this trail holds. Move it away, and take the trail over \
+                 with `graven ship --take-over`",
                 path.display()
             );
             ArchiveError::data_because(message, error)
         })
     }
 
+    /// Remembers this of its archive, durably. What is remembered of others stays.
     pub(crate) fn write(&self, disk: &dyn Disk, held: &Held) -> Result<(), ArchiveError> {
-        let mut bytes = serde_json::to_vec(held).expect("what is held is JSON");
+        let mut state = self.state(disk)?;
+        state.archives.retain(|other| other.url != held.url);
+        state.archives.push(held.clone());
+        let mut bytes = serde_json::to_vec(&state).expect("what is held is JSON");
         bytes.push(b'\n');
         durable::create_dir(disk, &self.folder)
             .and_then(|()| durable::replace(disk, &self.file(), &bytes))

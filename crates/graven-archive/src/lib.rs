@@ -8,6 +8,11 @@
 mod address;
 mod epoch;
 mod error;
+mod facts;
+#[cfg(feature = "sim")]
+#[doc(hidden)]
+pub mod fixture;
+mod gc;
 mod head;
 mod held;
 mod manifest;
@@ -15,11 +20,17 @@ mod names;
 mod numbered;
 mod packed;
 mod put;
+mod read;
+mod restore;
 mod ship;
 mod store;
 mod tail;
+mod take_over;
 
 pub use address::{Address, SCHEMES};
 pub use error::{ArchiveError, Fenced};
+pub use read::{Archive, ArchivedTrail, Verified, Verifying};
+pub use restore::{RestoreOptions, Restored};
 pub use ship::{Lag, ShipOptions, Shipped, Shipper, State, Status};
 pub use store::{Created, Listed, Objects, Store, StoreError, StoreErrorKind};
+pub use take_over::{TakeOver, TakenOver};

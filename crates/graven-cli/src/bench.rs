@@ -4,6 +4,8 @@
 //! way: both are measured in turn, in pairs, and the goal is for the median of the ratios. Figures without a peer are
 //! shown and not judged. The exit code does not depend on the goals: a busy machine is no failure.
 
+#[cfg(feature = "archive")]
+mod archive;
 mod disk;
 mod drop_in;
 mod entries;
@@ -64,6 +66,9 @@ pub(crate) struct Args {
 /// What is measured by itself.
 #[derive(Debug, clap::Subcommand)]
 enum What {
+    /// Measure what shipping to an archive costs
+    #[cfg(feature = "archive")]
+    Archive(archive::Args),
     /// Measure how long a large trail takes to answer questions
     Search(search::Args),
     /// Measure what HTTP costs, beside the same work without it
@@ -73,6 +78,8 @@ enum What {
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     match &args.what {
+        #[cfg(feature = "archive")]
+        Some(What::Archive(args)) => return archive::run(args, ui),
         Some(What::Search(args)) => return search::run(args, ui),
         #[cfg(feature = "server")]
         Some(What::Server(args)) => return server::run(args, ui),

@@ -9,6 +9,7 @@ use super::front::{Shipped, boundaries, read_boundary, ship_segment};
 use super::ground::Ground;
 use super::lines::pack;
 use crate::error::ArchiveError;
+use crate::gc::remove_replaced;
 use crate::manifest::Manifest;
 use crate::names::Span;
 use crate::numbered;
@@ -64,6 +65,12 @@ impl Back {
         self.shipped.lock().unwrap_or_else(PoisonError::into_inner).remove(&span);
         (self.number, self.first) = (self.number + 1, end);
         Ok(Some(span))
+    }
+
+    /// Removes the tail objects that closed segments have replaced; how many there were.
+    pub(crate) fn remove_replaced(&self) -> Result<u64, ArchiveError> {
+        let Ground { store, names, epoch, .. } = &*self.ground;
+        remove_replaced(&**store, names, epoch.epoch, self.first)
     }
 
     /// Creates the manifest, and before it the object, if that was not shipped before its head.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use graven::disk::Kind;
@@ -27,6 +28,9 @@ const TAIL_BYTES: u64 = 4 << 20;
 /// How many tiles are created at once.
 const TILES_AT_ONCE: usize = 256;
 
+/// The copy of the newest head is written at most this often: each costs as much as a head.
+const COPY_EVERY: Duration = Duration::from_secs(10);
+
 /// The largest note that is read.
 const NOTE_BYTES_MAX: u64 = 1_000_000;
 
@@ -44,8 +48,9 @@ pub(crate) struct Front {
     pending: Option<Pending>,
     /// Full tiles under the newest head that are not created yet.
     tiles: Vec<FullTile>,
-    /// The newest head, until its copy is written.
+    /// The newest head, until its copy is written; and when the last copy was written.
     copy: Option<Bytes>,
+    copied: Option<Duration>,
     shipped: Shipped,
 }
 
@@ -75,7 +80,7 @@ impl Front {
     pub(crate) fn new(started: Started, shipped: Shipped) -> Front {
         let Started { ground, growth, tiles, head } = started;
         let copy = head.map(|head| head.note);
-        Front { ground: Arc::new(ground), growth, next: 0, pending: None, tiles, copy, shipped }
+        Front { ground: Arc::new(ground), growth, next: 0, pending: None, tiles, copy, copied: None, shipped }
     }
 
     /// How many entries are under the newest head.
@@ -107,8 +112,17 @@ impl Front {
         Ok(Step::Head(size))
     }
 
-    /// What follows a head, and precedes the next: its full tiles, then the copy for other readers.
+    /// What follows a head, and precedes the next: its full tiles, then, now and then, the copy for other readers.
     pub(crate) fn finish_head(&mut self) -> Result<(), ArchiveError> {
+        self.ship_tiles()?;
+        let now = self.ground.machine.clock.elapsed();
+        match self.copied {
+            Some(copied) if now < copied + COPY_EVERY => Ok(()),
+            _ => self.ship_copy(),
+        }
+    }
+
+    fn ship_tiles(&mut self) -> Result<(), ArchiveError> {
         while !self.tiles.is_empty() {
             let count = self.tiles.len().min(TILES_AT_ONCE);
             let names = &self.ground.names;
@@ -117,15 +131,22 @@ impl Front {
             put_all(&*self.ground.store, objects.collect())?;
             self.tiles.drain(..count);
         }
+        Ok(())
+    }
+
+    /// Writes the copy of the newest head, all of whose tiles are there.
+    fn ship_copy(&mut self) -> Result<(), ArchiveError> {
         if let Some(note) = &self.copy {
             self.ground.store.replace(&self.ground.names.checkpoint(), note.clone())?;
-            self.copy = None;
+            (self.copy, self.copied) = (None, Some(self.ground.machine.clock.elapsed()));
         }
         Ok(())
     }
 
-    /// Ships the note of a clean close, if the trail was closed where the newest head is.
-    pub(crate) fn close(&self) -> Result<(), ArchiveError> {
+    /// What is done at the end: the copy, and the note of a clean close, if the trail was closed where the newest head is.
+    pub(crate) fn close(&mut self) -> Result<(), ArchiveError> {
+        self.ship_tiles()?;
+        self.ship_copy()?;
         let Ground { reader, store, names, epoch, key, .. } = &*self.ground;
         let path = reader.layout().closed();
         let cannot = |error| ArchiveError::unavailable(format!("cannot read {}", path.display()), error);

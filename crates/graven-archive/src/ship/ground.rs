@@ -53,7 +53,7 @@ impl Ground {
 }
 
 /// The error that names the writer of an epoch.
-pub(super) fn fenced_by(
+pub(crate) fn fenced_by(
     store: &dyn Store,
     names: &Names,
     epoch: &Epoch,

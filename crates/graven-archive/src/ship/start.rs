@@ -64,12 +64,12 @@ pub(crate) fn start(
         )));
     }
     let memory = Memory::of(&reader);
-    let alone = lock(&machine, &memory)?;
+    let alone = lock(&machine, &reader, &memory)?;
     let names = Names::of(&meta.origin);
     claim_prefix(&*store, &meta)?;
     let newest = Epoch::newest(&*store, &names)?;
-    let disk = Arc::clone(&machine.disk);
-    let held = memory.read(&*disk)?.filter(|held| held.url == store.address(""));
+    let disk = reader.disk_for_files(&machine)?;
+    let held = memory.read(&*disk, &store.address(""))?;
     let starting = Starting { machine, reader, store, names, meta, how };
     let before = match (&newest, held) {
         (Some(newest), held) => starting.may_go_on(newest, held.as_ref())?,
@@ -106,10 +106,10 @@ pub(crate) fn start(
 }
 
 /// Locks the folder of the memory.
-fn lock(machine: &Machine, memory: &Memory) -> Result<Arc<dyn Lock>, ArchiveError> {
+fn lock(machine: &Machine, reader: &Reader, memory: &Memory) -> Result<Arc<dyn Lock>, ArchiveError> {
     let folder = memory.folder();
     let cannot = |error| ArchiveError::unavailable(format!("cannot lock {}", folder.display()), error);
-    durable::create_dir(&*machine.disk, folder).map_err(cannot)?;
+    durable::create_dir(&*reader.disk_for_files(machine)?, folder).map_err(cannot)?;
     let lock = machine.disk.open_lock(folder).map_err(cannot)?;
     if lock.try_lock(Hold::Exclusive).map_err(cannot)? {
         return Ok(lock);

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use crate::error::{ArchiveError, Fenced};
 
 /// What a shipper is doing.
@@ -18,8 +20,8 @@ pub enum State {
     Failing {
         /// What went wrong last.
         error: Arc<ArchiveError>,
-        /// Since when nothing succeeded.
-        since: Duration,
+        /// Since when nothing succeeded, by this machine's clock.
+        since: DateTime<Utc>,
     },
     /// Another writer has the trail. It has stopped for good.
     Fenced(Fenced),
@@ -39,6 +41,8 @@ pub struct Status {
     pub epoch: Option<u64>,
     /// How many entries are in the archive, under a head of this epoch or of an earlier one that this trail agrees with.
     pub shipped: u64,
+    /// How many tail objects were removed, because closed segments have replaced them.
+    pub removed: u64,
     /// What is not there yet.
     pub lag: Lag,
 }
@@ -63,6 +67,7 @@ pub(super) struct Shared {
     pub(super) shipped: u64,
     /// The size of the newest head of this epoch: only that acknowledges.
     pub(super) acknowledged: u64,
+    pub(super) removed: u64,
     /// When the checkpoint was read under which everything is shipped, by the machine's clock.
     pub(super) seen: Duration,
     /// Who waits for entries.

@@ -38,12 +38,14 @@ pub struct ShipOptions {
     pub take_over: bool,
     /// How long entries wait for others before they are shipped, unless they have a MiB, or somebody waits for them.
     pub every: Duration,
+    /// Whether tail objects are removed once a closed segment has replaced them.
+    pub gc: bool,
 }
 
 impl ShipOptions {
-    /// Ships each second, and takes nothing over.
+    /// Ships each second, takes nothing over, and removes nothing.
     pub fn new(name: impl Into<String>) -> ShipOptions {
-        ShipOptions { name: name.into(), take_over: false, every: Duration::from_secs(1) }
+        ShipOptions { name: name.into(), take_over: false, every: Duration::from_secs(1), gc: false }
     }
 }
 
@@ -94,6 +96,7 @@ impl Shipper {
             epoch: None,
             shipped: 0,
             acknowledged: 0,
+            removed: 0,
             seen: machine.clock.elapsed(),
             waiting: Vec::new(),
             stopping: false,
@@ -114,9 +117,10 @@ impl Shipper {
     /// How it is doing.
     pub fn status(&self) -> Status {
         let shared = self.inner.shared();
-        let (state, epoch, shipped, seen) = (shared.state.clone(), shared.epoch, shared.shipped, shared.seen);
+        let Shared { epoch, shipped, removed, seen, .. } = *shared;
+        let state = shared.state.clone();
         drop(shared);
-        Status { state, epoch, shipped, lag: self.inner.lag(shipped, seen) }
+        Status { state, epoch, shipped, removed, lag: self.inner.lag(shipped, seen) }
     }
 
     /// Waits until the entry at an index is in the archive: until a head of this epoch that covers it was created. Then it
@@ -265,8 +269,11 @@ impl Inner {
         }
         let over = AtomicBool::new(false);
         thread::scope(|scope| {
-            let finishing = scope.spawn(|| self.finish_segments(&mut back, &over));
-            let shipped = self.ship_heads(&mut front);
+            // Whichever fails for good ends the other.
+            let finishing = scope.spawn(|| {
+                self.finish_segments(&mut back, &over).inspect_err(|_| over.store(true, Ordering::Release))
+            });
+            let shipped = self.ship_heads(&mut front, &over);
             over.store(true, Ordering::Release);
             self.changed.notify_all();
             let finished = finishing.join();
@@ -279,9 +286,9 @@ impl Inner {
         Ok(())
     }
 
-    /// Ships heads until it is stopped and nothing is left.
-    fn ship_heads(&self, front: &mut Front) -> Result<(), ArchiveError> {
-        loop {
+    /// Ships heads until it is stopped and nothing is left, or until `over` is set.
+    fn ship_heads(&self, front: &mut Front, over: &AtomicBool) -> Result<(), ArchiveError> {
+        while !over.load(Ordering::Acquire) {
             // What is sealed before this moment is under the next head.
             let seen = self.machine.clock.elapsed();
             let live = self.live_bytes();
@@ -303,6 +310,7 @@ impl Inner {
             self.trying(|| front.finish_head())?;
             self.wait_for_more(seen, live);
         }
+        Ok(())
     }
 
     /// Waits until it is time for the next head.
@@ -326,10 +334,17 @@ impl Inner {
 
     /// Finishes closed segments until the heads end, and nothing is left.
     fn finish_segments(&self, back: &mut Back, over: &AtomicBool) -> Result<(), ArchiveError> {
+        let mut finished = true;
         loop {
             let last = over.load(Ordering::Acquire);
             let size = self.shared().acknowledged;
-            while self.trying(|| back.step(size))?.is_some() {}
+            while self.trying(|| back.step(size))?.is_some() {
+                finished = true;
+            }
+            if std::mem::take(&mut finished) && self.options.gc {
+                let removed = self.trying(|| back.remove_replaced())?;
+                self.shared().removed += removed;
+            }
             if last {
                 return Ok(());
             }
@@ -342,7 +357,7 @@ impl Inner {
 
     /// Does something that may fail for a while, until it succeeds, fails for good, or the shipper is stopped.
     fn trying<T>(&self, mut what: impl FnMut() -> Result<T, ArchiveError>) -> Result<T, ArchiveError> {
-        let since = self.machine.clock.elapsed();
+        let since = self.machine.clock.now();
         let (mut pause, mut has_failed) = (PAUSE_MIN, false);
         loop {
             match what() {

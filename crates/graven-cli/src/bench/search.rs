@@ -9,7 +9,7 @@ mod child;
 mod floor;
 mod index;
 mod questions;
-mod skewed;
+pub(super) mod skewed;
 mod trail;
 
 use std::path::{Path, PathBuf};

@@ -10,6 +10,9 @@ mod run;
 
 mod answers_are_json_when_asked;
 mod bench_search_measures_every_row;
+mod chain;
+mod chains_are_searched;
+mod chains_are_verified;
 mod commands_speak_tls;
 mod commands_take_a_trail_on_a_server;
 mod commands_take_what_the_trail_has;
@@ -38,6 +41,7 @@ mod record_one_entry;
 mod record_stdin;
 mod redact_shows_what_a_trail_would_take_out;
 mod repair_asks_first;
+mod salvage_records_once;
 mod search_finds_and_proves;
 mod search_needs_only_to_read;
 mod serve_keeps_its_rules;

@@ -5,7 +5,7 @@
 //! line is hashed again, so a copy that does not lead to the signed root is never finished. `graven.json` is written
 //! last: a folder without it is not a trail.
 
-mod out;
+pub(super) mod out;
 
 use std::io;
 use std::path::Path;
@@ -152,28 +152,19 @@ fn fill(
     }
     out.finish(&meta)?;
     progress(out.entries, out.entries);
-    Ok(CopyReport {
-        origin: head.origin,
-        entries: out.entries,
-        size: head.size,
-        root: head.root.to_string(),
-        segments: out.segments,
-        blobs: out.blobs,
-        keys: !keys.is_empty(),
-        bytes: out.bytes,
-    })
+    Ok(out.report(head, !keys.is_empty()))
 }
 
 /// A checkpoint, and the sizes at which the segments under it end.
-struct Sealed {
-    head: Checkpoint,
-    note: String,
+pub(super) struct Sealed {
+    pub(super) head: Checkpoint,
+    pub(super) note: String,
     boundaries: Vec<u64>,
 }
 
 impl Sealed {
     /// Looks until the checkpoint is at least as new as the newest boundary. A rotation writes the checkpoint first.
-    fn look(reader: &Reader) -> Result<Sealed, Error> {
+    pub(super) fn look(reader: &Reader) -> Result<Sealed, Error> {
         for _ in 0..LOOKS_MAX {
             let (head, note) = reader.checkpoint()?;
             let listed = Boundaries::list(&**reader.disk(), reader.layout())
@@ -195,7 +186,7 @@ impl Sealed {
 }
 
 /// Copies the entries up to the checkpoint, in the segments of the original.
-fn take_sealed(
+pub(super) fn take_sealed(
     reader: &Reader,
     sealed: &Sealed,
     out: &mut Out,
@@ -258,16 +249,16 @@ fn close_segment(reader: &Reader, size: u64, out: &mut Out) -> Result<(), Error>
 }
 
 /// Whether this is the note that the trail was closed exactly at this head.
-fn closes(reader: &Reader, closed: &[u8], head: &Checkpoint) -> bool {
+pub(super) fn closes(reader: &Reader, closed: &[u8], head: &Checkpoint) -> bool {
     let note = Note::parse(closed).ok().filter(|note| note.verify(&[&reader.meta().key]).is_ok());
     note.is_some_and(|note| note.text == closed_text(&head.origin, head.size, &head.root))
 }
 
-fn read(reader: &Reader, path: &Path) -> Result<Vec<u8>, Error> {
+pub(super) fn read(reader: &Reader, path: &Path) -> Result<Vec<u8>, Error> {
     durable::read_file(&**reader.disk(), path).map_err(|error| cannot("read", path, error))
 }
 
-fn if_there(reader: &Reader, path: &Path) -> Result<Option<Vec<u8>>, Error> {
+pub(super) fn if_there(reader: &Reader, path: &Path) -> Result<Option<Vec<u8>>, Error> {
     match durable::read_file(&**reader.disk(), path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         other => other.map(Some).map_err(|error| cannot("read", path, error)),

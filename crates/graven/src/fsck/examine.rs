@@ -26,7 +26,7 @@ use super::snapshot::{Snapshot, read_if_there};
 use super::survey::{Survey, survey};
 use super::tail::{Tail, count};
 use super::tiles::Tiles;
-use super::{FINDINGS_MAX, KeySource, Remembered, Report};
+use super::{FINDINGS_MAX, KeySource, NamedHead, Remembered, Report};
 use crate::error::Error;
 use crate::files::ahead::Ahead;
 use crate::files::layout::Layout;
@@ -43,6 +43,8 @@ pub(super) struct Examiner<'a> {
     pub(super) memory: Option<&'a Memory>,
     /// What is remembered of the key that is expected to judge.
     pub(super) seen: Option<&'a KeyMemory>,
+    /// The heads that the caller has read elsewhere.
+    pub(super) named: &'a [NamedHead],
     pub(super) progress: &'a dyn Fn(u64, u64),
 }
 
@@ -226,7 +228,7 @@ impl Examiner<'_> {
     fn look_at(&self, snapshot: &Snapshot, examination: &mut Examination) -> io::Result<()> {
         let disk = &self.machine.disk;
         let findings = &mut examination.findings;
-        let heads = match &examination.key {
+        let mut heads = match &examination.key {
             Some(key) => Heads::read(
                 &**disk,
                 self.layout,
@@ -236,6 +238,7 @@ impl Examiner<'_> {
             )?,
             None => Heads::default(),
         };
+        heads.named = self.named.iter().map(Head::named).collect();
         let same_key =
             |memory: &&Memory| !examination.other_key && examination.key.as_ref() == Some(&memory.key);
         let remembered = self.memory.filter(same_key).map(Memory::head);

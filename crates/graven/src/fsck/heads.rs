@@ -8,6 +8,7 @@ use graven_core::hash::Hash;
 use graven_core::note::{Note, VerifierKey};
 use graven_core::verdict::{Finding, Verdict};
 
+use super::NamedHead;
 use super::memory::Memory;
 use super::seen::Seen;
 use super::snapshot::{Snapshot, read_if_there};
@@ -24,33 +25,44 @@ pub(super) struct Head {
 }
 
 /// Where a head comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
     Checkpoint,
     Closed,
     Boundary,
     Remembered,
+    /// The caller has read it, from what has this name.
+    Named(String),
 }
 
 impl Head {
     /// The file that holds the head.
     pub(super) fn file(&self) -> Option<String> {
-        match self.kind {
+        match &self.kind {
             Kind::Checkpoint => Some("checkpoint".to_owned()),
             Kind::Closed => Some("closed".to_owned()),
             Kind::Boundary => Some(format!("checkpoints/{}", self.size)),
             Kind::Remembered => None,
+            Kind::Named(name) => Some(name.clone()),
         }
     }
 
     /// Its name in messages.
     pub(super) fn name(&self) -> String {
-        match self.kind {
+        match &self.kind {
             Kind::Checkpoint => format!("the checkpoint of {} entries", self.size),
             Kind::Closed => format!("the closing note of {} entries", self.size),
             Kind::Boundary => format!("the checkpoint at the segment's end, of {} entries", self.size),
             Kind::Remembered => format!("the head of {} entries that this verifier remembers", self.size),
+            Kind::Named(name) => format!("the head of {} entries in {name}", self.size),
         }
+    }
+}
+
+impl Head {
+    /// A head that the caller has read elsewhere.
+    pub(super) fn named(head: &NamedHead) -> Head {
+        Head { kind: Kind::Named(head.name.clone()), size: head.size, root: head.root }
     }
 }
 
@@ -68,6 +80,8 @@ pub(super) struct Heads {
     pub(super) closed: Option<Head>,
     /// Ascending.
     pub(super) boundaries: Vec<Head>,
+    /// What the caller has read besides.
+    pub(super) named: Vec<Head>,
 }
 
 impl Heads {
@@ -144,7 +158,7 @@ impl Heads {
 
     /// All heads.
     pub(super) fn all(&self) -> impl Iterator<Item = &Head> {
-        self.boundaries.iter().chain(&self.closed).chain(&self.checkpoint)
+        self.boundaries.iter().chain(&self.named).chain(&self.closed).chain(&self.checkpoint)
     }
 
     /// Finds a checkpoint or a `closed` that is older than another signed head.

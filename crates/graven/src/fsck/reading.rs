@@ -161,6 +161,10 @@ impl File for ReadingFile {
         named(&self.path, self.file.id())
     }
 
+    fn line_known(&self, line: u64) -> Option<(u64, u64)> {
+        self.file.line_known(line)
+    }
+
     fn write_at(&self, _bytes: &[u8], _offset: u64) -> io::Result<usize> {
         refused(&self.path)
     }

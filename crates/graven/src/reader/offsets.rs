@@ -50,6 +50,9 @@ impl LineIndex {
         if line == 0 {
             return Ok(Some(0));
         }
+        if let Some((known, offset)) = file.line_known(line) {
+            return offset_after(file, offset, line - known);
+        }
         self.settle(file, settled)?;
         // The block that holds newline number `line`: the first one at whose end the count reaches `line`.
         let is_before = |newlines: &u64| *newlines < line;
@@ -146,6 +149,22 @@ fn read_block(file: &dyn File, number: u64, bytes: u64, block: &mut Vec<u8>) -> 
 
 fn count(bytes: &[u8]) -> u64 {
     memchr_iter(b'\n', bytes).count() as u64
+}
+
+/// The offset of the line that begins `lines` lines after the one at `offset`; `None` when there are fewer.
+fn offset_after(file: &dyn File, offset: u64, lines: u64) -> io::Result<Option<u64>> {
+    let (mut at, mut left) = (offset, lines);
+    let mut block = vec![0; to_usize(BLOCK_BYTES)];
+    while left > 0 {
+        let read = durable::read_full_at(file, &mut block, at)?;
+        match memchr_iter(b'\n', &block[..read]).nth(to_usize(left - 1)) {
+            Some(position) => return Ok(Some(at + position as u64 + 1)),
+            None if (read as u64) < BLOCK_BYTES => return Ok(None),
+            None => left -= count(&block[..read]),
+        }
+        at += read as u64;
+    }
+    Ok(Some(at))
 }
 
 fn to_usize(number: u64) -> usize {

@@ -4,10 +4,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use graven_core::checkpoint::Checkpoint;
 use graven_core::hash::{Hash, leaf_hash};
 use graven_core::line::glance::{BLOB_KEY, Glance};
 use memchr::memmem::Finder;
 
+use super::CopyReport;
 use crate::error::Error;
 use crate::files::durable;
 use crate::files::layout::Layout;
@@ -22,7 +24,7 @@ const BUFFER_BYTES: usize = 1 << 20;
 const LEAVES: usize = 4_096;
 
 /// The files of the copy.
-pub(super) struct Out {
+pub(in crate::export) struct Out {
     disk: Arc<dyn Disk>,
     layout: Layout,
     /// The live file, the bytes that it has, and those that it gets next.
@@ -33,23 +35,27 @@ pub(super) struct Out {
     leaves: Vec<Hash>,
     blob_key: Finder<'static>,
     /// The index of the first entry of the live file.
-    pub(super) first: u64,
+    pub(in crate::export) first: u64,
     /// The number of entries so far.
-    pub(super) entries: u64,
+    pub(in crate::export) entries: u64,
     /// The number of closed segments.
-    pub(super) segments: u64,
+    pub(in crate::export) segments: u64,
     /// The number of large details.
-    pub(super) blobs: u64,
+    pub(in crate::export) blobs: u64,
     /// The bytes of entries and large details.
-    pub(super) bytes: u64,
+    pub(in crate::export) bytes: u64,
 }
 
 impl Out {
-    /// Makes the folders and an empty live file in a folder that is empty.
-    pub(super) fn make(disk: &Arc<dyn Disk>, folder: &Path) -> Result<Out, Error> {
+    /// Makes the folders and an empty live file in a folder that has no files.
+    pub(in crate::export) fn make(disk: &Arc<dyn Disk>, folder: &Path) -> Result<Out, Error> {
         let layout = Layout::in_dir(folder);
         for folder in folders(&layout) {
-            durable::retried(|| disk.create_dir(&folder)).map_err(|error| cannot("make", &folder, error))?;
+            match durable::retried(|| disk.create_dir(&folder)) {
+                // What an attempt that was cut short has left: it has no files any more.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => made.map_err(|error| cannot("make", &folder, error))?,
+            }
         }
         Ok(Out {
             live: create(&**disk, layout.live())?,
@@ -69,7 +75,7 @@ impl Out {
     }
 
     /// Appends a sealed entry, with its large detail.
-    pub(super) fn push(&mut self, reader: &Reader, line: &[u8]) -> Result<(), Error> {
+    pub(in crate::export) fn push(&mut self, reader: &Reader, line: &[u8]) -> Result<(), Error> {
         self.leaves.push(leaf_hash(line));
         if self.leaves.len() == LEAVES {
             self.hash()?;
@@ -78,7 +84,7 @@ impl Out {
     }
 
     /// Appends an entry that is in no tree yet, with its large detail.
-    pub(super) fn push_unsealed(&mut self, reader: &Reader, line: &[u8]) -> Result<(), Error> {
+    pub(in crate::export) fn push_unsealed(&mut self, reader: &Reader, line: &[u8]) -> Result<(), Error> {
         self.copy_blob(reader, line)?;
         self.buffer.extend_from_slice(line);
         self.buffer.push(b'\n');
@@ -88,13 +94,13 @@ impl Out {
     }
 
     /// The root over the sealed entries so far.
-    pub(super) fn root(&mut self) -> Result<Hash, Error> {
+    pub(in crate::export) fn root(&mut self) -> Result<Hash, Error> {
         self.hash()?;
         Ok(self.levels.root())
     }
 
     /// Makes the live file a closed segment that ends at `size`, under the signed checkpoint `boundary`.
-    pub(super) fn close_segment(&mut self, size: u64, boundary: &[u8]) -> Result<(), Error> {
+    pub(in crate::export) fn close_segment(&mut self, size: u64, boundary: &[u8]) -> Result<(), Error> {
         self.sync_live()?;
         self.write(&format!("checkpoints/{size}"), boundary)?;
         let segment = self.layout.segment(self.first);
@@ -108,21 +114,45 @@ impl Out {
     }
 
     /// Writes and syncs a new file of this name in the copy.
-    pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+    pub(in crate::export) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
         let path = self.layout.dir().join(name);
         write_synced(&*self.disk, &path, bytes).map_err(|error| cannot("write", &path, error))
     }
 
     /// Makes everything durable, then writes `graven.json`: from then on the folder is a trail.
-    pub(super) fn finish(&mut self, meta: &[u8]) -> Result<(), Error> {
+    pub(in crate::export) fn finish(&mut self, meta: &[u8]) -> Result<(), Error> {
+        self.finish_with(meta, |_| Ok(()))
+    }
+
+    /// The same, with something to do right before the folder becomes a trail.
+    pub(in crate::export) fn finish_with(
+        &mut self,
+        meta: &[u8],
+        before: impl FnOnce(&Layout) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         self.sync_live()?;
         let tiles = self.layout.tiles();
         self.levels.sync(0).map_err(|error| cannot("write", &tiles, error))?;
         for folder in folders(&self.layout).iter().chain([&self.layout.dir().to_owned()]) {
             durable::sync_dir(&*self.disk, folder).map_err(|error| cannot("sync", folder, error))?;
         }
+        before(&self.layout)?;
         let path = self.layout.meta();
         durable::replace(&*self.disk, &path, meta).map_err(|error| cannot("write", &path, error))
+    }
+
+    /// What was copied, up to this head.
+    pub(in crate::export) fn report(&self, head: Checkpoint, keys: bool) -> CopyReport {
+        CopyReport {
+            origin: head.origin,
+            entries: self.entries,
+            size: head.size,
+            root: head.root.to_string(),
+            segments: self.segments,
+            blobs: self.blobs,
+            keys,
+            bytes: self.bytes,
+        }
     }
 
     fn hash(&mut self) -> Result<(), Error> {

@@ -107,6 +107,12 @@ pub trait File: Send + Sync + Debug {
     fn set_bytes(&self, bytes: u64) -> io::Result<()>;
     /// Which file it is.
     fn id(&self) -> io::Result<FileId>;
+    /// A line at or before the line of this number, and the byte at which it begins, if that is known without reading.
+    /// Lines count from 0. Default: nothing is known.
+    fn line_known(&self, line: u64) -> Option<(u64, u64)> {
+        let _ = line;
+        None
+    }
 }
 
 /// How a lock is held.

@@ -1,0 +1,261 @@
+//! Verification of an archive: each trail of its chain as if it were a directory, and what only an archive has.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use graven::Machine;
+use graven::VerifierKey;
+use graven::clock::OsClock;
+use graven::fsck::{self, FINDINGS_MAX, Report, VerifyOptions};
+use graven_core::verdict::{Finding, Verdict};
+use serde::Serialize;
+
+use super::disk::BucketDisk;
+use super::found::Found;
+use super::log::Log;
+use super::others::Others;
+use super::places::Places;
+use super::segment::Segment;
+use super::snapshot::{Snapshot, each_there};
+use super::{Archive, CHAIN_MAX, memory_name, origin_of};
+use crate::error::ArchiveError;
+use crate::names::{FIRST_ORIGIN, Names};
+use crate::store::if_there;
+
+/// How to verify an archive.
+#[derive(Debug, Clone, Default)]
+pub struct Verifying {
+    /// The key that must have signed the trail of its name; if there is none of that name, the first one. Default: the
+    /// key in the verifier's memory; if there is none, the key that a trail itself names.
+    pub key: Option<VerifierKey>,
+    /// The folder of the verifier's memory. Default: `None`, no memory.
+    pub state: Option<PathBuf>,
+    /// Whether an older state than one that was seen is refused. Default: `false`.
+    pub expect_newest: bool,
+}
+
+/// What a verification of an archive found: the report of its newest trail, and those of the older ones.
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct Verified {
+    /// The newest trail.
+    #[serde(flatten)]
+    pub newest: Report,
+    /// The older trails of the chain, the oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<Report>,
+}
+
+impl Verified {
+    /// The worst exit code of the reports.
+    pub fn exit_code(&self) -> u8 {
+        let all = self.before.iter().chain([&self.newest]).map(Report::exit_code);
+        // 1 says more than 2: something was found.
+        all.max_by_key(|code| (*code == 1, *code)).unwrap_or(0)
+    }
+}
+
+impl Archive {
+    /// Verifies all of it. Calls `progress` with the bytes done and the bytes in all of the trail at hand.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no trail; `Data` when what names the trails is damaged; `Unavailable` when it cannot be
+    /// read, or nothing is under a head yet. A damaged trail is a finding, not an error.
+    pub fn verify(
+        &self,
+        verifying: &Verifying,
+        progress: &dyn Fn(u64, u64),
+    ) -> Result<Verified, ArchiveError> {
+        let found = Arc::new(Found::default());
+        let mut origin = self.named_origin(verifying.key.as_ref(), &found)?;
+        let mut reports: Vec<Report> = Vec::new();
+        let mut seen = vec![origin.clone()];
+        loop {
+            // A single trail is judged by the given key, whatever it is called.
+            let of_name = verifying.key.as_ref().filter(|key| key.name() == origin);
+            let key = of_name.or(verifying.key.as_ref().filter(|_| reports.is_empty()));
+            let found = if reports.is_empty() { Arc::clone(&found) } else { Arc::default() };
+            let (report, next) = self.verify_one(&origin, key, verifying, &found, progress)?;
+            reports.push(report);
+            let Some(next) = next else { break };
+            if seen.contains(&next) || seen.len() == CHAIN_MAX {
+                let message = format!("the chain of trails in {} leads back to {next:?}", self.address());
+                return Err(ArchiveError::data(message));
+            }
+            seen.push(next.clone());
+            origin = next;
+        }
+        let newest = reports.pop().expect("there is a first trail");
+        Ok(Verified { newest, before: reports })
+    }
+
+    /// The origin of the first trail. When what names it is gone, the given key names it too.
+    fn named_origin(&self, key: Option<&VerifierKey>, found: &Found) -> Result<String, ArchiveError> {
+        let text = if_there(self.store.read(FIRST_ORIGIN))?;
+        let named = text.as_deref().and_then(origin_of);
+        let is_trail =
+            |origin: &str| Ok::<_, ArchiveError>(self.store.bytes(&Names::of(origin).meta())?.is_some());
+        match (named, key) {
+            (Some(named), _) if is_trail(&named)? => Ok(named),
+            (named, Some(key)) if is_trail(key.name())? => {
+                let (verdict, why) = match named {
+                    _ if text.is_none() => (Verdict::Missing, "what names the first trail is missing"),
+                    _ => (
+                        Verdict::Altered,
+                        "it names another trail than the one of the given key, which is there",
+                    ),
+                };
+                found.add(Finding::new(verdict, why).file(self.store.address(FIRST_ORIGIN)));
+                Ok(key.name().to_owned())
+            }
+            (Some(named), _) => Ok(named),
+            (None, _) if text.is_some() => {
+                let message =
+                    format!("{} names no trail; give its key with --key", self.store.address(FIRST_ORIGIN));
+                Err(ArchiveError::data(message))
+            }
+            (None, _) => Err(ArchiveError::NotFound { address: self.store.address(FIRST_ORIGIN) }),
+        }
+    }
+
+    fn verify_one(
+        &self,
+        origin: &str,
+        key: Option<&VerifierKey>,
+        verifying: &Verifying,
+        found: &Arc<Found>,
+        progress: &dyn Fn(u64, u64),
+    ) -> Result<(Report, Option<String>), ArchiveError> {
+        let names = Names::of(origin);
+        let mut snapshot = Snapshot::take(&self.store, &names, key, Some(found))?;
+        let mut heads = std::mem::take(&mut snapshot.heads.named);
+        heads.extend(Others::of(&snapshot, found).read()?);
+        let lengths = self.look_for_segments(&mut snapshot)?;
+        let newest = &snapshot.heads.newest;
+        let (head, epoch) = ((newest.epoch, newest.number), snapshot.epoch.epoch);
+        let (next, trail_key) = (snapshot.epoch.next.clone(), snapshot.key.to_string());
+        let disk = Arc::new(BucketDisk::new(snapshot, Some(Arc::clone(found))));
+        let layout = disk.layout();
+        let options = VerifyOptions {
+            key: key.cloned(),
+            state: verifying.state.clone(),
+            name: Some(memory_name(layout.dir())),
+            expect_newest: verifying.expect_newest,
+            unpinned: false,
+            heads,
+        };
+        let machine = Machine { disk: Arc::clone(&disk) as _, clock: Arc::new(OsClock::new()) };
+        let mut report = fsck::verify(&machine, &layout, &options, progress)?;
+        let log = disk.log();
+        for (number, length) in lengths.iter().enumerate() {
+            self.judge_segment((&names, log), number, *length, &trail_key, found)?;
+        }
+        let places = Places { store: &*self.store, names: &names, log, head, epoch };
+        merge(&mut report, &places, found.all());
+        Ok((report, next))
+    }
+
+    /// Asks which closed segments are there, and how long they are.
+    fn look_for_segments(&self, snapshot: &mut Snapshot) -> Result<Vec<Option<u64>>, ArchiveError> {
+        let objects: Vec<String> = snapshot.segments.iter().map(|segment| segment.object.clone()).collect();
+        let lengths = each_there(&*self.store, &objects)?;
+        let mut segments: Vec<Segment> = snapshot.segments.to_vec();
+        for (segment, length) in segments.iter_mut().zip(&lengths) {
+            segment.is_there = length.is_some();
+        }
+        snapshot.segments = segments.into();
+        Ok(lengths)
+    }
+
+    /// Compares a closed segment with its manifest. Its frames were read before, so that most often little is fetched.
+    fn judge_segment(
+        &self,
+        (names, log): (&Names, &Log),
+        number: usize,
+        length: Option<u64>,
+        key: &str,
+        found: &Found,
+    ) -> Result<(), ArchiveError> {
+        let segment = &log.segments[number];
+        let (Some(length), Some(manifest)) = (length, &segment.manifest) else { return Ok(()) };
+        let (span, object) = (segment.span, self.store.address(&segment.object));
+        let its_manifest = self.store.address(&names.manifest(span));
+        let wrong = |file: &str, why: String| {
+            found.add(Finding::new(Verdict::Altered, why).range(span.first, span.end - 1).file(file));
+        };
+        if manifest.key != key {
+            wrong(&its_manifest, format!("it names another key than that of the trail, {key}"));
+        }
+        if length != manifest.object.bytes {
+            let bytes = manifest.object.bytes;
+            wrong(&object, format!("it has {length} bytes, and {bytes} by its manifest {its_manifest}"));
+        }
+        let Some(sums) = log.frames().sums(number) else { return Ok(()) };
+        for frame in sums.frames()..segment.frames.len() {
+            log.frame(number, frame)
+                .map_err(|error| ArchiveError::unavailable("cannot read an archive", error))?;
+        }
+        if sums.frames() < segment.frames.len() {
+            // A frame is damaged, which is told. The manifest may have led to the wrong place.
+            let table = Segment::by_table(&*self.store, segment.object.clone(), span)?;
+            let differs = |table: Segment| {
+                let packed = |segment: &Segment| -> Vec<(u64, u64)> {
+                    segment.frames.iter().map(|frame| (frame.bytes, frame.packed)).collect()
+                };
+                packed(&table) != packed(segment)
+            };
+            if table.and_then(Result::ok).is_some_and(differs) {
+                wrong(&its_manifest, format!("its frames are not those of {object}"));
+            }
+            return Ok(());
+        }
+        let rest = segment.packed()..length;
+        let rest = match rest.is_empty() {
+            true => Default::default(),
+            false => self.store.read_range(&segment.object, rest)?,
+        };
+        let differs = sums.differ(manifest, &rest);
+        if differs.object && length == manifest.object.bytes {
+            wrong(&object, format!("its SHA-256 is not the one in its manifest {its_manifest}"));
+        }
+        if differs.lines {
+            wrong(&its_manifest, format!("the SHA-256 of the lines in {object} is another one"));
+        }
+        if differs.facts {
+            wrong(
+                &its_manifest,
+                format!("the lines in {object} have another number of events, or other times"),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Puts both kinds of findings together. What says more of the same object stays.
+fn merge(report: &mut Report, places: &Places<'_>, found: Vec<Finding>) {
+    let of_log: Vec<Finding> =
+        std::mem::take(&mut report.findings).into_iter().flat_map(|f| places.named(f)).collect();
+    let is_told = |finding: &Finding| {
+        let same =
+            |other: &Finding| other.file == finding.file && other.file.is_some() && overlap(other, finding);
+        finding.verdict.accuses() && found.iter().any(same)
+    };
+    let mut findings: Vec<Finding> = of_log.into_iter().filter(|finding| !is_told(finding)).collect();
+    findings.extend(found);
+    findings.sort_by_key(|finding| (!finding.verdict.accuses(), finding.index));
+    report.findings_left_out += findings.len().saturating_sub(FINDINGS_MAX) as u64;
+    findings.truncate(FINDINGS_MAX);
+    report.verdict = findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Intact);
+    report.findings = findings;
+    let earlier = std::mem::take(&mut report.earlier);
+    report.earlier = earlier.into_iter().flat_map(|finding| places.named(finding)).collect();
+}
+
+/// Whether two findings are about some of the same entries, or one of them about none.
+fn overlap(one: &Finding, other: &Finding) -> bool {
+    let range = |finding: &Finding| finding.index.map(|first| (first, finding.last.unwrap_or(first)));
+    match (range(one), range(other)) {
+        (Some((first, last)), Some((from, to))) => first <= to && from <= last,
+        _ => true,
+    }
+}
