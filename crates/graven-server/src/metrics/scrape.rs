@@ -148,17 +148,25 @@ type Read = fn(&TrailNow) -> Option<f64>;
 
 /// How the archives of the trails are doing.
 const OF_ARCHIVES: [(&str, &str, Read); 7] = [
-    ("archive_shipping", "Whether the archive takes what is new", |t| of_archive(t, |s| truth(s.state == Phase::Shipping))),
+    ("archive_shipping", "Whether the archive takes what is new", |t| {
+        of_archive(t, |s| truth(s.state == Phase::Shipping))
+    }),
     ("archive_fenced", "Whether another writer has the trail in the archive", |t| {
         of_archive(t, |s| truth(s.state == Phase::Fenced))
     }),
     ("archive_epoch", "The number of the epoch in which the trail is shipped", |t| {
         t.archive.as_ref()?.epoch.map(|n| n as f64)
     }),
-    ("archive_entries", "Entries in the archive, under a signed head", |t| of_archive(t, |s| s.entries as f64)),
-    ("archive_lag_entries", "Entries that are not in the archive yet", |t| of_archive(t, |s| s.lag.entries as f64)),
+    ("archive_entries", "Entries in the archive, under a signed head", |t| {
+        of_archive(t, |s| s.entries as f64)
+    }),
+    ("archive_lag_entries", "Entries that are not in the archive yet", |t| {
+        of_archive(t, |s| s.lag.entries as f64)
+    }),
     ("archive_lag_bytes", "Bytes of their lines", |t| of_archive(t, |s| s.lag.bytes as f64)),
-    ("archive_lag_seconds", "Time that the oldest of them may have waited", |t| of_archive(t, |s| s.lag.seconds)),
+    ("archive_lag_seconds", "Time that the oldest of them may have waited", |t| {
+        of_archive(t, |s| s.lag.seconds)
+    }),
 ];
 
 fn of_archive(trail: &TrailNow, read: fn(&Standing) -> f64) -> Option<f64> {

@@ -29,17 +29,21 @@ pub(super) fn describe(api: Api) -> Api {
 fn recorded(op: Op) -> Op {
     op.needs(Right::Record)
         .asks("ack", "archived: answer when it is in the archive, and not as soon as it is durable", ack())
-        .asks("timeout", "For how long to wait for the archive: a number and ms, s or m; 30s by default, at most 5m", text())
+        .asks(
+            "timeout",
+            "For how long to wait for the archive: a number and ms, s or m; 30s by default, at most 5m",
+            text(),
+        )
         .answers(201, "It is durable", &[(JSON, named("Act"))])
         .answers(202, "It is durable, and not in the archive yet", &[(JSON, named("Act"))])
         .refuses(&[
-        Kind::NotAnEntry,
-        Kind::IdConflict,
-        Kind::ReadOnly,
-        Kind::NotArchived,
-        Kind::TimedOut,
-        Kind::Damaged,
-    ])
+            Kind::NotAnEntry,
+            Kind::IdConflict,
+            Kind::ReadOnly,
+            Kind::NotArchived,
+            Kind::TimedOut,
+            Kind::Damaged,
+        ])
 }
 
 fn schemas(api: Api) -> Api {

@@ -61,7 +61,7 @@ async fn entries_of_some_categories_always_wait() {
     assert!(bucket.head("main") > receipts[1]["index"].as_u64().unwrap());
     assert!(receipts[0]["archived"].is_null() && receipts[2]["archived"].is_null(), "{receipts}");
     // What other programs send too.
-    let event = json!({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": [{"auditID": "7"}]});
+    let event = json!({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": [{"auditID": "7", "stage": "ResponseComplete", "verb": "get"}]});
     server.admin.post("/v1/trails/main/kubernetes", JSON, event.to_string()).await.is(200);
     server.stop().await;
 }
@@ -95,7 +95,8 @@ async fn the_end_ships_the_rest_and_the_next_start_goes_on() {
     assert!(entries > 500 && bucket.head("main") == entries, "{entries}");
     assert!(bucket.has("main", "closed/0"));
     let server = Running::at(&data, &[("archive.url", &*bucket.url()), ("archive.every", "100ms")]).await;
-    let now = until(&server.admin, |standing| standing["epoch"] == 1 && standing["lag"]["entries"] == 0).await;
+    let now =
+        until(&server.admin, |standing| standing["epoch"] == 1 && standing["lag"]["entries"] == 0).await;
     assert_eq!(now["state"], "shipping");
     assert!(now["url"].as_str().unwrap().ends_with("/bucket/main"), "{now}");
     assert!(now["entries"].as_u64().unwrap() > entries, "{now}");

@@ -51,7 +51,8 @@ async fn entries_are_recorded_and_the_trail_says_that_they_are_here_only() {
     assert_eq!(ready["status"], "degraded", "{ready}");
     assert!(ready["reasons"][0]["reason"].as_str().unwrap().contains("on this machine only"), "{ready}");
     bucket.comes_back("main");
-    let receipts = client.post("/v1/trails/main/entries?ack=archived&timeout=1m", JSON, one("api")).await.is(201).json();
+    let receipts =
+        client.post("/v1/trails/main/entries?ack=archived&timeout=1m", JSON, one("api")).await.is(201).json();
     assert_eq!(receipts["receipts"][0]["archived"], true, "{receipts}");
     let caught_up = entry(client, "archive.caught_up").await;
     assert!(caught_up["detail"]["shipped"].as_u64() > Some(3), "{caught_up}");

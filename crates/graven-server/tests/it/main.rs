@@ -12,11 +12,11 @@ mod answers_come_when_entries_are_durable;
 mod archived_answers_are_under_a_head;
 #[cfg(feature = "archive")]
 mod archives_may_be_away;
-#[cfg(feature = "archive")]
-mod bucket;
 mod audit_answers_as_the_contract_says;
 mod authority;
 mod bodies_are_bounded;
+#[cfg(feature = "archive")]
+mod bucket;
 mod clients_log_in_by_certificate;
 mod counts_of_all_hits;
 mod demo_is_served;

@@ -12,7 +12,7 @@ use graven_archive::ArchiveError;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{Archive, Doubt, Phase};
+use crate::archive::{Archive, Doubt, Phase};
 use crate::state::Shared;
 use crate::trails::Served;
 
@@ -88,16 +88,19 @@ async fn look(state: &Shared, trail: &Arc<Served>, archive: &Archive, told: &mut
         None if lag.entries > 0 && waited >= archive.patience() => {
             archive.set_behind(true);
             *told = Some(Told { at: Instant::now(), entries: standing.entries });
-            let detail = json!({ "archive": url, "entries": standing.entries, "lag": lag, "error": standing.error });
+            let detail =
+                json!({ "archive": url, "entries": standing.entries, "lag": lag, "error": standing.error });
             emit(trail, Entry::new(Category::Config, BEHIND, Outcome::Failure).resource(url).detail(detail));
         }
         Some(before) if standing.state == Phase::Shipping && (lag.entries == 0 || waited < CAUGHT_UP) => {
             archive.set_behind(false);
             let seconds = before.at.elapsed().as_secs();
             let shipped = standing.entries.saturating_sub(before.entries);
-            let detail =
-                json!({ "archive": url, "entries": standing.entries, "shipped": shipped, "seconds": seconds });
-            emit(trail, Entry::new(Category::Config, CAUGHT_UP_NOW, Outcome::Success).resource(url).detail(detail));
+            let detail = json!({ "archive": url, "entries": standing.entries, "shipped": shipped, "seconds": seconds });
+            emit(
+                trail,
+                Entry::new(Category::Config, CAUGHT_UP_NOW, Outcome::Success).resource(url).detail(detail),
+            );
             *told = None;
         }
         _ => {}
