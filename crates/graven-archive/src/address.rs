@@ -4,39 +4,39 @@
 //! of the machine, as the tools of each store take them.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use graven::disk::{Disk, Kind, OsDisk};
+use graven::durable;
 use object_store::ObjectStore;
-use object_store::aws::AmazonS3Builder;
-use object_store::azure::MicrosoftAzureBuilder;
-use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::local::LocalFileSystem;
 use url::Url;
 
 use crate::error::ArchiveError;
-use crate::store::Objects;
-use crate::store::retrying;
+use crate::store::{Objects, Variables, azure, google, s3};
 
 /// What a URL of an archive begins with.
 pub const SCHEMES: [&str; 4] = ["s3://", "gs://", "az://", "file://"];
 
 /// The URL of an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address {
-    scheme: Scheme,
-    /// The bucket or container; empty for a folder.
-    bucket: String,
-    /// The prefix, without a slash at either end; the whole path for a folder.
-    prefix: String,
+pub struct Address(Place);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    /// A bucket or container, and the prefix in it, without a slash at either end.
+    Bucket { kind: Bucket, bucket: String, prefix: String },
+    /// A folder, by its whole path.
+    Folder(PathBuf),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Scheme {
+enum Bucket {
     S3,
     Google,
     Azure,
-    Folder,
 }
 
 impl Address {
@@ -50,49 +50,8 @@ impl Address {
     /// # Errors
     /// `Invalid` when it is none of the four kinds, or has what an address of an archive does not have.
     pub fn parse(text: &str) -> Result<Address, ArchiveError> {
-        let invalid = |why: &str| ArchiveError::invalid(format!("{}: {why}", without_password(text)));
-        let Some(scheme) = SCHEMES.iter().find(|scheme| text.starts_with(**scheme)) else {
-            return Err(invalid(
-                "an archive is s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX or file:///FOLDER",
-            ));
-        };
-        let url = Url::parse(text).map_err(|error| invalid(&error.to_string()))?;
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(invalid(
-                "credentials do not belong in the URL: they come from the environment, a file or the role of the machine",
-            ));
-        }
-        if url.query().is_some() || url.fragment().is_some() || url.port().is_some() {
-            return Err(invalid(
-                "it has a port, `?` or `#`, which an archive's URL does not have; an endpoint comes from the environment",
-            ));
-        }
-        let rest = &text[scheme.len()..];
-        let (bucket, prefix) = match *scheme {
-            "file://" => ("", rest),
-            _ => rest.split_once('/').unwrap_or((rest, "")),
-        };
-        let scheme = match *scheme {
-            "s3://" => Scheme::S3,
-            "gs://" => Scheme::Google,
-            "az://" => Scheme::Azure,
-            _ => Scheme::Folder,
-        };
-        if scheme == Scheme::Folder && !rest.starts_with('/') {
-            return Err(invalid("a folder is named by its whole path, with three slashes: file:///FOLDER"));
-        }
-        if scheme != Scheme::Folder && bucket.is_empty() {
-            return Err(invalid("the bucket is missing"));
-        }
-        let prefix = prefix.trim_matches('/');
-        let odd = |part: &str| part.is_empty() || part == "." || part == "..";
-        let of_url = |character: char| character.is_ascii_graphic() && !"%\\\"<>^`{|}*[]".contains(character);
-        if !prefix.is_empty() && (prefix.split('/').any(odd) || !prefix.chars().all(of_url)) {
-            return Err(invalid(
-                "the prefix has an empty part, `.`, `..`, a blank or a character that stores do not agree on",
-            ));
-        }
-        Ok(Address { scheme, bucket: bucket.to_owned(), prefix: prefix.to_owned() })
+        let place = Place::parse(text);
+        place.map(Address).map_err(|why| ArchiveError::invalid(format!("{}: {why}", shown(text))))
     }
 
     /// Makes the client of the store. It does not connect yet. A local folder is made if it is not there.
@@ -100,16 +59,10 @@ impl Address {
     /// # Errors
     /// `Invalid` when the environment has settings that do not fit; `Unavailable` when the folder cannot be made.
     pub fn open(&self) -> Result<Objects, ArchiveError> {
-        let (store, prefix) = match self.scheme {
-            Scheme::Folder => (self.folder()?, String::new()),
-            _ => (
-                self.client()
-                    .map_err(|error| ArchiveError::invalid_because(format!("cannot use {self}"), error))?,
-                self.prefix.clone(),
-            ),
+        let in_unicode = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
         };
-        Objects::new(store, prefix, self.to_string())
-            .map_err(|error| ArchiveError::unavailable("cannot start threads for requests", error))
+        self.open_with(std::env::vars_os().filter_map(in_unicode))
     }
 
     /// The same, to read: a local folder that is not there is not made.
@@ -117,9 +70,8 @@ impl Address {
     /// # Errors
     /// `NotFound` when there is no such folder; else as [`open`](Address::open).
     pub fn open_to_read(&self) -> Result<Objects, ArchiveError> {
-        if self.scheme == Scheme::Folder {
-            let folder = std::path::Path::new("/").join(&self.prefix);
-            let there = graven::durable::exists(&graven::disk::OsDisk, &folder);
+        if let Place::Folder(folder) = &self.0 {
+            let there = durable::exists(&OsDisk, folder);
             if !there.map_err(|error| ArchiveError::unavailable(format!("cannot look at {self}"), error))? {
                 return Err(ArchiveError::NotFound { address: self.to_string() });
             }
@@ -127,39 +79,130 @@ impl Address {
         self.open()
     }
 
-    fn folder(&self) -> Result<Arc<dyn ObjectStore>, ArchiveError> {
-        let folder = std::path::Path::new("/").join(&self.prefix);
-        let unavailable = |error: Box<dyn std::error::Error + Send + Sync>| {
-            ArchiveError::unavailable(format!("cannot use the folder {}", folder.display()), error)
-        };
-        graven::durable::create_dir_all(&graven::disk::OsDisk, &folder)
-            .map_err(|error| unavailable(error.into()))?;
-        let store = LocalFileSystem::new_with_prefix(&folder).map_err(|error| unavailable(error.into()))?;
-        Ok(Arc::new(store.with_fsync(true)))
-    }
-
-    fn client(&self) -> object_store::Result<Arc<dyn ObjectStore>> {
-        let (bucket, retry) = (self.bucket.as_str(), retrying());
-        Ok(match self.scheme {
-            Scheme::S3 => {
-                Arc::new(AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(retry).build()?)
+    /// Makes the client of the store with these variables in the place of the environment's: `AWS_ACCESS_KEY_ID`, for
+    /// example.
+    ///
+    /// # Errors
+    /// As [`open`](Address::open).
+    pub fn open_with(
+        &self,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Objects, ArchiveError> {
+        let variables: Variables = variables.into_iter().collect();
+        let (store, prefix) = match &self.0 {
+            Place::Folder(folder) => (open_folder(folder)?, String::new()),
+            Place::Bucket { kind, bucket, prefix } => {
+                let store = match kind {
+                    Bucket::S3 => s3(bucket, &variables)?,
+                    Bucket::Google => google(bucket, &variables)?,
+                    Bucket::Azure => azure(bucket, &variables)?,
+                };
+                (store, prefix.clone())
             }
-            Scheme::Google => Arc::new(
-                GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket).with_retry(retry).build()?,
-            ),
-            _ => Arc::new(
-                MicrosoftAzureBuilder::from_env().with_container_name(bucket).with_retry(retry).build()?,
-            ),
-        })
+        };
+        Objects::new(store, prefix, self.to_string())
+            .map_err(|error| ArchiveError::unavailable("cannot start threads for requests", error))
     }
 }
 
-/// The text of what may be a URL, for a message: without what stands before an `@`.
-fn without_password(text: &str) -> String {
-    match (text.split_once("://"), text.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://…@{rest}"),
-        _ => text.to_owned(),
+impl Place {
+    fn parse(text: &str) -> Result<Place, String> {
+        const KINDS: &str =
+            "an archive is s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX or file:///FOLDER";
+        let (scheme, rest) = text.split_once("://").ok_or(KINDS)?;
+        let kind = match scheme {
+            "s3" => Bucket::S3,
+            "gs" => Bucket::Google,
+            "az" => Bucket::Azure,
+            "file" => return folder(text, rest).map(Place::Folder),
+            _ => return Err(KINDS.to_owned()),
+        };
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        if rest.contains('@') {
+            return Err("credentials do not belong in the URL: they come from the environment, a file or the role of the \
+                        machine"
+                .to_owned());
+        }
+        if rest.contains(['?', '#']) || bucket.contains(':') {
+            return Err("it has a port, `?` or `#`, which an archive's URL does not have; an endpoint comes from the \
+                        environment"
+                .to_owned());
+        }
+        if bucket.is_empty() {
+            return Err("the bucket is missing".to_owned());
+        }
+        // What all three kinds allow. The store says the rest.
+        let of_bucket = |character: char| character.is_ascii_alphanumeric() || ".-_$".contains(character);
+        if !bucket.chars().all(of_bucket) || bucket.chars().all(|character| character == '.') {
+            return Err(format!(
+                "{bucket:?} is no name of a bucket: it may have letters, digits, `.`, `-` and `_`"
+            ));
+        }
+        let prefix = prefix.trim_end_matches('/');
+        let odd = |part: &str| part.is_empty() || part == "." || part == "..";
+        let of_url =
+            |character: char| character.is_ascii_graphic() && !"%\\\"<>^`{|}*[]~".contains(character);
+        if !prefix.is_empty() && (prefix.split('/').any(odd) || !prefix.chars().all(of_url)) {
+            return Err(
+                "the prefix has an empty part, `.`, `..`, a blank or a character that stores do not agree on"
+                    .to_owned(),
+            );
+        }
+        Ok(Place::Bucket { kind, bucket: bucket.to_owned(), prefix: prefix.to_owned() })
     }
+}
+
+/// Reads the URL of a folder: `%20` is a blank, and a blank is one too.
+fn folder(text: &str, rest: &str) -> Result<PathBuf, String> {
+    if !rest.starts_with('/') {
+        return Err("a folder is named by its whole path, with three slashes: file:///FOLDER".to_owned());
+    }
+    if rest.contains(['?', '#']) {
+        return Err("a `?` is written as %3F in a URL, and a `#` as %23".to_owned());
+    }
+    // The library for URLs would leave these out without a word.
+    if rest.contains(|character: char| character.is_control() || character == '\\') {
+        return Err(
+            "it has a control character or a backslash: write them as %0A and %5C, for example".to_owned()
+        );
+    }
+    if rest.trim() != rest {
+        return Err("it ends with a blank: write it as %20".to_owned());
+    }
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    let path = url.to_file_path().map_err(|()| "it names no folder".to_owned())?;
+    let text = path.to_str().ok_or("the path is not UTF-8")?;
+    if text.contains('\0') {
+        return Err("a path has no NUL".to_owned());
+    }
+    let odd = |part: &str| matches!(part.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..");
+    if rest.split('/').any(odd) {
+        return Err("the path has `.` or `..`: name the folder itself".to_owned());
+    }
+    Ok(path.components().collect())
+}
+
+/// The store in a folder, which is made if it is not there.
+fn open_folder(folder: &Path) -> Result<Arc<dyn ObjectStore>, ArchiveError> {
+    let unavailable = |error: Box<dyn std::error::Error + Send + Sync>| {
+        ArchiveError::unavailable(format!("cannot use the folder {}", folder.display()), error)
+    };
+    durable::create_dir_all(&OsDisk, folder).map_err(|error| unavailable(error.into()))?;
+    let found = OsDisk.metadata(folder).map_err(|error| unavailable(error.into()))?;
+    if found.kind != Kind::Dir {
+        return Err(ArchiveError::invalid(format!("{} is not a folder: name another one", folder.display())));
+    }
+    let store = LocalFileSystem::new_with_prefix(folder).map_err(|error| unavailable(error.into()))?;
+    Ok(Arc::new(store.with_fsync(true)))
+}
+
+/// The text of what may be a URL, for a message: without what stands before an `@`, and without control characters.
+fn shown(text: &str) -> String {
+    let shown = match (text.split_once("://"), text.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, rest))) if scheme != "file" => format!("{scheme}://…@{rest}"),
+        _ => text.to_owned(),
+    };
+    shown.escape_debug().to_string()
 }
 
 impl FromStr for Address {
@@ -172,16 +215,20 @@ impl FromStr for Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = match self.scheme {
-            Scheme::S3 => "s3",
-            Scheme::Google => "gs",
-            Scheme::Azure => "az",
-            Scheme::Folder => "file",
-        };
-        match (self.bucket.as_str(), self.prefix.as_str()) {
-            ("", prefix) => write!(f, "{scheme}:///{prefix}"),
-            (bucket, "") => write!(f, "{scheme}://{bucket}"),
-            (bucket, prefix) => write!(f, "{scheme}://{bucket}/{prefix}"),
+        match &self.0 {
+            Place::Folder(folder) => {
+                let url = Url::from_file_path(folder).expect("it was read as a whole path");
+                f.write_str(url.as_str())
+            }
+            Place::Bucket { kind, bucket, prefix } => {
+                let scheme = match kind {
+                    Bucket::S3 => "s3",
+                    Bucket::Google => "gs",
+                    Bucket::Azure => "az",
+                };
+                let slash = if prefix.is_empty() { "" } else { "/" };
+                write!(f, "{scheme}://{bucket}{slash}{prefix}")
+            }
         }
     }
 }
@@ -199,6 +246,13 @@ mod tests {
             ("gs://bucket/a", "gs://bucket/a"),
             ("az://container/a", "az://container/a"),
             ("file:///srv/archive/", "file:///srv/archive"),
+            ("file:///srv//archive", "file:///srv/archive"),
+            ("file:///srv/an archive", "file:///srv/an%20archive"),
+            ("file:///srv/an%20archive", "file:///srv/an%20archive"),
+            ("file:///srv/100%25", "file:///srv/100%25"),
+            ("file:///srv/a@b", "file:///srv/a@b"),
+            ("file:///", "file:///"),
+            ("s3://bucket/year=2026/a+b", "s3://bucket/year=2026/a+b"),
         ] {
             assert_eq!(Address::parse(text).unwrap().to_string(), printed);
         }
@@ -216,6 +270,27 @@ mod tests {
             ("s3://bucket/a/../b", "the prefix has"),
             ("s3://bucket/a//b", "the prefix has"),
             ("s3://bucket/a b", "the prefix has"),
+            ("s3://bucket/./b", "the prefix has"),
+            ("s3://bucket//b", "the prefix has"),
+            ("s3://bucket/a%2F..%2Fb", "the prefix has"),
+            ("s3://bucket/a\\..\\b", "the prefix has"),
+            ("s3://bucket/ä", "the prefix has"),
+            ("s3://bucket/a\nb", "the prefix has"),
+            ("s3://bucket/a#b", "does not have"),
+            ("s3://bucket:9000/a", "does not have"),
+            ("s3://../a", "no name of a bucket"),
+            ("s3://a b/c", "no name of a bucket"),
+            ("s3://a%2Fb/c", "no name of a bucket"),
+            ("S3://bucket", "an archive is s3://"),
+            ("file://localhost/folder", "whole path"),
+            ("file:///a/../b", "name the folder itself"),
+            ("file:///a/%2e%2e/b", "name the folder itself"),
+            ("file:///a?b", "%3F"),
+            ("file:///a\nb", "control character"),
+            ("file:///a\\b", "backslash"),
+            ("file:///a%00b", "NUL"),
+            ("file:///a%ffb", "UTF-8"),
+            ("file:///a ", "%20"),
         ] {
             let error = Address::parse(text).unwrap_err().to_string();
             assert!(error.contains(why), "{text}: {error}");

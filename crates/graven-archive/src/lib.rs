@@ -24,6 +24,10 @@ mod read;
 mod restore;
 mod ship;
 mod store;
+#[cfg(test)]
+#[path = "../tests/it/support/mod.rs"]
+#[expect(clippy::disallowed_methods, reason = "a test makes its folders directly")]
+mod support;
 mod tail;
 mod take_over;
 

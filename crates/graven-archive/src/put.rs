@@ -69,3 +69,6 @@ fn settle(
         )),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,15 +3,18 @@
 //! Two implementations: [`Objects`], over the library `object_store`, and the bucket of the simulator, which loses answers
 //! and lists late. Calls block: the shipper and the readers are threads.
 
+mod answer;
+mod connect;
 mod objects;
+mod profile;
 
 use std::fmt::Debug;
 use std::ops::Range;
 
 use bytes::Bytes;
 
+pub(crate) use connect::{Variables, azure, google, s3};
 pub use objects::Objects;
-pub(crate) use objects::retrying;
 
 /// What a creation found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 mod api;
 mod apt;
+mod archive;
 mod budget;
 mod cargo_test;
 mod deny;

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::report::Outcome;
 use crate::shell;
-use crate::{api, cargo_test, deny, faults, fuzz, interop, otlp, packages, page, release, tidy};
+use crate::{api, archive, cargo_test, deny, faults, fuzz, interop, otlp, packages, page, release, tidy};
 
 /// A part of the tests that can be run by itself.
 pub(crate) struct Suite {
@@ -77,6 +77,12 @@ pub(crate) const ALL: &[Suite] = &[
         what: "the exporters of OpenTelemetry lose and double nothing while the server is killed and refuses",
         lint: false,
         run: otlp::suite,
+    },
+    Suite {
+        name: "archive",
+        what: "archives in a second store of S3, which keeps no conditions by itself: moto",
+        lint: false,
+        run: archive::suite,
     },
     Suite {
         name: "packages",

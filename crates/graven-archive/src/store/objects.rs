@@ -4,6 +4,7 @@
 //! caller may be any thread, also one of another runtime.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -11,15 +12,20 @@ use bytes::Bytes;
 use futures_util::TryStreamExt;
 use futures_util::stream::{self, StreamExt};
 use object_store::path::Path;
-use object_store::{
-    BackoffConfig, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, RetryConfig,
-};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use tokio::runtime::{Builder, Runtime};
 
+use super::answer::{Answer, NoAnswer, kind_without_answer};
 use super::{Created, Listed, Store, StoreError, StoreErrorKind};
 
 /// How many requests run at once.
 const REQUESTS_MAX: usize = 16;
+
+/// How long a request with a short body may take, with all its attempts.
+const REQUEST: Duration = Duration::from_secs(30);
+
+/// A longer body has the time that it takes at this rate, too.
+const SLOWEST_BYTES_PER_SECOND: u64 = 64 << 10;
 
 /// A bucket, or a local folder.
 #[derive(Debug)]
@@ -29,19 +35,10 @@ pub struct Objects {
     prefix: String,
     /// How the bucket is called in messages: the URL, without a slash at its end.
     url: String,
+    /// Whether it is known that the bucket is there. A store does not say so when it is asked for a length.
+    bucket_seen: AtomicBool,
     /// `None` only while it is dropped.
     runtime: Option<Runtime>,
-}
-
-/// A failed request is tried again by the library for this long. After that the caller decides: the shipper goes on
-/// trying, and a command ends.
-pub(crate) fn retrying() -> RetryConfig {
-    let backoff = BackoffConfig {
-        init_backoff: Duration::from_millis(50),
-        max_backoff: Duration::from_secs(2),
-        base: 2.0,
-    };
-    RetryConfig { backoff, max_retries: 5, retry_timeout: Duration::from_secs(10) }
 }
 
 impl Objects {
@@ -51,7 +48,7 @@ impl Objects {
             .thread_name("graven-archive")
             .enable_all()
             .build()?;
-        Ok(Objects { store, prefix, url, runtime: Some(runtime) })
+        Ok(Objects { store, prefix, url, bucket_seen: AtomicBool::new(false), runtime: Some(runtime) })
     }
 
     /// The whole name of an object in the bucket.
@@ -75,15 +72,24 @@ impl Objects {
     }
 
     fn failed(&self, what: &'static str, name: &str, error: object_store::Error) -> StoreError {
-        use object_store::Error;
-        let kind = match &error {
-            Error::NotFound { .. } => StoreErrorKind::NotFound,
-            Error::PermissionDenied { .. } | Error::Unauthenticated { .. } | Error::InvalidPath { .. } => {
-                StoreErrorKind::Refused
-            }
-            _ => StoreErrorKind::Unavailable,
+        let (kind, source) = match (Answer::of(&error), NoAnswer::of(&error)) {
+            (Some(answer), _) => (answer.kind(), Box::from(answer)),
+            (None, Some(silence)) => (StoreErrorKind::Unavailable, Box::from(silence)),
+            (None, None) => (kind_without_answer(&error), Box::from(error)),
         };
-        StoreError { kind, what, name: self.address(name), source: Box::new(error) }
+        StoreError { kind, what, name: self.address(name), source }
+    }
+
+    /// An error of a request for which no object has to be there: what is missing is the bucket, then.
+    fn failed_without_object(
+        &self,
+        what: &'static str,
+        name: &str,
+        error: object_store::Error,
+    ) -> StoreError {
+        let error = self.failed(what, name, error);
+        let kind = if error.kind == StoreErrorKind::NotFound { StoreErrorKind::Refused } else { error.kind };
+        StoreError { kind, ..error }
     }
 
     /// Runs several requests, some at a time. The answers are in their order.
@@ -114,10 +120,23 @@ impl Drop for Objects {
     }
 }
 
+/// Waits for a request whose body, or whose answer's body, has this length.
+async fn within<T>(
+    bytes: u64,
+    request: impl Future<Output = object_store::Result<T>>,
+) -> object_store::Result<T> {
+    let patience = REQUEST + Duration::from_secs(bytes / SLOWEST_BYTES_PER_SECOND);
+    tokio::time::timeout(patience, request).await.unwrap_or_else(|_| {
+        let source = format!("no answer within {} s", patience.as_secs()).into();
+        Err(object_store::Error::Generic { store: "archive", source })
+    })
+}
+
 /// Creates an object, only if there is none.
 async fn create(store: Arc<dyn ObjectStore>, path: Path, bytes: Bytes) -> object_store::Result<Created> {
     let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-    match store.put_opts(&path, PutPayload::from(bytes), options).await {
+    let length = bytes.len() as u64;
+    match within(length, store.put_opts(&path, PutPayload::from(bytes), options)).await {
         Ok(_) => Ok(Created::New),
         // Some stores call the failed condition by this name.
         Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
@@ -138,7 +157,7 @@ impl Store for Objects {
         let answers: Vec<object_store::Result<Created>> =
             self.run_all(objects, |store, (path, bytes)| async move { create(store, path?, bytes).await });
         let failed = |(name, answer): (&String, object_store::Result<Created>)| {
-            answer.map_err(|error| self.failed("cannot create", name, error))
+            answer.map_err(|error| self.failed_without_object("cannot create", name, error))
         };
         names.iter().zip(answers).map(failed).collect()
     }
@@ -146,8 +165,10 @@ impl Store for Objects {
     fn replace(&self, name: &str, bytes: Bytes) -> Result<(), StoreError> {
         let (store, path) = (Arc::clone(&self.store), self.path(name));
         let replaced: object_store::Result<()> =
-            self.run(async move { store.put(&path?, bytes.into()).await.map(|_| ()) });
-        replaced.map_err(|error| self.failed("cannot replace", name, error))
+            self.run(
+                async move { within(bytes.len() as u64, store.put(&path?, bytes.into())).await.map(|_| ()) },
+            );
+        replaced.map_err(|error| self.failed_without_object("cannot replace", name, error))
     }
 
     fn read(&self, name: &str) -> Result<Bytes, StoreError> {
@@ -158,7 +179,8 @@ impl Store for Objects {
         let paths = names.iter().map(|name| self.path(name)).collect();
         let answers: Vec<object_store::Result<Bytes>> =
             self.run_all(paths, |store, path: Result<Path, _>| async move {
-                store.get(&path?).await?.bytes().await
+                let found = within(0, store.get(&path?)).await?;
+                within(found.meta.size, found.bytes()).await
             });
         let failed = |(name, answer): (&String, object_store::Result<Bytes>)| {
             answer.map_err(|error| self.failed("cannot read", name, error))
@@ -168,14 +190,29 @@ impl Store for Objects {
 
     fn read_range(&self, name: &str, range: Range<u64>) -> Result<Bytes, StoreError> {
         let (store, path) = (Arc::clone(&self.store), self.path(name));
-        let read: object_store::Result<Bytes> = self.run(async move { store.get_range(&path?, range).await });
+        let read: object_store::Result<Bytes> = self.run(async move {
+            let length = range.end.saturating_sub(range.start);
+            within(length, store.get_range(&path?, range)).await
+        });
         read.map_err(|error| self.failed("cannot read", name, error))
     }
 
     fn bytes(&self, name: &str) -> Result<Option<u64>, StoreError> {
         let (store, path) = (Arc::clone(&self.store), self.path(name));
-        let found: object_store::Result<u64> = self.run(async move { Ok(store.head(&path?).await?.size) });
-        super::if_there(found.map_err(|error| self.failed("cannot look at", name, error)))
+        let bucket_seen = self.bucket_seen.load(Ordering::Relaxed);
+        let found: object_store::Result<u64> = self.run(async move {
+            let path = path?;
+            match within(0, store.head(&path)).await {
+                // Of a missing object and of a missing bucket the head is the same. Only a whole answer says which it is.
+                Err(object_store::Error::NotFound { .. }) if !bucket_seen => {
+                    Ok(within(0, store.get(&path)).await?.meta.size)
+                }
+                found => Ok(found?.size),
+            }
+        });
+        let bytes = super::if_there(found.map_err(|error| self.failed("cannot look at", name, error)))?;
+        self.bucket_seen.store(true, Ordering::Relaxed);
+        Ok(bytes)
     }
 
     fn list(&self, folder: &str) -> Result<Vec<Listed>, StoreError> {
@@ -190,12 +227,13 @@ impl Store for Objects {
             });
             names.try_collect().await
         });
-        listed.map_err(|error| self.failed("cannot list", folder, error))
+        listed.map_err(|error| self.failed_without_object("cannot list", folder, error))
     }
 
     fn remove(&self, name: &str) -> Result<(), StoreError> {
         let (store, path) = (Arc::clone(&self.store), self.path(name));
-        let removed: object_store::Result<()> = self.run(async move { store.delete(&path?).await });
+        let removed: object_store::Result<()> =
+            self.run(async move { within(0, store.delete(&path?)).await });
         super::if_there(removed.map_err(|error| self.failed("cannot remove", name, error))).map(|_| ())
     }
 
