@@ -16,6 +16,9 @@ mod numbered;
 mod packed;
 mod put;
 mod ship;
+#[cfg(feature = "sim")]
+#[doc(hidden)]
+pub mod sim;
 mod store;
 mod tail;
 

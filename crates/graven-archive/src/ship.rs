@@ -10,6 +10,7 @@ mod front;
 mod ground;
 mod growth;
 mod lines;
+mod mistake;
 mod start;
 mod status;
 mod thread;
@@ -19,4 +20,8 @@ pub use thread::{ShipOptions, Shipped, Shipper};
 
 pub(crate) use back::Back;
 pub(crate) use front::{Front, Step};
+#[cfg(feature = "sim")]
+pub use mistake::Mistake;
+#[cfg(feature = "sim")]
+pub(crate) use {front::Shipped as Manifests, mistake::Making, start::How, start::start};
 

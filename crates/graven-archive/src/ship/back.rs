@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::front::{Shipped, boundaries, read_boundary, ship_segment};
 use super::ground::Ground;
 use super::lines::pack;
+use super::mistake::Mistake;
 use crate::error::ArchiveError;
 use crate::manifest::Manifest;
 use crate::names::Span;
@@ -57,10 +58,13 @@ impl Back {
         };
         let span = Span { first: self.first, end };
         let (_, note) = read_boundary(reader, end)?;
+        let number = (names.segment_number(self.number), Bytes::from(format!("{span}\n")));
+        if self.ground.making.is(Mistake::NumberedEarly) {
+            put_all(&**store, vec![number.clone()])?;
+        }
         self.ship_manifest(span)?;
         put_all(&**store, vec![(names.boundary(end), Bytes::from(note))])?;
-        let number = names.segment_number(self.number);
-        put_all(&**store, vec![(number, Bytes::from(format!("{span}\n")))])?;
+        put_all(&**store, vec![number])?;
         self.shipped.lock().unwrap_or_else(PoisonError::into_inner).remove(&span);
         (self.number, self.first) = (self.number + 1, end);
         Ok(Some(span))

@@ -14,6 +14,7 @@ use graven_core::note::{Note, VerifierKey};
 use super::ground::Ground;
 use super::growth::{FullTile, Growth};
 use super::lines::{Pack, pack};
+use super::mistake::Mistake;
 use super::start::Started;
 use crate::error::ArchiveError;
 use crate::manifest::Manifest;
@@ -31,12 +32,12 @@ const TILES_AT_ONCE: usize = 256;
 const NOTE_BYTES_MAX: u64 = 1_000_000;
 
 /// The manifests of closed segments that were shipped before their head, for the part that finishes them.
-pub(super) type Shipped = Arc<Mutex<BTreeMap<Span, Manifest>>>;
+pub(crate) type Shipped = Arc<Mutex<BTreeMap<Span, Manifest>>>;
 
 /// Ships what is new. Keeps what it has done of a head when a step fails, and goes on from there.
 #[derive(Debug)]
 pub(crate) struct Front {
-    pub(super) ground: Arc<Ground>,
+    pub(crate) ground: Arc<Ground>,
     /// The tree under the newest head.
     growth: Growth,
     /// The number of the next head.
@@ -78,6 +79,12 @@ impl Front {
         Front { ground: Arc::new(ground), growth, next: 0, pending: None, tiles, copy, shipped }
     }
 
+    /// The number of the epoch that is held.
+    #[cfg(feature = "sim")]
+    pub(crate) fn epoch(&self) -> u64 {
+        self.ground.epoch.epoch
+    }
+
     /// How many entries are under the newest head.
     pub(crate) fn size(&self) -> u64 {
         self.growth.size()
@@ -88,16 +95,27 @@ impl Front {
     /// # Errors
     /// `Fenced` when another writer has the trail now: no later step succeeds. Otherwise the next step goes on.
     pub(crate) fn step(&mut self) -> Result<Step, ArchiveError> {
-        self.finish_head()?;
+        let making = self.ground.making;
+        if !making.is(Mistake::TilesLater) {
+            self.finish_head()?;
+        }
         let Some(mut pending) =
             self.pending.take().map_or_else(|| self.next_head(), |head| Ok(Some(head)))?
         else {
             return Ok(Step::Idle);
         };
-        let done = self.ship_entries(&mut pending).and_then(|()| self.ship_head(&pending));
+        let mut done = Ok(());
+        if making.is(Mistake::EntriesLater) {
+            done = self.create_head(&pending);
+        }
+        done = done.and_then(|()| self.ship_entries(&mut pending));
+        let entries_are_there = done.is_ok();
+        done = done.and_then(|()| self.ship_head(&pending));
         if let Err(error) = done {
+            let size = pending.size;
             self.pending = Some(pending);
-            return Err(error);
+            let acknowledges = entries_are_there && making.is(Mistake::TailsAcknowledge);
+            return if acknowledges { Ok(Step::Head(size)) } else { Err(error) };
         }
         let Pending { size, note, growth, tiles, .. } = pending;
         self.growth = growth;
@@ -241,6 +259,11 @@ impl Front {
         if span.first < span.end && pending.parts != [names.tail(epoch.epoch, span)] {
             put_all(&**store, vec![(names.parts(epoch.epoch, span), list_of(&pending.parts))])?;
         }
+        self.create_head(pending)
+    }
+
+    fn create_head(&self, pending: &Pending) -> Result<(), ArchiveError> {
+        let Ground { store, names, epoch, .. } = &*self.ground;
         self.ground.still_held()?;
         match put(&**store, &names.head(epoch.epoch, self.next), &pending.note)? {
             Put::There => Ok(()),

@@ -16,6 +16,7 @@ use graven_core::hash::sha256;
 
 use super::ground::{Ground, fenced_by};
 use super::growth::{FullTile, Growth};
+use super::mistake::{Making, Mistake};
 use crate::epoch::Epoch;
 use crate::error::ArchiveError;
 use crate::head::{Head, Heads};
@@ -47,6 +48,8 @@ pub(crate) struct How {
     pub(crate) name: String,
     /// Whether an epoch of another writer is taken over.
     pub(crate) take_over: bool,
+    /// For the simulator.
+    pub(crate) making: Making,
 }
 
 /// Starts: nothing is changed in the archive before it is clear that this writer may go on.
@@ -97,7 +100,9 @@ pub(crate) fn start(
     let url = starting.store.address("");
     let held = Held { url, epoch: epoch.epoch, id: epoch.id.clone(), before };
     // First: after a crash in between, the epoch is known as our own.
-    memory.write(&*disk, &held)?;
+    if !how.making.is(Mistake::RememberedLate) {
+        memory.write(&*disk, &held)?;
+    }
     if let Some(other) = epoch.take(&*starting.store, &starting.names)? {
         return Err(fenced_by(&*starting.store, &starting.names, &other, None));
     }
@@ -169,7 +174,7 @@ impl Starting<'_> {
         if newest.next.is_some() {
             return Err(self.fenced(newest));
         }
-        if self.how.take_over {
+        if self.how.take_over || self.how.making.is(Mistake::EpochsIgnored) {
             return Ok(None);
         }
         let is_ours = |epoch: &Epoch| {
@@ -237,7 +242,7 @@ impl Starting<'_> {
         alone: Arc<dyn Lock>,
     ) -> Result<Started, ArchiveError> {
         put_all(&*self.store, vec![(self.names.meta(), self.meta.to_bytes().into())])?;
-        if let Some(newest) = newest {
+        if let Some(newest) = newest.filter(|_| !self.how.making.is(Mistake::LeftOpen)) {
             let ended = Heads::end(&*self.store, &self.names, newest.epoch, &self.meta.key)?;
             if let Some(last) = ended.newest.filter(|last| base.head.as_ref() != Some(last)) {
                 base = match self.base_of(last, &newest) {
@@ -250,8 +255,9 @@ impl Starting<'_> {
                 };
             }
         }
-        let Starting { machine, reader, store, names, meta, .. } = self;
-        let ground = Ground { machine, reader, store, names, key: meta.key, epoch, _alone: alone };
+        let Starting { machine, reader, store, names, meta, how } = self;
+        let (key, making) = (meta.key, how.making);
+        let ground = Ground { machine, reader, store, names, key, epoch, making, _alone: alone };
         let Base { head, growth, tiles } = base;
         Ok(Started { ground, growth, tiles, head })
     }

@@ -11,6 +11,7 @@ use graven::Machine;
 use graven::reader::Reader;
 
 use super::front::Shipped as Manifests;
+use super::mistake::Making;
 use super::start::{How, start};
 use super::status::{Lag, Shared, State, Status};
 use super::{Back, Front, Step};
@@ -226,7 +227,7 @@ impl Inner {
     /// Takes an epoch, and ships until it is stopped or fails for good.
     fn session(&self) -> Result<(), ArchiveError> {
         let take_over = self.options.take_over && self.shared().epoch.is_none();
-        let how = How { name: self.options.name.clone(), take_over };
+        let how = How { name: self.options.name.clone(), take_over, making: Making::default() };
         let begin = || start(self.machine.clone(), self.reader.clone(), Arc::clone(&self.store), &how);
         let started = self.trying(begin)?;
         let manifests = Manifests::default();
