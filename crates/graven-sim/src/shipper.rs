@@ -24,6 +24,10 @@ pub(crate) struct Shipper {
     pub(crate) acknowledged: u64,
     /// The epoch that it holds.
     pub(crate) epoch: Option<u64>,
+    /// Whether its last step found nothing new.
+    pub(crate) idle: bool,
+    /// Whether it was stopped, and ends as soon as it has shipped the note of a clean close.
+    pub(crate) stopping: bool,
     /// Whether it was told that another writer has the trail.
     pub(crate) fenced: bool,
 }
@@ -73,6 +77,8 @@ impl Shipper {
             back: Part::default(),
             acknowledged: 0,
             epoch: None,
+            idle: false,
+            stopping: false,
             fenced: false,
         }
     }

@@ -40,17 +40,13 @@ impl Back {
                 (last + 1, span.end)
             }
         };
-        if first > 0 && !boundaries(&ground.reader)?.contains(&first) {
-            return Err(ArchiveError::data(format!(
-                "{} has a segment that ends at {first}, and {} has none: they are not the same trail",
-                store.address(&names.segment_number(number)),
-                ground.reader.layout().dir().display()
-            )));
-        }
         Ok(Back { ground, shipped, number, first })
     }
 
     /// Finishes the next closed segment, if it is under the newest head, which has `size` entries. Returns its range.
+    ///
+    /// Copies of one trail may end their segments at other entries. Where the writer of an epoch before was first, its
+    /// segment counts: it is under a head of that epoch, so it has the same entries.
     pub(crate) fn step(&mut self, size: u64) -> Result<Option<Span>, ArchiveError> {
         let Ground { reader, store, names, .. } = &*self.ground;
         let Some(end) = boundaries(reader)?.into_iter().find(|end| *end > self.first && *end <= size) else {
@@ -64,10 +60,21 @@ impl Back {
         }
         self.ship_manifest(span)?;
         put_all(&**store, vec![(names.boundary(end), Bytes::from(note))])?;
-        put_all(&**store, vec![number])?;
-        self.shipped.lock().unwrap_or_else(PoisonError::into_inner).remove(&span);
-        (self.number, self.first) = (self.number + 1, end);
-        Ok(Some(span))
+        let counts = match put(&**store, &number.0, &number.1)? {
+            Put::There => span,
+            Put::Other(other) => parse_number(&other)
+                .filter(|other| other.first == self.first && other.end <= size)
+                .ok_or_else(|| {
+                    ArchiveError::data(format!(
+                        "{} is not about a segment from entry {} on that is under a head",
+                        store.address(&number.0),
+                        self.first
+                    ))
+                })?,
+        };
+        self.shipped.lock().unwrap_or_else(PoisonError::into_inner).retain(|span, _| span.first >= counts.end);
+        (self.number, self.first) = (self.number + 1, counts.end);
+        Ok(Some(counts))
     }
 
     /// Creates the manifest, and before it the object, if that was not shipped before its head.

@@ -197,9 +197,17 @@ impl Front {
         )))
     }
 
+    /// Where the entries of the next head begin: at the head before it in this epoch, or where the epoch begins.
+    fn from(&self) -> u64 {
+        if self.next == 0 { self.ground.epoch.size } else { self.size() }
+    }
+
     /// Ships the entries up to a head that are not shipped yet.
     fn ship_entries(&self, pending: &mut Pending) -> Result<(), ArchiveError> {
         let Ground { reader, store, names, epoch, .. } = &*self.ground;
+        if pending.parts.is_empty() {
+            self.ship_between(pending)?;
+        }
         if pending.growth.size() < pending.size {
             let mut entries = reader.entries(pending.growth.size()..pending.size)?;
             while pending.growth.size() < pending.size {
@@ -232,6 +240,23 @@ impl Front {
         )))
     }
 
+    /// Ships once more what the epoch before has added after this one was taken: the first head begins before it.
+    fn ship_between(&self, pending: &mut Pending) -> Result<(), ArchiveError> {
+        let Ground { reader, store, names, epoch, .. } = &*self.ground;
+        let (mut first, mut parts) = (self.from(), Vec::new());
+        let mut entries = reader.entries(first..self.size())?;
+        while first < self.size() {
+            let wanted = (first, self.size(), TAIL_BYTES);
+            let made = pack(&**store, names, reader, &mut entries, wanted, &mut |_| ())?;
+            let name = names.tail(epoch.epoch, made.span);
+            put_all(&**store, vec![(name.clone(), made.packed.object)])?;
+            parts.push(name);
+            first = made.span.end;
+        }
+        pending.parts = parts;
+        Ok(())
+    }
+
     /// Whether exactly these entries are a closed segment.
     fn is_segment(&self, first: u64, end: u64) -> Result<bool, ArchiveError> {
         let boundaries = boundaries(&self.ground.reader)?;
@@ -255,7 +280,7 @@ impl Front {
     /// Creates the head, which acknowledges its entries.
     fn ship_head(&self, pending: &Pending) -> Result<(), ArchiveError> {
         let Ground { store, names, epoch, .. } = &*self.ground;
-        let span = Span { first: self.size(), end: pending.size };
+        let span = Span { first: self.from(), end: pending.size };
         if span.first < span.end && pending.parts != [names.tail(epoch.epoch, span)] {
             put_all(&**store, vec![(names.parts(epoch.epoch, span), list_of(&pending.parts))])?;
         }

@@ -157,10 +157,11 @@ impl Shipping {
             let started = shipper.start_back();
             return self.backed(node, started.map(|()| false));
         } else if !back && !shipper.front_is_busy() {
+            shipper.stopping |= shipper.idle && draw == 15;
             shipper.begin(match draw {
+                _ if shipper.stopping => Errand::Close,
                 4..12 => Errand::Step,
-                12..15 => Errand::Finish,
-                _ => Errand::Close,
+                _ => Errand::Finish,
             });
             return self.go_on_shipping(node, true);
         }

@@ -85,7 +85,7 @@ impl Shipping {
 
     /// A shipper takes all the steps that there are, and starts again if it was fenced before.
     fn ship_last(&mut self, node: usize) -> Checked {
-        if self.nodes[node].shipper.as_ref().is_some_and(|shipper| shipper.fenced) {
+        if self.nodes[node].shipper.as_ref().is_some_and(|shipper| shipper.fenced || shipper.stopping) {
             self.nodes[node].shipper = None;
         }
         if self.nodes[node].shipper.is_none() {

@@ -27,10 +27,21 @@ impl Shipping {
                 Ok(())
             }
             Done::Started(Err(error)) => self.failed(node, &error),
-            Done::Stepped(Ok(None)) => Ok(()),
+            Done::Stepped(Ok(None)) => {
+                if let Some(shipper) = &mut self.nodes[node].shipper {
+                    shipper.idle = true;
+                }
+                Ok(())
+            }
             Done::Stepped(Ok(Some(size))) => self.acknowledged(node, size),
             Done::Stepped(Err(error)) => self.failed(node, &error),
-            Done::Finished(done) | Done::Closed(done) => done.or_else(|error| self.failed(node, &error)),
+            Done::Finished(done) => done.or_else(|error| self.failed(node, &error)),
+            Done::Closed(Ok(())) => {
+                self.did(format!("machine {node} ships no more"));
+                self.nodes[node].shipper = None;
+                Ok(())
+            }
+            Done::Closed(Err(error)) => self.failed(node, &error),
             Done::Backed(done) => self.backed(node, done),
         }
     }
@@ -48,7 +59,7 @@ impl Shipping {
         let Some(shipper) = &mut self.nodes[node].shipper else { return Ok(()) };
         Rule::OneWriter.unless(!shipper.fenced, || "a fenced writer acknowledges".into())?;
         let epoch = shipper.epoch.unwrap_or(u64::MAX);
-        shipper.acknowledged = size;
+        (shipper.acknowledged, shipper.idle) = (size, false);
         let covered = self.bucket.lock().audit.has_head(epoch, (size, root));
         Rule::Archived.unless(covered, || {
             format!("{size} entries are acknowledged, and no head of epoch {epoch} has them")
