@@ -62,19 +62,28 @@ impl Back {
         put_all(&**store, vec![(names.boundary(end), Bytes::from(note))])?;
         let counts = match put(&**store, &number.0, &number.1)? {
             Put::There => span,
-            Put::Other(other) => parse_number(&other)
-                .filter(|other| other.first == self.first && other.end <= size)
-                .ok_or_else(|| {
-                    ArchiveError::data(format!(
-                        "{} is not about a segment from entry {} on that is under a head",
-                        store.address(&number.0),
-                        self.first
-                    ))
-                })?,
+            Put::Other(other) => {
+                let theirs = parse_number(&other);
+                match theirs.filter(|theirs| theirs.first == self.first && theirs.end <= size) {
+                    Some(theirs) => theirs,
+                    None => return Err(self.odd_number(&number.0)),
+                }
+            }
         };
         self.shipped.lock().unwrap_or_else(PoisonError::into_inner).retain(|span, _| span.first >= counts.end);
         (self.number, self.first) = (self.number + 1, counts.end);
         Ok(Some(counts))
+    }
+
+    /// The error when a number stands for what is not under the newest head of this epoch.
+    fn odd_number(&self, name: &str) -> ArchiveError {
+        self.ground.still_held().err().unwrap_or_else(|| {
+            ArchiveError::data(format!(
+                "{} is not about a segment from entry {} on that is under a head",
+                self.ground.store.address(name),
+                self.first
+            ))
+        })
     }
 
     /// Creates the manifest, and before it the object, if that was not shipped before its head.

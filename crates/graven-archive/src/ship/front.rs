@@ -162,10 +162,14 @@ impl Front {
         let reader = &self.ground.reader;
         let (newest, note) = reader.checkpoint()?;
         if newest.size < self.size() {
+            // A copy of a disk, or a power cut, can leave the entries and not the checkpoint over them: it comes.
+            if reader.len()? >= self.size() {
+                return Ok(None);
+            }
             return Err(ArchiveError::data(format!(
-                "{} has a checkpoint over {} entries, and {} are in the archive: it is an older copy",
+                "{} has {} entries, and {} are in the archive: it is an older copy",
                 reader.layout().dir().display(),
-                newest.size,
+                reader.len()?,
                 self.size()
             )));
         }

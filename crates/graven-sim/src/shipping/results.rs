@@ -22,6 +22,8 @@ impl Shipping {
         match done {
             Done::Started(Ok(epoch)) => {
                 if let Some(shipper) = &mut self.nodes[node].shipper {
+                    // From now on its two parts share a reader.
+                    shipper.caller.pauses_not.store(true, std::sync::atomic::Ordering::Relaxed);
                     shipper.epoch = Some(epoch);
                 }
                 Ok(())
