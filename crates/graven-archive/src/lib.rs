@@ -23,6 +23,9 @@ mod put;
 mod read;
 mod restore;
 mod ship;
+#[cfg(feature = "sim")]
+#[doc(hidden)]
+pub mod sim;
 mod store;
 #[cfg(test)]
 #[path = "../tests/it/support/mod.rs"]

@@ -150,7 +150,7 @@ impl Archive {
         durable::replace(&OsDisk, &layout.signing_key(), &line).map_err(cannot)?;
         // Fenced before it can be recorded to.
         let reader = Reader::open(dir)?;
-        let taking = How { name: how.name.clone(), take_over: true };
+        let taking = How::new(how.name.clone(), true);
         start(Machine::os(), reader, Arc::clone(self.store()), &taking)?;
         restored::unmark(&OsDisk, &layout)?;
         let (origin, size) = (place.key.name().to_owned(), place.head.size);
@@ -187,7 +187,7 @@ impl Archive {
         let settings = Settings::new(dir).origin(&taking.next).continues(continued);
         Trail::open(settings)?.close_blocking()?;
         // The new trail begins in the archive too: from now on only another taking over ends it.
-        let first = How { name: how.name.clone(), take_over: false };
+        let first = How::new(how.name.clone(), false);
         start(machine, Reader::open(dir)?, Arc::clone(self.store()), &first)?;
         let path = taking_file(&layout);
         OsDisk.remove_file(&path).map_err(|error| cannot("remove", &path, error))?;
