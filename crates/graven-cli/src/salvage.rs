@@ -140,9 +140,8 @@ fn verified(ui: Ui, old: &Reader, key: &VerifierKey) -> Result<Report, Failure> 
 /// was.
 fn usable(ui: Ui, args: &Args, report: &Report) -> Result<(u64, Vec<Finding>), Failure> {
     // Hashes can be made again, and what a crash tore was never acknowledged.
-    let is_wrong = |finding: &&Finding| {
-        finding.verdict > Verdict::TornTail && finding.verdict != Verdict::TilesDamaged
-    };
+    let is_wrong =
+        |finding: &&Finding| finding.verdict > Verdict::TornTail && finding.verdict != Verdict::TilesDamaged;
     let wrong: Vec<Finding> = report.findings.iter().filter(is_wrong).cloned().collect();
     let is_of_history = |verdict| {
         matches!(
@@ -156,22 +155,20 @@ fn usable(ui: Ui, args: &Args, report: &Report) -> Result<(u64, Vec<Finding>), F
     if wrong.iter().any(is_signed) || report.findings_left_out > 0 {
         asking::findings(ui, &wrong, report.findings_left_out);
         let found = wrong.first().map_or(String::new(), |finding| format!(": {finding}"));
-        let message =
-            format!("{} was tampered with or is damaged, so nothing of it was recorded{found}", args.old.display());
+        let message = format!(
+            "{} was tampered with or is damaged, so nothing of it was recorded{found}",
+            args.old.display()
+        );
         return Err(Failure::cannot(message).exit(failure::FOUND));
     }
-    let end = wrong.iter().filter_map(|finding| finding.index).min().unwrap_or(report.entries);
-    Ok((end.min(report.entries), wrong))
+    // From the first line on that is no entry, nothing was acknowledged: a crash has left it.
+    let torn = report.findings.iter().filter(|finding| finding.verdict == Verdict::TornTail);
+    let end = wrong.iter().chain(torn).filter_map(|finding| finding.index).min();
+    Ok((end.unwrap_or(report.entries).min(report.entries), wrong))
 }
 
 /// Records what is not in DIR yet.
-fn record(
-    ui: Ui,
-    into: &Target,
-    old: &Reader,
-    place: &Place,
-    summary: &mut Summary,
-) -> Result<(), Failure> {
+fn record(ui: Ui, into: &Target, old: &Reader, place: &Place, summary: &mut Summary) -> Result<(), Failure> {
     let settings = into.settings().queue_bytes(QUEUE_BYTES).deadline(PATIENCE);
     let trail = Trail::open(settings)?;
     // A second run at the same time would not see what this one is recording.

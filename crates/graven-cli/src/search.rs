@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use clap::ArgAction;
 use graven_search::{
-    Answer, Ask, ChainSearch, Cursor, Explained, Explanation, Field, LIMIT, LIMIT_MAX, Order, Query, Rows, Zone,
-    going_on,
+    Answer, Ask, ChainSearch, Cursor, Explained, Explanation, Field, LIMIT, LIMIT_MAX, Order, Query, Rows,
+    Zone, going_on,
 };
 
 use crate::index;

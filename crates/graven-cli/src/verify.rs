@@ -133,7 +133,8 @@ impl Args {
 /// Verifies a trail. Shows the progress when it takes long.
 fn check(ui: Ui, layout: &Layout, options: &ChainOptions) -> Result<ChainReport, graven::Error> {
     let progress = Progress::new(ui, "verifying", Unit::Bytes, 1);
-    let report = graven::chain::verify(&Machine::os(), layout, options, &|done, total| progress.set(done, total));
+    let report =
+        graven::chain::verify(&Machine::os(), layout, options, &|done, total| progress.set(done, total));
     progress.finish();
     report
 }

@@ -33,8 +33,8 @@ use graven_core::hash::Hash;
 use graven_core::verdict::{Finding, Verdict};
 
 pub use answer::{Answer, Before, Coverage, Durable, FINDINGS_MAX, Hit, IndexUse, State, TimeRange};
-pub use chain::ChainSearch;
 pub use ask::{Ask, LIMIT, LIMIT_MAX, PAGE_BYTES_MAX, going_on};
+pub use chain::ChainSearch;
 pub use explanation::{Explained, Explanation};
 pub use histogram::{Histogram, Row};
 pub use sessions::Session;
@@ -48,10 +48,10 @@ use crate::index::{Checked, Index, IndexError, IndexState, Keeper, Where};
 use crate::order::Order;
 use crate::query::{Field, Query};
 use counts::Counts;
+use part::Room;
 use stretches::Used;
 #[cfg(test)]
 pub(crate) use tally::values_of;
-use part::Room;
 use walk::{Walk, Way};
 
 /// How a trail is opened for searches.

@@ -29,7 +29,8 @@ impl Place {
         let ended = number.and_then(|number| Some((chain.links()[number].end()?.clone(), number + 1)));
         ended.map(|(end, next)| Place::Ended(end, next)).ok_or_else(|| {
             let (old, into) = (args.old.display(), args.into.display());
-            let message = format!("{old} is the trail {origin:?}, and {into} neither is that nor continues it");
+            let message =
+                format!("{old} is the trail {origin:?}, and {into} neither is that nor continues it");
             Failure::cannot(message).advise("salvage it into the trail that continues it")
         })
     }

@@ -8,9 +8,8 @@ use graven::fsck::{KeySource, user_folder};
 use graven::{Redaction, Redactor, VerifierKey};
 use graven_core::verdict::Finding;
 use graven_search::{
-    Before,
-    ChainSearch, Coverage, Durable, IndexError, IndexUse, Moment, Query, Search, SearchError, SearchOptions, Zone,
-    cache_folder,
+    Before, ChainSearch, Coverage, Durable, IndexError, IndexUse, Moment, Query, Search, SearchError,
+    SearchOptions, Zone, cache_folder,
 };
 
 use crate::shared::failure::{self, Failure};

@@ -10,8 +10,9 @@ use crate::run::{Place, line};
 
 /// Entries of a session, with these numbers.
 pub(crate) fn session(numbers: std::ops::Range<usize>) -> String {
-    let with_session =
-        |number: usize| line(&format!("action {number}")).replace("\"principal\"", "\"session_id\":\"s\",\"principal\"");
+    let with_session = |number: usize| {
+        line(&format!("action {number}")).replace("\"principal\"", "\"session_id\":\"s\",\"principal\"")
+    };
     numbers.map(with_session).collect()
 }
 

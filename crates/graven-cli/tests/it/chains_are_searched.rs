@@ -19,7 +19,11 @@ fn tail_goes_back_into_older_trails() {
     let place = of_three();
     let tail = |count: &str| place.run(["tail", "trail", "-n", count, "--json"]).ok().json_lines();
     assert_eq!(numbers(&tail("10")), (510..520).collect::<Vec<_>>());
-    assert_eq!(numbers(&tail("100")), (421..520).collect::<Vec<_>>(), "one is the entry that names the older trail");
+    assert_eq!(
+        numbers(&tail("100")),
+        (421..520).collect::<Vec<_>>(),
+        "one is the entry that names the older trail"
+    );
     assert_eq!(numbers(&tail("1000")), (0..520).collect::<Vec<_>>());
     let text = place.run(["tail", "trail", "-n", "300"]).ok().text();
     let [second, newest] = ["in the older trail a/2:", "in the newest trail:"].map(|said| text.find(said));
@@ -49,7 +53,8 @@ fn a_session_is_one_over_all_trails() {
 fn an_act_may_end_in_another_trail() {
     let place = Place::empty();
     place.run(["init", "trail", "--origin", "a/1"]).ok();
-    let act = |fields: &str| format!("{{\"category\":\"api\",\"action\":\"x\",\"session_id\":\"s\",{fields}}}\n");
+    let act =
+        |fields: &str| format!("{{\"category\":\"api\",\"action\":\"x\",\"session_id\":\"s\",{fields}}}\n");
     let intent = act(r#""id":"i","outcome":"pending","phase":"intent""#);
     place.feed(["record", "trail", "--stdin"], intent).ok();
     crate::chain::take_over(&place, "a/2");
@@ -57,16 +62,18 @@ fn an_act_may_end_in_another_trail() {
     place.feed(["record", "trail", "--stdin"], result).ok();
     let timeline = place.run(["session", "trail", "s", "--json"]).ok().json()["timeline"].clone();
     assert_eq!((&timeline[0]["result"], &timeline[1]["intent"]), (&json!(1), &json!(0)));
-    assert_eq!((&timeline[1]["intent_origin"], &timeline[0]["result_origin"]), (&json!("a/1"), &json!("a/2")));
+    assert_eq!(
+        (&timeline[1]["intent_origin"], &timeline[0]["result_origin"]),
+        (&json!("a/1"), &json!("a/2"))
+    );
 }
 
 #[test]
 fn pages_go_on_in_the_next_trail() {
     let place = of_three();
-    for (order, expected) in [
-        (&["--oldest"][..], (0..520).collect::<Vec<u64>>()),
-        (&[][..], (0..520).rev().collect::<Vec<u64>>()),
-    ] {
+    for (order, expected) in
+        [(&["--oldest"][..], (0..520).collect::<Vec<u64>>()), (&[][..], (0..520).rev().collect::<Vec<u64>>())]
+    {
         let (mut all, mut cursor, mut pages) = (Vec::new(), None::<String>, 0);
         loop {
             let mut arguments = vec!["search", "trail", "session:s", "--limit", "100", "--json"];
@@ -79,7 +86,13 @@ fn pages_go_on_in_the_next_trail() {
             for hit in answer["hits"].as_array().unwrap() {
                 let number = numbers(&[hit["entry"].clone()])[0];
                 let origin = [json!("a/1"), json!("a/2"), Value::Null];
-                let which = if number < 300 { 0 } else if number < 500 { 1 } else { 2 };
+                let which = if number < 300 {
+                    0
+                } else if number < 500 {
+                    1
+                } else {
+                    2
+                };
                 assert_eq!(hit["origin"], origin[which]);
             }
             pages += 1;

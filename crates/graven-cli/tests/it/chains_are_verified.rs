@@ -31,7 +31,10 @@ fn a_chain_of_three_is_intact_and_its_keys_are_known_step_by_step() {
     }
     // The oldest was remembered at the first look, and those that continue it were not.
     let report = place.run(["verify", "trail", "--json"]).ok().json();
-    assert_eq!((&report["before"][0]["key_source"], &report["key_source"]), (&json!("pinned"), &json!("self_asserted")));
+    assert_eq!(
+        (&report["before"][0]["key_source"], &report["key_source"]),
+        (&json!("pinned"), &json!("self_asserted"))
+    );
     let given = |given: &[usize]| {
         let mut arguments = vec!["verify", "trail", "--json", "--no-state"];
         given.iter().for_each(|number| arguments.extend(["--key", &keys[*number]]));
@@ -95,10 +98,16 @@ fn a_first_key_that_is_not_the_oldest_ones_is_refused() {
     place.run(["verify", "trail"]).ok();
     take_over(&place, "a/2");
     let report = place.run(["verify", "trail", "--json"]).ok().json();
-    assert_eq!((&report["before"][0]["key_source"], &report["key_source"]), (&json!("pinned"), &json!("self_asserted")));
+    assert_eq!(
+        (&report["before"][0]["key_source"], &report["key_source"]),
+        (&json!("pinned"), &json!("self_asserted"))
+    );
     fs::remove_dir_all(place.path("trail/before")).unwrap();
     let report = place.run(["verify", "trail", "--json"]).code(1).json();
-    assert_eq!((&report["verdict"], &report["findings"][0]["verdict"]), (&json!("missing"), &json!("missing")));
+    assert_eq!(
+        (&report["verdict"], &report["findings"][0]["verdict"]),
+        (&json!("missing"), &json!("missing"))
+    );
 }
 
 /// What is done to a chain, the verdict of the whole, and a word of the place.
@@ -108,7 +117,12 @@ type Tampering = (&'static str, fn(&Place), &'static str, &'static str);
 fn whatever_contradicts_a_chain_is_named_with_its_place() {
     let cases: [Tampering; 8] = [
         ("the oldest is gone", |p| fs::remove_dir_all(p.path(FIRST)).unwrap(), "missing", "before/a%2F1"),
-        ("the middle one is gone", |p| fs::remove_dir_all(p.path(SECOND)).unwrap(), "missing", "before/a%2F2"),
+        (
+            "the middle one is gone",
+            |p| fs::remove_dir_all(p.path(SECOND)).unwrap(),
+            "missing",
+            "before/a%2F2",
+        ),
         (
             "the oldest was swapped",
             |p| {
@@ -176,7 +190,10 @@ fn whatever_contradicts_a_chain_is_named_with_its_place() {
         assert!(text.contains(place_named), "{what}: {text}");
         // A search says so too, and so it does not pass for a whole answer.
         let found = place.run(["search", "trail", "action", "--no-state", "--json"]);
-        assert!(found.code == Some(1) || what.contains("line of") || what.contains("entry that"), "{what}: {found:?}");
+        assert!(
+            found.code == Some(1) || what.contains("line of") || what.contains("entry that"),
+            "{what}: {found:?}"
+        );
     }
 }
 

@@ -27,7 +27,9 @@ fn stored(place: &Place, trail: &str) -> Vec<String> {
 /// The lines of the newest trail alone.
 fn newest(place: &Place) -> Vec<String> {
     let reader = graven::reader::Reader::open(place.path("trail")).unwrap();
-    let line = |record: Result<graven::reader::Record, graven::Error>| String::from_utf8(record.unwrap().line).unwrap();
+    let line = |record: Result<graven::reader::Record, graven::Error>| {
+        String::from_utf8(record.unwrap().line).unwrap()
+    };
     reader.entries(..).unwrap().map(line).collect()
 }
 
@@ -57,7 +59,10 @@ fn what_only_the_lost_machine_had_is_recorded_as_it_was() {
     let before = newest(&place);
     let answer = salvage(&place);
     let head = end_of(&place, "old");
-    assert_eq!((&answer["origin"], &answer["first"], &answer["end"]), (&json!("a/1"), &json!(10), &json!(old.len())));
+    assert_eq!(
+        (&answer["origin"], &answer["first"], &answer["end"]),
+        (&json!("a/1"), &json!(10), &json!(old.len()))
+    );
     assert_eq!((&answer["entries"], &answer["already"]), (&json!(old.len() - 10), &json!(0)));
     let added = newest(&place).split_off(before.len());
     let mark: Value = serde_json::from_str(&added[0]).unwrap();
@@ -121,7 +126,8 @@ fn a_salvage_that_is_killed_goes_on() {
     let mut kills = 0;
     loop {
         let size = bytes(&place);
-        let mut running = crate::deadline::Running::start(&mut place.command(["salvage", "old", "--into", "trail"]));
+        let mut running =
+            crate::deadline::Running::start(&mut place.command(["salvage", "old", "--into", "trail"]));
         // As soon as something was written, or when it is done.
         while bytes(&place) <= size + 300_000 && running.try_wait().unwrap().is_none() {
             std::thread::yield_now();
@@ -221,8 +227,10 @@ fn damaged_lines_that_nobody_signed_do_not_keep_the_others_back() {
     let mut damaged: Vec<String> = text.lines().map(|line| line.to_owned() + "\n").collect();
     damaged[16] = "{\"no\":\"entry\"}\n".into();
     fs::write(&file, damaged.concat()).unwrap();
-    let done = place.run(["salvage", "old", "--into", "trail", "--json"]);
-    let answer = done.json();
-    assert!(matches!(done.code, Some(0 | 1)), "{done:?}");
-    assert_eq!((&answer["first"], &answer["end"], &answer["entries"]), (&json!(10), &json!(16), &json!(6)), "{answer}");
+    let answer = salvage(&place);
+    assert_eq!(
+        (&answer["first"], &answer["end"], &answer["entries"]),
+        (&json!(10), &json!(16), &json!(6)),
+        "{answer}"
+    );
 }

@@ -128,7 +128,14 @@ impl ChainSearch {
             });
             let ask = Ask { cursor: ask.cursor.clone().filter(|_| from == Some(number)), ..ask.clone() };
             let part = if is_passed || !goes_on {
-                let nothing = Ask { count: false, facets: Vec::new(), histogram: false, sessions: false, exhaustive: false, ..ask };
+                let nothing = Ask {
+                    count: false,
+                    facets: Vec::new(),
+                    histogram: false,
+                    sessions: false,
+                    exhaustive: false,
+                    ..ask
+                };
                 let mut part = trail.part(query, &nothing, &mut counts, &mut Room::none(), started)?;
                 part.outcome.finished &= goes_on || part.snapshot.entries == 0;
                 part
@@ -198,7 +205,8 @@ impl ChainSearch {
             let is_newest = number + 1 == self.trails.len();
             let (found, more) = part.outcome.findings;
             let reader = self.trails[number].reader();
-            findings.extend(found.into_iter().map(|found| if is_newest { found } else { placed(reader, found) }));
+            findings
+                .extend(found.into_iter().map(|found| if is_newest { found } else { placed(reader, found) }));
             left_out += more;
             if is_newest {
                 newest = Some(coverage);

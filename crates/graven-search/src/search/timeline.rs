@@ -6,9 +6,9 @@ use graven::Phase;
 use graven_core::verdict::Finding;
 use serde::Serialize;
 
+use super::Ask;
 use super::answer::{Answer, Coverage, Hit};
 use super::sessions::Session;
-use super::Ask;
 use crate::error::SearchError;
 use crate::line::Line;
 use crate::order::Order;
@@ -63,7 +63,8 @@ pub struct TimelineEntry {
 }
 
 /// Hands over the hits of the session, one by one.
-type Each<'a> = dyn FnMut(&Ask, &mut dyn FnMut(Hit) -> Result<bool, SearchError>) -> Result<Answer, SearchError> + 'a;
+type Each<'a> =
+    dyn FnMut(&Ask, &mut dyn FnMut(Hit) -> Result<bool, SearchError>) -> Result<Answer, SearchError> + 'a;
 
 /// Reads the timeline of a session. `newest` is the origin of the trail whose hits do not name it.
 pub(super) fn read(id: &str, newest: &str, ask: &Ask, each: &mut Each<'_>) -> Result<Timeline, SearchError> {
