@@ -161,8 +161,10 @@ fn usable(ui: Ui, args: &Args, report: &Report) -> Result<(u64, Vec<Finding>), F
         );
         return Err(Failure::cannot(message).exit(failure::FOUND));
     }
-    let end = wrong.iter().filter_map(|finding| finding.index).min().unwrap_or(report.entries);
-    Ok((end.min(report.entries), wrong))
+    // From the first line on that is no entry, nothing was acknowledged: a crash has left it.
+    let torn = report.findings.iter().filter(|finding| finding.verdict == Verdict::TornTail);
+    let end = wrong.iter().chain(torn).filter_map(|finding| finding.index).min();
+    Ok((end.unwrap_or(report.entries).min(report.entries), wrong))
 }
 
 /// Records what is not in DIR yet.

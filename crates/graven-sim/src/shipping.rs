@@ -99,7 +99,9 @@ impl Shipping {
             chance,
         };
         let disk = SimDisk::new();
-        disk.create_dir("/srv".as_ref()).and_then(|()| disk.sync_dir("/".as_ref())).expect("a new disk works");
+        disk.create_dir("/srv".as_ref())
+            .and_then(|()| disk.sync_dir("/".as_ref()))
+            .expect("a new disk works");
         run.add_node(disk, false);
         run
     }
@@ -178,9 +180,8 @@ impl Shipping {
         self.nodes.clear();
         let shared = self.shared.lock();
         let tally = Tally { calls: shared.trace.calls(), ..self.tally };
-        let broken = outcome
-            .err()
-            .map(|Broken { rule, how }| (rule, tally.lives, how, shared.trace.last_steps()));
+        let broken =
+            outcome.err().map(|Broken { rule, how }| (rule, tally.lives, how, shared.trace.last_steps()));
         Ended { trace: shared.trace.hash(), tally, broken }
     }
 }

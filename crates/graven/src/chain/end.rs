@@ -28,7 +28,8 @@ pub(super) fn check(reader: &Reader, end: &Continued) -> Result<Option<Finding>,
         Ok(true) => Ok(Some(past(end, head.size))),
         Ok(false) => Ok(Some(forked(end))),
         Err(error) => {
-            let message = format!("the hashes in tiles/ cannot be compared with the end of the trail: {error}");
+            let message =
+                format!("the hashes in tiles/ cannot be compared with the end of the trail: {error}");
             Ok(Some(Finding::new(Verdict::TilesDamaged, message)))
         }
     }

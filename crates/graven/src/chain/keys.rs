@@ -73,7 +73,8 @@ impl<'a> Keys<'a> {
         let mut known = Vec::new();
         if let Some(state) = state {
             let absent = chain.absent().map(|absent| chain.place_of(&absent.origin));
-            let there = chain.links().iter().map(|link: &Link| (link.layout().clone(), link.name().to_owned()));
+            let there =
+                chain.links().iter().map(|link: &Link| (link.layout().clone(), link.name().to_owned()));
             for (layout, name) in there.chain(absent) {
                 known.extend(remembered_key(machine, state, &layout, &name)?);
             }
@@ -111,7 +112,8 @@ impl<'a> Keys<'a> {
                 || chain.absent().is_some_and(|absent| absent.origin == key.name())
         };
         let lost = self.known.iter().filter(|key| !is_of_chain(key)).map(|key| {
-            let message = format!("the trail with the key {key} was seen here before, and is not in the chain");
+            let message =
+                format!("the trail with the key {key} was seen here before, and is not in the chain");
             Finding::new(Verdict::BadSignature, message).file("graven.json")
         });
         lost.collect()

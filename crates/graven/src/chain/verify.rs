@@ -202,11 +202,15 @@ impl Job<'_> {
     /// Compares an older trail with the end that the next one names.
     fn judge_end(&self, link: &Link, named: &Continued, judged: &mut ChainReport) -> Result<(), Error> {
         let report = &judged.report;
+        // What is wrong with these entries has been said: only what is signed is still to be compared.
+        let is_told = |finding: &Finding| {
+            finding.verdict.accuses() && finding.index.is_some_and(|index| index < named.size)
+        };
         let finding = match &report.key {
             Some(key) if *key != named.key => Some(end::another(named, link.reader().meta())),
             _ if report.sealed < named.size => Some(end::truncated(named, report.sealed)),
             // What was recomputed from the lines counts, where there is a root of just these.
-            _ if report.sealed == named.size => {
+            _ if report.sealed == named.size && !report.findings.iter().any(is_told) => {
                 report.root.filter(|root| *root != named.root).map(|_| end::forked(named))
             }
             _ => end::check(link.reader(), named)?,

@@ -29,7 +29,8 @@ impl Stored {
             Error::with_source(ErrorKind::Invalid, "the line of another trail is not an entry", source)
         })?;
         if entry.category == Category::Trail {
-            let message = "an entry of the category `trail` is about another trail, and cannot be one of this";
+            let message =
+                "an entry of the category `trail` is about another trail, and cannot be one of this";
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         let named = entry.detail.as_ref().and_then(|detail| detail.blob());

@@ -51,8 +51,7 @@ mod tests {
     fn only_the_trails_own_entry_says_what_is_continued() {
         let key = SigningKey::from_seed("example.org/a", [1; 32]).unwrap().verifier_key().clone();
         let continued = Continued { origin: "example.org/a".into(), size: 7, root: sha256(b"root"), key };
-        let entry =
-            |category, action| Entry::new(category, action, Outcome::Success).detail(&continued);
+        let entry = |category, action| Entry::new(category, action, Outcome::Success).detail(&continued);
         assert_eq!(Continued::of(&entry(Category::Trail, "trail.continues")), Some(continued.clone()));
         assert_eq!(Continued::of(&entry(Category::Api, "trail.continues")), None);
         assert_eq!(Continued::of(&entry(Category::Trail, "trail.opened")), None);

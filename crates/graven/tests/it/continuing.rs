@@ -41,7 +41,10 @@ fn a_new_trail_begins_with_what_it_continues() {
     assert_eq!(Continued::of(&first.entry().unwrap()), Some(continued(5)));
     let line = String::from_utf8(first.line).unwrap();
     let detail = r#""detail":{"origin":"example.org/old","size":5,"root":"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=","key":"example.org/old+"#;
-    assert!(line.contains(r#""category":"trail","action":"trail.continues""#) && line.contains(detail), "{line}");
+    assert!(
+        line.contains(r#""category":"trail","action":"trail.continues""#) && line.contains(detail),
+        "{line}"
+    );
     assert_eq!(reader.record(1).unwrap().unwrap().entry().unwrap().action, "trail.opened");
     // Once is enough.
     let size = reader.len().unwrap();
@@ -54,7 +57,8 @@ fn a_new_trail_begins_with_what_it_continues() {
 fn no_other_trail_takes_the_setting() {
     must_end();
     let folder = tempfile::tempdir().unwrap();
-    let open = |name: &str, continued| Trail::open(Settings::new(folder.path().join(name)).continues(continued));
+    let open =
+        |name: &str, continued| Trail::open(Settings::new(folder.path().join(name)).continues(continued));
     let plain = Trail::open(Settings::new(folder.path().join("plain"))).unwrap();
     plain.record_blocking(entry()).unwrap();
     plain.close_blocking().unwrap();
@@ -109,7 +113,8 @@ fn a_restored_copy_is_read_and_not_written() {
     trail.record_blocking(entry()).unwrap();
     trail.close_blocking().unwrap();
     let (disk, layout) = (graven::disk::OsDisk, Layout::in_dir(&dir));
-    let mark = Restored { from: "s3://bucket/audit".into(), restored: "2026-11-30T12:00:00Z".parse().unwrap() };
+    let mark =
+        Restored { from: "s3://bucket/audit".into(), restored: "2026-11-30T12:00:00Z".parse().unwrap() };
     restored::mark(&disk, &layout, &mark).unwrap();
     let text = std::fs::read_to_string(layout.restored()).unwrap();
     assert_eq!(text, "{\"from\":\"s3://bucket/audit\",\"restored\":\"2026-11-30T12:00:00Z\"}\n");
