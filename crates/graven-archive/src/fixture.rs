@@ -220,7 +220,7 @@ impl Shipping<'_> {
     }
 
     fn tail(&self, epoch: u64, span: Span, listed_every: u64, number: u64) {
-        let is_listed = listed_every > 0 && number % listed_every == 0 && span.entries() > 1;
+        let is_listed = listed_every > 0 && number.is_multiple_of(listed_every) && span.entries() > 1;
         if !is_listed {
             return self.packed_tail(epoch, span);
         }

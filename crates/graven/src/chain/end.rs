@@ -66,10 +66,8 @@ pub(super) fn truncated(end: &Continued, sealed: u64) -> Finding {
 
 /// More entries are sealed than there were at the end.
 pub(super) fn past(end: &Continued, sealed: u64) -> Finding {
-    let message = format!(
-        "these entries were sealed past the end of the trail, from which another one goes on: `graven salvage` records \
-         such entries of a lost machine"
-    );
+    let message = "these entries were sealed past the end of the trail, from which another one goes on: `graven salvage` \
+                   records such entries of a lost machine";
     Finding::new(Verdict::Inserted, message).range(end.size, sealed - 1)
 }
 

@@ -16,6 +16,9 @@ use crate::files::layout::Layout;
 use crate::reader::Reader;
 use crate::seam::disk::Disk;
 
+/// What is done when everything but `graven.json` is durable.
+pub type BeforeItIsATrail<'a> = dyn Fn(&dyn Disk, &Layout) -> Result<(), Error> + 'a;
+
 /// What to restore besides the log.
 #[derive(Default)]
 pub struct Restoring<'a> {
@@ -26,7 +29,7 @@ pub struct Restoring<'a> {
     /// to the first that is not a whole entry. Default: none.
     pub unsealed: &'a [u8],
     /// Called when everything but `graven.json` is durable: what it writes is there before the folder is a trail.
-    pub before_it_is_a_trail: Option<&'a dyn Fn(&dyn Disk, &Layout) -> Result<(), Error>>,
+    pub before_it_is_a_trail: Option<&'a BeforeItIsATrail<'a>>,
 }
 
 /// Restores what `reader` reads into `out`, which must have no files. Checks every line as [`copy_trail`](super::copy_trail)
