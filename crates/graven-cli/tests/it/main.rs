@@ -12,6 +12,7 @@ mod answers_are_json_when_asked;
 mod bench_search_measures_every_row;
 mod commands_speak_tls;
 mod commands_take_a_trail_on_a_server;
+mod commands_take_an_archive;
 mod commands_take_what_the_trail_has;
 mod completions_and_man;
 mod config_names_every_source;
