@@ -54,6 +54,8 @@ pub struct ArchivedTrail {
     machine: Machine,
     reader: Reader,
     size: u64,
+    /// The addresses of the checkpoints at the ends of segments that are missing.
+    missing: Vec<String>,
 }
 
 impl Archive {
@@ -161,11 +163,13 @@ impl Archive {
             )));
         }
         let size = snapshot.heads.newest.size;
+        let missing = snapshot.boundaries.iter().filter(|(_, bytes)| bytes.is_none());
+        let missing = missing.map(|(size, _)| self.store.address(&names.boundary(*size))).collect();
         let disk = Arc::new(BucketDisk::new(snapshot, None));
         let layout = disk.layout();
         let machine = Machine { disk, clock: Arc::new(OsClock::new()) };
         let reader = Reader::open_on(&machine, layout)?;
-        Ok(ArchivedTrail { machine, reader, size })
+        Ok(ArchivedTrail { machine, reader, size, missing })
     }
 
     pub(crate) fn store(&self) -> &Arc<dyn Store> {
@@ -187,6 +191,17 @@ impl ArchivedTrail {
     /// The number of entries under its newest head.
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// Fails when something is missing without which it cannot be restored as it was.
+    pub(crate) fn must_be_whole(&self) -> Result<(), ArchiveError> {
+        match self.missing.first() {
+            Some(object) => {
+                let why = "the checkpoint at the end of a closed segment is missing; see `graven verify`";
+                Err(ArchiveError::data(format!("{object}: {why}")))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The path by which a verifier remembers it.

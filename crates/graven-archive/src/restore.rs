@@ -89,7 +89,9 @@ impl Archive {
         let key_of = |number: usize| options.key.as_ref().filter(|_| named.unwrap_or(0) == number);
         let mut trails = Vec::new();
         for (number, origin) in origins.iter().enumerate() {
-            trails.push(self.trail(origin, key_of(number))?);
+            let trail = self.trail(origin, key_of(number))?;
+            trail.must_be_whole()?;
+            trails.push(trail);
         }
         let target = Target { disk: &OsDisk, dir, from: self.address() };
         target.prepare()?;

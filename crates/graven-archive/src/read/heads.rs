@@ -181,7 +181,7 @@ impl Walker<'_> {
     }
 
     /// The newest head up to an epoch, with a good signature.
-    fn newest(&mut self, epoch: u64) -> Result<Option<Head>, ArchiveError> {
+    pub(super) fn newest(&mut self, epoch: u64) -> Result<Option<Head>, ArchiveError> {
         for epoch in (0..=epoch).rev() {
             if let Some(head) = self.newest_of(epoch)? {
                 return Ok(Some(head));
@@ -321,7 +321,8 @@ impl Walker<'_> {
     }
 }
 
-/// A number behind one that is not there. Only evidence that something is gone: most of the time there is none.
+/// A number behind one that is not there. Only evidence that something is gone: most of the time there is none. When a
+/// writer has created both meanwhile, nothing is gone.
 pub(super) fn later(
     gone: u64,
     is_there: impl Fn(u64) -> Result<bool, ArchiveError>,
@@ -330,7 +331,7 @@ pub(super) fn later(
     let far = (1..FAR).map(|power| gone + (NEXT << power));
     for number in near.chain(far) {
         if is_there(number)? {
-            return Ok(Some(number));
+            return Ok(if is_there(gone)? { None } else { Some(number) });
         }
     }
     Ok(None)

@@ -1,5 +1,6 @@
 //! A trail in an archive at one moment: what was found by asking for the next number of what is numbered.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -56,13 +57,24 @@ impl Snapshot {
         given: Option<&VerifierKey>,
         found: Option<&Arc<Found>>,
     ) -> Result<Snapshot, ArchiveError> {
+        let before = found.map_or(0, |found| found.all().len());
         let mut looks = 1;
         loop {
-            let look = Look { store: &**store, names, found };
-            match look.take(store, given) {
-                // What a head needs was replaced meanwhile. When it is gone for good, the next look finds that again.
-                Err(ArchiveError::Data { .. }) if looks < LOOKS_MAX && look.goes_on()? => looks += 1,
-                taken => return taken,
+            let look = Look { store: &**store, names, found, segments: Cell::new(0) };
+            let taken = look.take(store, given);
+            let may_be_replaced = match &taken {
+                Err(ArchiveError::Data { .. }) => true,
+                Ok(snapshot) => snapshot.tail.has_holes,
+                Err(_) => false,
+            };
+            // What a head needs may have been replaced by a closed segment meanwhile. When it is gone for good, the next
+            // look finds that again.
+            if !may_be_replaced || looks == LOOKS_MAX || !look.goes_on()? {
+                return taken;
+            }
+            looks += 1;
+            if let Some(found) = found {
+                found.keep(before);
             }
         }
     }
@@ -72,6 +84,8 @@ struct Look<'a> {
     store: &'a dyn Store,
     names: &'a Names,
     found: Option<&'a Arc<Found>>,
+    /// How many closed segments had numbers.
+    segments: Cell<u64>,
 }
 
 impl Look<'_> {
@@ -125,7 +139,7 @@ impl Look<'_> {
     }
 
     fn heads(&self, epoch: &Epoch, key: &VerifierKey, first: u64) -> Result<Heads, ArchiveError> {
-        let Look { store, names, found } = *self;
+        let (store, names, found) = (self.store, self.names, self.found);
         let walker = Walker { store, names, key, found, named: Vec::new(), seen: BTreeSet::new() };
         walker.walk(epoch, first)?.ok_or_else(|| {
             let address = store.address(names.folder());
@@ -149,20 +163,17 @@ impl Look<'_> {
         let Some(span) = spans.filter(|span| span.first == end && span.end <= heads.newest.size).max() else {
             return Ok(None);
         };
-        self.wrong(
-            Verdict::Missing,
-            &self.names.segment_number(segments.len() as u64),
-            GONE.to_owned(),
-            None,
-        )?;
+        let number = self.names.segment_number(segments.len() as u64);
+        if self.store.bytes(&number)?.is_some() {
+            return Ok(None);
+        }
+        self.wrong(Verdict::Missing, &number, GONE.to_owned(), None)?;
         self.segment(span, if_there(self.store.read(&self.names.manifest(span)))?)
     }
 
     /// Whether a writer goes on: then what was missing may have been replaced.
     fn goes_on(&self) -> Result<bool, ArchiveError> {
-        let is_there = |number| Ok(self.store.bytes(&self.names.segment_number(number))?.is_some());
-        let now = newest(is_there)?.map_or(0, |newest| newest + 1);
-        Ok(self.segments().is_ok_and(|before| (before.len() as u64) < now))
+        Ok(self.store.bytes(&self.names.segment_number(self.segments.get()))?.is_some())
     }
 
     /// Notes what is wrong with an object, or fails with it.
@@ -198,9 +209,12 @@ impl Look<'_> {
         }
         let Some(mut last) = last else { return Ok(None) };
         if self.found.is_some() && self.store.bytes(&self.names.head(last + 1, 0))?.is_some() {
-            last += 1;
-            let why = "this epoch is missing: heads of it are there".to_owned();
-            self.wrong(Verdict::Missing, &self.names.epoch(last), why, None)?;
+            // Unless it was taken meanwhile.
+            if !is_there(last + 1)? {
+                last += 1;
+                let why = "this epoch is missing: heads of it are there".to_owned();
+                self.wrong(Verdict::Missing, &self.names.epoch(last), why, None)?;
+            }
         }
         for number in (0..=last).rev() {
             match Epoch::read(self.store, self.names, number) {
@@ -260,6 +274,7 @@ impl Look<'_> {
             end = count(newest_from(there + 1, is_there)?);
         }
         let mut segments: Vec<Segment> = Vec::new();
+        self.segments.set(end);
         let numbers: Vec<u64> = (0..end).collect();
         // A range that is not known goes from the end of the one before to the beginning of the one after.
         let mut unknown = None;
@@ -317,6 +332,8 @@ impl Look<'_> {
             other => other,
         };
         match parsed {
+            // The object says the same. Only a verification cares.
+            _ if self.found.is_none() => {}
             Ok(None) => {
                 let why = "the manifest of this closed segment is missing".to_owned();
                 self.wrong(Verdict::Missing, &name, why, Some(span))?;

@@ -44,6 +44,8 @@ pub(super) struct Tail {
     pub(super) first: u64,
     pub(super) end: u64,
     parts: Vec<Part>,
+    /// Whether some of them could not be had.
+    pub(super) has_holes: bool,
 }
 
 /// What came from one object.
@@ -68,7 +70,7 @@ impl Tail {
             store,
             names,
             found,
-            tail: Tail { file, bytes: 0, first, end: first, parts: Vec::new() },
+            tail: Tail { file, bytes: 0, first, end: first, parts: Vec::new(), has_holes: false },
         };
         for some in heads.chunks(OBJECTS_AT_ONCE) {
             let object = |head: &OfHead| names.tail(head.epoch, head.span);
@@ -298,6 +300,7 @@ impl Filling<'_> {
             )));
         };
         let first = span.first.max(self.tail.end);
+        self.tail.has_holes = true;
         found.add(Finding::new(verdict, why.to_owned()).range(first, span.end - 1).file(address));
         let part = Part { first, at: self.tail.bytes, object: object.to_owned() };
         self.tail.parts.push(part);

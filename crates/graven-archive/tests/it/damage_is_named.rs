@@ -91,30 +91,38 @@ fn every_object_that_is_changed_cut_deleted_or_swapped_is_named() {
     assert_eq!(archived.verify().exit_code(), 0, "{:?}", archived.verify().newest.findings);
     let mut kinds = std::collections::BTreeMap::new();
     let mut missed = Vec::new();
-    for object in archived.objects() {
-        let bytes = archived.read(&object);
+    let objects = archived.objects();
+    for object in &objects {
+        // Of what differs only by its range, the first and the last are enough.
+        let is_alike = |other: &&String| kind(other) == kind(object);
+        let ends = [objects.iter().find(is_alike), objects.iter().rfind(is_alike)];
+        let differ = ["epochs", "heads", "tail"].iter().any(|kind_| kind(object).starts_with(kind_));
+        if !differ && !ends.contains(&Some(object)) {
+            continue;
+        }
+        let bytes = archived.read(object);
         for how in [How::Changed, How::Cut, How::Deleted, How::Swapped] {
-            let replacement = damaged(&archived, &object, &bytes, how);
+            let replacement = damaged(&archived, object, &bytes, how);
             match (&replacement, how) {
                 (Some(other), _) if *other == bytes => continue,
-                (Some(other), _) => archived.write(&object, other),
-                (None, How::Deleted) => archived.remove(&object),
+                (Some(other), _) => archived.write(object, other),
+                (None, How::Deleted) => archived.remove(object),
                 (None, _) => continue,
             }
-            *kinds.entry((kind(&object), format!("{how:?}"))).or_insert(0) += 1;
+            *kinds.entry((kind(object), format!("{how:?}"))).or_insert(0) += 1;
             let verified = archived.archive().verify(
                 &graven_archive::Verifying { key: Some(archived.key()), ..Default::default() },
                 &|_, _| (),
             );
             let seen = match &verified {
-                Ok(verified) => names_it(&archived, verified, &object) && verified.exit_code() == 1,
+                Ok(verified) => names_it(&archived, verified, object) && verified.exit_code() == 1,
                 Err(_) => false,
             };
-            if !seen && !is_no_evidence(&object, how) {
+            if !seen && !is_no_evidence(object, how) {
                 let found = verified.map(|verified| accusations(&verified));
                 missed.push(format!("{how:?} {object}: {found:#?}"));
             }
-            archived.write(&object, &bytes);
+            archived.write(object, &bytes);
         }
     }
     assert!(missed.is_empty(), "{} missed:\n{}", missed.len(), missed.join("\n"));

@@ -123,6 +123,19 @@ fn what_cannot_be_restored_is_refused_with_a_reason_and_leaves_no_trail() {
     refused("cut", &key(archived.key()), "the object was cut");
     archived.write(&segment, &bytes);
     restore(&archived, "cut", &key(archived.key())).unwrap();
+    // The object of a segment says what its manifest says, and the checkpoint at its end nothing says.
+    let manifest =
+        archived.objects().into_iter().find(|name| name.contains("/segments/0-") && name.ends_with(".json"));
+    archived.remove(&manifest.unwrap());
+    restore(&archived, "without a manifest", &RestoreOptions::default()).unwrap();
+    assert_eq!(verified(&archived, "without a manifest").verdict, Verdict::Intact);
+    let boundary = archived.objects().into_iter().find(|name| name.contains("/boundaries/")).unwrap();
+    archived.remove(&boundary);
+    refused(
+        "boundary",
+        &RestoreOptions::default(),
+        "the checkpoint at the end of a closed segment is missing",
+    );
     archived.remove("origin");
     refused("empty", &RestoreOptions::default(), "there is no trail at file://");
 }

@@ -15,6 +15,7 @@ mod chains_are_searched;
 mod chains_are_verified;
 mod commands_speak_tls;
 mod commands_take_a_trail_on_a_server;
+mod commands_take_an_archive;
 mod commands_take_what_the_trail_has;
 mod completions_and_man;
 mod config_names_every_source;
