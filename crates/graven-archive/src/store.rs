@@ -13,8 +13,9 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-pub(crate) use connect::{Variables, azure, google, s3};
+pub(crate) use connect::{azure, google, s3};
 pub use objects::Objects;
+pub(crate) use profile::Variables;
 
 /// What a creation found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,6 @@
 //! Makes the clients of the stores, with what the tools of each store take their settings from: variables, files that the
 //! variables name, and the role of the machine.
 
-use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +10,8 @@ use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 
-use super::profile::Profile;
+use super::profile::{Profile, Variables};
 use crate::error::ArchiveError;
-
-/// Variables by their names, as those of a process.
-pub(crate) type Variables = BTreeMap<String, String>;
 
 type Client = Result<Arc<dyn ObjectStore>, ArchiveError>;
 
@@ -27,7 +23,7 @@ fn retrying() -> RetryConfig {
         max_backoff: Duration::from_secs(2),
         base: 2.0,
     };
-    RetryConfig { backoff, max_retries: 5, retry_timeout: Duration::from_secs(10) }
+    RetryConfig { backoff, max_retries: 30, retry_timeout: Duration::from_secs(60) }
 }
 
 /// Without the library's limit of a request's time, which is the same for an object of any length: [`Objects`] has its own.

@@ -17,7 +17,8 @@ use graven::durable;
 use object_store::CredentialProvider;
 use object_store::aws::AwsCredential;
 
-use super::connect::Variables;
+/// Variables by their names, as those of a process.
+pub(crate) type Variables = BTreeMap<String, String>;
 
 /// The largest file that is read.
 const FILE_BYTES_MAX: u64 = 1 << 20;

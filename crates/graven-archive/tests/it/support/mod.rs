@@ -1,7 +1,7 @@
 //! What the tests of archives stand on: a server of S3 on loopback, and a proxy that fails by a plan.
 //!
 //! Other crates' tests take it by `#[path]`.
-#![allow(dead_code, reason = "each binary of tests uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each binary of tests uses a part of it")]
 
 mod creations;
 mod moto;
