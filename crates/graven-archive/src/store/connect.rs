@@ -23,7 +23,7 @@ fn retrying() -> RetryConfig {
         max_backoff: Duration::from_secs(2),
         base: 2.0,
     };
-    RetryConfig { backoff, max_retries: 30, retry_timeout: Duration::from_secs(60) }
+    RetryConfig { backoff, max_retries: 5, retry_timeout: Duration::from_secs(10) }
 }
 
 /// Without the library's limit of a request's time, which is the same for an object of any length: [`Objects`] has its own.
