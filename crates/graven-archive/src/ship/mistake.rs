@@ -2,6 +2,7 @@
 
 /// One mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "sim"), expect(unreachable_pub, reason = "only the simulator names one"))]
 pub enum Mistake {
     /// The next head does not wait for the full tiles under the one before.
     TilesLater,
