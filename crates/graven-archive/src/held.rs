@@ -26,12 +26,47 @@ struct State {
 pub(crate) struct Held {
     /// The archive.
     pub(crate) url: String,
-    /// The epoch that was taken last, or that is about to be taken.
+    /// The epoch that was taken last; absent when none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) taken: Option<Taken>,
+    /// Epochs that were tried since. Any of them may be taken: a creation without an answer may still arrive.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tried: Vec<Taken>,
+}
+
+/// An epoch, by its number and its random name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Taken {
     pub(crate) epoch: u64,
     pub(crate) id: String,
-    /// The one before, which counts if the creation of the other never happened.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) before: Option<String>,
+}
+
+/// The most tries that are remembered, the newest: at the longest pause between two tries, those of 25 minutes.
+const TRIED_MAX: usize = 100;
+
+impl Held {
+    /// What is remembered of an archive that was never used.
+    pub(crate) fn nothing(url: String) -> Held {
+        Held { url, taken: None, tried: Vec::new() }
+    }
+
+    /// Whether this trail has taken the epoch of this random name.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.taken.iter().chain(&self.tried).any(|taken| taken.id == id)
+    }
+
+    /// Remembers that an epoch is tried. Those of numbers that are taken by now, the last of them `newest`, are settled.
+    pub(crate) fn trying(&mut self, newest: Option<&Taken>, next: Taken) {
+        if let Some(newest) = newest.filter(|newest| self.has(&newest.id)) {
+            self.taken = Some(newest.clone());
+        }
+        self.tried.retain(|tried| tried.epoch >= next.epoch);
+        if self.tried.len() == TRIED_MAX {
+            self.tried.remove(0);
+        }
+        self.tried.push(next);
+    }
 }
 
 /// Where it is remembered.

@@ -9,6 +9,9 @@ mod address;
 mod epoch;
 mod error;
 mod facts;
+#[cfg(feature = "sim")]
+#[doc(hidden)]
+pub mod fixture;
 mod gc;
 mod head;
 mod held;
@@ -18,16 +21,23 @@ mod numbered;
 mod packed;
 mod put;
 mod read;
+mod restore;
 mod ship;
+#[cfg(feature = "sim")]
+#[doc(hidden)]
+pub mod sim;
 mod store;
 #[cfg(test)]
 #[path = "../tests/it/support/mod.rs"]
 #[expect(clippy::disallowed_methods, reason = "a test makes its folders directly")]
 mod support;
 mod tail;
+mod take_over;
 
 pub use address::{Address, SCHEMES};
 pub use error::{ArchiveError, Fenced};
 pub use read::{Archive, ArchivedTrail, Verified, Verifying};
+pub use restore::{RestoreOptions, Restored};
 pub use ship::{Lag, ShipOptions, Shipped, Shipper, State, Status};
 pub use store::{Created, Listed, Objects, Store, StoreError, StoreErrorKind};
+pub use take_over::{TakeOver, TakenOver};

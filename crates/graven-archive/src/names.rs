@@ -1,5 +1,6 @@
 //! The names of the objects of an archive. The tree of names is in `docs/SCALE.md`.
 
+pub(crate) use graven::origin_name::encode;
 use graven_core::tile::Tile;
 
 /// The object at the prefix that names the origin of the first trail.
@@ -125,6 +126,11 @@ impl Names {
             .filter(|_| parts.next().is_none())
     }
 
+    /// The folder of all closed segments.
+    pub(crate) fn segments_folder(&self) -> String {
+        self.name("segments")
+    }
+
     /// The folder of all objects of the trail.
     pub(crate) fn folder(&self) -> &str {
         &self.folder
@@ -136,30 +142,9 @@ impl Names {
     }
 }
 
-/// An origin as a part of a name: each byte but letters, digits, `-`, `_` and `.` becomes `%` and two hex digits.
-pub(crate) fn encode(origin: &str) -> String {
-    use std::fmt::Write;
-    let mut text = String::with_capacity(origin.len() + 8);
-    for (at, byte) in origin.bytes().enumerate() {
-        let plain = byte.is_ascii_alphanumeric() || b"-_".contains(&byte) || (byte == b'.' && at > 0);
-        if plain {
-            text.push(char::from(byte));
-        } else {
-            write!(text, "%{byte:02X}").expect("a string takes everything");
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_origin_is_one_part_of_a_name() {
-        assert_eq!(encode("graven.local/5f1c"), "graven.local%2F5f1c");
-        assert_eq!(encode("../é%"), "%2E.%2F%C3%A9%25");
-    }
 
     #[test]
     fn only_a_printed_span_is_read() {

@@ -40,7 +40,6 @@ pub(crate) struct Frame {
 pub(crate) struct Packed {
     pub(crate) object: Bytes,
     pub(crate) frames: Vec<Frame>,
-    pub(crate) entries: u64,
     /// The bytes of the lines.
     pub(crate) bytes: u64,
     /// The SHA-256 of the lines, in hex.
@@ -113,7 +112,6 @@ impl Packer {
         table.into_format_serializer(Format::Foot).read_to_end(&mut object)?;
         Ok(Packed {
             object: object.into(),
-            entries: frames.iter().map(|frame| frame.entries).sum(),
             bytes: frames.iter().map(|frame| frame.bytes).sum(),
             frames,
             sha256: hex(&hasher.finalize()),
@@ -163,7 +161,8 @@ mod tests {
             (0..20_000).map(|i| format!("{i} {}", "x".repeat(i % 700)).into_bytes()).collect();
         let packed = packed(&lines);
         let whole: Vec<u8> = lines.iter().flat_map(|line| line.iter().copied().chain([b'\n'])).collect();
-        assert_eq!((packed.entries, packed.bytes), (20_000, whole.len() as u64));
+        let entries: u64 = packed.frames.iter().map(|frame| frame.entries).sum();
+        assert_eq!((entries, packed.bytes), (20_000, whole.len() as u64));
         assert_eq!(packed.sha256, hex(&Sha256::digest(&whole)));
         assert_eq!(unpack(&packed.object, packed.bytes).unwrap(), whole);
         assert!(packed.frames.len() > 2);

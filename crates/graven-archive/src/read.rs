@@ -25,6 +25,7 @@ use std::sync::Arc;
 use graven::Machine;
 use graven::VerifierKey;
 use graven::clock::OsClock;
+use graven::meta::Meta;
 use graven::reader::Reader;
 
 pub use verify::{Verified, Verifying};
@@ -32,6 +33,7 @@ pub use verify::{Verified, Verifying};
 use crate::address::Address;
 use crate::epoch::Epoch;
 use crate::error::ArchiveError;
+use crate::head::END;
 use crate::names::{FIRST_ORIGIN, Names};
 use crate::store::{Store, if_there};
 use disk::BucketDisk;
@@ -52,6 +54,8 @@ pub struct ArchivedTrail {
     machine: Machine,
     reader: Reader,
     size: u64,
+    /// The addresses of the checkpoints at the ends of segments that are missing.
+    missing: Vec<String>,
 }
 
 impl Archive {
@@ -73,37 +77,58 @@ impl Archive {
         self.store.address("")
     }
 
-    /// The origins of the trails of its chain, the oldest first.
+    /// The origins of the trails that have begun, the oldest first. While a trail is taken over, the one before names a
+    /// trail that is not there yet; and one that was named and never began was ended before it had anything.
     ///
     /// # Errors
     /// `NotFound` when there is no trail; `Data` when the chain is damaged; `Unavailable` when it cannot be read.
     pub fn origins(&self) -> Result<Vec<String>, ArchiveError> {
-        let mut origins = vec![self.first_origin()?];
-        let mut seen: BTreeSet<String> = origins.iter().cloned().collect();
-        while let Some(last) = origins.last() {
-            let names = Names::of(last);
-            let Some(epoch) = Epoch::newest(&*self.store, &names)? else {
-                let address = self.store.address(names.folder());
-                return match origins.len() {
-                    1 => Err(ArchiveError::data(format!(
-                        "{} names {last:?}, and there is no trail of it",
-                        self.store.address(FIRST_ORIGIN)
-                    ))),
-                    _ => Err(ArchiveError::data(format!(
-                        "{address} has no epoch, and the trail before it names it"
-                    ))),
-                };
-            };
-            let Some(next) = epoch.next else { break };
-            if !seen.insert(next.clone()) || origins.len() == CHAIN_MAX {
-                let address = self.store.address(&names.epoch(epoch.epoch));
-                return Err(ArchiveError::data(format!(
-                    "{address} leads back to {next:?}: the chain has no end"
-                )));
+        let mut origins = Vec::new();
+        let (mut seen, mut next) = (BTreeSet::new(), Some(self.first_origin()?));
+        while let Some(origin) =
+            next.take().filter(|origin| seen.len() < CHAIN_MAX && seen.insert(origin.clone()))
+        {
+            let names = Names::of(&origin);
+            let Some(epoch) = Epoch::newest(&*self.store, &names)? else { break };
+            // The first one says what is wrong when none has begun.
+            if self.has_begun(&names, &epoch)? || (origins.is_empty() && epoch.next.is_none()) {
+                origins.push(origin);
             }
-            origins.push(next);
+            next = epoch.next;
+        }
+        if origins.is_empty() {
+            return Err(ArchiveError::NotFound { address: self.address() });
         }
         Ok(origins)
+    }
+
+    /// Whether anything of a trail is under a head.
+    pub(crate) fn has_begun(&self, names: &Names, newest: &Epoch) -> Result<bool, ArchiveError> {
+        for epoch in (0..=newest.epoch).rev() {
+            let first = self.store.bytes(&names.head(epoch, 0))?;
+            if first.is_some_and(|bytes| bytes > END.len() as u64) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// What a trail says that it is; `None` when it is not there.
+    pub(crate) fn meta_of(&self, names: &Names) -> Result<Option<Meta>, ArchiveError> {
+        let name = names.meta();
+        let bytes = if_there(self.store.read(&name))?;
+        let parse = |bytes: bytes::Bytes| {
+            let of_name = |meta: &Meta| Names::of(&meta.origin) == *names;
+            Meta::parse(&bytes).and_then(|meta| meta.check().map(|()| meta)).ok().filter(of_name).ok_or_else(
+                || {
+                    ArchiveError::data(format!(
+                        "{} is not what identifies this trail",
+                        self.store.address(&name)
+                    ))
+                },
+            )
+        };
+        bytes.map(parse).transpose()
     }
 
     fn first_origin(&self) -> Result<String, ArchiveError> {
@@ -138,11 +163,13 @@ impl Archive {
             )));
         }
         let size = snapshot.heads.newest.size;
+        let missing = snapshot.boundaries.iter().filter(|(_, bytes)| bytes.is_none());
+        let missing = missing.map(|(size, _)| self.store.address(&names.boundary(*size))).collect();
         let disk = Arc::new(BucketDisk::new(snapshot, None));
         let layout = disk.layout();
         let machine = Machine { disk, clock: Arc::new(OsClock::new()) };
         let reader = Reader::open_on(&machine, layout)?;
-        Ok(ArchivedTrail { machine, reader, size })
+        Ok(ArchivedTrail { machine, reader, size, missing })
     }
 
     pub(crate) fn store(&self) -> &Arc<dyn Store> {
@@ -164,6 +191,17 @@ impl ArchivedTrail {
     /// The number of entries under its newest head.
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// Fails when something is missing without which it cannot be restored as it was.
+    pub(crate) fn must_be_whole(&self) -> Result<(), ArchiveError> {
+        match self.missing.first() {
+            Some(object) => {
+                let why = "the checkpoint at the end of a closed segment is missing; see `graven verify`";
+                Err(ArchiveError::data(format!("{object}: {why}")))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The path by which a verifier remembers it.

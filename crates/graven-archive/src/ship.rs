@@ -10,6 +10,7 @@ mod front;
 mod ground;
 mod growth;
 mod lines;
+mod mistake;
 mod start;
 mod status;
 mod thread;
@@ -18,4 +19,12 @@ pub use status::{Lag, State, Status};
 pub use thread::{ShipOptions, Shipped, Shipper};
 
 pub(crate) use back::Back;
+pub(crate) use front::closed_size;
 pub(crate) use front::{Front, Step};
+pub(crate) use ground::fenced_by;
+pub(crate) use start::{How, start};
+
+#[cfg(feature = "sim")]
+pub use mistake::Mistake;
+#[cfg(feature = "sim")]
+pub(crate) use {front::Shipped as Manifests, mistake::Making};

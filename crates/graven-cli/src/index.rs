@@ -57,7 +57,7 @@ struct Answer {
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     let indexed = Indexed { index: args.index.clone(), no_index: false };
-    let search = args.trust.open(&args.target, &indexed)?;
+    let search = args.trust.open_one(&args.target, &indexed)?;
     if args.check {
         return check(&search, ui);
     }

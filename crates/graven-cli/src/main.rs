@@ -22,6 +22,9 @@ mod prove;
 mod record;
 mod redact;
 mod repair;
+#[cfg(feature = "archive")]
+mod restore;
+mod salvage;
 mod search;
 #[cfg(feature = "server")]
 mod serve;
@@ -70,6 +73,9 @@ Start with `graven demo`: it shows what a trail can do, in a few seconds.
 In place of DIR, record, exec, search, tail, show, prove, stats and pending take the address of a trail on a server, \
 http(s)://HOST/v1/trails/NAME, with a token of the server in the variable GRAVEN_TOKEN. GRAVEN_CA_FILE names a file with \
 the certificates to trust, when the server has one of your own.
+
+verify, tail, show, prove, search, session, key and export also take the URL of an archive, s3://BUCKET/PREFIX, \
+gs://BUCKET/PREFIX, az://CONTAINER/PREFIX or file:///FOLDER, with the credentials that the tools of the store take.
 
 Exit codes: 0 success (verify: intact), 1 a problem was found (tampering, damage, a refused line), 2 no answer (wrong \
 usage, unreadable, unavailable). `graven exec` ends with the exit code of its command.";
@@ -121,10 +127,15 @@ enum Command {
     Config(config::Args),
     /// Export a trail in a format that other programs read
     Export(export::Args),
+    /// Bring a trail back from its archive
+    #[cfg(feature = "archive")]
+    Restore(restore::Args),
     /// Remove secrets from a text, or show which secrets a trail would remove
     Redact(redact::Args),
     /// Repair a trail that contradicts its checkpoint, and record the repair
     Repair(repair::Args),
+    /// Record again what a lost machine had recorded, once its disk turns up
+    Salvage(salvage::Args),
     /// Measure this machine, and Graven on this machine
     Bench(bench::Args),
     /// Record, kill, verify and tamper in a loop, then report
@@ -218,8 +229,11 @@ fn run(command: &Command, ui: Ui) -> Ending {
         #[cfg(feature = "server")]
         Command::Config(args) => config::run(args, ui),
         Command::Export(args) => export::run(args, ui),
+        #[cfg(feature = "archive")]
+        Command::Restore(args) => restore::run(args, ui),
         Command::Redact(args) => redact::run(args, ui),
         Command::Repair(args) => repair::run(args, ui),
+        Command::Salvage(args) => salvage::run(args, ui),
         Command::Bench(args) => bench::run(args, ui),
         Command::Soak(args) => soak::run(args, ui),
         Command::Demo(args) => demo::run(args, ui),

@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     if let Some(server) = args.target.remote(ui)? {
         return remote::run(args, ui, &server);
     }
-    let search = args.trust.open(&args.target, &args.indexed)?;
+    let search = args.trust.open_one(&args.target, &args.indexed)?;
     let entries = search.reader().len()?;
     let progress = Progress::new(ui, "reading", Unit::Entries, entries);
     let acts = search.pending(&mut |done| progress.set(done, entries))?;

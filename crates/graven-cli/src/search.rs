@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use clap::ArgAction;
 use graven_search::{
-    Answer, Ask, Cursor, Explained, Explanation, Field, LIMIT, LIMIT_MAX, Order, Query, Rows, Search, Zone,
-    going_on,
+    Answer, Ask, ChainSearch, Cursor, Explained, Explanation, Field, LIMIT, LIMIT_MAX, Order, Query, Rows,
+    Zone, going_on,
 };
 
 use crate::index;
@@ -114,11 +114,14 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     let search = args.trust.open(&args.target, &args.indexed)?;
     let (query, ask) = args.question(ui)?;
     let exit = shown(args, ui, &search, &query, &ask)?;
-    index::make_behind(ui, &search);
+    // Of an archive, that would fetch every object.
+    if args.target.archive().is_none() {
+        index::make_behind(ui, search.newest());
+    }
     Ok(exit)
 }
 
-fn shown(args: &Args, ui: Ui, search: &Search, query: &Query, ask: &Ask) -> Ending {
+fn shown(args: &Args, ui: Ui, search: &ChainSearch, query: &Query, ask: &Ask) -> Ending {
     if let Some(form) = args.form() {
         return stream::run(ui, search, query, ask, form, args.limit);
     }
@@ -164,7 +167,7 @@ impl Args {
 }
 
 /// One page, as a table or as JSON.
-fn answer(args: &Args, ui: Ui, search: &Search, query: &Query, ask: &Ask) -> Ending {
+fn answer(args: &Args, ui: Ui, search: &ChainSearch, query: &Query, ask: &Ask) -> Ending {
     let answer = search.query(query, ask)?;
     if ui.json() {
         let exit = judged(ui, &answer);

@@ -54,7 +54,17 @@ fn show(ui: Ui, timeline: &Timeline) -> Result<(), Failure> {
         return asking::coverage(ui, &timeline.coverage);
     }
     ui.line(describe_session(ui, &timeline.session))?;
-    timeline.timeline.iter().try_for_each(|entry| ui.line(line(ui, entry)))?;
+    // The index says where only together with the trail.
+    let in_chain = timeline.timeline.iter().any(|entry| entry.hit.origin.is_some());
+    let mut trail = None;
+    for entry in &timeline.timeline {
+        let origin = entry.hit.origin.as_deref();
+        if in_chain && trail != Some(origin) {
+            ui.line(describe::of_trail(ui, origin))?;
+        }
+        trail = Some(origin);
+        ui.line(line(ui, entry))?;
+    }
     if timeline.cut {
         ui.line(format_args!("and more; `graven search` shows them: session:{:?}", timeline.session.id))?;
     }

@@ -1,5 +1,7 @@
 //! What two or more commands use: how an answer looks, how a command fails, which trail it is about.
 
+#[cfg(feature = "archive")]
+pub(crate) mod archive;
 pub(crate) mod asking;
 pub(crate) mod describe;
 pub(crate) mod failure;

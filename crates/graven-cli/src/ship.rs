@@ -11,6 +11,7 @@ use graven_archive::{Address, ArchiveError, Fenced, ShipOptions, Shipper, State,
 use serde_json::json;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+use crate::shared::archive::machine_name;
 use crate::shared::failure::{Ending, FOUND, Failure, OK};
 use crate::shared::progress::{Progress, Unit};
 use crate::shared::target::Target;
@@ -192,9 +193,4 @@ fn record_fenced(args: &Args, ui: Ui, by: &Fenced) {
 
 fn failed(error: &ArchiveError) -> Failure {
     Failure::cannot(error.chain())
-}
-
-/// The name of the machine, as it calls itself.
-fn machine_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     if let Some(server) = args.target.remote(ui)? {
         return remote::run(ui, &server);
     }
-    let search = args.trust.open(&args.target, &args.indexed)?;
+    let search = args.trust.open_one(&args.target, &args.indexed)?;
     let stats = search.reader().stats()?;
     let tally = if args.quick {
         None

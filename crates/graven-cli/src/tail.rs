@@ -7,8 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use graven::ErrorKind;
+use graven::chain::Chain;
 use graven::reader::{Follow, Reader, Record, SealedHashes};
-use graven_search::{Ask, Following, Query, Search, SearchError, SearchOptions, Zone};
+use graven_search::{Ask, ChainSearch, Following, Query, SearchError, SearchOptions, Zone};
 
 use crate::shared::asking;
 use crate::shared::describe;
@@ -43,10 +44,15 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     if let Some(server) = args.target.remote(ui)? {
         return remote::run(args, ui, &server);
     }
+    if args.follow
+        && let Some(url) = args.target.archive()
+    {
+        return Err(does_not_follow(url));
+    }
     let reader = args.target.read()?;
     let mut page = Page::new(ui, &reader);
     let Some(text) = &args.query else {
-        let next = newest(&reader, args.lines, &mut page)?;
+        let next = newest_of_chain(args, ui, &reader, &mut page)?;
         if args.follow {
             follow(Source::All(reader.follow(next)), next, &mut page)?;
         }
@@ -55,17 +61,58 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     let moment = asking::moment(Zone::default());
     let query = asking::query(ui, text, &moment)?;
     // Each entry is shown as it is stored: what it is judged by is asked for by `search`.
-    let search = Search::open(&args.target.path, SearchOptions::default())?;
+    let search = asking::search(&args.target, &[], SearchOptions::default())?;
     let (next, exit) = newest_hits(&search, &query, Ask::new(moment), args.lines, &mut page)?;
     if args.follow {
-        follow(Source::Hits(Box::new(search.follow(query, next))), next, &mut page)?;
+        follow(Source::Hits(Box::new(search.newest().follow(query, next))), next, &mut page)?;
     }
     Ok(exit)
+}
+
+/// An archive is read as it was at one moment.
+fn does_not_follow(url: &str) -> Failure {
+    Failure::cannot(format_args!("{url}: --follow works on the files of a trail or on a server, and not on an archive"))
+        .advise("follow the trail where it is recorded; without --follow, the newest entries of the archive are shown")
 }
 
 /// Shows the newest entries.
 pub(crate) fn show_newest(ui: Ui, reader: &Reader, count: u64) -> Result<(), Failure> {
     newest(reader, count, &mut Page::new(ui, reader)).map(drop)
+}
+
+/// The newest entries, also of the trails that this one continues, if it has too few; the index after the newest one.
+fn newest_of_chain(args: &Args, ui: Ui, reader: &Reader, page: &mut Page) -> Result<u64, Failure> {
+    let own = reader.len()?;
+    // Of an archive only the newest trail is shown.
+    if own >= args.lines || args.target.archive().is_some() {
+        return newest(reader, args.lines, page);
+    }
+    let chain = Chain::open(&args.target.path)?;
+    chain.findings().iter().for_each(|finding| ui.warn(finding));
+    let mut wanted = args.lines - own;
+    let mut parts = Vec::new();
+    for link in chain.before().iter().rev() {
+        let count = link.reader().len()?.min(wanted);
+        wanted -= count;
+        if count > 0 {
+            parts.push((link, count));
+        }
+    }
+    for (link, count) in parts.iter().rev() {
+        page.begin(Some(link.origin()), link.reader())?;
+        newest(link.reader(), *count, page)?;
+    }
+    if !parts.is_empty() {
+        page.begin(None, reader)?;
+    }
+    newest(reader, args.lines, page)
+}
+
+/// The trail of a hit.
+fn reader_of(search: &ChainSearch, origin: Option<&str>) -> Reader {
+    let trails = search.trails();
+    let found = origin.and_then(|origin| trails.iter().find(|trail| trail.reader().meta().origin == origin));
+    found.unwrap_or(search.newest()).reader().clone()
 }
 
 fn newest(reader: &Reader, count: u64, page: &mut Page) -> Result<u64, Failure> {
@@ -81,7 +128,7 @@ fn newest(reader: &Reader, count: u64, page: &mut Page) -> Result<u64, Failure> 
 
 /// Shows the newest hits; the index after the entries that were looked at, and the exit code.
 fn newest_hits(
-    search: &Search,
+    search: &ChainSearch,
     query: &Query,
     ask: Ask,
     count: u64,
@@ -92,10 +139,16 @@ fn newest_hits(
     }
     let mut hits = Vec::new();
     let answer = search.each::<SearchError>(query, &ask, &mut |hit| {
-        hits.push(Record { index: hit.index, line: hit.line.into_bytes() });
+        hits.push((hit.origin, Record { index: hit.index, line: hit.line.into_bytes() }));
         Ok((hits.len() as u64) < count)
     })?;
-    for record in hits.iter().rev() {
+    let in_chain = hits.iter().any(|(origin, _)| origin.is_some());
+    let mut trail = None;
+    for (origin, record) in hits.iter().rev() {
+        if in_chain && trail != Some(origin) {
+            page.begin(origin.as_deref(), &reader_of(search, origin.as_deref()))?;
+        }
+        trail = Some(origin);
         page.add(record)?;
     }
     page.write()?;
@@ -165,6 +218,13 @@ struct Page {
 impl Page {
     fn new(ui: Ui, reader: &Reader) -> Page {
         Page { ui, bytes: Vec::new(), sealed: reader.sealed_hashes() }
+    }
+
+    /// Goes on with another trail of a chain. A stored line does not say of which trail it is; a person is told.
+    fn begin(&mut self, origin: Option<&str>, reader: &Reader) -> Result<(), Failure> {
+        self.write()?;
+        self.sealed = reader.sealed_hashes();
+        if self.ui.json() { Ok(()) } else { self.ui.line(describe::of_trail(self.ui, origin)) }
     }
 
     /// Adds an entry: with `--json` the stored line unchanged, otherwise a line for a person.

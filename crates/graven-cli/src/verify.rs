@@ -1,13 +1,17 @@
 //! `graven verify`: checks whether a trail is what was recorded.
 
+#[cfg(feature = "archive")]
+mod archive;
+mod chain;
 mod proof;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use graven::chain::{ChainOptions, ChainReport};
 use graven::disk::OsDisk;
 use graven::fsck::user_folder;
-use graven::fsck::{self, KeySource, OlderCopy, Remembered, Report, VerifyOptions};
+use graven::fsck::{KeySource, OlderCopy, Remembered, Report};
 use graven::layout::Layout;
 use graven::{ErrorKind, Machine, VerifierKey};
 use graven_core::verdict::{Finding, Verdict};
@@ -25,9 +29,13 @@ pub(crate) struct Args {
     /// The trail: its directory, or the path of its live JSON Lines file; X.jsonl.d means X.jsonl
     #[arg(value_name = "DIR", required_unless_present = "proof")]
     path: Option<PathBuf>,
-    /// Use this verifier key, as printed by `graven key` [default: the key seen before, or the trail's own]
+    /// Use this verifier key, as printed by `graven key`; of a chain, first that of its oldest trail, then those of others
+    /// [default: the key seen before, or the trail's own]
     #[arg(long, value_name = "VKEY", value_parser = key)]
-    key: Option<VerifierKey>,
+    key: Vec<VerifierKey>,
+    /// Accept the keys of trails that continue an older one, and remember them
+    #[arg(long, conflicts_with_all = ["no_state", "proof"])]
+    accept_continuation: bool,
     /// Remember keys and heads in this folder, to detect a rollback [default: the user's state folder]
     #[arg(long, value_name = "DIR", conflicts_with = "no_state")]
     state: Option<PathBuf>,
@@ -60,19 +68,30 @@ A hint names an ordinary reason for the findings, such as a copy that was made d
 verdict nor the exit code.
 Findings are looked at twice. If they are gone at the second look, the report names them apart, and the verdict is that \
 of the last look.
-A trail that is gone is `missing`, as long as a part of it or the memory of it is left.";
+A trail that continues an older one is verified with it: each under its own key, the older one to the end that the newer \
+one names. The newer one's key is reported as `self_asserted` until it is given with a second --key, or accepted once \
+with --accept-continuation.
+A trail that is gone is `missing`, as long as a part of it or the memory of it is left.
+In place of DIR stands also the URL of an archive (s3://, gs://, az:// or file:///FOLDER): then its manifests, numbers, epochs and heads are judged too, and a finding names the object.";
 
 fn key(text: &str) -> Result<VerifierKey, String> {
     VerifierKey::parse(text.trim()).map_err(|error| error.to_string())
 }
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
-    if let (Some(proof), Some(entry), Some(key)) = (&args.proof, &args.entry, &args.key) {
-        return proof::run(proof, entry, key, ui);
+    if let (Some(proof), Some(entry)) = (&args.proof, &args.entry) {
+        return match &args.key[..] {
+            [key] => proof::run(proof, entry, key, ui),
+            _ => Err(Failure::cannot("a proof is judged by one key: give one --key")),
+        };
     }
     let Some(path) = &args.path else {
         return Err(Failure::cannot("name the trail to verify"));
     };
+    #[cfg(feature = "archive")]
+    if let Some(url) = (Target { path: path.clone() }).archive() {
+        return archive::run(args, url, ui);
+    }
     let (target, options) = (Target { path: path.clone() }, args.options(path));
     let layout = Layout::find_one(&OsDisk, path)?;
     let mut report = check(ui, &layout, &options).map_err(|error| match error.kind() {
@@ -80,23 +99,25 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
         // No verdict is not yet a problem of the trail.
         _ => Failure::cannot(error.chain()),
     })?;
-    report.warnings.extend(args.no_folder());
+    report.report.warnings.extend(args.no_folder());
     if ui.json() {
         ui.object(&report)?;
+    } else if report.before.is_empty() && report.continued.is_none() {
+        show(ui, &report.report)?;
     } else {
-        show(ui, &report)?;
+        chain::show(ui, &report)?;
     }
     Ok(report.exit_code())
 }
 
 impl Args {
-    fn options(&self, path: &Path) -> VerifyOptions {
-        VerifyOptions {
-            key: self.key.clone(),
+    fn options(&self, path: &Path) -> ChainOptions {
+        ChainOptions {
+            keys: self.key.clone(),
             state: self.folder(),
             name: Some(path.to_owned()),
             expect_newest: self.expect_newest,
-            ..VerifyOptions::default()
+            accept_continuation: self.accept_continuation,
         }
     }
 
@@ -117,9 +138,10 @@ impl Args {
 }
 
 /// Verifies a trail. Shows the progress when it takes long.
-fn check(ui: Ui, layout: &Layout, options: &VerifyOptions) -> Result<Report, graven::Error> {
+fn check(ui: Ui, layout: &Layout, options: &ChainOptions) -> Result<ChainReport, graven::Error> {
     let progress = Progress::new(ui, "verifying", Unit::Bytes, 1);
-    let report = fsck::verify(&Machine::os(), layout, options, &|done, total| progress.set(done, total));
+    let report =
+        graven::chain::verify(&Machine::os(), layout, options, &|done, total| progress.set(done, total));
     progress.finish();
     report
 }

@@ -97,8 +97,8 @@ pub struct Entry {
     refused: Option<Box<Refused>>,
     /// Whether its texts are cut when they do not fit the line.
     cut_to_fit: bool,
-    /// Whether it was made by [`of_import`](Entry::of_import).
-    of_import: bool,
+    /// Whether it was made by [`of_import`](Entry::of_import) or [`of_salvage`](Entry::of_salvage).
+    of_program: bool,
 }
 
 impl Entry {
@@ -133,7 +133,7 @@ impl Entry {
             approval: None,
             refused: None,
             cut_to_fit: false,
-            of_import: false,
+            of_program: false,
         }
     }
 
@@ -145,8 +145,18 @@ impl Entry {
     /// An entry of the trail itself about an import: category `trail`, action `trail.imported`. It is for a program that
     /// imports files and has to know them again. No entry that is read from a text is one.
     pub fn of_import(detail: impl Serialize) -> Entry {
-        let entry = Entry::new(Category::Trail, system_actions::IMPORTED, Outcome::Success);
-        Entry { of_import: true, ..entry }.detail(detail)
+        Entry::of_program(system_actions::IMPORTED, detail)
+    }
+
+    /// An entry of the trail itself about a salvage: category `trail`, action `trail.salvaged`. It is for a program that
+    /// records again what a lost machine had recorded, and has to know it again. No entry that is read from a text is one.
+    pub fn of_salvage(detail: impl Serialize) -> Entry {
+        Entry::of_program(system_actions::SALVAGED, detail)
+    }
+
+    fn of_program(action: &str, detail: impl Serialize) -> Entry {
+        let entry = Entry::new(Category::Trail, action, Outcome::Success);
+        Entry { of_program: true, ..entry }.detail(detail)
     }
 
     /// Sets when it happened.
@@ -293,7 +303,8 @@ impl Entry {
     ///
     /// The first rule that it breaks. An absent id or timestamp is no error: they are made when it is recorded.
     pub fn check(&self) -> Result<(), EntryError> {
-        let is_own = self.of_import && self.action == system_actions::IMPORTED;
+        let of_programs = [system_actions::IMPORTED, system_actions::SALVAGED];
+        let is_own = self.of_program && of_programs.contains(&self.action.as_str());
         if self.category == Category::Trail && !is_own {
             return Err(EntryError::Reserved);
         }

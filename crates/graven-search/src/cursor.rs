@@ -105,6 +105,11 @@ impl Cursor {
         }
     }
 
+    /// The origin of the trail in which the page begins.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
     /// The query in its canonical form. Read it with [`moment`](Cursor::moment).
     pub fn query(&self) -> &str {
         &self.query

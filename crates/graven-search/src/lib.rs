@@ -60,7 +60,7 @@ pub use query::{
 };
 pub use rows::{RowError, Rows};
 pub use search::{
-    Answer, Ask, Count, Coverage, Durable, Explained, Explanation, FINDINGS_MAX, FacetValue, Histogram, Hit,
-    IndexUse, LIMIT, LIMIT_MAX, PAGE_BYTES_MAX, Rest, Row, Search, SearchOptions, Session, State, TimeRange,
-    Timeline, TimelineEntry, going_on,
+    Answer, Ask, Before, ChainSearch, Count, Coverage, Durable, Explained, Explanation, FINDINGS_MAX,
+    FacetValue, Histogram, Hit, IndexUse, LIMIT, LIMIT_MAX, PAGE_BYTES_MAX, Rest, Row, Search, SearchOptions,
+    Session, State, TimeRange, Timeline, TimelineEntry, going_on,
 };

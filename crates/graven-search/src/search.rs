@@ -4,6 +4,7 @@ mod acts;
 mod answer;
 mod ask;
 mod blocks;
+mod chain;
 mod counts;
 mod explanation;
 mod findings;
@@ -11,6 +12,7 @@ mod hidden;
 mod histogram;
 mod judge;
 mod kinds;
+mod part;
 mod sessions;
 mod sieve;
 mod stretches;
@@ -30,25 +32,27 @@ use graven::{Machine, VerifierKey};
 use graven_core::hash::Hash;
 use graven_core::verdict::{Finding, Verdict};
 
-pub use answer::{Answer, Coverage, Durable, FINDINGS_MAX, Hit, IndexUse, State, TimeRange};
+pub use answer::{Answer, Before, Coverage, Durable, FINDINGS_MAX, Hit, IndexUse, State, TimeRange};
 pub use ask::{Ask, LIMIT, LIMIT_MAX, PAGE_BYTES_MAX, going_on};
+pub use chain::ChainSearch;
 pub use explanation::{Explained, Explanation};
 pub use histogram::{Histogram, Row};
 pub use sessions::Session;
 pub use tally::{Count, FacetValue, Rest};
 pub use timeline::{Timeline, TimelineEntry};
 
-use crate::cursor::{Cursor, CursorError};
+use crate::cursor::CursorError;
 use crate::error::SearchError;
 use crate::follow::Following;
 use crate::index::{Checked, Index, IndexError, IndexState, Keeper, Where};
 use crate::order::Order;
 use crate::query::{Field, Query};
 use counts::Counts;
+use part::Room;
 use stretches::Used;
 #[cfg(test)]
 pub(crate) use tally::values_of;
-use walk::{Step, Walk, Way};
+use walk::{Walk, Way};
 
 /// How a trail is opened for searches.
 #[derive(Debug, Clone, Default)]
@@ -132,10 +136,26 @@ impl Search {
         name: &Path,
         options: SearchOptions,
     ) -> Result<Search, SearchError> {
+        let judged = VerifyOptions {
+            key: options.key.clone(),
+            state: options.state.clone(),
+            name: Some(name.to_owned()),
+            ..VerifyOptions::default()
+        };
+        Search::judged(machine, reader, judged, options)
+    }
+
+    /// The same, judged by what is given here, and not by what the other options say.
+    fn judged(
+        machine: Machine,
+        reader: Reader,
+        judged: VerifyOptions,
+        options: SearchOptions,
+    ) -> Result<Search, SearchError> {
         #[cfg(feature = "sim")]
         let canary = options.testing_only_canary;
-        let SearchOptions { key, state, index, cache, no_index, testing_only_small_shelves, .. } = options;
-        let options = VerifyOptions { key, state, name: Some(name.to_owned()), ..VerifyOptions::default() };
+        let SearchOptions { index, cache, no_index, testing_only_small_shelves, .. } = options;
+        let options = judged;
         let folders = (index.as_deref(), cache.as_deref());
         let index = match no_index {
             true => None,
@@ -177,6 +197,11 @@ impl Search {
         &self.reader
     }
 
+    /// The origin of the trail.
+    fn origin(&self) -> &str {
+        &self.reader.meta().origin
+    }
+
     /// What there is of the index.
     ///
     /// # Errors
@@ -194,60 +219,11 @@ impl Search {
     /// `Cursor` when the cursor belongs to another search, or the trail is another one now; `Trail` when it cannot be read.
     pub fn query(&self, query: &Query, ask: &Ask) -> Result<Answer, SearchError> {
         let started = self.machine.clock.elapsed();
-        let (snapshot, picks) = self.snapshot(query, ask)?;
-        let whole = whole(query, snapshot.entries, ask.exhaustive);
-        let page = page(whole.clone(), ask);
-        let limit = ask.limit.clamp(1, LIMIT_MAX) as usize;
-        let range = if ask.wants_all() { whole.clone() } else { page.clone() };
-        let way = Way {
-            range,
-            order: ask.order,
-            exhaustive: ask.exhaustive,
-            until: ask.budget.map(|budget| started + budget),
-            entries: snapshot.entries,
-            head: snapshot.standing.head,
-            picks,
-            proved: Arc::clone(&self.proved),
-        };
-        let mut walk = self.walk(query, snapshot.standing.findings.clone(), way);
         let mut counts = Counts::new(ask);
-        let mut hits: Vec<Hit> = Vec::new();
-        let mut bytes = 0;
-        // Where the next page begins, once this one is full.
-        let mut position = None;
-        let finished = loop {
-            if position.is_some() {
-                if !ask.wants_all() {
-                    break false;
-                }
-                walk.count_ahead(&mut counts)?;
-            }
-            let found = match walk.next()? {
-                Step::Hit(found) => found,
-                Step::End => break true,
-                Step::OutOfTime => break false,
-            };
-            counts.add(&found.line);
-            let index = found.record.index;
-            if position.is_none() && page.contains(&index) {
-                hits.push(found.into_hit(ask.whole));
-                bytes += hits.last().map_or(0, |hit| hit.line.len());
-                let is_full = hits.len() == limit || bytes >= PAGE_BYTES_MAX;
-                position = is_full.then(|| after(index, ask.order));
-            }
-        };
-        // The time was over before the page was full: go on where it stopped.
-        let stopped = walk.at.filter(|at| page.contains(at)).map(|at| after(at, ask.order));
-        let position = position.or_else(|| (!finished).then(|| stopped.unwrap_or(start(&page, ask.order))));
-        let next = position.filter(|position| !rest(&page, *position, ask.order).is_empty());
-        let next = next.map(|position| {
-            let origin = &self.reader.meta().origin;
-            let (entries, last) = (snapshot.entries, snapshot.last);
-            Cursor::new(origin, query, ask.order, entries, last, position, &ask.moment).to_string()
-        });
-        let outcome = Outcome::of(walk, finished);
-        let took = self.machine.clock.elapsed() - started;
-        Ok(counts.answer(query, &snapshot, hits, next, outcome, took.as_secs_f64() * 1_000.0))
+        let part = self.part(query, ask, &mut counts, &mut Room::of(ask), started)?;
+        let next = part.position.map(|position| self.cursor(query, ask, &part.snapshot, position));
+        let (coverage, took_ms) = (part.coverage(), self.took_ms(started));
+        Ok(counts.answer(query, part.hits, next, part.outcome.findings, coverage, took_ms))
     }
 
     /// Hands over every hit, one by one, in little memory. The answer has no hits and no cursor. `f` can end it early.
@@ -261,30 +237,10 @@ impl Search {
         f: &mut dyn FnMut(Hit) -> Result<bool, E>,
     ) -> Result<Answer, E> {
         let started = self.machine.clock.elapsed();
-        let (snapshot, picks) = self.snapshot(query, ask)?;
-        let range = page(whole(query, snapshot.entries, ask.exhaustive), ask);
-        let until = ask.budget.map(|budget| started + budget);
-        let (entries, head) = (snapshot.entries, snapshot.standing.head);
-        let (order, exhaustive) = (ask.order, ask.exhaustive);
-        let proved = Arc::clone(&self.proved);
-        let way = Way { range, order, exhaustive, until, entries, head, picks, proved };
-        let mut walk = self.walk(query, snapshot.standing.findings.clone(), way);
         let mut counts = Counts::new(ask);
-        let finished = loop {
-            match walk.next().map_err(SearchError::from)? {
-                Step::Hit(found) => {
-                    counts.add(&found.line);
-                    if !f(found.into_hit(ask.whole))? {
-                        break false;
-                    }
-                }
-                Step::End => break true,
-                Step::OutOfTime => break false,
-            }
-        };
-        let outcome = Outcome::of(walk, finished);
-        let took = self.machine.clock.elapsed() - started;
-        Ok(counts.answer(query, &snapshot, Vec::new(), None, outcome, took.as_secs_f64() * 1_000.0))
+        let part = self.each_of(query, ask, &mut counts, started, f)?;
+        let (coverage, took_ms) = (part.coverage(), self.took_ms(started));
+        Ok(counts.answer(query, Vec::new(), None, part.outcome.findings, coverage, took_ms))
     }
 
     /// Counts the values of fields, over all hits.
@@ -308,7 +264,8 @@ impl Search {
     /// # Errors
     /// As [`query`](Search::query).
     pub fn session(&self, id: &str, ask: &Ask) -> Result<Timeline, SearchError> {
-        timeline::read(self, id, &Query::of_session(id), ask)
+        let query = Query::of_session(id);
+        timeline::read(id, self.origin(), ask, &mut |ask, f| self.each(&query, ask, f))
     }
 
     /// The same, as far as its entries have these categories.
@@ -321,7 +278,8 @@ impl Search {
         categories: &[graven::Category],
         ask: &Ask,
     ) -> Result<Timeline, SearchError> {
-        timeline::read(self, id, &Query::of_session(id).within(categories), ask)
+        let query = Query::of_session(id).within(categories);
+        timeline::read(id, self.origin(), ask, &mut |ask, f| self.each(&query, ask, f))
     }
 
     /// The acts that have an intent and no result, as [`Reader::pending`] finds them. Where there is an index of this user's

@@ -6,14 +6,10 @@ mod none;
 #[cfg(feature = "archive")]
 mod shipping;
 mod standing;
-#[cfg(feature = "archive")]
-mod watching;
 
 pub(crate) use ack::Ack;
 #[cfg(not(feature = "archive"))]
-pub(crate) use none::{Archive, watch};
+pub(crate) use none::Archive;
 #[cfg(feature = "archive")]
 pub(crate) use shipping::Archive;
-pub(crate) use standing::{Doubt, FencedBy, Lag, Phase, Standing};
-#[cfg(feature = "archive")]
-pub(crate) use watching::watch;
+pub(crate) use standing::{Doubt, Phase, Standing};

@@ -26,6 +26,8 @@ mod own;
 mod page;
 mod peer;
 mod problem;
+#[cfg(feature = "archive")]
+mod shipping;
 mod stamp;
 mod state;
 mod tail;

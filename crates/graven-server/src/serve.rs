@@ -31,10 +31,12 @@ use crate::metrics::Metrics;
 use crate::name::TrailName;
 use crate::own::{self, Own};
 use crate::settings::{Listen, Settings};
+#[cfg(feature = "archive")]
+use crate::shipping;
 use crate::state::{Shared, State};
 use crate::tls::{Tls, TlsError};
-use crate::trails::{self, Served, Trails};
-use crate::{api, archive, demo, indexing, verifying};
+use crate::trails::{self, Trails};
+use crate::{api, demo, indexing, verifying};
 
 pub use ending::{Ask, Asked, Ended, signals};
 pub use handed::Handed;
@@ -189,9 +191,11 @@ impl Server {
         let demo = demo.map(|demo| tokio::spawn(demo::go_on(demo, state.clock.random())));
         let verifications = tokio::spawn(verifying::on_schedule(Arc::clone(&state)));
         let watched = tokio::spawn(manager::watched(Arc::clone(&state)));
+        #[cfg(feature = "archive")]
         let shipped =
-            |served: &Arc<Served>| tokio::spawn(archive::watch(Arc::clone(&state), Arc::clone(served)));
-        let shipped: Vec<_> = state.trails.all().map(shipped).collect();
+            state.trails.all().map(|served| shipping::watch(Arc::clone(&state), Arc::clone(served)));
+        #[cfg(feature = "archive")]
+        let shipped: Vec<_> = shipped.map(tokio::spawn).collect();
         let connections = Connections::new(&state);
         // Clients can connect since the start, and from here on they are answered.
         manager::ready(&state, &listens.http);
@@ -226,7 +230,9 @@ impl Server {
         watched.abort();
         gathering.abort();
         verifications.abort();
-        demo.iter().chain(&shipped).for_each(tokio::task::JoinHandle::abort);
+        demo.iter().for_each(tokio::task::JoinHandle::abort);
+        #[cfg(feature = "archive")]
+        shipped.iter().for_each(tokio::task::JoinHandle::abort);
         ending::end(state, connections, asked).await
     }
 }

@@ -3,6 +3,7 @@
 //! No canary is in the engine, so none can be shipped with it. One needs a hook there, and three need one in the index;
 //! only the feature `sim` has these hooks.
 
+use graven_archive::sim::Mistake;
 use graven_search::IndexCanary;
 
 use crate::rule::Rule;
@@ -68,11 +69,33 @@ pub enum Canary {
     TrustShelf,
     /// The shelf in the making claims to have one entry more than it has.
     ShelfOneAhead,
+    /// Objects are created whether they exist or not.
+    ShipWithoutCondition,
+    /// An object that exists is taken for the one that was to be created.
+    TrustExisting,
+    /// The newest epoch and head are found by a list.
+    TrustList,
+    /// A head is shipped although full tiles under the one before are not there.
+    HeadBeforeTiles,
+    /// A head is shipped before its entries.
+    HeadBeforeEntries,
+    /// Entries are acknowledged once they are in objects, without a head.
+    AcknowledgeTail,
+    /// A writer ships on although another one has taken an epoch.
+    IgnoreNewerEpoch,
+    /// The epochs before are not closed.
+    TakeOverWithoutEnd,
+    /// Only the newest of the epochs before is closed.
+    CloseOneEpoch,
+    /// A writer remembers its epoch only after it has taken it.
+    RememberEpochLate,
+    /// A closed segment gets its number before its manifest is there.
+    NumberBeforeManifest,
 }
 
 impl Canary {
     /// Every canary.
-    pub const ALL: [Canary; 29] = [
+    pub const ALL: [Canary; 40] = [
         Canary::AcknowledgeBeforeSync,
         Canary::SkipDirectorySync,
         Canary::IgnoreShortWrite,
@@ -102,6 +125,17 @@ impl Canary {
         Canary::UnsealedShelf,
         Canary::TrustShelf,
         Canary::ShelfOneAhead,
+        Canary::ShipWithoutCondition,
+        Canary::TrustExisting,
+        Canary::TrustList,
+        Canary::HeadBeforeTiles,
+        Canary::HeadBeforeEntries,
+        Canary::AcknowledgeTail,
+        Canary::IgnoreNewerEpoch,
+        Canary::TakeOverWithoutEnd,
+        Canary::CloseOneEpoch,
+        Canary::RememberEpochLate,
+        Canary::NumberBeforeManifest,
     ];
 
     /// The name on the command line.
@@ -136,6 +170,17 @@ impl Canary {
             Canary::UnsealedShelf => "unsealed-shelf",
             Canary::TrustShelf => "trust-shelf",
             Canary::ShelfOneAhead => "shelf-one-ahead",
+            Canary::ShipWithoutCondition => "ship-without-condition",
+            Canary::TrustExisting => "trust-existing",
+            Canary::TrustList => "trust-list",
+            Canary::HeadBeforeTiles => "head-before-tiles",
+            Canary::HeadBeforeEntries => "head-before-entries",
+            Canary::AcknowledgeTail => "acknowledge-tail",
+            Canary::IgnoreNewerEpoch => "ignore-newer-epoch",
+            Canary::TakeOverWithoutEnd => "take-over-without-end",
+            Canary::CloseOneEpoch => "close-one-epoch",
+            Canary::RememberEpochLate => "remember-epoch-late",
+            Canary::NumberBeforeManifest => "number-before-manifest",
         }
     }
 
@@ -200,7 +245,38 @@ impl Canary {
             Canary::SettleByIndex => &[Rule::Losses],
             Canary::SkipShelfSync | Canary::UnsealedShelf => &[Rule::Shelves],
             Canary::TrustShelf | Canary::ShelfOneAhead => &[Rule::Search],
+            Canary::ShipWithoutCondition => &[Rule::Created],
+            Canary::TrustExisting => &[Rule::OneWriter, Rule::Complete, Rule::Archived, Rule::GoesOn],
+            Canary::TrustList => &[Rule::OneWriter, Rule::Complete, Rule::GoesOn],
+            Canary::HeadBeforeTiles | Canary::HeadBeforeEntries | Canary::NumberBeforeManifest => {
+                &[Rule::Complete]
+            }
+            Canary::AcknowledgeTail => &[Rule::Archived],
+            Canary::IgnoreNewerEpoch => &[Rule::OneWriter, Rule::GoesOn],
+            Canary::TakeOverWithoutEnd | Canary::CloseOneEpoch => &[Rule::OneWriter],
+            Canary::RememberEpochLate => &[Rule::GoesOn],
         }
+    }
+
+    /// Whether it breaks a rule of shipping. Only then every run ships.
+    pub(crate) fn is_of_shipping(self) -> bool {
+        matches!(self, Canary::ShipWithoutCondition | Canary::TrustExisting | Canary::TrustList)
+            || self.in_shipping().is_some()
+    }
+
+    /// The mistake that it makes in shipping.
+    pub(crate) fn in_shipping(self) -> Option<Mistake> {
+        Some(match self {
+            Canary::HeadBeforeTiles => Mistake::TilesLater,
+            Canary::HeadBeforeEntries => Mistake::EntriesLater,
+            Canary::AcknowledgeTail => Mistake::TailsAcknowledge,
+            Canary::IgnoreNewerEpoch => Mistake::EpochsIgnored,
+            Canary::TakeOverWithoutEnd => Mistake::LeftOpen,
+            Canary::CloseOneEpoch => Mistake::OneClosed,
+            Canary::RememberEpochLate => Mistake::RememberedLate,
+            Canary::NumberBeforeManifest => Mistake::NumberedEarly,
+            _ => return None,
+        })
     }
 
     /// Whether it breaks a rule of the index. Only then there is a follower.

@@ -50,6 +50,8 @@ pub(crate) struct Caller {
     pub(crate) closing: AtomicBool,
     /// Whether the trail was lost to it before its present step began: then it may not write.
     pub(crate) lost: AtomicBool,
+    /// Whether it pauses at no call: two of its threads share a lock that they hold while they read.
+    pub(crate) pauses_not: AtomicBool,
     /// What it has written into `LOCK` last, with the number of the simulated process.
     lock_line: Mutex<Vec<u8>>,
     /// For a canary: the live file that it has open, and the commit lock that it holds.
@@ -94,6 +96,7 @@ impl Caller {
             calls: AtomicU64::new(0),
             closing: AtomicBool::new(false),
             lost: AtomicBool::new(false),
+            pauses_not: AtomicBool::new(false),
             lock_line: Mutex::default(),
             live: Mutex::default(),
             committing: Mutex::default(),
@@ -246,7 +249,8 @@ impl FaultyDisk {
 
     fn pauses(&self) -> bool {
         let state = &mut *self.shared.lock();
-        state.pauses > 0 && state.chance.u32(..256) < state.pauses && !state.stopped && !self.caller.is_gone()
+        let may = !state.stopped && !self.caller.is_gone() && !self.caller.pauses_not.load(Ordering::Relaxed);
+        state.pauses > 0 && state.chance.u32(..256) < state.pauses && may
     }
 
     /// The power fails, or only this process is killed.

@@ -9,12 +9,14 @@
 //! A [`Canary`] breaks one rule on purpose, in the disk, the clock or the driver. Then the simulator must fail.
 //!
 //! The files build on each other in this order, lowest first: `rule canary index_files head lock_line trace fault_plan baton disk
-//! clock entries look model plan verifier tally follower world process life run runner`.
+//! clock entries look model plan verifier tally follower world process life bucket ended shipper shipping run runner`.
 
 mod baton;
+mod bucket;
 mod canary;
 mod clock;
 mod disk;
+mod ended;
 mod entries;
 mod fault_plan;
 mod follower;
@@ -29,13 +31,16 @@ mod process;
 mod rule;
 mod run;
 mod runner;
+mod shipper;
+mod shipping;
 mod tally;
 mod trace;
 mod verifier;
 mod world;
 
 pub use canary::Canary;
+pub use ended::Ended;
 pub use rule::Rule;
-pub use run::{Ended, run};
+pub use run::run;
 pub use runner::{Budget, Failure, Report, simulate};
 pub use tally::Tally;

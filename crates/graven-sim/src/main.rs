@@ -27,6 +27,9 @@ struct Options {
     /// Print this number of the last steps when a life was wrong
     #[arg(long, default_value_t = 60)]
     steps: usize,
+    /// Only simulate trails that are shipped into a bucket
+    #[arg(long)]
+    ship: bool,
     /// Break one rule on purpose: then the simulator must fail
     #[arg(long, value_name = "NAME", value_parser = canary)]
     canary: Option<Canary>,
@@ -69,13 +72,19 @@ fn act(options: &Options) -> io::Result<ExitCode> {
         time: options.seconds.map(Duration::from_secs),
         threads: options.threads.unwrap_or(cores),
         steps: options.steps,
+        ships: options.ship,
     };
     let report = simulate(seed, budget, options.canary);
-    write_report(&mut out, &report, options.canary)?;
+    write_report(&mut out, &report, options.ship, options.canary)?;
     Ok(if report.failure.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn write_report(out: &mut impl Write, report: &Report, canary: Option<Canary>) -> io::Result<()> {
+fn write_report(
+    out: &mut impl Write,
+    report: &Report,
+    ships: bool,
+    canary: Option<Canary>,
+) -> io::Result<()> {
     let tally = &report.tally;
     if let Some(failure) = &report.failure {
         writeln!(out, "the last steps:")?;
@@ -85,13 +94,16 @@ fn write_report(out: &mut impl Write, report: &Report, canary: Option<Canary>) -
         let (seed, life) = (failure.seed, failure.life);
         writeln!(out, "WRONG: life {life} of seed {seed} broke the rule {}: {}", failure.rule, failure.how)?;
         let canary = canary.map_or(String::new(), |canary| format!(" --canary {}", canary.name()));
-        writeln!(out, "replay: graven-sim --seed {seed} --lives {life}{canary}")?;
+        let ship = if ships { " --ship" } else { "" };
+        writeln!(out, "replay: graven-sim --seed {seed} --lives {life}{ship}{canary}")?;
     }
     writeln!(
         out,
         "{} lives of {} trails ({} of them on disks that lie), {} openings beside others, {} crashes, {} processes killed, \
          {} poisoned, {} changes by others, {} clean closes, {} segments closed, {} shelves made, {} questions compared, \
-         {} entries acknowledged, {} calls; trace \
+         {} entries acknowledged, {} calls; \
+         {} lives that ship, {} heads, {} segments shipped, {} acknowledgements in the bucket, {} copied disks, \
+         {} fenced, {} taken over; trace \
          {:016x}; {:.1} s",
         tally.lives,
         report.runs,
@@ -107,6 +119,13 @@ fn write_report(out: &mut impl Write, report: &Report, canary: Option<Canary>) -
         tally.questions,
         tally.acknowledged,
         tally.calls,
+        tally.lives_that_ship,
+        tally.heads,
+        tally.segments_shipped,
+        tally.archived,
+        tally.copied,
+        tally.fenced,
+        tally.taken_over,
         report.trace,
         report.took.as_secs_f64(),
     )?;

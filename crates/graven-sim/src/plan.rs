@@ -7,6 +7,7 @@ use graven::Settings;
 use graven::WhenFull;
 use graven::layout::Layout;
 
+use crate::canary::Canary;
 use crate::entries::{BLOB_BYTES_MAX, HASTY};
 use crate::fault_plan::FaultPlan;
 
@@ -53,6 +54,14 @@ pub(crate) enum Ending {
 /// The number of lives in the run of this seed.
 pub(crate) fn lives(seed: u64) -> u64 {
     Rng::with_seed(seed).u64(1..=LIVES_MAX)
+}
+
+/// Whether the run of this seed ships its trail: an eighth of them, all with a canary of shipping, and none with another.
+pub(crate) fn ships(seed: u64, canary: Option<Canary>) -> bool {
+    match canary {
+        Some(canary) => canary.is_of_shipping(),
+        None => Rng::with_seed(seed ^ 0x6275_636b_6574).u8(..8) == 0,
+    }
 }
 
 impl Plan {

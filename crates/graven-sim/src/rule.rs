@@ -51,6 +51,17 @@ pub enum Rule {
     Search,
     /// Every shelf of the index is whole, of sealed entries, and what the log says; and what is missing can be made.
     Shelves,
+    /// No object of the bucket is ever changed or removed, but for the copy of the checkpoint.
+    Created,
+    /// What is in the bucket is whole: under each head its entries and, when the next one is created, its tiles; numbers
+    /// without holes; closed segments, boundaries and the copy of the checkpoint only under a head.
+    Complete,
+    /// All heads are of one history, and a fenced writer adds none.
+    OneWriter,
+    /// What was acknowledged in the bucket can be restored from it alone.
+    Archived,
+    /// When nobody crashes any more and the bucket answers, exactly one writer goes on.
+    GoesOn,
     /// Nothing panics.
     Panic,
 }
@@ -82,6 +93,11 @@ impl Rule {
             Rule::CalledIntact => "called-intact",
             Rule::Search => "search",
             Rule::Shelves => "shelves",
+            Rule::Created => "created",
+            Rule::Complete => "complete",
+            Rule::OneWriter => "one-writer",
+            Rule::Archived => "archived",
+            Rule::GoesOn => "goes-on",
             Rule::Panic => "panic",
         }
     }

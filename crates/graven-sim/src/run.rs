@@ -6,35 +6,25 @@ use std::time::Duration;
 use graven::disk::sim::Snapshot;
 
 use crate::canary::Canary;
+use crate::ended::{self, Ended};
 use crate::fault_plan::FaultPlan;
 use crate::life::{Life, Opened};
 use crate::look::Stored;
-use crate::plan::Ending;
+use crate::plan::{self, Ending};
 use crate::process::Survivor;
 use crate::rule::{Broken, Checked, Rule};
+use crate::shipping;
 use crate::tally::Tally;
 use crate::world::World;
 
-/// How a run ended.
-#[derive(Debug)]
-pub struct Ended {
-    /// A number that two equal runs share.
-    pub trace: u64,
-    /// The counts of the run.
-    pub tally: Tally,
-    /// The rule that was broken, in which life (counted from 1), how, and the last steps.
-    pub broken: Option<(Rule, u64, String, Vec<String>)>,
-}
-
 /// Simulates the run of a seed: at most `lives_max` lives of it. Keeps the last `steps_kept` steps for a report.
 pub fn run(seed: u64, lives_max: u64, canary: Option<Canary>, steps_kept: usize) -> Ended {
+    if plan::ships(seed, canary) {
+        return shipping::run(seed, lives_max, canary, steps_kept);
+    }
     let mut run = Run { world: World::new(seed, canary, steps_kept), survivors: Vec::new() };
     let lived = catch_unwind(AssertUnwindSafe(|| run.live(lives_max)));
-    let outcome = lived.unwrap_or_else(|panic| {
-        let message = panic.downcast_ref::<String>().cloned();
-        let message = message.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        Rule::Panic.broken(message.unwrap_or_default())
-    });
+    let outcome = lived.unwrap_or_else(|panic| Rule::Panic.broken(ended::message(&*panic)));
     let world = &run.world;
     let shared = world.shared.lock();
     let trace = &shared.trace;

@@ -10,6 +10,7 @@ use crate::canary::Canary;
 use crate::plan;
 use crate::rule::Rule;
 use crate::run::run;
+use crate::shipping;
 use crate::tally::Tally;
 
 /// How much is simulated.
@@ -23,6 +24,8 @@ pub struct Budget {
     pub threads: usize,
     /// How many of the last steps are kept for a report.
     pub steps: usize,
+    /// Whether all runs ship their trail.
+    pub ships: bool,
 }
 
 /// The result of a simulation.
@@ -86,6 +89,7 @@ pub fn simulate(seed: u64, budget: Budget, canary: Option<Canary>) -> Report {
             if late || failed.load(Ordering::Relaxed) {
                 break;
             }
+            let run = if budget.ships { shipping::run } else { run };
             let ended = run(task.seed, task.lives, canary, budget.steps);
             sum.add(&task, ended.tally, ended.trace);
             if let Some((rule, life, how, steps)) = ended.broken {

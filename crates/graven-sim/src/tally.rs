@@ -29,6 +29,20 @@ pub struct Tally {
     pub shelves: u64,
     /// Questions that were asked with the index and without it.
     pub questions: u64,
+    /// Lives in which the trail is shipped.
+    pub lives_that_ship: u64,
+    /// Heads that were shipped.
+    pub heads: u64,
+    /// Closed segments that were shipped.
+    pub segments_shipped: u64,
+    /// Heads by which entries were acknowledged in the bucket.
+    pub archived: u64,
+    /// Disks that were copied.
+    pub copied: u64,
+    /// How often a writer was told that another one has the trail.
+    pub fenced: u64,
+    /// Starts that take the trail over.
+    pub taken_over: u64,
 }
 
 impl Tally {
@@ -47,6 +61,13 @@ impl Tally {
             segments: self.segments + other.segments,
             shelves: self.shelves + other.shelves,
             questions: self.questions + other.questions,
+            lives_that_ship: self.lives_that_ship + other.lives_that_ship,
+            heads: self.heads + other.heads,
+            segments_shipped: self.segments_shipped + other.segments_shipped,
+            archived: self.archived + other.archived,
+            copied: self.copied + other.copied,
+            fenced: self.fenced + other.fenced,
+            taken_over: self.taken_over + other.taken_over,
         }
     }
 }

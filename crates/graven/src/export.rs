@@ -27,7 +27,7 @@ use crate::seam::disk::{Disk, Kind, Open};
 
 pub use copy::{CopyOptions, CopyReport, copy_trail, copy_trail_with};
 pub use one_file::log_file;
-pub use restore::{Restoring, restore_trail};
+pub use restore::{BeforeItIsATrail, Restoring, restore_trail};
 
 /// The result of an export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

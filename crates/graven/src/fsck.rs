@@ -66,6 +66,9 @@ pub struct VerifyOptions {
     /// Whether an older copy of a trail that was seen before is refused: see [`OlderCopy`]. Default: `false`, it is a
     /// fact that is reported.
     pub expect_newest: bool,
+    /// Whether the path is left out of the memory: nothing is remembered of it, and nothing that was remembered judges.
+    /// What is remembered of the key still does. Default: `false`.
+    pub unpinned: bool,
     /// Further heads that the entries must lead to, which the caller has read elsewhere. Default: none.
     pub heads: Vec<NamedHead>,
 }
@@ -175,8 +178,7 @@ pub fn verify(
     progress: &dyn Fn(u64, u64),
 ) -> Result<Report, Error> {
     layout.refuse_two(&*machine.disk)?;
-    let new = |folder| Memories::new(machine, folder, layout, options.name.as_deref());
-    let memories = options.state.as_deref().map(new).transpose()?;
+    let memories = memories(machine, layout, options)?;
     let machine = &reading::reading(machine);
     let mut round = 1;
     loop {
@@ -215,6 +217,13 @@ pub fn verify(
     }
 }
 
+/// The memories that a verification uses, if it has any.
+fn memories(machine: &Machine, layout: &Layout, options: &VerifyOptions) -> Result<Option<Memories>, Error> {
+    let Some(folder) = options.state.as_deref() else { return Ok(None) };
+    let memories = Memories::new(machine, folder, layout, options.name.as_deref())?;
+    Ok(Some(if options.unpinned { memories.without_path() } else { memories }))
+}
+
 fn never_the_same(layout: &Layout) -> Error {
     let message = format!(
         "the key of the trail in {}, or what is remembered of it, changed during every look: verify it again",
@@ -251,6 +260,17 @@ fn remember(
 pub fn remembered_entries(machine: &Machine, folder: &Path, layout: &Layout) -> Result<Option<u64>, Error> {
     let recalled = Memories::new(machine, folder, layout, None)?.recall(None, || None)?;
     Ok(recalled.path.map(|memory| memory.size))
+}
+
+/// The key that the verifier's memory in `folder` knows of the path `name` of a trail; `None` when it knows nothing of it.
+pub(crate) fn remembered_key(
+    machine: &Machine,
+    folder: &Path,
+    layout: &Layout,
+    name: &Path,
+) -> Result<Option<VerifierKey>, Error> {
+    let recalled = Memories::new(machine, folder, layout, Some(name))?.recall(None, || None)?;
+    Ok(recalled.path.map(|memory| memory.key))
 }
 
 /// The last look at a trail, and what an earlier look found when the last one is clean.

@@ -23,6 +23,7 @@
 //! Where to start reading: [`Trail::record`], then `docs/LIFE_OF_AN_ENTRY.md`.
 
 pub mod audit;
+pub mod chain;
 pub mod export;
 pub mod fsck;
 #[cfg(feature = "macros")]
@@ -58,7 +59,7 @@ pub use engine::counters::Counters;
 pub use engine::sync_times::SyncTimes;
 pub use engine::threads::on_a_trails_thread;
 pub use error::{Error, ErrorKind};
-pub use files::{durable, layout, meta, remains};
+pub use files::{durable, layout, meta, origin_name, remains, restored};
 pub use graven_core::entry::{
     Agent, Approval, Approver, Category, Decision, Detail, Entry, Outcome, Phase, Source,
 };
@@ -74,9 +75,11 @@ pub use record::batch::RecordingBatch;
 pub use record::block_on::block_on;
 pub use record::event::without_events;
 pub use record::recording::{Receipt, Recording};
+pub use record::stored::Stored;
 pub use redact::{Redaction, Redactor};
 pub use seam::machine::Machine;
 pub use seam::{clock, disk};
+pub use settings::continued::Continued;
 pub use settings::flood::Flood;
 pub use settings::{Settings, WhenFull};
 pub use trail::{Key, Trail};

@@ -1,5 +1,6 @@
 //! How a trail is created, and how it is opened again after a close or a crash.
 
+mod continuing;
 mod create;
 mod key_trails;
 mod opening;

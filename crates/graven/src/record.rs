@@ -6,3 +6,4 @@ pub(crate) mod blocking;
 pub(crate) mod event;
 pub(crate) mod handle;
 pub(crate) mod recording;
+pub(crate) mod stored;

@@ -2,6 +2,7 @@
 //!
 //! The trail remembers some of them (see [`terms`]). The others are those of this process alone.
 
+pub(crate) mod continued;
 pub(crate) mod flood;
 pub(crate) mod terms;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 use graven_core::entry::Category;
 
 use crate::redact::Redaction;
+use continued::Continued;
 use flood::Flood;
 use terms::Given;
 
@@ -58,6 +60,7 @@ pub struct Settings {
     pub(crate) create: bool,
     pub(crate) exclusive: bool,
     pub(crate) origin: Option<String>,
+    pub(crate) continues: Option<Continued>,
     pub(crate) segment_bytes: Option<u64>,
     pub(crate) segment_age: Option<Duration>,
     pub(crate) ring_entries: usize,
@@ -80,6 +83,7 @@ impl Settings {
             create: true,
             exclusive: false,
             origin: None,
+            continues: None,
             segment_bytes: None,
             segment_age: None,
             ring_entries: 10_000,
@@ -117,6 +121,16 @@ impl Settings {
     /// trail exists. Default: `graven.local/` and 16 random hex digits.
     pub fn origin(mut self, origin: impl Into<String>) -> Settings {
         self.origin = Some(origin.into());
+        self
+    }
+
+    /// Says which trail a new one continues: its very first entry, `trail.continues`, says so. Default: none.
+    ///
+    /// From the moment when such a trail exists, no other entry can become its first one, also when its creation was cut
+    /// short and it is opened without this setting. For a trail that begins with this entry, the setting has no effect.
+    /// For any other trail with entries it is an error of kind [`Invalid`](crate::ErrorKind::Invalid).
+    pub fn continues(mut self, continued: Continued) -> Settings {
+        self.continues = Some(continued);
         self
     }
 

@@ -26,6 +26,7 @@ use crate::record::block_on::block_on;
 use crate::record::blocking::blocking;
 use crate::record::handle::Handle;
 use crate::record::recording::{self, Receipt, Recording};
+use crate::record::stored::Stored;
 use crate::redact::Redactor;
 use crate::seam::machine::Machine;
 use crate::settings::Settings;
@@ -147,6 +148,13 @@ impl Trail {
     /// [`record_batch`](Trail::record_batch) for a thread that may wait.
     pub fn record_batch_blocking(&self, entries: Vec<Entry>) -> Result<Vec<Receipt>, Error> {
         block_on(self.record_batch(entries))
+    }
+
+    /// Records again what another trail has stored, as it stands there, in this order but not necessarily side by side. It is
+    /// for a program that salvages the entries of a lost machine: they were redacted when they were recorded, and are not
+    /// changed again. After an error, the first entries of the batch may be recorded, and the others are not.
+    pub fn record_stored(&self, entries: Vec<Stored>) -> RecordingBatch {
+        RecordingBatch::of_stored(Arc::clone(&self.0), entries)
     }
 
     /// Queues an entry and returns at once. When there is no room, or the entry is not valid, it is dropped and

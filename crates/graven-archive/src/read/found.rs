@@ -19,6 +19,11 @@ impl Found {
         }
     }
 
+    /// Forgets all but the first of them.
+    pub(super) fn keep(&self, count: usize) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).truncate(count);
+    }
+
     pub(super) fn all(&self) -> Vec<Finding> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -71,21 +71,22 @@ impl Walker<'_> {
         loop {
             let (epoch, number, size) = at;
             let start = self.back(epoch, number, size, first, &mut ranges, &mut before)?;
-            if start <= first || epoch == 0 {
-                self.check_start(start, first, epoch)?;
+            if start <= first {
                 break;
             }
             // Those before the first head of this epoch are under the heads of an earlier one.
-            match self.newest_at(epoch - 1, start)? {
-                Some(earlier) => at = (earlier.epoch, earlier.number, earlier.size),
-                None => {
-                    self.check_start(start, first, epoch)?;
-                    break;
-                }
-            }
-            if at.2 < start {
+            let earlier = match epoch.checked_sub(1) {
+                Some(before) => self.newest_at(before, start)?,
+                None => None,
+            };
+            let end = earlier.as_ref().map_or(0, |head| head.size).max(first);
+            if end < start {
                 // No head is exactly there: the objects of that range have no name that is known.
-                self.hole(epoch, at.2, start, &mut ranges)?;
+                self.hole(epoch, end, start, &mut ranges)?;
+            }
+            match earlier {
+                Some(head) if head.size > first => at = (head.epoch, head.number, head.size),
+                _ => break,
             }
         }
         ranges.reverse();
@@ -104,7 +105,8 @@ impl Walker<'_> {
         ranges: &mut Vec<OfHead>,
         before: &mut Option<u64>,
     ) -> Result<u64, ArchiveError> {
-        let (mut end, mut left) = (size, number);
+        let (mut end, mut left, mut exact) = (size, number, true);
+        let least = if self.found.is_some() { self.start(epoch)? } else { 0 };
         // Also when nothing is to be fetched, the head before the newest one says which tiles are there.
         while left > 0 && (end > first || before.is_none()) {
             let some = if end > first { left.min(HEADS_AT_ONCE) } else { 1 };
@@ -113,12 +115,22 @@ impl Walker<'_> {
             for (number, answer) in numbers.into_iter().zip(answers) {
                 left = number;
                 let start = match self.judge(epoch, number, if_there(answer)?)? {
+                    Stands::Head(head) if head.size > end || head.size < least => {
+                        let size = head.size;
+                        let why = format!("a head of {size} entries stands here, between {least} and {end}");
+                        self.wrong(Verdict::Altered, &self.names.head(epoch, number), why)?;
+                        exact = false;
+                        continue;
+                    }
                     Stands::Head(head) => {
                         self.name(&head);
                         head.size
                     }
                     Stands::Unsigned(size) => size,
-                    Stands::Nothing => continue,
+                    Stands::Nothing => {
+                        exact = false;
+                        continue;
+                    }
                 };
                 if before.is_none() {
                     *before = Some(start.min(end));
@@ -126,8 +138,8 @@ impl Walker<'_> {
                 if start >= end || end <= first {
                     continue;
                 }
-                ranges.push(OfHead { epoch, span: Span { first: start, end } });
-                end = start;
+                ranges.push(OfHead { epoch, span: Span { first: start, end }, exact });
+                (end, exact) = (start, true);
                 if end <= first {
                     break;
                 }
@@ -136,12 +148,12 @@ impl Walker<'_> {
         if end <= first {
             return Ok(end);
         }
-        let start = self.epoch(epoch)?.map_or(0, |epoch| epoch.size);
+        let start = self.start(epoch)?;
         if before.is_none() {
             *before = Some(start);
         }
         if start < end {
-            ranges.push(OfHead { epoch, span: Span { first: start, end } });
+            ranges.push(OfHead { epoch, span: Span { first: start, end }, exact });
         }
         Ok(start.min(end))
     }
@@ -152,27 +164,24 @@ impl Walker<'_> {
         let why = format!("it begins after {end} entries, and no earlier epoch has a head of that size");
         let Some(found) = self.found else { return Err(ArchiveError::data(format!("{address}: {why}"))) };
         found.add(Finding::new(Verdict::Missing, why).range(first, end - 1).file(address));
-        ranges.push(OfHead { epoch, span: Span { first, end } });
+        ranges.push(OfHead { epoch, span: Span { first, end }, exact: false });
         Ok(())
     }
 
-    fn check_start(&self, start: u64, first: u64, epoch: u64) -> Result<(), ArchiveError> {
-        if start <= first {
-            return Ok(());
-        }
-        let address = self.store.address(&self.names.epoch(epoch));
-        let why = format!("it begins after {start} entries, and no earlier epoch has heads");
+    /// Notes what is wrong with an object, or fails with it.
+    fn wrong(&self, verdict: Verdict, object: &str, why: String) -> Result<(), ArchiveError> {
+        let address = self.store.address(object);
         match self.found {
             Some(found) => {
-                found.add(Finding::new(Verdict::Missing, why).range(first, start - 1).file(address));
+                found.add(Finding::new(verdict, why).file(address));
                 Ok(())
             }
-            None => Err(ArchiveError::data(format!("{address}: {why}"))),
+            None => Err(ArchiveError::data(format!("{address}: {why}; see `graven verify`"))),
         }
     }
 
     /// The newest head up to an epoch, with a good signature.
-    fn newest(&mut self, epoch: u64) -> Result<Option<Head>, ArchiveError> {
+    pub(super) fn newest(&mut self, epoch: u64) -> Result<Option<Head>, ArchiveError> {
         for epoch in (0..=epoch).rev() {
             if let Some(head) = self.newest_of(epoch)? {
                 return Ok(Some(head));
@@ -221,13 +230,45 @@ impl Walker<'_> {
             let bytes = if_there(self.store.read(&self.names.head(epoch, number)))?;
             let is_end = bytes.as_ref().is_some_and(|bytes| bytes == END);
             if !is_end && let Stands::Head(head) = self.judge(epoch, number, bytes)? {
-                return Ok(Some(head));
+                if self.is_in_order(&head)? {
+                    return Ok(Some(head));
+                }
+                let why = format!("a head of {} entries stands here after a larger one", head.size);
+                self.wrong(Verdict::Altered, &self.names.head(epoch, number), why)?;
             }
             match number.checked_sub(1) {
                 Some(before) => number = before,
                 None => return Ok(None),
             }
         }
+    }
+
+    /// Whether a newest head is not smaller than what stands before it. Only a verification asks.
+    fn is_in_order(&mut self, head: &Head) -> Result<bool, ArchiveError> {
+        if self.found.is_none() {
+            return Ok(true);
+        }
+        let Some(before) = head.number.checked_sub(1) else {
+            return Ok(head.size >= self.start(head.epoch)?);
+        };
+        let name = self.names.head(head.epoch, before);
+        let Some(bytes) = if_there(self.store.read(&name))? else { return Ok(true) };
+        let address = self.store.address(&name);
+        let before = Head::open((head.epoch, before), bytes, self.key, &address);
+        // One that cannot be opened is judged where the heads are walked through.
+        Ok(before.map_or(true, |before| before.size <= head.size))
+    }
+
+    /// The size with which an epoch begins.
+    fn start(&mut self, epoch: u64) -> Result<u64, ArchiveError> {
+        if let Some(epoch) = self.epoch(epoch)? {
+            return Ok(epoch.size);
+        }
+        // It is damaged or missing, which is told: it began where the one before ended.
+        Ok(match epoch.checked_sub(1) {
+            Some(before) => self.newest(before)?.map_or(0, |head| head.size),
+            None => 0,
+        })
     }
 
     /// What stands at a number of which the bytes were read.
@@ -280,7 +321,8 @@ impl Walker<'_> {
     }
 }
 
-/// A number behind one that is not there. Only evidence that something is gone: most of the time there is none.
+/// A number behind one that is not there. Only evidence that something is gone: most of the time there is none. When a
+/// writer has created both meanwhile, nothing is gone.
 pub(super) fn later(
     gone: u64,
     is_there: impl Fn(u64) -> Result<bool, ArchiveError>,
@@ -289,7 +331,7 @@ pub(super) fn later(
     let far = (1..FAR).map(|power| gone + (NEXT << power));
     for number in near.chain(far) {
         if is_there(number)? {
-            return Ok(Some(number));
+            return Ok(if is_there(gone)? { None } else { Some(number) });
         }
     }
     Ok(None)

@@ -16,6 +16,7 @@ use crate::epoch::Epoch;
 use crate::error::ArchiveError;
 use crate::head::Head;
 use crate::names::Names;
+use crate::numbered::newest;
 use crate::store::{Store, if_there};
 
 /// How many objects are read at a time.
@@ -120,19 +121,17 @@ impl Others<'_> {
         Ok(())
     }
 
+    fn walker(&self) -> Walker<'_> {
+        let (named, seen) = (Vec::new(), BTreeSet::new());
+        Walker { store: self.store, names: self.names, key: self.key, found: Some(self.found), named, seen }
+    }
+
     /// The newest head of each epoch but that of the newest head of all.
     fn newest_heads(&self) -> Result<Vec<Head>, ArchiveError> {
         let epochs: Vec<u64> = (0..=self.epoch).filter(|epoch| *epoch != self.newest.epoch).collect();
         let share = epochs.len().div_ceil(THREADS).max(1);
         let of = |epochs: &[u64]| {
-            let mut walker = Walker {
-                store: self.store,
-                names: self.names,
-                key: self.key,
-                found: Some(self.found),
-                named: Vec::new(),
-                seen: BTreeSet::new(),
-            };
+            let mut walker = self.walker();
             epochs.iter().map(|epoch| walker.newest_of(*epoch)).collect::<Result<Vec<_>, _>>()
         };
         let answers: Vec<_> = std::thread::scope(|scope| {
@@ -186,18 +185,9 @@ impl Others<'_> {
             }));
         }
         // It may have been written after the newest head was looked for: then that one is there by now.
-        let walker = |epoch| {
-            let mut walker = Walker {
-                store: self.store,
-                names: self.names,
-                key: self.key,
-                found: Some(self.found),
-                named: Vec::new(),
-                seen: BTreeSet::new(),
-            };
-            walker.newest_of(epoch)
-        };
-        let now = walker(self.epoch)?.map_or(0, |head| head.size);
+        let is_there = |number| Ok(self.store.bytes(&self.names.epoch(number))?.is_some());
+        let epoch = newest(is_there)?.unwrap_or(self.epoch).max(self.epoch);
+        let now = self.walker().newest(epoch)?.map_or(0, |head| head.size);
         if now < checkpoint.size {
             let why = format!(
                 "the newest head that is there has {} entries, and the copy of a later one, {}, has {}: a head is missing",

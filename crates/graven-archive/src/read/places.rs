@@ -1,14 +1,17 @@
 //! What stands in an archive for what a finding about the directory names.
 
 use graven_core::tile::{HASH_BYTES, TILE_WIDTH};
-use graven_core::verdict::Finding;
+use graven_core::verdict::{Finding, Verdict};
 
 use super::log::Log;
-use crate::names::Names;
+use crate::names::{Names, Span};
 use crate::store::Store;
 
 /// The bytes of a full tile.
 const TILE_BYTES: u64 = TILE_WIDTH * HASH_BYTES as u64;
+
+/// The most objects of the tail that are named for one finding.
+const OBJECTS_MAX: usize = 64;
 
 /// Finds the objects.
 pub(super) struct Places<'a> {
@@ -22,8 +25,31 @@ pub(super) struct Places<'a> {
 }
 
 impl Places<'_> {
-    /// The same finding, with the object and the place in it.
-    pub(super) fn named(&self, finding: Finding) -> Finding {
+    /// The same finding, with the object and the place in it. Entries of the tail that contradict a signed head may be in
+    /// several objects: then it is one for each of them.
+    pub(super) fn named(&self, finding: Finding) -> Vec<Finding> {
+        let of_tail = finding.index.filter(|index| *index >= self.log.tail.first);
+        let Some(first) = of_tail.filter(|_| finding.verdict == Verdict::Forked && self.is_of_head(&finding))
+        else {
+            return vec![self.named_one(finding)];
+        };
+        let span = Span { first, end: finding.last.unwrap_or(first) + 1 };
+        let objects = self.log.tail.objects(span);
+        let parts = objects.into_iter().take(OBJECTS_MAX).map(|(span, object)| {
+            let Finding { verdict, message, .. } = &finding;
+            let part = Finding::new(*verdict, message.clone()).range(span.first, span.end - 1);
+            part.file(self.store.address(object))
+        });
+        parts.collect()
+    }
+
+    /// Whether a finding is about a head that was read from an object.
+    fn is_of_head(&self, finding: &Finding) -> bool {
+        let is_head = |file: &str| file == "checkpoint" || file.contains("/heads/");
+        finding.file.as_deref().is_some_and(is_head)
+    }
+
+    fn named_one(&self, finding: Finding) -> Finding {
         let Some((object, offset)) = finding.file.as_deref().and_then(|file| self.object(file, &finding))
         else {
             return finding;

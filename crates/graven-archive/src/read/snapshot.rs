@@ -1,5 +1,6 @@
 //! A trail in an archive at one moment: what was found by asking for the next number of what is numbered.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ use crate::store::{Store, StoreErrorKind, if_there};
 /// How many manifests are read at a time.
 const MANIFESTS_AT_ONCE: usize = 64;
 
-const GONE: &str = "the number of this closed segment is missing: later ones are there";
+const GONE: &str = "the number of this closed segment is missing";
 
 /// How often a look begins anew: the objects of the tail may be removed once a closed segment has replaced them.
 const LOOKS_MAX: u32 = 4;
@@ -56,13 +57,24 @@ impl Snapshot {
         given: Option<&VerifierKey>,
         found: Option<&Arc<Found>>,
     ) -> Result<Snapshot, ArchiveError> {
+        let before = found.map_or(0, |found| found.all().len());
         let mut looks = 1;
         loop {
-            let look = Look { store: &**store, names, found };
-            match look.take(store, given) {
-                // What a head needs was replaced meanwhile. When it is gone for good, the next look finds that again.
-                Err(ArchiveError::Data { .. }) if looks < LOOKS_MAX && look.goes_on()? => looks += 1,
-                taken => return taken,
+            let look = Look { store: &**store, names, found, segments: Cell::new(0) };
+            let taken = look.take(store, given);
+            let may_be_replaced = match &taken {
+                Err(ArchiveError::Data { .. }) => true,
+                Ok(snapshot) => snapshot.tail.has_holes,
+                Err(_) => false,
+            };
+            // What a head needs may have been replaced by a closed segment meanwhile. When it is gone for good, the next
+            // look finds that again.
+            if !may_be_replaced || looks == LOOKS_MAX || !look.goes_on()? {
+                return taken;
+            }
+            looks += 1;
+            if let Some(found) = found {
+                found.keep(before);
             }
         }
     }
@@ -72,6 +84,8 @@ struct Look<'a> {
     store: &'a dyn Store,
     names: &'a Names,
     found: Option<&'a Arc<Found>>,
+    /// How many closed segments had numbers.
+    segments: Cell<u64>,
 }
 
 impl Look<'_> {
@@ -93,23 +107,15 @@ impl Look<'_> {
         // The segments first: what they hold was under a head before.
         let segments = self.segments()?;
         let first = segments.last().map_or(0, |segment| segment.span.end);
-        let walker = Walker {
-            store: store_,
-            names,
-            key: &key,
-            found: self.found,
-            named: Vec::new(),
-            seen: BTreeSet::new(),
-        };
-        let Some(heads) = walker.walk(&epoch, first)? else {
-            let address = store_.address(names.folder());
-            return Err(ArchiveError::unavailable(
-                format!("{address} has no head yet"),
-                "nothing that was shipped can be checked before the first one",
-            ));
-        };
-        let segments = self.under(segments, heads.newest.size)?;
-        let first = segments.last().map_or(0, |segment| segment.span.end);
+        let heads = self.heads(&epoch, &key, first)?;
+        let count = segments.len();
+        let mut segments = self.under(segments, heads.newest.size)?;
+        let mut first = segments.last().map_or(0, |segment| segment.span.end);
+        let heads = if segments.len() < count { self.heads(&epoch, &key, first)? } else { heads };
+        if let Some(segment) = self.unnumbered(&segments, &heads)? {
+            first = segment.span.end;
+            segments.push(segment);
+        }
         let tail = Tail::fetch((store_, names), first, &heads.ranges, self.found)?;
         let boundaries = self.boundaries(&segments)?;
         let closed = if_there(store_.read(&names.closed(epoch.epoch)))?;
@@ -132,11 +138,42 @@ impl Look<'_> {
         })
     }
 
+    fn heads(&self, epoch: &Epoch, key: &VerifierKey, first: u64) -> Result<Heads, ArchiveError> {
+        let (store, names, found) = (self.store, self.names, self.found);
+        let walker = Walker { store, names, key, found, named: Vec::new(), seen: BTreeSet::new() };
+        walker.walk(epoch, first)?.ok_or_else(|| {
+            let address = store.address(names.folder());
+            let why = "nothing that was shipped can be checked before the first one";
+            ArchiveError::unavailable(format!("{address} has no head yet"), why)
+        })
+    }
+
+    /// The closed segment after those that have numbers, if it is all that is left of its entries. Only then it shows that
+    /// its number is gone: a writer that goes on may be about to create it.
+    fn unnumbered(&self, segments: &[Segment], heads: &Heads) -> Result<Option<Segment>, ArchiveError> {
+        let Some(first) = heads.ranges.first().filter(|_| self.found.is_some()) else { return Ok(None) };
+        let tail = self.names.tail(first.epoch, first.span);
+        let parts = self.names.parts(first.epoch, first.span);
+        if self.store.bytes(&tail)?.is_some() || self.store.bytes(&parts)?.is_some() {
+            return Ok(None);
+        }
+        let end = segments.last().map_or(0, |segment| segment.span.end);
+        let listed = self.store.list(&self.names.segments_folder())?;
+        let spans = listed.iter().filter_map(|listed| self.names.packed_span(&listed.name));
+        let Some(span) = spans.filter(|span| span.first == end && span.end <= heads.newest.size).max() else {
+            return Ok(None);
+        };
+        let number = self.names.segment_number(segments.len() as u64);
+        if self.store.bytes(&number)?.is_some() {
+            return Ok(None);
+        }
+        self.wrong(Verdict::Missing, &number, GONE.to_owned(), None)?;
+        self.segment(span, if_there(self.store.read(&self.names.manifest(span)))?)
+    }
+
     /// Whether a writer goes on: then what was missing may have been replaced.
     fn goes_on(&self) -> Result<bool, ArchiveError> {
-        let is_there = |number| Ok(self.store.bytes(&self.names.segment_number(number))?.is_some());
-        let now = newest(is_there)?.map_or(0, |newest| newest + 1);
-        Ok(self.segments().is_ok_and(|before| (before.len() as u64) < now))
+        Ok(self.store.bytes(&self.names.segment_number(self.segments.get()))?.is_some())
     }
 
     /// Notes what is wrong with an object, or fails with it.
@@ -170,10 +207,22 @@ impl Look<'_> {
                 last = newest_from(there + 1, is_there)?;
             }
         }
-        let Some(last) = last else { return Ok(None) };
+        let Some(mut last) = last else { return Ok(None) };
+        if self.found.is_some() && self.store.bytes(&self.names.head(last + 1, 0))?.is_some() {
+            // Unless it was taken meanwhile.
+            if !is_there(last + 1)? {
+                last += 1;
+                let why = "this epoch is missing: heads of it are there".to_owned();
+                self.wrong(Verdict::Missing, &self.names.epoch(last), why, None)?;
+            }
+        }
         for number in (0..=last).rev() {
             match Epoch::read(self.store, self.names, number) {
-                Ok(Some(epoch)) => return Ok(Some(epoch)),
+                Ok(Some(epoch)) if number == last => return Ok(Some(epoch)),
+                // In the place of the newest one, which is lost: that says whose the heads of this number are.
+                Ok(Some(epoch)) => {
+                    return Ok(Some(Epoch { epoch: last, settings: None, next: None, ..epoch }));
+                }
                 Ok(None) if self.found.is_some() => {}
                 Ok(None) => {
                     let address = self.store.address(&self.names.epoch(number));
@@ -225,6 +274,7 @@ impl Look<'_> {
             end = count(newest_from(there + 1, is_there)?);
         }
         let mut segments: Vec<Segment> = Vec::new();
+        self.segments.set(end);
         let numbers: Vec<u64> = (0..end).collect();
         // A range that is not known goes from the end of the one before to the beginning of the one after.
         let mut unknown = None;
@@ -282,6 +332,8 @@ impl Look<'_> {
             other => other,
         };
         match parsed {
+            // The object says the same. Only a verification cares.
+            _ if self.found.is_none() => {}
             Ok(None) => {
                 let why = "the manifest of this closed segment is missing".to_owned();
                 self.wrong(Verdict::Missing, &name, why, Some(span))?;

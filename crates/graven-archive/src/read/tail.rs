@@ -31,6 +31,8 @@ const FRAMES_AT_ONCE: u64 = 4 << 20;
 pub(super) struct OfHead {
     pub(super) epoch: u64,
     pub(super) span: Span,
+    /// Whether the head before it was read. Without, the objects have another range in their names.
+    pub(super) exact: bool,
 }
 
 /// The lines, in a file that has no name and is gone with the process.
@@ -42,6 +44,8 @@ pub(super) struct Tail {
     pub(super) first: u64,
     pub(super) end: u64,
     parts: Vec<Part>,
+    /// Whether some of them could not be had.
+    pub(super) has_holes: bool,
 }
 
 /// What came from one object.
@@ -61,11 +65,12 @@ impl Tail {
         found: Option<&Arc<Found>>,
     ) -> Result<Tail, ArchiveError> {
         let file = tempfile::tempfile().map_err(unwritable)?;
+        let heads: Vec<OfHead> = heads.iter().copied().filter(|head| head.span.end > first).collect();
         let mut filling = Filling {
             store,
             names,
             found,
-            tail: Tail { file, bytes: 0, first, end: first, parts: Vec::new() },
+            tail: Tail { file, bytes: 0, first, end: first, parts: Vec::new(), has_holes: false },
         };
         for some in heads.chunks(OBJECTS_AT_ONCE) {
             let object = |head: &OfHead| names.tail(head.epoch, head.span);
@@ -84,6 +89,16 @@ impl Tail {
         let left = usize::try_from(self.bytes.saturating_sub(offset)).unwrap_or(usize::MAX);
         let wanted = buffer.len().min(left);
         self.file.read_at(&mut buffer[..wanted], offset)
+    }
+
+    /// The objects that have some of these entries, each with those that it has.
+    pub(super) fn objects(&self, span: Span) -> Vec<(Span, &str)> {
+        let ends = self.parts.iter().skip(1).map(|part| part.first).chain([self.end]);
+        let parts = self.parts.iter().zip(ends).filter_map(|(part, end)| {
+            let span = Span { first: part.first.max(span.first), end: end.min(span.end) };
+            (span.first < span.end).then_some((span, part.object.as_str()))
+        });
+        parts.collect()
     }
 
     /// The part that has a line, or the last one: the number of its first line, where it begins, and its object.
@@ -130,6 +145,15 @@ impl Filling<'_> {
     fn add_listed(&mut self, head: OfHead) -> Result<(), ArchiveError> {
         let name = self.names.parts(head.epoch, head.span);
         let Some(bytes) = if_there(self.store.read(&name))? else {
+            if let Some(objects) = self.by_listing(head)? {
+                if let Some(found) = self.found.filter(|_| head.exact) {
+                    let why = "this list of the objects that have the entries of a head is missing";
+                    let finding =
+                        Finding::new(Verdict::Missing, why).range(head.span.first, head.span.end - 1);
+                    found.add(finding.file(self.store.address(&name)));
+                }
+                return self.add_objects(objects);
+            }
             let object = self.names.tail(head.epoch, head.span);
             let why = "the entries of a head are missing: neither this object, nor a list of others, nor a closed \
                        segment has them";
@@ -139,6 +163,33 @@ impl Filling<'_> {
             Ok(objects) => objects,
             Err(why) => return self.lost(&name, head.span, Verdict::Altered, &why),
         };
+        self.add_objects(objects)
+    }
+
+    /// The objects that have the entries of a head, where the list of them is gone, or the head before it is damaged: only a
+    /// verification looks for them, and only a listing names them.
+    fn by_listing(&self, head: OfHead) -> Result<Option<Vec<(String, Span)>>, ArchiveError> {
+        if self.found.is_none() {
+            return Ok(None);
+        }
+        let listed = self.store.list(&self.names.tail_folder(head.epoch))?;
+        let mut spans: Vec<(Span, String)> = listed
+            .into_iter()
+            .filter_map(|listed| Some((self.names.packed_span(&listed.name)?, listed.name)))
+            .filter(|(span, _)| span.first >= head.span.first && span.end <= head.span.end)
+            .collect();
+        spans.sort();
+        let (mut next, mut objects) = (head.span.first, Vec::new());
+        for (span, name) in spans {
+            if span.first == next {
+                next = span.end;
+                objects.push((name, span));
+            }
+        }
+        Ok((next == head.span.end).then_some(objects))
+    }
+
+    fn add_objects(&mut self, objects: Vec<(String, Span)>) -> Result<(), ArchiveError> {
         for (object, span) in objects {
             if span.end <= self.tail.first {
                 continue;
@@ -249,6 +300,7 @@ impl Filling<'_> {
             )));
         };
         let first = span.first.max(self.tail.end);
+        self.tail.has_holes = true;
         found.add(Finding::new(verdict, why.to_owned()).range(first, span.end - 1).file(address));
         let part = Part { first, at: self.tail.bytes, object: object.to_owned() };
         self.tail.parts.push(part);

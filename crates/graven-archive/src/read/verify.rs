@@ -1,12 +1,13 @@
 //! Verification of an archive: each trail of its chain as if it were a directory, and what only an archive has.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use graven::Machine;
 use graven::VerifierKey;
 use graven::clock::OsClock;
 use graven::fsck::{self, FINDINGS_MAX, Report, VerifyOptions};
+use graven::layout::Layout;
 use graven_core::verdict::{Finding, Verdict};
 use serde::Serialize;
 
@@ -18,9 +19,10 @@ use super::places::Places;
 use super::segment::Segment;
 use super::snapshot::{Snapshot, each_there};
 use super::{Archive, CHAIN_MAX, memory_name, origin_of};
+use crate::epoch::Epoch;
 use crate::error::ArchiveError;
 use crate::names::{FIRST_ORIGIN, Names};
-use crate::store::{Store, if_there};
+use crate::store::if_there;
 
 /// How to verify an archive.
 #[derive(Debug, Clone, Default)]
@@ -70,13 +72,30 @@ impl Archive {
         let mut origin = self.named_origin(verifying.key.as_ref(), &found)?;
         let mut reports: Vec<Report> = Vec::new();
         let mut seen = vec![origin.clone()];
+        let mut gone = Vec::new();
         loop {
             // A single trail is judged by the given key, whatever it is called.
             let of_name = verifying.key.as_ref().filter(|key| key.name() == origin);
             let key = of_name.or(verifying.key.as_ref().filter(|_| reports.is_empty()));
             let found = if reports.is_empty() { Arc::clone(&found) } else { Arc::default() };
-            let (report, next) = self.verify_one(&origin, key, verifying, &found, progress)?;
-            reports.push(report);
+            let names = Names::of(&origin);
+            let epoch = if reports.is_empty() { None } else { Some(Epoch::newest(&*self.store, &names)?) };
+            let next = match epoch {
+                // A trail that was taken over, and has shipped nothing yet: unless more of it was seen before.
+                Some(None) => {
+                    gone.extend(self.seen_before(&names, verifying)?);
+                    None
+                }
+                Some(Some(epoch)) if !self.has_begun(&names, &epoch)? => {
+                    gone.extend(self.seen_before(&names, verifying)?);
+                    epoch.next
+                }
+                _ => {
+                    let (report, next) = self.verify_one(&origin, key, verifying, &found, progress)?;
+                    reports.push(report);
+                    next
+                }
+            };
             let Some(next) = next else { break };
             if seen.contains(&next) || seen.len() == CHAIN_MAX {
                 let message = format!("the chain of trails in {} leads back to {next:?}", self.address());
@@ -85,8 +104,26 @@ impl Archive {
             seen.push(next.clone());
             origin = next;
         }
-        let newest = reports.pop().expect("there is a first trail");
+        let mut newest = reports.pop().expect("there is a first trail");
+        if !gone.is_empty() {
+            newest.verdict = newest.verdict.max(Verdict::Missing);
+            newest.findings.splice(0..0, gone);
+        }
         Ok(Verified { newest, before: reports })
+    }
+
+    /// The finding that a trail of the chain is gone of which the verifier remembers entries.
+    fn seen_before(&self, names: &Names, verifying: &Verifying) -> Result<Option<Finding>, ArchiveError> {
+        let Some(state) = &verifying.state else { return Ok(None) };
+        let address = self.store.address(names.folder());
+        let layout = Layout::in_dir(memory_name(Path::new(&address)));
+        let entries = fsck::remembered_entries(&Machine::os(), state, &layout)?;
+        let missing = |entries| {
+            let message =
+                format!("this trail of the chain is missing: {entries} entries of it were seen before");
+            Finding::new(Verdict::Missing, message).file(address)
+        };
+        Ok(entries.filter(|entries| *entries > 0).map(missing))
     }
 
     /// The origin of the first trail. When what names it is gone, the given key names it too.
@@ -141,6 +178,7 @@ impl Archive {
             state: verifying.state.clone(),
             name: Some(memory_name(layout.dir())),
             expect_newest: verifying.expect_newest,
+            unpinned: false,
             heads,
         };
         let machine = Machine { disk: Arc::clone(&disk) as _, clock: Arc::new(OsClock::new()) };
@@ -233,7 +271,7 @@ impl Archive {
 /// Puts both kinds of findings together. What says more of the same object stays.
 fn merge(report: &mut Report, places: &Places<'_>, found: Vec<Finding>) {
     let of_log: Vec<Finding> =
-        std::mem::take(&mut report.findings).into_iter().map(|f| places.named(f)).collect();
+        std::mem::take(&mut report.findings).into_iter().flat_map(|f| places.named(f)).collect();
     let is_told = |finding: &Finding| {
         let same =
             |other: &Finding| other.file == finding.file && other.file.is_some() && overlap(other, finding);
@@ -247,7 +285,7 @@ fn merge(report: &mut Report, places: &Places<'_>, found: Vec<Finding>) {
     report.verdict = findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Intact);
     report.findings = findings;
     let earlier = std::mem::take(&mut report.earlier);
-    report.earlier = earlier.into_iter().map(|finding| places.named(finding)).collect();
+    report.earlier = earlier.into_iter().flat_map(|finding| places.named(finding)).collect();
 }
 
 /// Whether two findings are about some of the same entries, or one of them about none.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::front::{Shipped, boundaries, read_boundary, ship_segment};
 use super::ground::Ground;
 use super::lines::pack;
+use super::mistake::Mistake;
 use crate::error::ArchiveError;
 use crate::gc::remove_replaced;
 use crate::manifest::Manifest;
@@ -40,17 +41,13 @@ impl Back {
                 (last + 1, span.end)
             }
         };
-        if first > 0 && !boundaries(&ground.reader)?.contains(&first) {
-            return Err(ArchiveError::data(format!(
-                "{} has a segment that ends at {first}, and {} has none: they are not the same trail",
-                store.address(&names.segment_number(number)),
-                ground.reader.layout().dir().display()
-            )));
-        }
         Ok(Back { ground, shipped, number, first })
     }
 
     /// Finishes the next closed segment, if it is under the newest head, which has `size` entries. Returns its range.
+    ///
+    /// Copies of one trail may end their segments at other entries. Where the writer of an epoch before was first, its
+    /// segment counts: it is under a head of that epoch, so it has the same entries.
     pub(crate) fn step(&mut self, size: u64) -> Result<Option<Span>, ArchiveError> {
         let Ground { reader, store, names, .. } = &*self.ground;
         let Some(end) = boundaries(reader)?.into_iter().find(|end| *end > self.first && *end <= size) else {
@@ -58,13 +55,39 @@ impl Back {
         };
         let span = Span { first: self.first, end };
         let (_, note) = read_boundary(reader, end)?;
+        let number = (names.segment_number(self.number), Bytes::from(format!("{span}\n")));
+        if self.ground.making.is(Mistake::NumberedEarly) {
+            put_all(&**store, vec![number.clone()])?;
+        }
         self.ship_manifest(span)?;
         put_all(&**store, vec![(names.boundary(end), Bytes::from(note))])?;
-        let number = names.segment_number(self.number);
-        put_all(&**store, vec![(number, Bytes::from(format!("{span}\n")))])?;
-        self.shipped.lock().unwrap_or_else(PoisonError::into_inner).remove(&span);
-        (self.number, self.first) = (self.number + 1, end);
-        Ok(Some(span))
+        let counts = match put(&**store, &number.0, &number.1)? {
+            Put::There => span,
+            Put::Other(other) => {
+                let theirs = parse_number(&other);
+                match theirs.filter(|theirs| theirs.first == self.first && theirs.end <= size) {
+                    Some(theirs) => theirs,
+                    None => return Err(self.odd_number(&number.0)),
+                }
+            }
+        };
+        self.shipped
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|span, _| span.first >= counts.end);
+        (self.number, self.first) = (self.number + 1, counts.end);
+        Ok(Some(counts))
+    }
+
+    /// The error when a number stands for what is not under the newest head of this epoch.
+    fn odd_number(&self, name: &str) -> ArchiveError {
+        self.ground.still_held().err().unwrap_or_else(|| {
+            ArchiveError::data(format!(
+                "{} is not about a segment from entry {} on that is under a head",
+                self.ground.store.address(name),
+                self.first
+            ))
+        })
     }
 
     /// Removes the tail objects that closed segments have replaced; how many there were.

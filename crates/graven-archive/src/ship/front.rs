@@ -15,6 +15,7 @@ use graven_core::note::{Note, VerifierKey};
 use super::ground::Ground;
 use super::growth::{FullTile, Growth};
 use super::lines::{Pack, pack};
+use super::mistake::Mistake;
 use super::start::Started;
 use crate::error::ArchiveError;
 use crate::manifest::Manifest;
@@ -35,12 +36,12 @@ const COPY_EVERY: Duration = Duration::from_secs(10);
 const NOTE_BYTES_MAX: u64 = 1_000_000;
 
 /// The manifests of closed segments that were shipped before their head, for the part that finishes them.
-pub(super) type Shipped = Arc<Mutex<BTreeMap<Span, Manifest>>>;
+pub(crate) type Shipped = Arc<Mutex<BTreeMap<Span, Manifest>>>;
 
 /// Ships what is new. Keeps what it has done of a head when a step fails, and goes on from there.
 #[derive(Debug)]
 pub(crate) struct Front {
-    pub(super) ground: Arc<Ground>,
+    pub(crate) ground: Arc<Ground>,
     /// The tree under the newest head.
     growth: Growth,
     /// The number of the next head.
@@ -83,6 +84,12 @@ impl Front {
         Front { ground: Arc::new(ground), growth, next: 0, pending: None, tiles, copy, copied: None, shipped }
     }
 
+    /// The number of the epoch that is held.
+    #[cfg(feature = "sim")]
+    pub(crate) fn epoch(&self) -> u64 {
+        self.ground.epoch.epoch
+    }
+
     /// How many entries are under the newest head.
     pub(crate) fn size(&self) -> u64 {
         self.growth.size()
@@ -93,16 +100,27 @@ impl Front {
     /// # Errors
     /// `Fenced` when another writer has the trail now: no later step succeeds. Otherwise the next step goes on.
     pub(crate) fn step(&mut self) -> Result<Step, ArchiveError> {
-        self.finish_head()?;
+        let making = self.ground.making;
+        if !making.is(Mistake::TilesLater) {
+            self.finish_head()?;
+        }
         let Some(mut pending) =
             self.pending.take().map_or_else(|| self.next_head(), |head| Ok(Some(head)))?
         else {
             return Ok(Step::Idle);
         };
-        let done = self.ship_entries(&mut pending).and_then(|()| self.ship_head(&pending));
+        let mut done = Ok(());
+        if making.is(Mistake::EntriesLater) {
+            done = self.create_head(&pending);
+        }
+        done = done.and_then(|()| self.ship_entries(&mut pending));
+        let entries_are_there = done.is_ok();
+        done = done.and_then(|()| self.ship_head(&pending));
         if let Err(error) = done {
+            let size = pending.size;
             self.pending = Some(pending);
-            return Err(error);
+            let acknowledges = entries_are_there && making.is(Mistake::TailsAcknowledge);
+            return if acknowledges { Ok(Step::Head(size)) } else { Err(error) };
         }
         let Pending { size, note, growth, tiles, .. } = pending;
         self.growth = growth;
@@ -165,10 +183,14 @@ impl Front {
         let reader = &self.ground.reader;
         let (newest, note) = reader.checkpoint()?;
         if newest.size < self.size() {
+            // A copy of a disk, or a power cut, can leave the entries and not the checkpoint over them: it comes.
+            if reader.len()? >= self.size() {
+                return Ok(None);
+            }
             return Err(ArchiveError::data(format!(
-                "{} has a checkpoint over {} entries, and {} are in the archive: it is an older copy",
+                "{} has {} entries, and {} are in the archive: it is an older copy",
                 reader.layout().dir().display(),
-                newest.size,
+                reader.len()?,
                 self.size()
             )));
         }
@@ -200,9 +222,17 @@ impl Front {
         )))
     }
 
+    /// Where the entries of the next head begin: at the head before it in this epoch, or where the epoch begins.
+    fn from(&self) -> u64 {
+        if self.next == 0 { self.ground.epoch.size } else { self.size() }
+    }
+
     /// Ships the entries up to a head that are not shipped yet.
     fn ship_entries(&self, pending: &mut Pending) -> Result<(), ArchiveError> {
         let Ground { reader, store, names, epoch, .. } = &*self.ground;
+        if pending.parts.is_empty() {
+            self.ship_between(pending)?;
+        }
         if pending.growth.size() < pending.size {
             let mut entries = reader.entries(pending.growth.size()..pending.size)?;
             while pending.growth.size() < pending.size {
@@ -235,6 +265,23 @@ impl Front {
         )))
     }
 
+    /// Ships once more what the epoch before has added after this one was taken: the first head begins before it.
+    fn ship_between(&self, pending: &mut Pending) -> Result<(), ArchiveError> {
+        let Ground { reader, store, names, epoch, .. } = &*self.ground;
+        let (mut first, mut parts) = (self.from(), Vec::new());
+        let mut entries = reader.entries(first..self.size())?;
+        while first < self.size() {
+            let wanted = (first, self.size(), TAIL_BYTES);
+            let made = pack(&**store, names, reader, &mut entries, wanted, &mut |_| ())?;
+            let name = names.tail(epoch.epoch, made.span);
+            put_all(&**store, vec![(name.clone(), made.packed.object)])?;
+            parts.push(name);
+            first = made.span.end;
+        }
+        pending.parts = parts;
+        Ok(())
+    }
+
     /// Whether exactly these entries are a closed segment.
     fn is_segment(&self, first: u64, end: u64) -> Result<bool, ArchiveError> {
         let boundaries = boundaries(&self.ground.reader)?;
@@ -258,10 +305,15 @@ impl Front {
     /// Creates the head, which acknowledges its entries.
     fn ship_head(&self, pending: &Pending) -> Result<(), ArchiveError> {
         let Ground { store, names, epoch, .. } = &*self.ground;
-        let span = Span { first: self.size(), end: pending.size };
+        let span = Span { first: self.from(), end: pending.size };
         if span.first < span.end && pending.parts != [names.tail(epoch.epoch, span)] {
             put_all(&**store, vec![(names.parts(epoch.epoch, span), list_of(&pending.parts))])?;
         }
+        self.create_head(pending)
+    }
+
+    fn create_head(&self, pending: &Pending) -> Result<(), ArchiveError> {
+        let Ground { store, names, epoch, .. } = &*self.ground;
         self.ground.still_held()?;
         match put(&**store, &names.head(epoch.epoch, self.next), &pending.note)? {
             Put::There => Ok(()),

@@ -16,10 +16,11 @@ use graven_core::hash::sha256;
 
 use super::ground::{Ground, fenced_by};
 use super::growth::{FullTile, Growth};
+use super::mistake::{Making, Mistake};
 use crate::epoch::Epoch;
 use crate::error::ArchiveError;
 use crate::head::{Head, Heads};
-use crate::held::{Held, Memory};
+use crate::held::{Held, Memory, Taken};
 use crate::names::{FIRST_ORIGIN, Names};
 use crate::put::{Put, put, put_all};
 use crate::store::Store;
@@ -47,6 +48,14 @@ pub(crate) struct How {
     pub(crate) name: String,
     /// Whether an epoch of another writer is taken over.
     pub(crate) take_over: bool,
+    /// For the simulator.
+    pub(crate) making: Making,
+}
+
+impl How {
+    pub(crate) fn new(name: String, take_over: bool) -> How {
+        How { name, take_over, making: Making::default() }
+    }
 }
 
 /// Starts: nothing is changed in the archive before it is clear that this writer may go on.
@@ -69,20 +78,21 @@ pub(crate) fn start(
     claim_prefix(&*store, &meta)?;
     let newest = Epoch::newest(&*store, &names)?;
     let disk = reader.disk_for_files(&machine)?;
-    let held = memory.read(&*disk, &store.address(""))?;
+    let url = store.address("");
+    let held = memory.read(&*disk, &url)?.unwrap_or_else(|| Held::nothing(url));
     let starting = Starting { machine, reader, store, names, meta, how };
-    let before = match (&newest, held) {
-        (Some(newest), held) => starting.may_go_on(newest, held.as_ref())?,
+    let ours = match (&newest, &held.taken) {
+        (Some(newest), _) => starting.may_go_on(newest, &held)?,
         (None, None) => None,
-        (None, Some(held)) => {
+        (None, Some(taken)) => {
             return Err(ArchiveError::data(format!(
                 "{}: this trail held epoch {} there, and nothing is left: to begin anew, choose another prefix",
-                held.url, held.epoch
+                held.url, taken.epoch
             )));
         }
     };
     let settings = starting.ship_settings()?;
-    let base = starting.newest_head(newest.as_ref())?;
+    let base = starting.newest_head(newest.as_ref(), &held)?;
     let epoch = Epoch {
         epoch: newest.as_ref().map_or(0, |newest| newest.epoch + 1),
         id: Epoch::new_id(&*starting.machine.clock)?,
@@ -94,14 +104,26 @@ pub(crate) fn start(
         settings,
         next: None,
     };
-    let url = starting.store.address("");
-    let held = Held { url, epoch: epoch.epoch, id: epoch.id.clone(), before };
+    let taken = Taken { epoch: epoch.epoch, id: epoch.id.clone() };
+    let mut held = held;
+    held.trying(ours.as_ref(), taken.clone());
     // First: after a crash in between, the epoch is known as our own.
-    memory.write(&*disk, &held)?;
-    if let Some(other) = epoch.take(&*starting.store, &starting.names)? {
-        return Err(fenced_by(&*starting.store, &starting.names, &other, None));
+    if !how.making.is(Mistake::RememberedLate) {
+        memory.write(&*disk, &held)?;
     }
-    memory.write(&*disk, &Held { before: None, ..held })?;
+    match epoch.take(&*starting.store, &starting.names)? {
+        None => {}
+        Some(other) if held.has(&other.id) => {
+            // The next start takes the epoch after it.
+            let name = starting.store.address(&starting.names.epoch(other.epoch));
+            return Err(ArchiveError::unavailable(
+                format!("cannot take {name} again"),
+                "an earlier attempt of this writer, whose answer was lost, has taken it",
+            ));
+        }
+        Some(other) => return Err(fenced_by(&*starting.store, &starting.names, &other, None)),
+    }
+    memory.write(&*disk, &Held { taken: Some(taken), tried: Vec::new(), ..held })?;
     starting.go_on(newest, base, epoch, alone)
 }
 
@@ -164,19 +186,16 @@ struct Starting<'a> {
 
 impl Starting<'_> {
     /// Refuses a writer that did not hold the newest epoch, unless it takes over. Epochs that were given back are passed.
-    /// Returns the id by which this writer held it.
-    fn may_go_on(&self, newest: &Epoch, held: Option<&Held>) -> Result<Option<String>, ArchiveError> {
+    /// Returns the one that this writer held.
+    fn may_go_on(&self, newest: &Epoch, held: &Held) -> Result<Option<Taken>, ArchiveError> {
         if newest.next.is_some() {
             return Err(self.fenced(newest));
         }
-        if self.how.take_over {
+        if self.how.take_over || self.how.making.is(Mistake::EpochsIgnored) {
             return Ok(None);
         }
-        let is_ours = |epoch: &Epoch| {
-            held.is_some_and(|held| held.id == epoch.id || held.before.as_ref() == Some(&epoch.id))
-        };
         let mut epoch = newest.clone();
-        while !is_ours(&epoch) {
+        while !held.has(&epoch.id) {
             let heads = Heads::of(&*self.store, &self.names, epoch.epoch, &self.meta.key)?;
             let given_back = heads.ended && heads.newest.is_none();
             let before = match epoch.epoch.checked_sub(1).filter(|_| given_back) {
@@ -185,7 +204,7 @@ impl Starting<'_> {
             };
             epoch = before.ok_or_else(|| self.fenced(newest))?;
         }
-        Ok(Some(epoch.id))
+        Ok(Some(Taken { epoch: epoch.epoch, id: epoch.id }))
     }
 
     fn fenced(&self, by: &Epoch) -> ArchiveError {
@@ -197,12 +216,24 @@ impl Starting<'_> {
     }
 
     /// The newest head, and the tree of this trail under it, which must be the same.
-    fn newest_head(&self, newest: Option<&Epoch>) -> Result<Base, ArchiveError> {
+    fn newest_head(&self, newest: Option<&Epoch>, held: &Held) -> Result<Base, ArchiveError> {
         let Some(newest) = newest else { return Ok(Base::default()) };
-        match Heads::newest(&*self.store, &self.names, newest, &self.meta.key)? {
-            Some(head) => self.base_of(head, newest),
-            None => Ok(Base::default()),
+        let head = Heads::newest(&*self.store, &self.names, newest, &self.meta.key)?;
+        let Some(head) = head else { return Ok(Base::default()) };
+        let base = self.base_of(head, newest);
+        // An earlier start may have been stopped before it could give its epoch back.
+        if matches!(base, Err(ArchiveError::Fenced(_))) && held.has(&newest.id) {
+            self.give_back(newest.epoch)?;
         }
+        base
+    }
+
+    /// Closes an epoch of this writer that has no head: then it counts for nobody.
+    fn give_back(&self, epoch: u64) -> Result<(), ArchiveError> {
+        if Heads::of(&*self.store, &self.names, epoch, &self.meta.key)?.newest.is_none() {
+            Heads::end(&*self.store, &self.names, epoch, &self.meta.key)?;
+        }
+        Ok(())
     }
 
     fn base_of(&self, head: Head, writer: &Epoch) -> Result<Base, ArchiveError> {
@@ -228,7 +259,19 @@ impl Starting<'_> {
         Ok(Some(name))
     }
 
-    /// Closes the epoch before the one that was taken, and takes what it has added meanwhile.
+    /// Closes all epochs up to this one; the newest head in them. One that has a head was begun when those before it were
+    /// closed. One without may have been taken by a writer that was killed before it had closed them.
+    fn close_until(&self, newest: u64) -> Result<Option<Head>, ArchiveError> {
+        for epoch in (0..=newest).rev() {
+            let closed = Heads::end(&*self.store, &self.names, epoch, &self.meta.key)?;
+            if closed.newest.is_some() || self.how.making.is(Mistake::OneClosed) {
+                return Ok(closed.newest);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Closes the epochs before the one that was taken, and takes what they have added meanwhile.
     fn go_on(
         self,
         newest: Option<Epoch>,
@@ -237,21 +280,22 @@ impl Starting<'_> {
         alone: Arc<dyn Lock>,
     ) -> Result<Started, ArchiveError> {
         put_all(&*self.store, vec![(self.names.meta(), self.meta.to_bytes().into())])?;
-        if let Some(newest) = newest {
-            let ended = Heads::end(&*self.store, &self.names, newest.epoch, &self.meta.key)?;
-            if let Some(last) = ended.newest.filter(|last| base.head.as_ref() != Some(last)) {
+        if let Some(newest) = newest.filter(|_| !self.how.making.is(Mistake::LeftOpen)) {
+            let last = self.close_until(newest.epoch)?;
+            if let Some(last) = last.filter(|last| base.head.as_ref() != Some(last)) {
                 base = match self.base_of(last, &newest) {
                     Err(error @ ArchiveError::Fenced(_)) => {
                         // The other writer was faster, and its trail is not ours.
-                        Heads::end(&*self.store, &self.names, epoch.epoch, &self.meta.key)?;
+                        self.give_back(epoch.epoch)?;
                         return Err(error);
                     }
                     other => other?,
                 };
             }
         }
-        let Starting { machine, reader, store, names, meta, .. } = self;
-        let ground = Ground { machine, reader, store, names, key: meta.key, epoch, _alone: alone };
+        let Starting { machine, reader, store, names, meta, how } = self;
+        let (key, making) = (meta.key, how.making);
+        let ground = Ground { machine, reader, store, names, key, epoch, making, _alone: alone };
         let Base { head, growth, tiles } = base;
         Ok(Started { ground, growth, tiles, head })
     }

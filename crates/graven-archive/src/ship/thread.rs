@@ -256,7 +256,7 @@ impl Inner {
     /// Takes an epoch, and ships until it is stopped or fails for good.
     fn session(&self) -> Result<(), ArchiveError> {
         let take_over = self.options.take_over && self.shared().epoch.is_none();
-        let how = How { name: self.options.name.clone(), take_over };
+        let how = How::new(self.options.name.clone(), take_over);
         let begin = || start(self.machine.clone(), self.reader.clone(), Arc::clone(&self.store), &how);
         let started = self.trying(begin)?;
         let manifests = Manifests::default();

@@ -1,6 +1,6 @@
 //! Every hit, one after the other, as JSON Lines or CSV: in little memory, however many there are.
 
-use graven_search::{Ask, Hit, Query, Rows, Search, SearchError};
+use graven_search::{Ask, ChainSearch, Hit, Query, Rows, SearchError};
 
 use crate::shared::asking;
 use crate::shared::failure::{Ending, Failure};
@@ -25,7 +25,7 @@ impl From<SearchError> for Stop {
 /// Prints the hits, at most `limit` of them. What does not fit is said at the end.
 pub(super) fn run(
     ui: Ui,
-    search: &Search,
+    search: &ChainSearch,
     query: &Query,
     ask: &Ask,
     form: Rows,

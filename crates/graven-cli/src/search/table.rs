@@ -3,7 +3,7 @@
 use graven_search::{Hit, Query, State};
 use unicode_width::UnicodeWidthStr;
 
-use crate::shared::describe::mark;
+use crate::shared::describe::{self, mark};
 use crate::shared::failure::Failure;
 use crate::shared::text::{safe, safe_cut};
 use crate::shared::ui::{Look, Ui};
@@ -39,7 +39,17 @@ pub(super) fn show(ui: Ui, query: &Query, hits: &[Hit]) -> Result<(), Failure> {
     // The index, the time, the mark, and two blanks between columns.
     let before = index + 2 + 19 + 2 + 1 + 1 + widths.iter().map(|width| width + 2).sum::<usize>();
     let left = width().saturating_sub(before).max(LAST_MIN);
-    rows.iter().try_for_each(|row| ui.line(row.line(ui, query, index, widths, left)))
+    // The index says where only together with the trail.
+    let mut trail = None;
+    for row in &rows {
+        let origin = row.hit.origin.as_deref();
+        if trail != Some(origin) && hits.iter().any(|hit| hit.origin.is_some()) {
+            ui.line(describe::of_trail(ui, origin))?;
+        }
+        trail = Some(origin);
+        ui.line(row.line(ui, query, index, widths, left))?;
+    }
+    Ok(())
 }
 
 /// How wide the terminal is.

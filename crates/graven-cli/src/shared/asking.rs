@@ -8,10 +8,12 @@ use graven::fsck::{KeySource, user_folder};
 use graven::{Redaction, Redactor, VerifierKey};
 use graven_core::verdict::Finding;
 use graven_search::{
-    Coverage, Durable, IndexError, IndexUse, Moment, Query, Search, SearchError, SearchOptions, Zone,
-    cache_folder,
+    Before, ChainSearch, Coverage, Durable, IndexError, IndexUse, Moment, Query, Search, SearchError,
+    SearchOptions, Zone, cache_folder,
 };
 
+#[cfg(feature = "archive")]
+use crate::shared::archive;
 use crate::shared::failure::{self, Failure};
 use crate::shared::target::Target;
 use crate::shared::text::{count, counted};
@@ -23,9 +25,10 @@ const FINDINGS_SHOWN: usize = 20;
 /// The flags for the key and the memory by which hits are judged.
 #[derive(Debug, Clone, Default, PartialEq, clap::Args)]
 pub(crate) struct Trust {
-    /// Use this verifier key, as printed by `graven key` [default: the key seen before, or the trail's own]
+    /// Use this verifier key, as printed by `graven key`; of a chain, first that of its oldest trail, then those of others
+    /// [default: the key seen before, or the trail's own]
     #[arg(long, value_name = "VKEY", value_parser = verifier_key)]
-    key: Option<VerifierKey>,
+    key: Vec<VerifierKey>,
     /// Compare with the keys and heads remembered in this folder [default: the user's state folder]
     #[arg(long, value_name = "DIR", conflicts_with = "no_state")]
     state: Option<PathBuf>,
@@ -50,11 +53,14 @@ pub(crate) struct Indexed {
 }
 
 impl Trust {
-    /// Opens a trail for searches.
-    pub(crate) fn open(&self, target: &Target, indexed: &Indexed) -> Result<Search, Failure> {
-        target.must_exist()?;
+    /// Opens one trail for searches: the newest one of a chain.
+    pub(crate) fn open_one(&self, target: &Target, indexed: &Indexed) -> Result<Search, Failure> {
+        Ok(self.open(target, indexed)?.newest().clone())
+    }
+
+    /// Opens a trail for searches, with those that it continues.
+    pub(crate) fn open(&self, target: &Target, indexed: &Indexed) -> Result<ChainSearch, Failure> {
         let mut options = SearchOptions::default();
-        options.key.clone_from(&self.key);
         options.index.clone_from(&indexed.index);
         (options.cache, options.no_index) = (cache_folder(), indexed.no_index);
         options.state = match (&self.state, self.no_state) {
@@ -62,8 +68,23 @@ impl Trust {
             (Some(folder), _) => Some(folder.clone()),
             (None, false) => user_folder(),
         };
-        Ok(Search::open(&target.path, options)?)
+        search(target, &self.key, options)
     }
+}
+
+/// Opens a chain of trails for searches: in a directory, or in an archive. Each of the keys judges the trail whose origin it
+/// names.
+pub(crate) fn search(
+    target: &Target,
+    keys: &[VerifierKey],
+    options: SearchOptions,
+) -> Result<ChainSearch, Failure> {
+    #[cfg(feature = "archive")]
+    if let Some(url) = target.archive() {
+        return archive::search(url, keys, &options);
+    }
+    target.must_exist()?;
+    Ok(ChainSearch::open(&target.path, keys, options)?)
 }
 
 /// On a server, its own key, memory and index judge. Fails when others are given.
@@ -177,7 +198,13 @@ pub(crate) fn coverage(ui: Ui, coverage: &Coverage) -> Result<(), Failure> {
     if coverage.unsealed > 0 {
         line.push_str(&format!("; {} not sealed yet", count(coverage.unsealed)));
     }
-    ui.line(ui.paint(Look::Faint, line))
+    ui.line(ui.paint(Look::Faint, line))?;
+    for Before { origin, coverage, .. } in coverage.before.iter().rev() {
+        let (read, entries) = (count(coverage.scanned), counted(coverage.entries, "entry", "entries"));
+        let line = format!("and read {read} of {entries} of {origin}, which it continues");
+        ui.line(ui.paint(Look::Faint, line))?;
+    }
+    Ok(())
 }
 
 /// Says how many hits the index hides, if an exhaustive search has found some; the exit code that this makes.

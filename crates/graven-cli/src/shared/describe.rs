@@ -38,6 +38,15 @@ pub(crate) fn one_line(ui: Ui, record: &Record) -> String {
     line
 }
 
+/// The line above entries of one trail of a chain; the newest trail needs no name.
+pub(crate) fn of_trail(ui: Ui, origin: Option<&str>) -> String {
+    let which = match origin {
+        Some(origin) => format!("in the older trail {origin}:"),
+        None => "in the newest trail:".to_owned(),
+    };
+    ui.paint(Look::Faint, which)
+}
+
 /// What to say of a sealed entry whose leaf hash in `tiles/` is another one.
 pub(crate) fn does_not_fit(index: u64) -> String {
     format!(

@@ -10,6 +10,8 @@ use graven::reader::Reader;
 use graven::remains::must_hold_trail;
 use graven::{ErrorKind, Machine, Redaction, Redactor, Settings, Trail, fsck};
 
+#[cfg(feature = "archive")]
+use crate::shared::archive;
 use crate::shared::failure::{FOUND, Failure};
 #[cfg(feature = "remote")]
 use crate::shared::remote::Remote;
@@ -37,6 +39,12 @@ impl Target {
     /// The address of a trail on a server, in place of a directory.
     fn address(&self) -> Option<&str> {
         self.path.to_str().filter(|path| ADDRESSES.iter().any(|start| path.starts_with(start)))
+    }
+
+    /// The URL of an archive, in place of a directory.
+    pub(crate) fn archive(&self) -> Option<&str> {
+        // The path of a directory has this in it only if somebody asks for trouble.
+        self.path.to_str().filter(|path| self.address().is_none() && path.contains("://"))
     }
 
     /// The trail on a server, if that is what the argument names.
@@ -74,6 +82,10 @@ impl Target {
 
     /// Opens the trail for reading, without a lock and without writing.
     pub(crate) fn read(&self) -> Result<Reader, Failure> {
+        #[cfg(feature = "archive")]
+        if let Some(url) = self.archive() {
+            return Ok(archive::newest(url)?.reader().clone());
+        }
         self.must_exist()?;
         Ok(Reader::open(&self.path)?)
     }
@@ -82,6 +94,9 @@ impl Target {
     pub(crate) fn must_exist(&self) -> Result<(), Failure> {
         if let Some(address) = self.address() {
             return Err(only_files(address));
+        }
+        if let Some(url) = self.archive() {
+            return Err(no_archive(url));
         }
         must_hold_trail(&OsDisk, &self.layout()).map_err(|error| match error.kind() {
             ErrorKind::NotFound => self.no_trail(fsck::user_folder().as_deref()),
@@ -128,6 +143,18 @@ impl Target {
         Failure::cannot(format_args!("no trail at {path}{why}"))
             .advise(format_args!("make one with `graven init {path}`"))
     }
+}
+
+/// The URL of an archive in place of a directory, where only a directory will do.
+fn no_archive(url: &str) -> Failure {
+    if cfg!(feature = "archive") {
+        return Failure::cannot(format_args!(
+            "{url}: this command works on the files of a trail, and not on an archive"
+        ))
+        .advise(format_args!("restore the files with `graven restore {url} DIR`"));
+    }
+    let why = "this program was built without the feature `archive`, so it works on files only";
+    Failure::cannot(format_args!("{url}: {why}"))
 }
 
 /// The address of a server in place of a directory, where only a directory will do.

@@ -21,5 +21,9 @@ pub const REPAIRED: &str = "trail.repaired";
 pub const UPGRADED: &str = "trail.upgraded";
 /// A file that was not ours stood in the live file's place, and was moved aside.
 pub const ADOPTED: &str = "trail.adopted";
+/// The trail goes on where another one ended: which one, and where. Always the first entry of its trail.
+pub const CONTINUES: &str = "trail.continues";
+/// Entries that a lost machine had recorded are recorded again here: of which trail, and which of them.
+pub const SALVAGED: &str = "trail.salvaged";
 /// A file is imported: how far, and by which hash to know it again.
 pub const IMPORTED: &str = "trail.imported";

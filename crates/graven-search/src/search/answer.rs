@@ -66,6 +66,9 @@ pub(super) fn is_zero(number: &u64) -> bool {
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Hit {
+    /// The origin of the trail, for a hit of an older trail of a chain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
     /// Its position in the log.
     pub index: u64,
     /// What is known of it.
@@ -85,15 +88,16 @@ impl<'de> Deserialize<'de> for Hit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Hit, D::Error> {
         #[derive(Deserialize)]
         struct Shown {
+            origin: Option<String>,
             index: u64,
             state: State,
             leaf_hash: Hash,
             entry: Box<RawValue>,
         }
-        let Shown { index, state, leaf_hash, entry } = Shown::deserialize(deserializer)?;
+        let Shown { origin, index, state, leaf_hash, entry } = Shown::deserialize(deserializer)?;
         let line = String::from(Box::<str>::from(entry));
         let entry = Entry::from_line(line.as_bytes()).map_err(serde::de::Error::custom)?;
-        Ok(Hit { index, state, leaf_hash, line, entry })
+        Ok(Hit { origin, index, state, leaf_hash, line, entry })
     }
 }
 
@@ -163,6 +167,21 @@ pub struct Coverage {
     /// How many hits the index does not name. Only an exhaustive answer knows that.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hidden: u64,
+    /// Of a chain, what the answer covers of the older trails that were looked at, oldest first. All else is about the
+    /// newest one, but for `complete` and `hidden`, which are about the whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<Before>,
+}
+
+/// What an answer covers of an older trail of a chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Before {
+    /// The origin of the trail.
+    pub origin: String,
+    /// What is covered of it.
+    #[serde(flatten)]
+    pub coverage: Coverage,
 }
 
 /// What says how many entries are durable.

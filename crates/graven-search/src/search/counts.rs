@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use graven_core::verdict::Finding;
 use roaring::RoaringBitmap;
 
 use super::answer::{Answer, Coverage, Hit, TimeRange};
@@ -9,7 +10,6 @@ use super::ask::Ask;
 use super::histogram::Buckets;
 use super::sessions::Sessions;
 use super::tally::{Count, Facets};
-use super::{Outcome, Snapshot};
 use crate::index::shelf::{Facts, ShelfError, Tally, facet, histogram, tally};
 use crate::line::Line;
 use crate::query::Query;
@@ -20,6 +20,8 @@ pub(super) struct Counts {
     facets: Option<Facets>,
     buckets: Option<Buckets>,
     sessions: Option<Sessions>,
+    /// Which trail of a chain is counted: the later one is the newer one.
+    trail: usize,
 }
 
 impl Counts {
@@ -29,7 +31,13 @@ impl Counts {
             facets: (!ask.facets.is_empty()).then(|| Facets::new(&ask.facets)),
             buckets: ask.histogram.then(Buckets::default),
             sessions: ask.sessions.then(Sessions::default),
+            trail: 0,
         }
+    }
+
+    /// Goes on with another trail of a chain.
+    pub(super) fn of_trail(&mut self, trail: usize) {
+        self.trail = trail;
     }
 
     pub(super) fn add(&mut self, line: &Line<'_>) {
@@ -44,7 +52,7 @@ impl Counts {
             buckets.add(line);
         }
         if let Some(sessions) = &mut self.sessions {
-            sessions.add(line);
+            sessions.add(self.trail, line);
         }
     }
 
@@ -117,24 +125,23 @@ impl Counts {
         }
     }
 
+    /// The answer: what was counted, and these hits and findings.
     pub(super) fn answer(
         self,
         query: &Query,
-        snapshot: &Snapshot,
         hits: Vec<Hit>,
         next: Option<String>,
-        outcome: Outcome,
+        (findings, findings_left_out): (Vec<Finding>, u64),
+        coverage: Coverage,
         took_ms: f64,
     ) -> Answer {
         let (facets, facets_rest) = self.facets.map(Facets::finish).unzip();
         let (sessions, sessions_left_out) = self.sessions.map(Sessions::finish).unzip();
-        let (findings, findings_left_out) = outcome.findings;
         let (since, until) = query.times();
-        let sealed = snapshot.standing.head.map_or(0, |head| head.size);
         Answer {
             hits,
             next,
-            count: self.count.map(|count| Count { exact: outcome.finished, ..count }),
+            count: self.count.map(|count| Count { exact: coverage.complete, ..count }),
             facets,
             facets_rest: facets_rest.unwrap_or_default(),
             histogram: self.buckets.map(Buckets::finish),
@@ -142,18 +149,7 @@ impl Counts {
             sessions_left_out: sessions_left_out.unwrap_or(0),
             findings,
             findings_left_out,
-            coverage: Coverage {
-                entries: snapshot.entries,
-                durable: snapshot.durable,
-                key_source: snapshot.standing.key_source,
-                index: outcome.used.index(),
-                indexed_to: outcome.used.to,
-                shelves: outcome.used.shelves,
-                scanned: outcome.scanned,
-                unsealed: snapshot.entries.saturating_sub(sealed),
-                complete: outcome.finished,
-                hidden: outcome.hidden,
-            },
+            coverage,
             range: TimeRange { since, until },
             took_ms,
         }

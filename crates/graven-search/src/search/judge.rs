@@ -108,6 +108,6 @@ impl Found<'_> {
         let Found { record, line, leaf, state } = self;
         let entry = if whole { line.into_entry() } else { line.stored().clone() };
         let line = String::from_utf8(record.line).expect("what was read as an entry is text");
-        Hit { index: record.index, state, leaf_hash: leaf, line, entry }
+        Hit { origin: None, index: record.index, state, leaf_hash: leaf, line, entry }
     }
 }

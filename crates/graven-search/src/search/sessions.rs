@@ -41,9 +41,9 @@ pub struct Session {
     pub principals: BTreeSet<String>,
     /// Which agents acted, at most a hundred.
     pub agents: BTreeSet<String>,
-    /// Its newest hit.
+    /// Its newest hit: in which trail of a chain, and where.
     #[serde(skip)]
-    newest: u64,
+    newest: (usize, u64),
 }
 
 impl Session {
@@ -57,11 +57,12 @@ impl Session {
             failed: 0,
             principals: BTreeSet::new(),
             agents: BTreeSet::new(),
-            newest: 0,
+            newest: (0, 0),
         }
     }
 
-    pub(super) fn add(&mut self, line: &Line<'_>) {
+    /// Adds a hit of a trail, of which a later one is a newer one.
+    pub(super) fn add(&mut self, trail: usize, line: &Line<'_>) {
         let entry = line.entry();
         if let Some(time) = entry.timestamp {
             self.first = Some(self.first.map_or(time, |first| first.min(time)));
@@ -70,7 +71,7 @@ impl Session {
         self.entries += 1;
         self.denied += u64::from(entry.outcome == Outcome::Denied);
         self.failed += u64::from(entry.outcome == Outcome::Failure);
-        self.newest = self.newest.max(line.index());
+        self.newest = self.newest.max((trail, line.index()));
         let agent = entry.agent.as_ref().and_then(|agent| agent.id.as_ref());
         for (names, name) in [(&mut self.principals, entry.principal.as_ref()), (&mut self.agents, agent)] {
             if let Some(name) = name.filter(|_| names.len() < NAMES_MAX) {
@@ -89,10 +90,10 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    pub(super) fn add(&mut self, line: &Line<'_>) {
+    pub(super) fn add(&mut self, trail: usize, line: &Line<'_>) {
         let Some(id) = &line.entry().session_id else { return };
         if let Some(session) = self.sessions.get_mut(id) {
-            return session.add(line);
+            return session.add(trail, line);
         }
         if self.sessions.len() >= SESSIONS_MAX {
             if self.left_out.len() < SESSIONS_COUNTED_MAX {
@@ -100,7 +101,7 @@ impl Sessions {
             }
             return;
         }
-        self.sessions.entry(id.clone()).or_insert_with(|| Session::new(id)).add(line);
+        self.sessions.entry(id.clone()).or_insert_with(|| Session::new(id)).add(trail, line);
     }
 
     /// The sessions, that with the newest hit first, and how many are not among them.

@@ -72,7 +72,7 @@ pub(super) async fn begin(
     body: Body,
 ) -> Result<Response, Problem> {
     trail.recordable()?;
-    let ack = Ack::asked(ack.as_deref(), timeout.as_deref(), &trail)?;
+    let ack = Ack::asked(ack.as_deref(), timeout.as_deref(), trail.archive())?;
     let (body, _taken) = read(&state, &headers, body).await?;
     let intake = Intake { state, trail, caller, ack };
     // Every intent has the same outcome, so it need not be said.
@@ -100,7 +100,7 @@ pub(super) async fn finish(
     body: Body,
 ) -> Result<Response, Problem> {
     trail.recordable()?;
-    let ack = Ack::asked(ack.as_deref(), timeout.as_deref(), &trail)?;
+    let ack = Ack::asked(ack.as_deref(), timeout.as_deref(), trail.archive())?;
     let (body, _taken) = read(&state, &headers, body).await?;
     let ending: Ending = serde_json::from_slice(&body).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => {

@@ -55,7 +55,7 @@ pub(super) async fn record(
         Some(1) => true,
         Some(_) => return Err(Problem::parameter("stream", "write 1, or leave it out")),
     };
-    let ack = Ack::asked(parameters.ack.as_deref(), parameters.timeout.as_deref(), &trail)?;
+    let ack = Ack::asked(parameters.ack.as_deref(), parameters.timeout.as_deref(), trail.archive())?;
     let intake = Intake { state, trail, caller, ack };
     let media_type = media_type(&headers);
     let event = cloudevents::mode(&headers, media_type.as_deref());

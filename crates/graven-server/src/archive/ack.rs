@@ -7,7 +7,6 @@ use graven::Category;
 use super::Archive;
 use crate::problem::Problem;
 use crate::settings::period;
-use crate::trails::Served;
 
 /// How long an answer waits for the archive when nothing else is asked for, and at most.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -31,10 +30,14 @@ impl Ack {
     ///
     /// # Errors
     /// `BadParameter` for what cannot be had.
-    pub(crate) fn asked(ack: Option<&str>, timeout: Option<&str>, trail: &Served) -> Result<Ack, Problem> {
+    pub(crate) fn asked(
+        ack: Option<&str>,
+        timeout: Option<&str>,
+        archive: Option<&Archive>,
+    ) -> Result<Ack, Problem> {
         let archived = match ack {
             None | Some("durable") => false,
-            Some("archived") if trail.archive().is_some() => true,
+            Some("archived") if archive.is_some() => true,
             Some("archived") => {
                 let why = "this trail has no archive: the server's setting archive.url names one";
                 return Err(Problem::parameter("ack", why));

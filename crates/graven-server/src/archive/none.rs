@@ -1,15 +1,11 @@
 //! In place of shipping, in a build without it: no trail has an archive.
 
-use std::sync::Arc;
-
 use graven::Category;
 use graven::reader::Reader;
 
 use super::{Doubt, Standing};
 use crate::name::TrailName;
 use crate::settings::ArchiveSettings;
-use crate::state::Shared;
-use crate::trails::Served;
 
 /// The archive of a trail. There is none.
 #[derive(Debug)]
@@ -48,5 +44,3 @@ impl Archive {
         match *self {}
     }
 }
-
-pub(crate) async fn watch(_state: Shared, _trail: Arc<Served>) {}

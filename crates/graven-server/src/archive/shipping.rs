@@ -10,7 +10,8 @@ use graven_archive::{Address, ArchiveError, ShipOptions, Shipper, State, Status}
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{Doubt, FencedBy, Lag, Phase, Standing};
+use super::standing::{FencedBy, Lag};
+use super::{Doubt, Phase, Standing};
 use crate::name::TrailName;
 use crate::settings::ArchiveSettings;
 
@@ -62,12 +63,12 @@ impl Archive {
     }
 
     /// The address, with the name of the trail.
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         self.address.to_string()
     }
 
     /// After this time entries wait for too long; as long as they are to wait for others, they do not.
-    pub(super) fn patience(&self) -> Duration {
+    pub(crate) fn patience(&self) -> Duration {
         self.patience + self.options.every
     }
 
@@ -75,7 +76,7 @@ impl Archive {
     ///
     /// # Errors
     /// When that cannot be done now.
-    pub(super) fn start(&self) -> Result<Arc<Shipper>, ArchiveError> {
+    pub(crate) fn start(&self) -> Result<Arc<Shipper>, ArchiveError> {
         match Shipper::start(self.reader.clone(), &self.address, self.options.clone()) {
             Ok(shipper) => {
                 let shipper = Arc::new(shipper);
@@ -90,13 +91,13 @@ impl Archive {
     }
 
     /// Notes that nothing more is shipped.
-    pub(super) fn end(&self, why: Doubt) {
+    pub(crate) fn end(&self, why: Doubt) {
         // The first reason stays.
         let _ = self.ended.set(why);
     }
 
     /// Notes whether entries wait for too long.
-    pub(super) fn set_behind(&self, is_behind: bool) {
+    pub(crate) fn set_behind(&self, is_behind: bool) {
         self.is_behind.store(is_behind, Ordering::Relaxed);
     }
 

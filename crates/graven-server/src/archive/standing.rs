@@ -5,6 +5,7 @@ use serde::Serialize;
 /// What shipping is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(not(feature = "archive"), expect(dead_code, reason = "only shipping makes them"))]
 pub(crate) enum Phase {
     /// It has not taken its place in the archive yet.
     Starting,
@@ -58,6 +59,7 @@ pub(crate) struct FencedBy {
 
 /// What is not as it should be, for those who may not know more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "archive"), expect(dead_code, reason = "only shipping makes them"))]
 pub(crate) enum Doubt {
     /// Another writer has the trail.
     Fenced,

@@ -11,7 +11,7 @@ use graven_core::nearest;
 use super::limits::Limits;
 use super::row::Row;
 use super::source::{Raw, Source};
-use super::table::ROWS;
+use super::table::{self, ROWS};
 use super::{
     ArchiveSettings, JwtSettings, Listen, OtlpSettings, Settings, SettingsError, SocketSettings, TlsSettings,
     TrailSetting, file,
@@ -152,14 +152,14 @@ fn find_credentials(settings: &mut Settings, given: &Given) {
 fn flags(given: &Given) -> Result<Vec<Raw>, SettingsError> {
     let mut raws = Vec::new();
     for (key, items) in &given.flags {
-        let row = Row::find(key).expect("a command has flags only for settings that there are");
+        let row = table::find(key).expect("a command has flags only for settings that there are");
         let name = row.flag.unwrap_or(SET).to_owned();
         raws.push(Raw { row, at: Source::Flag(name), items: items.clone() });
     }
     for pair in &given.set {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         let at = Source::Flag(SET.to_owned());
-        let Some(row) = Row::find(key) else {
+        let Some(row) = table::find(key) else {
             let nearest = nearest(key, ROWS.iter().map(|row| row.key));
             return Err(SettingsError::UnknownKey { at, key: key.to_owned(), nearest });
         };

@@ -9,9 +9,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::SettingsError;
-use super::row::Row;
 use super::source::{Raw, Source};
-use super::table::ROWS;
+use super::table::{self, ROWS};
 
 /// The most bytes of the file.
 const BYTES_MAX: u64 = 1 << 20;
@@ -55,7 +54,7 @@ impl Reading<'_> {
                 format!("{above}.{}", name.get_ref())
             };
             let at = self.source(name.span().start);
-            if let Some(row) = Row::find(&key) {
+            if let Some(row) = table::find(&key) {
                 let items =
                     items(value).map_err(|why| SettingsError::Value { at: at.clone(), key: row.key, why })?;
                 found.push(Raw { row, at, items });

@@ -1,7 +1,6 @@
 //! One row of the table of settings.
 
 use super::Settings;
-use super::table::ROWS;
 
 /// A setting.
 #[derive(Debug)]
@@ -26,10 +25,5 @@ impl Row {
     /// Its environment variable: `GRAVEN_` and the key.
     pub fn variable(&self) -> String {
         format!("GRAVEN_{}", self.key.replace('.', "_").to_ascii_uppercase())
-    }
-
-    /// The row of a key.
-    pub(super) fn find(key: &str) -> Option<&'static Row> {
-        ROWS.iter().find(|row| row.key == key)
     }
 }

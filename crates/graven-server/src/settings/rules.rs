@@ -215,7 +215,7 @@ fn jwt(settings: &Settings, broken: &mut Vec<Broken>) {
 /// What is to be archived has an archive, and a build that ships, with what the environment says of it.
 fn archive(settings: &Settings, broken: &mut Vec<Broken>) {
     let archive = &settings.archive;
-    let Some(_url) = &archive.url else {
+    let Some(url) = &archive.url else {
         if archive.required || !archive.required_for.is_empty() {
             broken.push(Broken {
                 rule: "archive.url",
@@ -226,20 +226,26 @@ fn archive(settings: &Settings, broken: &mut Vec<Broken>) {
         }
         return;
     };
-    #[cfg(not(feature = "archive"))]
-    broken.push(Broken {
-        rule: "archive.build",
-        why: "this build ships nothing: leave archive.url out, or build it with the feature `archive`"
-            .to_owned(),
-        add: Vec::new(),
-    });
-    // A folder would be made here, and nothing is to be written yet.
-    #[cfg(feature = "archive")]
-    if !_url.starts_with("file://")
-        && let Err(error) = _url.parse::<graven_archive::Address>().and_then(|address| address.open())
-    {
-        broken.push(Broken { rule: "archive.client", why: error.chain(), add: Vec::new() });
+    broken.extend(unusable(url));
+}
+
+/// Why an archive cannot be used, as far as the settings and the environment show it.
+#[cfg(feature = "archive")]
+fn unusable(url: &str) -> Option<Broken> {
+    // A folder would be made, and nothing is to be written yet.
+    if url.starts_with("file://") {
+        return None;
     }
+    let error = url.parse::<graven_archive::Address>().and_then(|address| address.open()).err()?;
+    Some(Broken { rule: "archive.client", why: error.chain(), add: Vec::new() })
+}
+
+/// This build ships nothing.
+#[cfg(not(feature = "archive"))]
+fn unusable(_url: &str) -> Option<Broken> {
+    let why =
+        "this build ships nothing: leave archive.url out, or build it with the feature `archive`".to_owned();
+    Some(Broken { rule: "archive.build", why, add: Vec::new() })
 }
 
 /// What belongs to one client is not more than all.

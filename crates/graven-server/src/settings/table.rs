@@ -74,6 +74,11 @@ macro_rules! text {
     };
 }
 
+/// The row of a key.
+pub(super) fn find(key: &str) -> Option<&'static Row> {
+    ROWS.iter().find(|row| row.key == key)
+}
+
 /// All settings.
 pub const ROWS: &[Row] = &[
     Row {

@@ -61,7 +61,7 @@ async fn entries_of_some_categories_always_wait() {
     assert!(bucket.head("main") > receipts[1]["index"].as_u64().unwrap());
     assert!(receipts[0]["archived"].is_null() && receipts[2]["archived"].is_null(), "{receipts}");
     // What other programs send too.
-    let event = json!({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": [{"auditID": "7"}]});
+    let event = json!({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": [{"auditID": "7", "stage": "ResponseComplete", "verb": "get"}]});
     server.admin.post("/v1/trails/main/kubernetes", JSON, event.to_string()).await.is(200);
     server.stop().await;
 }

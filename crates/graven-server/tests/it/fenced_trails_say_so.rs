@@ -30,7 +30,8 @@ async fn the_copy_of_a_machine_says_that_another_one_ships() {
     let first = Running::at(&data, &settings).await;
     let now = until(&first.admin, |standing| standing["epoch"] == 1 && standing["lag"]["entries"] == 0).await;
 
-    let second = Running::at(&copy, &settings).await;
+    let in_k8s = [&settings[..], &[("archive.required_for", "k8s")]].concat();
+    let second = Running::at(&copy, &in_k8s).await;
     let client = &second.admin;
     let said = entry(client, "archive.fenced").await;
     assert_eq!((&said["category"], &said["outcome"]), (&json!("config"), &json!("failure")));
@@ -54,6 +55,15 @@ async fn the_copy_of_a_machine_says_that_another_one_ships() {
     let answer = client.post("/v1/trails/main/entries?ack=archived&timeout=5m", JSON, body.clone()).await;
     assert_eq!(answer.is(202).json()["receipts"][0]["archived"], false);
     assert!(begun.elapsed() < PATIENCE);
+    let intent = json!({"id": "intent", "category": "api", "action": "a"}).to_string();
+    let answer = client.post("/v1/trails/main/acts?ack=archived", JSON, intent).await;
+    assert_eq!(answer.is(202).json()["receipt"]["archived"], false);
+    // An answer without receipts cannot say so: it is to be sent again.
+    let event = json!({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": [{"auditID": "7", "stage": "ResponseComplete", "verb": "get"}]});
+    let answer = client.post("/v1/trails/main/kubernetes", JSON, event.to_string()).await;
+    answer.is_problem(503, "not-archived");
+    let found = client.get("/v1/trails/main/entries?q=category:k8s").await;
+    assert_eq!(found.is(200).json()["hits"].as_array().unwrap().len(), 1);
     second.stop().await;
 
     let required = [&settings[..], &[("archive.required", "true")]].concat();

@@ -258,6 +258,33 @@ fn off_loopback_it_needs_a_proxy_and_a_token_and_says_what_to_add() {
 }
 
 #[test]
+fn what_is_to_be_archived_has_an_archive() {
+    let place = Place::new();
+    let rules = |set: &[&str]| -> Vec<&'static str> {
+        place.read(&[], set, &[], "").unwrap().check().into_iter().map(|broken| broken.rule).collect()
+    };
+    assert_eq!(rules(&["archive.required=true"]), ["archive.url"]);
+    assert_eq!(rules(&["archive.required_for=auth,config"]), ["archive.url"]);
+    let folder = "archive.url=file:///no/such/folder";
+    if cfg!(feature = "archive") {
+        assert_eq!(rules(&[folder, "archive.required=true", "archive.required_for=auth"]), [""; 0]);
+        // What the store is called is in the environment, and there it is not said.
+        if std::env::var_os("AZURE_STORAGE_ACCOUNT_NAME").is_none() {
+            assert_eq!(rules(&["archive.url=az://container/prefix"]), ["archive.client"]);
+        }
+        for wrong in ["s3://", "https://bucket/prefix", "s3://key:secret@bucket/prefix", "file://folder"] {
+            let error = place.read(&[], &[&format!("archive.url={wrong}")], &[], "").unwrap_err().to_string();
+            assert!(error.contains("archive.url") && !error.contains("secret"), "{error}");
+        }
+    } else {
+        assert_eq!(rules(&[folder]), ["archive.build"]);
+    }
+    for wrong in ["archive.required_for=trail", "archive.every=10ms", "archive.name="] {
+        assert!(place.read(&[], &[wrong], &[], "").is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn every_rule_is_named_when_it_is_broken() {
     let place = Place::new();
     let rules = |flags: &[(&'static str, &str)], set: &[&str]| -> Vec<&'static str> {

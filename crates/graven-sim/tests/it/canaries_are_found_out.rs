@@ -9,7 +9,7 @@ const LIVES: u64 = 20_000;
 fn each_canary_is_found_out_by_a_rule_that_it_breaks() {
     for canary in Canary::ALL {
         for seed in [1, 5_000] {
-            let budget = Budget { lives: LIVES, time: None, threads: 1, steps: 10 };
+            let budget = Budget { lives: LIVES, time: None, threads: 1, steps: 10, ships: false };
             let report = simulate(seed, budget, Some(canary));
             let Some(failure) = report.failure else {
                 panic!("{} lives {LIVES} lives from seed {seed} on", canary.name());

@@ -23,7 +23,7 @@ fn fewer_lives_of_a_seed_are_the_first_of_them() {
 #[test]
 fn threads_do_not_change_what_happens() {
     let on = |threads| {
-        let report = simulate(40, Budget { lives: 60, time: None, threads, steps: 0 }, None);
+        let report = simulate(40, Budget { lives: 60, time: None, threads, steps: 0, ships: false }, None);
         (report.trace, report.tally, report.runs)
     };
     assert_eq!(on(1), on(3));

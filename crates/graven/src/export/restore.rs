@@ -16,6 +16,9 @@ use crate::files::layout::Layout;
 use crate::reader::Reader;
 use crate::seam::disk::Disk;
 
+/// What is done when everything but `graven.json` is durable.
+pub type BeforeItIsATrail<'a> = dyn Fn(&dyn Disk, &Layout) -> Result<(), Error> + 'a;
+
 /// What to restore besides the log.
 #[derive(Default)]
 pub struct Restoring<'a> {
@@ -23,10 +26,10 @@ pub struct Restoring<'a> {
     /// redaction. Default: `false`.
     pub settings: bool,
     /// Lines past the newest head, each with its newline. Those that fit the bounds of unsealed entries are restored, up
-    /// to the first that is not an entry. Default: none.
+    /// to the first that is not a whole entry. Default: none.
     pub unsealed: &'a [u8],
     /// Called when everything but `graven.json` is durable: what it writes is there before the folder is a trail.
-    pub before_it_is_a_trail: Option<&'a dyn Fn(&dyn Disk, &Layout) -> Result<(), Error>>,
+    pub before_it_is_a_trail: Option<&'a BeforeItIsATrail<'a>>,
 }
 
 /// Restores what `reader` reads into `out`, which must have no files. Checks every line as [`copy_trail`](super::copy_trail)
@@ -81,7 +84,11 @@ fn take_unsealed(reader: &Reader, lines: &[u8], out: &mut Out) -> Result<(), Err
         if !fits || Entry::from_line(whole).is_err() {
             break;
         }
-        out.push_unsealed(reader, whole)?;
+        match out.push_unsealed(reader, whole) {
+            // Its large detail is not there, or another one: then it was not shipped whole.
+            Err(error) if error.kind() == ErrorKind::Data => break,
+            other => other?,
+        }
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::durable;
+use super::origin_name;
 use crate::error::{Error, ErrorKind};
 use crate::seam::disk::{Disk, Kind};
 use crate::settings::Settings;
@@ -224,6 +225,22 @@ impl Layout {
     /// `torn/`: bytes cut from a torn tail.
     pub fn torn(&self) -> PathBuf {
         self.dir.join("torn")
+    }
+    /// `continues`: what the first entry of a new trail will say, until that entry is durable.
+    pub fn continues(&self) -> PathBuf {
+        self.dir.join("continues")
+    }
+    /// `restored`: present in a copy that was restored from an archive to be read, and is not to be written.
+    pub fn restored(&self) -> PathBuf {
+        self.dir.join("restored")
+    }
+    /// `before/`: the older trails of a chain.
+    pub fn before(&self) -> PathBuf {
+        self.dir.join("before")
+    }
+    /// `before/<origin, percent-encoded>/`: an older trail of the chain, in a directory of its own.
+    pub fn before_of(&self, origin: &str) -> Layout {
+        Layout::in_dir(self.before().join(origin_name::encode(origin)))
     }
     /// `closed`: present after a clean close, absent while a writer runs and after a crash.
     pub fn closed(&self) -> PathBuf {

@@ -9,7 +9,7 @@ use crate::seam::disk::{Disk, Kind};
 
 /// The files of the trail's directory that are replaced under a temporary name. In the directories below it, every file
 /// is the trail's.
-const REPLACED: [&str; 4] = ["checkpoint", "closed", "graven.json", "settings.json"];
+const REPLACED: [&str; 6] = ["checkpoint", "closed", "continues", "graven.json", "restored", "settings.json"];
 
 /// Removes the temporary files in the directories of a trail. Only an opening that is alone may do this: another process
 /// may be writing such a file. What was renamed by then is durable without it, so nothing is synced.

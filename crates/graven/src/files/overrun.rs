@@ -16,7 +16,8 @@ use super::lines::{each_line, each_newline};
 use crate::seam::disk::File;
 
 /// The entries that an opening records before it has a writer.
-const OF_AN_OPENING: [&str; 6] = [
+const OF_AN_OPENING: [&str; 7] = [
+    system_actions::CONTINUES,
     system_actions::ADOPTED,
     system_actions::RECOVERED,
     system_actions::REPAIRED,

@@ -82,7 +82,8 @@ pub(super) enum Outcome {
 #[derive(Debug)]
 pub(super) struct Memories {
     folder: Folder,
-    path: PathFile,
+    /// `None` when the path is left out.
+    path: Option<PathFile>,
 }
 
 impl Memories {
@@ -94,7 +95,12 @@ impl Memories {
         named: Option<&Path>,
     ) -> Result<Memories, Error> {
         let path = PathFile::new(&*machine.disk, layout, named)?;
-        Ok(Memories { folder: Folder::new(machine, folder), path })
+        Ok(Memories { folder: Folder::new(machine, folder), path: Some(path) })
+    }
+
+    /// The memory of the key alone.
+    pub(super) fn without_path(self) -> Memories {
+        Memories { path: None, ..self }
     }
 
     /// Reads what is remembered of the path, and of the key that is to judge: the given one, else the one remembered of
@@ -106,7 +112,8 @@ impl Memories {
         given: Option<&VerifierKey>,
         own: impl FnOnce() -> Option<VerifierKey>,
     ) -> Result<Recalled, Error> {
-        let path = self.path.recall(&self.folder)?;
+        let recall = |path: &PathFile| path.recall(&self.folder);
+        let path = self.path.as_ref().map(recall).transpose()?.flatten();
         let pinned = || path.as_ref().map(|path| path.key.clone());
         let asked = given.cloned().or_else(pinned).or_else(own);
         let key = asked.as_ref().map(|key| KeyFile::new(key).recall(&self.folder)).transpose()?.flatten();
@@ -128,7 +135,10 @@ impl Memories {
         {
             return Ok(Outcome::Overtaken);
         }
-        self.path.remember(&self.folder, judged_by.path.as_ref(), path)
+        match &self.path {
+            Some(file) => file.remember(&self.folder, judged_by.path.as_ref(), path),
+            None => Ok(Outcome::Remembered),
+        }
     }
 }
 

@@ -59,8 +59,7 @@ pub fn standing_again(
     seen: &Seen,
 ) -> Result<Standing, Error> {
     let layout = reader.layout();
-    let new = |folder| Memories::new(machine, folder, layout, options.name.as_deref());
-    let memories = options.state.as_deref().map(new).transpose()?;
+    let memories = super::memories(machine, layout, options)?;
     let machine = &reading::reading(machine);
     let own = || Some(reader.meta().key.clone());
     let recall = |memories: &Memories| memories.recall(options.key.as_ref(), own);

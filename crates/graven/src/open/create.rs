@@ -22,6 +22,7 @@ use crate::files::meta::{Meta, SEGMENT_BYTES};
 use crate::files::names::free_name;
 use crate::files::notes::sign;
 use crate::files::remains;
+use crate::open::continuing;
 use crate::open::persisted_settings::{PersistedSettings, settle};
 use crate::open::signing_key::NewKey;
 use crate::open::trust;
@@ -56,6 +57,7 @@ pub(crate) fn create(
     // The first settings are no change. They are written here, so that no trail exists without them.
     let (_, first) = settle(settings, &PersistedSettings::default(), false)?;
     first.remember(disk, layout)?;
+    continuing::promise(disk, layout, settings)?;
     let adopted = lay_out(disk, layout, &new, &meta)
         .map_err(|source| Error::cannot("create a trail in", layout.dir(), source))?;
     new.made(disk)?;

@@ -20,7 +20,9 @@ use crate::files::layout::Layout;
 use crate::files::lock_line::{self, LockLine};
 use crate::files::presence::{Entered, Presence};
 use crate::files::remains;
+use crate::files::restored;
 use crate::files::tail::Mode;
+use crate::open::continuing;
 use crate::open::create::{self, Adopted};
 use crate::open::opening;
 use crate::open::path::{canonical_layout, unusable};
@@ -140,6 +142,7 @@ fn make_ready(
     mode: Mode,
 ) -> Result<Ready, Error> {
     create::refuse_special(&*machine.disk, &layout)?;
+    restored::refuse(&*machine.disk, &layout)?;
     let machine = access::machine_of(machine, &layout, &settings)?;
     let disk = &*machine.disk;
     let place = slot.occupancy.take(&layout)?;
@@ -155,6 +158,7 @@ fn make_ready(
         }
         adopted = create::create(&machine, &layout, &settings)?;
     }
+    continuing::refuse_other(&machine, &layout, &settings)?;
     let before = PersistedSettings::read(&*machine.disk, &layout)?;
     let others = !alone;
     let in_trail = |error: Error| error.prefixed(&layout.dir().display().to_string());
@@ -168,12 +172,15 @@ fn make_ready(
         now.refuse_changes_since(&before).map_err(in_trail)?;
     }
     let run = Run::new(&*machine.clock);
-    let mut entries = what_happened(&machine, run, &mut recovered, adopted, mode);
+    let owed = continuing::owed(&machine, &layout, &settings, recovered.size())?;
+    let mut entries: Vec<SystemLine> = owed.into_iter().collect();
+    entries.extend(what_happened(&machine, run, &mut recovered, adopted, mode));
     entries.extend(upgrade::begin(&*machine.clock, &mut recovered));
     let alone_at = alone.then(|| recovered.levels.size() + recovered.unsealed.len() as u64);
     let clock = &*machine.clock;
     entries.extend(opening::opening(clock, (run, alone_at), &before, &now, &terms, &recovered.meta));
     recovered.record(&layout, &entries)?;
+    continuing::settled(disk, &layout)?;
     // The entries that name the changes are durable, and no other process can come in between.
     upgrade::finish(disk, &layout, &recovered.meta)?;
     now.remember(disk, &layout)?;

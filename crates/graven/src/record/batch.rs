@@ -13,6 +13,7 @@ use crate::engine::queue::{Line, Refused};
 use crate::error::Error;
 use crate::record::handle::Handle;
 use crate::record::recording::{Receipt, Ticket, make};
+use crate::record::stored::Stored;
 
 /// How many lines are queued under one hold of the queue's lock.
 const LINES_AT_ONCE: usize = 256;
@@ -93,6 +94,18 @@ impl RecordingBatch {
         }
         batch.until = batch.handle.deadline_from_now();
         (batch, refused)
+    }
+
+    /// A batch of lines that are recorded as they are.
+    pub(crate) fn of_stored(handle: Arc<Handle>, entries: Vec<Stored>) -> RecordingBatch {
+        let mut batch = RecordingBatch::new(handle, Vec::new());
+        for mut stored in entries {
+            let ticket = Ticket::of_stored(&stored);
+            batch.lines.append(&mut stored.line);
+            batch.made.push(Made { end: batch.lines.len(), blob: stored.blob, ticket, group: 0, offset: 0 });
+        }
+        batch.until = batch.handle.deadline_from_now();
+        batch
     }
 
     /// Makes every line, or refuses the batch as a whole.

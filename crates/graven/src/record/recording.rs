@@ -21,6 +21,7 @@ use crate::engine::system_entries::complete;
 use crate::error::{Error, ErrorKind};
 use crate::record::event::{self, Event};
 use crate::record::handle::Handle;
+use crate::record::stored::Stored;
 use crate::settings::WhenFull;
 
 /// Identifies an acknowledged entry.
@@ -262,6 +263,19 @@ impl Future for Recording {
 }
 
 impl Ticket {
+    /// The ticket of a line that is recorded as it is. No event tells of it: its time is past.
+    pub(super) fn of_stored(stored: &Stored) -> Ticket {
+        Ticket {
+            id: stored.id.clone(),
+            leaf_hash: stored.leaf_hash,
+            category: stored.category.clone(),
+            detail_changed: false,
+            event: None,
+            policy: WhenFull::Wait(Duration::ZERO),
+            until: Duration::ZERO,
+        }
+    }
+
     /// The id of the entry, as it is stored.
     pub(super) fn id(&self) -> &str {
         &self.id

@@ -11,6 +11,7 @@ mod audit_memory;
 mod audit_processes;
 mod audit_streams;
 mod bounded_work;
+mod continuing;
 mod contract;
 mod crash_images;
 mod disk_conformance;

@@ -23,6 +23,8 @@ const ROOMS: &[&str] = &[
     "prove",
     "export",
     "fsck",
+    // Several trails, of which each goes on where another one ended.
+    "chain",
     // Who acts.
     "actor",
     // The threads of a trail, the caller's way to them, and how a trail comes to be.

@@ -12,7 +12,7 @@ use graven_archive::ArchiveError;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{Archive, Doubt, Phase};
+use crate::archive::{Archive, Doubt, Phase};
 use crate::state::Shared;
 use crate::trails::Served;
 

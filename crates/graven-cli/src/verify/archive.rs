@@ -1,0 +1,39 @@
+//! Verification of an archive, by its URL.
+
+use graven_archive::{ArchiveError, Verified, Verifying};
+
+use super::{Args, show};
+use crate::shared::archive;
+use crate::shared::failure::{Ending, FOUND, Failure};
+use crate::shared::progress::{Progress, Unit};
+use crate::shared::ui::Ui;
+
+pub(super) fn run(args: &Args, url: &str, ui: Ui) -> Ending {
+    let archive = archive::open(url)?;
+    let verifying =
+        Verifying { key: args.key.first().cloned(), state: args.folder(), expect_newest: args.expect_newest };
+    let progress = Progress::new(ui, "verifying", Unit::Bytes, 1);
+    let verified = archive.verify(&verifying, &|done, total| progress.set(done, total));
+    progress.finish();
+    let mut verified = verified.map_err(|error| match error {
+        // What names the trails is damaged, so that nothing more can be looked at.
+        ArchiveError::Data { .. } => Failure::cannot(error.chain()).exit(FOUND),
+        ArchiveError::Trail(error) => Failure::cannot(error.chain()),
+        other => Failure::from(other),
+    })?;
+    verified.newest.warnings.extend(args.no_folder());
+    if ui.json() {
+        ui.object(&verified)?;
+    } else {
+        print(ui, &verified)?;
+    }
+    Ok(verified.exit_code())
+}
+
+fn print(ui: Ui, verified: &Verified) -> Result<(), Failure> {
+    for report in &verified.before {
+        show(ui, report)?;
+        ui.line("")?;
+    }
+    show(ui, &verified.newest)
+}
