@@ -20,7 +20,7 @@ const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const MILLION: u64 = 1_000_000;
 
-/// A row for a limit: a field of [`Limits`], how its text is read, and how it is shown.
+/// A row for a limit: a field of `Limits`, how its text is read, and how it is shown.
 macro_rules! limit {
     ($field:ident, $default:literal, $limits:literal, $meaning:literal, $read:expr, $show:expr) => {
         Row {
