@@ -59,6 +59,7 @@ fn variables_win() {
     let given = [&given[..], &[("AWS_BUCKET", "another")]].concat();
     let store = open(&server, home.path(), &given).unwrap();
     assert_eq!(store.create("a", content()).unwrap(), Created::New);
+    assert!(server.bucket().join("a").exists(), "it is in the bucket of the URL");
     assert!(format!("{store:?}").contains("us-east-2"));
 }
 
