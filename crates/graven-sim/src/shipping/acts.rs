@@ -179,7 +179,9 @@ impl Shipping {
             mistake: self.canary.and_then(crate::canary::Canary::in_shipping),
         };
         self.did(format!("{}: starts to ship", caller.number));
+        let remembered = self.nodes[node].disk.contents(self.plan.layout.dir().join("archive/state.json"));
         if let Some(shipper) = &mut self.nodes[node].shipper {
+            shipper.remembered = String::from_utf8_lossy(&remembered.unwrap_or_default()).into_owned();
             shipper.begin_start(means);
         }
     }
