@@ -24,4 +24,3 @@ pub(crate) use front::{Front, Step};
 pub use mistake::Mistake;
 #[cfg(feature = "sim")]
 pub(crate) use {front::Shipped as Manifests, mistake::Making, start::How, start::start};
-

@@ -39,8 +39,8 @@ mod verifier;
 mod world;
 
 pub use canary::Canary;
-pub use rule::Rule;
 pub use ended::Ended;
+pub use rule::Rule;
 pub use run::run;
 pub use runner::{Budget, Failure, Report, simulate};
 pub use tally::Tally;

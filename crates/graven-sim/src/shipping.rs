@@ -81,6 +81,7 @@ impl Shipping {
         let mut chance = Rng::with_seed(seed ^ 0x7368_6970);
         // Tiles and segments need entries.
         plan.tall = chance.bool();
+        plan.settings = plan.settings.segment_bytes(chance.u64(1..60_000));
         let shared = Shared::new(chance.u64(..), plan.layout.clone(), canary, steps_kept);
         let bucket = Bucket::new(chance.u64(..), canary);
         let nodes_max = [1, 2, 2, MACHINES_MAX][chance.usize(..4)];
@@ -99,7 +100,9 @@ impl Shipping {
             chance,
         };
         let disk = SimDisk::new();
-        disk.create_dir("/srv".as_ref()).and_then(|()| disk.sync_dir("/".as_ref())).expect("a new disk works");
+        disk.create_dir("/srv".as_ref())
+            .and_then(|()| disk.sync_dir("/".as_ref()))
+            .expect("a new disk works");
         run.add_node(disk, false);
         run
     }
@@ -178,9 +181,8 @@ impl Shipping {
         self.nodes.clear();
         let shared = self.shared.lock();
         let tally = Tally { calls: shared.trace.calls(), ..self.tally };
-        let broken = outcome
-            .err()
-            .map(|Broken { rule, how }| (rule, tally.lives, how, shared.trace.last_steps()));
+        let broken =
+            outcome.err().map(|Broken { rule, how }| (rule, tally.lives, how, shared.trace.last_steps()));
         Ended { trace: shared.trace.hash(), tally, broken }
     }
 }

@@ -70,7 +70,10 @@ impl Back {
                 }
             }
         };
-        self.shipped.lock().unwrap_or_else(PoisonError::into_inner).retain(|span, _| span.first >= counts.end);
+        self.shipped
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|span, _| span.first >= counts.end);
         (self.number, self.first) = (self.number + 1, counts.end);
         Ok(Some(counts))
     }

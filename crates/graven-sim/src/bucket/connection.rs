@@ -110,7 +110,11 @@ impl Connection {
     }
 
     /// Asks for something that changes nothing.
-    fn ask<T>(&self, name: &str, answer: impl FnOnce(&mut super::State) -> Option<T>) -> Result<T, StoreError> {
+    fn ask<T>(
+        &self,
+        name: &str,
+        answer: impl FnOnce(&mut super::State) -> Option<T>,
+    ) -> Result<T, StoreError> {
         self.pause();
         let fate = self.fate();
         let result = match fate {

@@ -26,9 +26,11 @@ impl Audit {
         }
         let first = seen.heads.last().map_or(seen.from, |(size, _)| *size);
         let later = (at + 1..self.epochs.len()).find(|later| !self.epochs[*later].heads.is_empty());
-        Rule::OneWriter.unless(later.is_none(), || format!("{name} is created, and epoch {later:?} has heads"))?;
+        Rule::OneWriter
+            .unless(later.is_none(), || format!("{name} is created, and epoch {later:?} has heads"))?;
         let open = (0..at).find(|before| !self.epochs[*before].ended);
-        Rule::OneWriter.unless(open.is_none(), || format!("{name} is created, and epoch {open:?} is open"))?;
+        Rule::OneWriter
+            .unless(open.is_none(), || format!("{name} is created, and epoch {open:?} is open"))?;
         let (size, root) = self.signed(bytes, &name).or_else(|how| Rule::Complete.broken(how))?;
         Rule::OneWriter
             .unless(size >= self.size(), || format!("{name} has {size} entries after {}", self.size()))?;
@@ -40,10 +42,12 @@ impl Audit {
         for (index, line) in (first..).zip(&lines) {
             let leaf = leaf_hash(line);
             match self.leaves.get(index as usize) {
-                Some(known) => Rule::OneWriter
-                    .unless(*known == leaf, || format!("{name} has another entry {index} than heads before"))?,
+                Some(known) => Rule::OneWriter.unless(*known == leaf, || {
+                    format!("{name} has another entry {index} than heads before")
+                })?,
                 None => {
-                    Rule::Complete.unless(index == self.size(), || format!("{name} leaves a gap at {index}"))?;
+                    Rule::Complete
+                        .unless(index == self.size(), || format!("{name} leaves a gap at {index}"))?;
                     self.leaves.push(leaf);
                     self.tree.push(leaf);
                 }

@@ -35,7 +35,9 @@ impl Audit {
         }
         let lines = look::lines(packed, name)?;
         let leaves = &self.leaves[first as usize..end as usize];
-        if lines.len() != leaves.len() || lines.iter().zip(leaves).any(|(line, leaf)| leaf_hash(line) != *leaf) {
+        if lines.len() != leaves.len()
+            || lines.iter().zip(leaves).any(|(line, leaf)| leaf_hash(line) != *leaf)
+        {
             return odd("its object has other entries");
         }
         let unpacked: Vec<u8> = lines.iter().flat_map(|line| [line, &b"\n"[..]].concat()).collect();
@@ -47,7 +49,8 @@ impl Audit {
             let length = number(frame, "packed")? as usize;
             let lines = look::lines(packed.get(at..at + length).unwrap_or_default(), span)?;
             let bytes: usize = lines.iter().map(|line| line.len() + 1).sum();
-            let right = number(frame, "entries")? == lines.len() as u64 && number(frame, "bytes")? == bytes as u64;
+            let right =
+                number(frame, "entries")? == lines.len() as u64 && number(frame, "bytes")? == bytes as u64;
             if !right {
                 return odd("a frame has other lines");
             }
@@ -58,12 +61,17 @@ impl Audit {
 
     /// A segment gets its number: it follows the one before, and everything of it is there.
     fn numbered(&mut self, objects: &Objects, name: &str, bytes: &[u8]) -> Found<()> {
-        let span = std::str::from_utf8(bytes).ok().and_then(|text| text.strip_suffix('\n')).unwrap_or_default();
-        let parsed = span.split_once('-').and_then(|(first, end)| Some((first.parse().ok()?, end.parse().ok()?)));
+        let span =
+            std::str::from_utf8(bytes).ok().and_then(|text| text.strip_suffix('\n')).unwrap_or_default();
+        let parsed =
+            span.split_once('-').and_then(|(first, end)| Some((first.parse().ok()?, end.parse().ok()?)));
         let Some((first, end)) = parsed else { return Err(format!("segments/{name} has no range")) };
         let _: (u64, u64) = (first, end);
         if name != self.segments.to_string() || first != self.closed_to || end <= first || end > self.size() {
-            return Err(format!("segments/{name} is {span}, after {} that end at {}", self.segments, self.closed_to));
+            return Err(format!(
+                "segments/{name} is {span}, after {} that end at {}",
+                self.segments, self.closed_to
+            ));
         }
         there(objects, &format!("{}/segments/{span}.json", self.folder))?;
         there(objects, &format!("{}/boundaries/{end}", self.folder))?;

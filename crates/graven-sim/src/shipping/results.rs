@@ -112,8 +112,10 @@ impl Shipping {
             return;
         }
         let node = &self.nodes[node];
-        let machine =
-            Machine { disk: std::sync::Arc::new(node.disk.clone()), clock: std::sync::Arc::new(node.clock.clone()) };
+        let machine = Machine {
+            disk: std::sync::Arc::new(node.disk.clone()),
+            clock: std::sync::Arc::new(node.clock.clone()),
+        };
         if let Ok(reader) = Reader::open_on(&machine, self.plan.layout.clone()) {
             let meta = reader.meta();
             state.audit.folder = meta.origin.replace('/', "%2F");
