@@ -13,6 +13,9 @@ use crate::error::ArchiveError;
 /// The largest state that is read.
 const STATE_BYTES_MAX: u64 = 1 << 20;
 
+/// The most tries that are remembered, the newest: at the longest pause between two tries, those of 25 minutes.
+const TRIED_MAX: usize = 100;
+
 /// The file: what is remembered of each archive.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,9 +45,6 @@ pub(crate) struct Taken {
     pub(crate) id: String,
 }
 
-/// The most tries that are remembered, the newest: at the longest pause between two tries, those of 25 minutes.
-const TRIED_MAX: usize = 100;
-
 impl Held {
     /// What is remembered of an archive that was never used.
     pub(crate) fn nothing(url: String) -> Held {
@@ -56,11 +56,10 @@ impl Held {
         self.taken.iter().chain(&self.tried).any(|taken| taken.id == id)
     }
 
-    /// Remembers that an epoch is tried. Those of numbers that are taken by now, the last of them `newest`, are settled.
-    pub(crate) fn trying(&mut self, newest: Option<&Taken>, next: Taken) {
-        if let Some(newest) = newest.filter(|newest| self.has(&newest.id)) {
-            self.taken = Some(newest.clone());
-        }
+    /// Remembers that the next epoch is tried, after `ours`, which was found to be taken. What was tried of lower numbers is
+    /// settled: each of them is taken by now.
+    pub(crate) fn trying(&mut self, ours: Option<Taken>, next: Taken) {
+        self.taken = ours.or(self.taken.take());
         self.tried.retain(|tried| tried.epoch >= next.epoch);
         if self.tried.len() == TRIED_MAX {
             self.tried.remove(0);
@@ -123,5 +122,39 @@ impl Memory {
             .map_err(|error| {
                 ArchiveError::unavailable(format!("cannot write {}", self.file().display()), error)
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(epoch: u64, id: impl ToString) -> Taken {
+        Taken { epoch, id: id.to_string() }
+    }
+
+    #[test]
+    fn each_try_is_remembered_until_its_number_is_taken() {
+        let mut held = Held::nothing("file:///bucket".into());
+        held.trying(None, taken(0, "a"));
+        held.trying(None, taken(0, "b"));
+        assert!(held.has("a") && held.has("b") && held.taken.is_none());
+        // The first of them has arrived after all.
+        held.trying(Some(taken(0, "a")), taken(1, "c"));
+        assert!(held.has("a") && !held.has("b") && held.has("c"));
+        // A take-over counts only once it has succeeded.
+        held.trying(None, taken(5, "d"));
+        assert_eq!((held.taken, held.tried), (Some(taken(0, "a")), vec![taken(5, "d")]));
+    }
+
+    #[test]
+    fn the_tries_that_are_remembered_fit_the_file() {
+        let mut held = Held::nothing(format!("s3://{}", "bucket".repeat(100)));
+        for number in 0..3 * TRIED_MAX {
+            held.trying(None, taken(u64::MAX, format!("{number:032}")));
+        }
+        assert_eq!(held.tried.len(), TRIED_MAX);
+        assert!(held.has(&format!("{:032}", 3 * TRIED_MAX - 1)));
+        assert!((serde_json::to_vec(&held).unwrap().len() as u64) < STATE_BYTES_MAX / 4);
     }
 }

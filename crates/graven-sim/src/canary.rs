@@ -259,7 +259,7 @@ impl Canary {
     }
 
     /// Whether it breaks a rule of shipping. Only then every run ships.
-    pub(crate) fn is_of_shipping(self) -> bool {
+    pub fn is_of_shipping(self) -> bool {
         matches!(self, Canary::ShipWithoutCondition | Canary::TrustExisting | Canary::TrustList)
             || self.in_shipping().is_some()
     }

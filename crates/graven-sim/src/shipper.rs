@@ -15,7 +15,9 @@ use crate::disk::Caller;
 pub(crate) struct Shipper {
     pub(crate) caller: Arc<Caller>,
     name: String,
-    take_over: bool,
+    pub(crate) take_over: bool,
+    /// What its disk remembered of the bucket when it began to take an epoch.
+    pub(crate) remembered: String,
     /// Ships heads, once there is an epoch. A step that has not ended has it.
     front: Part<Front>,
     /// Finishes closed segments.
@@ -73,6 +75,7 @@ impl Shipper {
             caller: Caller::new(number),
             name,
             take_over,
+            remembered: String::new(),
             front: Part::default(),
             back: Part::default(),
             acknowledged: 0,

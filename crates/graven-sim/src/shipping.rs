@@ -81,6 +81,7 @@ impl Shipping {
         let mut chance = Rng::with_seed(seed ^ 0x7368_6970);
         // Tiles and segments need entries.
         plan.tall = chance.bool();
+        plan.settings = plan.settings.segment_bytes(chance.u64(1..60_000));
         let shared = Shared::new(chance.u64(..), plan.layout.clone(), canary, steps_kept);
         let bucket = Bucket::new(chance.u64(..), canary);
         let nodes_max = [1, 2, 2, MACHINES_MAX][chance.usize(..4)];

@@ -19,6 +19,9 @@ pub(crate) const FUZZ: Budget = Budget { usual: 5, long: 120 };
 /// Of the simulator.
 pub(crate) const SIM: Budget = Budget { usual: 25, long: 600 };
 
+/// Of the simulator, only of trails that are shipped.
+pub(crate) const SIM_SHIPS: Budget = Budget { usual: 15, long: 600 };
+
 impl Budget {
     /// The seconds of this run.
     pub(crate) fn seconds(&self) -> u64 {

@@ -18,9 +18,15 @@ pub(crate) fn simulate() -> Outcome {
     // The shipped package is named too: so dependencies have the same features, and those of `build` are taken.
     let packages = ["--package", "graven-sim", "--package", "graven-cli", "--bin", "graven-sim"];
     let mut build = shell::locked(&[&["build", "--release"][..], &packages].concat());
-    let mut run = Command::new(program("graven-sim"));
-    run.args(["--seconds", &budget::SIM.seconds().to_string()]).current_dir(shell::root());
-    shell::run(&mut build).and_then(|()| shell::run(&mut run)).into()
+    let run = |ships: &[&str], budget: &budget::Budget| {
+        let mut run = Command::new(program("graven-sim"));
+        run.args(["--seconds", &budget.seconds().to_string()]).args(ships).current_dir(shell::root());
+        shell::run(&mut run)
+    };
+    shell::run(&mut build)
+        .and_then(|()| run(&[], &budget::SIM))
+        .and_then(|()| run(&["--ship"], &budget::SIM_SHIPS))
+        .into()
 }
 
 /// Where a release build puts a program.

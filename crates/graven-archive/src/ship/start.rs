@@ -106,7 +106,7 @@ pub(crate) fn start(
     };
     let taken = Taken { epoch: epoch.epoch, id: epoch.id.clone() };
     let mut held = held;
-    held.trying(ours.as_ref(), taken.clone());
+    held.trying(ours, taken.clone());
     // First: after a crash in between, the epoch is known as our own.
     if !how.making.is(Mistake::RememberedLate) {
         memory.write(&*disk, &held)?;

@@ -41,6 +41,10 @@ pub(crate) struct Counts {
 /// One epoch.
 #[derive(Debug)]
 pub(super) struct Epoch {
+    /// Its random name.
+    id: String,
+    /// The epoch that counted when it was taken: the newest that was not closed without a head.
+    after: Option<String>,
     /// Where its first head begins.
     pub(super) from: u64,
     /// Its heads, by number.
@@ -69,6 +73,11 @@ impl Audit {
     /// Whether a head of an epoch covers as many entries with this root.
     pub(crate) fn has_head(&self, epoch: u64, head: (u64, Hash)) -> bool {
         self.epochs.get(epoch as usize).is_some_and(|epoch| epoch.heads.contains(&head))
+    }
+
+    /// The random name of the epoch that a writer goes on from which has taken this one.
+    pub(crate) fn goes_on_from(&self, epoch: u64) -> Option<&str> {
+        self.epochs.get(epoch as usize)?.after.as_deref()
     }
 
     pub(crate) fn counts(&self) -> Counts {
@@ -116,16 +125,18 @@ impl Audit {
         let n: u64 = n.parse().unwrap_or(u64::MAX);
         let next = self.epochs.len() as u64;
         Rule::Complete.unless(n == next, || format!("epoch {n} is created, and the next one is {next}"))?;
-        let read = || -> Found<(u64, u64, String)> {
+        let read = || -> Found<(u64, u64, [String; 2])> {
             let value = look::json(bytes, "an epoch")?;
-            let root = value["root"].as_str().unwrap_or_default().to_owned();
-            Ok((number(&value, "epoch")?, number(&value, "size")?, root))
+            let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
+            Ok((number(&value, "epoch")?, number(&value, "size")?, [text("root"), text("id")]))
         };
-        let (said, from, root) = read().or_else(|how| Rule::Complete.broken(how))?;
+        let (said, from, [root, id]) = read().or_else(|how| Rule::Complete.broken(how))?;
         let known = if from == 0 { Some(look::root_of(&[])) } else { self.roots.get(&from).copied() };
         let right = said == n && known.is_some_and(|known| known.to_string() == root);
         Rule::Complete.unless(right, || format!("epoch {n} begins with {from} entries under {root}"))?;
-        self.epochs.push(Epoch { from, heads: Vec::new(), ended: false });
+        let counts = |epoch: &&Epoch| !epoch.ended || !epoch.heads.is_empty();
+        let after = self.epochs.iter().rev().find(counts).map(|epoch| epoch.id.clone());
+        self.epochs.push(Epoch { id, after, from, heads: Vec::new(), ended: false });
         Ok(())
     }
 

@@ -68,8 +68,13 @@ impl Shipping {
 
     /// Records some entries, for whose answers nobody waits.
     pub(super) fn hand_in(&mut self, node: usize) {
-        let most = if self.plan.tall && self.chance.u8(..3) == 0 { 300 } else { 8 };
-        let count = self.chance.usize(1..most);
+        let len = self.nodes[node].proc.trail.as_ref().map_or(0, |trail| trail.len());
+        let count = match self.chance.u8(..6) {
+            0 if self.plan.tall => self.chance.usize(1..300),
+            // Exactly up to the end of a segment.
+            1 if self.plan.tall => 256 - (len % 256) as usize,
+            _ => self.chance.usize(1..8),
+        };
         let now = self.nodes[node].clock.now();
         let first = self.entries;
         self.entries += count;
@@ -179,7 +184,9 @@ impl Shipping {
             mistake: self.canary.and_then(crate::canary::Canary::in_shipping),
         };
         self.did(format!("{}: starts to ship", caller.number));
+        let remembered = self.nodes[node].disk.contents(self.plan.layout.dir().join("archive/state.json"));
         if let Some(shipper) = &mut self.nodes[node].shipper {
+            shipper.remembered = String::from_utf8_lossy(&remembered.unwrap_or_default()).into_owned();
             shipper.begin_start(means);
         }
     }

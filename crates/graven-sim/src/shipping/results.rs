@@ -22,6 +22,12 @@ impl Shipping {
         match done {
             Done::Started(Ok(epoch)) => {
                 if let Some(shipper) = &mut self.nodes[node].shipper {
+                    let bucket = self.bucket.lock();
+                    let from = bucket.audit.goes_on_from(epoch);
+                    let may = shipper.take_over || from.is_none_or(|id| shipper.remembered.contains(id));
+                    Rule::OneWriter.unless(may, || {
+                        format!("machine {node} has taken epoch {epoch} after {from:?}, which it never had")
+                    })?;
                     // From now on its two parts share a reader.
                     shipper.caller.pauses_not.store(true, std::sync::atomic::Ordering::Relaxed);
                     shipper.epoch = Some(epoch);

@@ -22,7 +22,8 @@ fn the_command_is_built_without_the_simulated_disk() {
     assert!(
         !tree_text.contains("graven-sim")
             && !tree_text.contains("graven feature \"sim\"")
-            && !tree_text.contains("graven-search feature \"sim\""),
+            && !tree_text.contains("graven-search feature \"sim\"")
+            && !tree_text.contains("graven-archive feature \"sim\""),
         "{tree_text}"
     );
     assert!(!tree_text.contains("canary"), "{tree_text}");
@@ -30,7 +31,7 @@ fn the_command_is_built_without_the_simulated_disk() {
 
 #[test]
 fn no_canary_is_named_in_the_code_that_is_shipped() {
-    for part in ["graven-core", "graven", "graven-search", "graven-cli"] {
+    for part in ["graven-core", "graven", "graven-search", "graven-archive", "graven-cli"] {
         let mut files = vec![workspace().join("crates").join(part).join("src")];
         let mut looked_at = 0;
         while let Some(path) = files.pop() {
