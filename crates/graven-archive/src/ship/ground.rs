@@ -43,8 +43,18 @@ impl Ground {
     }
 
     /// Refuses when another writer has taken the next epoch. Its heads could not be mistaken for ours, and ours not for
-    /// its own: this only saves requests that come to nothing.
+    /// its own: that only saves requests that come to nothing.
+    ///
+    /// And while the epoch itself is not there. Then this is not the archive that has the entries before: a disk that is not
+    /// mounted, or a bucket that was emptied. A head there would acknowledge what cannot be restored.
     pub(super) fn still_held(&self) -> Result<(), ArchiveError> {
+        let own = self.names.epoch(self.epoch.epoch);
+        if self.store.bytes(&own)?.is_none() {
+            return Err(ArchiveError::unavailable(
+                format!("{} is gone", self.store.address(&own)),
+                "the archive was emptied, or another one is in its place, such as the folder of a disk that is not mounted",
+            ));
+        }
         if self.making.is(Mistake::EpochsIgnored) {
             return Ok(());
         }

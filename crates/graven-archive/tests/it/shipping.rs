@@ -217,6 +217,29 @@ fn an_entry_is_acknowledged_by_a_head() {
 }
 
 #[test]
+fn an_archive_that_was_emptied_acknowledges_nothing() {
+    let place = Place::new();
+    let trail = place.trail();
+    record(&trail, 3);
+    let shipper = place.ship(&place.dir(), "first");
+    wait(&shipper, |status| status.shipped == 3);
+    // As when the disk of the folder is not mounted any more.
+    let away = place.folder.path().join("away");
+    fs::rename(place.bucket(), &away).unwrap();
+    record(&trail, 3);
+    let status = wait(&shipper, |status| matches!(status.state, State::Failing { .. }));
+    assert_eq!(status.shipped, 3);
+    let State::Failing { error, .. } = status.state else { unreachable!() };
+    assert!(error.chain().contains("is gone"), "{}", error.chain());
+    // And when it is there again, it goes on.
+    if place.bucket().exists() {
+        fs::remove_dir_all(place.bucket()).unwrap();
+    }
+    fs::rename(&away, place.bucket()).unwrap();
+    wait(&shipper, |status| status.shipped == 6);
+}
+
+#[test]
 fn another_trail_is_refused_at_the_same_prefix() {
     let place = Place::new();
     let trail = place.trail();
