@@ -92,15 +92,15 @@ pub fn verify(
     let name = options.name.clone().unwrap_or_else(|| layout.live().to_owned());
     let chain = match Chain::open_on(machine, layout.clone(), &name) {
         Ok(chain) => chain,
-        // The newest trail is gone or damaged, or its chain is endless: what there is of it is judged by itself.
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Data) => {
+        // The newest trail is gone or damaged, something else is in the place of its files, or its chain is endless: what there
+        // is of it is judged by itself. What cannot be read at all fails there too.
+        Err(error) => {
             let mut alone = Job { machine, options, progress }.alone(layout, name)?;
             if error.kind() == ErrorKind::Data && !alone.accuses() {
                 alone.find(Finding::new(Verdict::Altered, error.chain()));
             }
             return Ok(alone);
         }
-        Err(error) => return Err(error),
     };
     let keys = Keys::new(machine, &chain, &options.keys, options.state.as_deref())?;
     Job { machine, options, progress }.run(&chain, &keys)

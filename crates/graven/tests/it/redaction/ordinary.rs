@@ -9,6 +9,10 @@ use super::redactor;
 /// How many of them may be taken for a secret.
 const FALSE_HITS_MAX: usize = 5;
 
+/// Secrets in the tests of this repository.
+const PLANTED: &[&str] =
+    &["hunter2", "q7Hd93kfLw02", "key:secret@", "PRIVATE+KEY+", "?token=abc", "password: [redacted:"];
+
 #[test]
 fn ordinary_texts_stay_as_they_are() {
     let redactor = redactor();
@@ -47,6 +51,8 @@ fn pieces_of_this_repository() -> Vec<String> {
         let lines: Vec<&str> = text.lines().collect();
         pieces.extend(lines.chunks(4).map(|lines| lines.join("\n")));
     }
+    // What tests plant for the rules to find is no ordinary text.
+    pieces.retain(|piece| !PLANTED.iter().any(|secret| piece.contains(secret)));
     // Every piece of a small repository; of a large one as many, from everywhere in it.
     let step = pieces.len().div_ceil(9_000).max(1);
     pieces.into_iter().step_by(step).collect()
