@@ -138,6 +138,7 @@ fn a_salvage_that_is_killed_goes_on() {
         running.kill().unwrap();
         drop(running.output());
         kills += 1;
+        assert!(kills < 100, "it begins anew each time");
         place.feed(["record", "trail", "--stdin"], lines(2)).ok();
     }
     assert!(kills > 1, "{kills} kills");
