@@ -62,6 +62,8 @@ struct Node {
     proc: Proc,
     /// Whether an opening has succeeded: before, there may be no trail.
     opened: bool,
+    /// Whether its last shipper was fenced.
+    fenced: bool,
     /// The process that ships.
     shipper: Option<Shipper>,
 }
@@ -80,7 +82,7 @@ impl Shipping {
         (plan.honest, plan.foreign) = (true, None);
         let mut chance = Rng::with_seed(seed ^ 0x7368_6970);
         // Tiles and segments need entries.
-        plan.tall = chance.bool();
+        plan.tall = chance.u8(..3) > 0;
         plan.settings = plan.settings.segment_bytes(chance.u64(1..60_000));
         let shared = Shared::new(chance.u64(..), plan.layout.clone(), canary, steps_kept);
         let bucket = Bucket::new(chance.u64(..), canary);
@@ -135,7 +137,7 @@ impl Shipping {
             shared.faults = FaultPlan { failures, ..FaultPlan::default() };
         }
         let state = &mut *self.bucket.lock();
-        state.pauses = [10, 60, 140][chance.usize(..3)];
+        state.pauses = [4, 30, 100][chance.usize(..3)];
         state.weather = Weather::draw(chance);
     }
 
@@ -154,7 +156,7 @@ impl Shipping {
         self.processes += 1;
         let clock = FaultyClock { inner: SimClock::new(self.chance.u64(..)), repeats: false };
         let proc = Proc::new(self.processes);
-        self.nodes.push(Node { disk, clock, proc, opened, shipper: None });
+        self.nodes.push(Node { disk, clock, proc, opened, fenced: false, shipper: None });
     }
 
     fn new_process(&mut self) -> u32 {

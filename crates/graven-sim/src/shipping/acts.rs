@@ -22,7 +22,7 @@ impl Shipping {
         match self.chance.u8(..100) {
             0..30 => self.record(node),
             30..84 => {
-                for _ in 0..self.chance.u8(1..10) {
+                for _ in 0..self.chance.u8(1..24) {
                     self.ship(node)?;
                     self.check()?;
                 }
@@ -70,9 +70,9 @@ impl Shipping {
     pub(super) fn hand_in(&mut self, node: usize) {
         let len = self.nodes[node].proc.trail.as_ref().map_or(0, |trail| trail.len());
         let count = match self.chance.u8(..6) {
-            0 if self.plan.tall => self.chance.usize(1..300),
+            0..2 if self.plan.tall => self.chance.usize(1..300),
             // Exactly up to the end of a segment.
-            1 if self.plan.tall => 256 - (len % 256) as usize,
+            2 if self.plan.tall => 256 - (len % 256) as usize,
             _ => self.chance.usize(1..8),
         };
         let now = self.nodes[node].clock.now();
@@ -138,6 +138,10 @@ impl Shipping {
         let draw = self.chance.u8(..16);
         let take_over = self.may_take_over && self.chance.u8(..12) == 0;
         let Some(shipper) = &mut self.nodes[node].shipper else {
+            // A writer that was fenced is not started again at once.
+            if self.nodes[node].fenced && self.chance.u8(..32) > 0 {
+                return Ok(());
+            }
             let number = self.new_process();
             self.did(format!("{number}: ships{}", if take_over { ", and takes over" } else { "" }));
             self.tally.taken_over += u64::from(take_over);

@@ -31,6 +31,7 @@ impl Shipping {
                     // From now on its two parts share a reader.
                     shipper.caller.pauses_not.store(true, std::sync::atomic::Ordering::Relaxed);
                     shipper.epoch = Some(epoch);
+                    self.nodes[node].fenced = false;
                 }
                 Ok(())
             }
@@ -98,6 +99,8 @@ impl Shipping {
         Rule::GoesOn.unless(!alone, || format!("the only writer does not go on: {}", error.chain()))?;
         self.tally.fenced += 1;
         shipper.fenced = true;
+        self.nodes[node].fenced = true;
+        let Some(shipper) = &mut self.nodes[node].shipper else { return Ok(()) };
         // Sometimes it is asked once more, which must come to nothing.
         if shipper.epoch.is_none() || self.chance.bool() {
             self.nodes[node].shipper = None;
