@@ -3,11 +3,13 @@
 //! The disk is a small file system in memory, which the server sees in a namespace of its own. Where the machine allows
 //! none this says so and ends well: `crates/graven-tower/tests/it/fail_closed.rs` asks the same of a simulated disk.
 
+use serde_json::Value;
 use std::fs::File;
 use std::io::Write;
 use std::time::Instant;
 
 use graven_core::verdict::Verdict;
+use serde_json::Value;
 
 use crate::client::PATIENCE;
 use crate::server::Server;
@@ -46,10 +48,16 @@ fn while_the_disk_is_full_nothing_is_done_and_afterwards_everything() {
     }
     made += 1;
 
-    let entries = server.entries();
-    let count = |action: &str, outcome: &str| {
+    let count_in = |entries: &[Value], action: &str, outcome: &str| {
         entries.iter().filter(|entry| entry["action"] == action && entry["outcome"] == outcome).count()
     };
+    // The result of a request is recorded when its answer was sent: a moment after the client has it.
+    let began = Instant::now();
+    let mut entries = server.entries();
+    while count_in(&entries, "POST /v1/sessions", "success") < made && began.elapsed() < PATIENCE {
+        entries = server.entries();
+    }
+    let count = |action: &str, outcome: &str| count_in(&entries, action, outcome);
     // Each that was answered has its intents and results, and the refused did not reach their handler.
     assert!(count("POST /v1/sessions", "pending") >= made);
     assert_eq!(count("POST /v1/sessions", "success"), made);
