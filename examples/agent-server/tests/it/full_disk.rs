@@ -3,7 +3,6 @@
 //! The disk is a small file system in memory, which the server sees in a namespace of its own. Where the machine allows
 //! none this says so and ends well: `crates/graven-tower/tests/it/fail_closed.rs` asks the same of a simulated disk.
 
-use serde_json::Value;
 use std::fs::File;
 use std::io::Write;
 use std::time::Instant;
