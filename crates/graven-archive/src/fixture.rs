@@ -52,7 +52,8 @@ impl Fixture {
     /// Makes the archive of the trail in a directory, with its own key.
     pub fn ship(&self, dir: &Path, store: &dyn Store) {
         let reader = Reader::open(dir).expect("there is a trail");
-        let secret = durable::read_file(&**reader.disk(), &reader.layout().signing_key()).expect("there is a key");
+        let secret =
+            durable::read_file(&**reader.disk(), &reader.layout().signing_key()).expect("there is a key");
         let key = SigningKey::parse(String::from_utf8_lossy(&secret).trim()).expect("it is a key");
         let names = Names::of(&reader.meta().origin);
         let shipping = Shipping { store, names, reader: &reader, key };
@@ -123,7 +124,8 @@ impl Shipping<'_> {
     }
 
     fn file(&self, name: &str) -> Vec<u8> {
-        durable::read_file(&**self.reader.disk(), &self.reader.layout().dir().join(name)).expect("it is there")
+        durable::read_file(&**self.reader.disk(), &self.reader.layout().dir().join(name))
+            .expect("it is there")
     }
 
     fn signed(&self, size: u64, root: Hash) -> String {
@@ -191,7 +193,7 @@ impl Shipping<'_> {
                 facts.add(line);
             }
             let packed = packer.finish().expect("lines are packed");
-            let (from, to) = facts.times.expect("entries have times");
+            let (from, to) = facts.times().expect("entries have times");
             let manifest = Manifest {
                 first,
                 end,

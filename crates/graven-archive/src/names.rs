@@ -124,7 +124,8 @@ impl Names {
         };
         let range = plain.strip_suffix(".jsonl.zst")?;
         // The number of an epoch may follow: see `segment_of`.
-        Span::parse(range.split_once('.').map_or(range, |(range, _)| range)).filter(|_| parts.next().is_none())
+        Span::parse(range.split_once('.').map_or(range, |(range, _)| range))
+            .filter(|_| parts.next().is_none())
     }
 
     /// The folder of all closed segments.

@@ -91,13 +91,17 @@ impl Archive {
                         "{} names {last:?}, and there is no trail of it",
                         self.store.address(FIRST_ORIGIN)
                     ))),
-                    _ => Err(ArchiveError::data(format!("{address} has no epoch, and the trail before it names it"))),
+                    _ => Err(ArchiveError::data(format!(
+                        "{address} has no epoch, and the trail before it names it"
+                    ))),
                 };
             };
             let Some(next) = epoch.next else { break };
             if !seen.insert(next.clone()) || origins.len() == CHAIN_MAX {
                 let address = self.store.address(&names.epoch(epoch.epoch));
-                return Err(ArchiveError::data(format!("{address} leads back to {next:?}: the chain has no end")));
+                return Err(ArchiveError::data(format!(
+                    "{address} leads back to {next:?}: the chain has no end"
+                )));
             }
             origins.push(next);
         }

@@ -9,11 +9,11 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use graven::VerifierKey;
 use graven::disk::{Access, Disk, Kind, OsDisk};
 use graven::durable;
 use graven::export::{CopyReport, Restoring, restore_trail};
 use graven::layout::Layout;
-use graven::VerifierKey;
 use serde::Serialize;
 
 use crate::error::ArchiveError;
@@ -71,7 +71,8 @@ impl Archive {
     ) -> Result<Restored, ArchiveError> {
         let origins = self.origins()?;
         // A key of no name in the chain is another one for its first trail, which is then refused.
-        let named = options.key.as_ref().and_then(|key| origins.iter().position(|origin| origin == key.name()));
+        let named =
+            options.key.as_ref().and_then(|key| origins.iter().position(|origin| origin == key.name()));
         let key_of = |number: usize| options.key.as_ref().filter(|_| named.unwrap_or(0) == number);
         let mut trails = Vec::new();
         for (number, origin) in origins.iter().enumerate() {
@@ -98,7 +99,8 @@ impl Archive {
                 }),
             };
             target.make(&out)?;
-            let report = restore_trail(trail.reader(), &out, &restoring, &mut |some, _| progress(done + some, total))?;
+            let report =
+                restore_trail(trail.reader(), &out, &restoring, &mut |some, _| progress(done + some, total))?;
             done += report.size;
             reports.push(report);
         }
@@ -182,7 +184,10 @@ impl Target<'_> {
         let is_ours = |name: &str| name == RESTORING || durable::temporary_of(name) == Some(RESTORING);
         match names.iter().find(|entry| !is_ours(&entry.name)) {
             Some(other) if !there(&self.mark())? => {
-                return refuse(format!("the folder is not empty, it holds {:?}: name a new folder", other.name));
+                return refuse(format!(
+                    "the folder is not empty, it holds {:?}: name a new folder",
+                    other.name
+                ));
             }
             Some(_) => self.empty(dir)?,
             None => {}

@@ -80,7 +80,10 @@ fn show(args: &Args, ui: Ui, restored: &Restored) -> Result<(), Failure> {
     ui.fact("files", format_args!("{segments}, {blobs}, {}", bytes(report.bytes)))?;
     if report.entries > report.size {
         let unsealed = counted(report.entries - report.size, "entry", "entries");
-        ui.fact("unsealed", format_args!("{unsealed} past the newest head: nothing signed vouches for them"))?;
+        ui.fact(
+            "unsealed",
+            format_args!("{unsealed} past the newest head: nothing signed vouches for them"),
+        )?;
     }
     for report in &restored.before {
         let entries = counted(report.entries, "entry", "entries");

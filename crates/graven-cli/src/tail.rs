@@ -43,7 +43,9 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     if let Some(server) = args.target.remote(ui)? {
         return remote::run(args, ui, &server);
     }
-    if args.follow && let Some(url) = args.target.archive() {
+    if args.follow
+        && let Some(url) = args.target.archive()
+    {
         return Err(does_not_follow(url));
     }
     let reader = args.target.read()?;

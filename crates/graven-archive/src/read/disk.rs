@@ -9,9 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use graven::disk::{
-    Access, DirEntry, Disk, File, FileId, Kind, Lock, Metadata, NotAFile, Open, OsDisk,
-};
+use graven::disk::{Access, DirEntry, Disk, File, FileId, Kind, Lock, Metadata, NotAFile, Open, OsDisk};
 use graven::layout::{Layout, segment_first};
 use graven_core::tile::level_hashes;
 
@@ -71,7 +69,8 @@ enum Folder {
 
 impl BucketDisk {
     pub(super) fn new(snapshot: Snapshot, found: Option<Arc<Found>>) -> BucketDisk {
-        let Snapshot { store, names, meta, settings, heads, segments, tail, closed, boundaries, .. } = snapshot;
+        let Snapshot { store, names, meta, settings, heads, segments, tail, closed, boundaries, .. } =
+            snapshot;
         let size = heads.newest.size;
         let log = Arc::new(Log::new(&store, segments, tail, found.clone()));
         let tiles = Tiles::new((&store, &names), &log, (size, heads.before), found);

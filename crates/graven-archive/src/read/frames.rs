@@ -42,7 +42,8 @@ impl Frames {
             next += segment.frames.len() as u64;
             starts.push(next);
         }
-        let judging = found.map(|found| Judging { found, sums: segments.iter().map(|_| Sums::default()).collect() });
+        let judging =
+            found.map(|found| Judging { found, sums: segments.iter().map(|_| Sums::default()).collect() });
         Frames { store, segments, starts, judging }
     }
 
@@ -106,7 +107,9 @@ impl Frames {
         match self.store.bytes(name) {
             Ok(Some(bytes)) if bytes >= placed.packed_at + placed.packed => Err(as_io(error)),
             Ok(Some(bytes)) => self.damaged(piece, &format!("the object was cut: it has {bytes} bytes")),
-            Ok(None) if self.judging.is_none() => Err(as_io(StoreError { kind: StoreErrorKind::NotFound, ..error })),
+            Ok(None) if self.judging.is_none() => {
+                Err(as_io(StoreError { kind: StoreErrorKind::NotFound, ..error }))
+            }
             Ok(None) => self.damaged(piece, "the object is missing"),
             Err(_) => Err(as_io(error)),
         }

@@ -248,7 +248,9 @@ impl Walker<'_> {
         if self.found.is_none() {
             return Ok(true);
         }
-        let Some(before) = head.number.checked_sub(1) else { return Ok(head.size >= self.start(head.epoch)?) };
+        let Some(before) = head.number.checked_sub(1) else {
+            return Ok(head.size >= self.start(head.epoch)?);
+        };
         let name = self.names.head(head.epoch, before);
         let Some(bytes) = if_there(self.store.read(&name))? else { return Ok(true) };
         let address = self.store.address(&name);
@@ -274,7 +276,9 @@ impl Walker<'_> {
         let name = self.names.head(epoch, number);
         let address = self.store.address(&name);
         let (verdict, why, stands) = match bytes {
-            None => (Verdict::Missing, "this head is missing: a later one is there".to_owned(), Stands::Nothing),
+            None => {
+                (Verdict::Missing, "this head is missing: a later one is there".to_owned(), Stands::Nothing)
+            }
             Some(bytes) if bytes == END => {
                 let why = "this says that the epoch has ended, and a head follows".to_owned();
                 (Verdict::Altered, why, Stands::Nothing)

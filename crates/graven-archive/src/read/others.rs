@@ -95,13 +95,25 @@ impl Others<'_> {
             self.wrong(Verdict::Altered, name, why);
         }
         if epoch.next.is_some() && epoch.epoch < self.epoch {
-            self.wrong(Verdict::Altered, name, "it says that the trail has ended, and a later epoch goes on with it");
+            self.wrong(
+                Verdict::Altered,
+                name,
+                "it says that the trail has ended, and a later epoch goes on with it",
+            );
         }
         // Those of the newest one are part of the trail as it is shown.
-        let Some(settings) = epoch.settings.as_ref().filter(|_| epoch.epoch < self.epoch) else { return Ok(()) };
+        let Some(settings) = epoch.settings.as_ref().filter(|_| epoch.epoch < self.epoch) else {
+            return Ok(());
+        };
         match if_there(self.store.read(settings))? {
-            None => self.wrong(Verdict::Missing, settings, format!("the settings of epoch {} are missing", epoch.epoch)),
-            Some(bytes) if serde_json::from_slice::<serde_json::Map<_, serde_json::Value>>(&bytes).is_err() => {
+            None => self.wrong(
+                Verdict::Missing,
+                settings,
+                format!("the settings of epoch {} are missing", epoch.epoch),
+            ),
+            Some(bytes)
+                if serde_json::from_slice::<serde_json::Map<_, serde_json::Value>>(&bytes).is_err() =>
+            {
                 self.wrong(Verdict::Altered, settings, "these are no settings of a trail");
             }
             Some(_) => {}
@@ -146,7 +158,8 @@ impl Others<'_> {
                 };
                 let mut of_epoch = heads.iter().chain([self.newest]).filter(|head| head.epoch == *number);
                 if of_epoch.any(|head| head.size > size) {
-                    let why = format!("it closes the trail after {size} entries, and the epoch has a later head");
+                    let why =
+                        format!("it closes the trail after {size} entries, and the epoch has a later head");
                     self.wrong(Verdict::RolledBack, &name, why);
                 }
                 named.push(NamedHead { name: self.store.address(&name), size, root });

@@ -114,6 +114,11 @@ impl<L: Loader> Pieces<L> {
         if !loader.before(piece).is_some_and(|before| state.slots.contains_key(&before)) {
             return;
         }
+        // What is half as far is there: it is too early for the next requests.
+        let half = bounds.ahead / 2 / loader.weight(piece).max(1);
+        if loader.after(piece, half.max(1)).is_some_and(|half| state.slots.contains_key(&half)) {
+            return;
+        }
         let (mut missing, mut weight, mut missing_weight) = (Vec::new(), 0, 0);
         for n in 1.. {
             let Some(next) = loader.after(piece, n).filter(|_| weight < bounds.ahead) else { break };
@@ -130,7 +135,8 @@ impl<L: Loader> Pieces<L> {
         let mut run: Vec<u64> = Vec::new();
         let mut run_weight = 0;
         for piece in missing {
-            let follows = run.last().is_none_or(|last| loader.before(piece) == Some(*last) && loader.joins(piece));
+            let follows =
+                run.last().is_none_or(|last| loader.before(piece) == Some(*last) && loader.joins(piece));
             if !follows || run_weight >= bounds.at_once {
                 state.work.push_back(std::mem::take(&mut run));
                 run_weight = 0;

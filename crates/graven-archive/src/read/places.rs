@@ -29,7 +29,8 @@ impl Places<'_> {
     /// several objects: then it is one for each of them.
     pub(super) fn named(&self, finding: Finding) -> Vec<Finding> {
         let of_tail = finding.index.filter(|index| *index >= self.log.tail.first);
-        let Some(first) = of_tail.filter(|_| finding.verdict == Verdict::Forked && self.is_of_head(&finding)) else {
+        let Some(first) = of_tail.filter(|_| finding.verdict == Verdict::Forked && self.is_of_head(&finding))
+        else {
             return vec![self.named_one(finding)];
         };
         let span = Span { first, end: finding.last.unwrap_or(first) + 1 };
@@ -49,7 +50,8 @@ impl Places<'_> {
     }
 
     fn named_one(&self, finding: Finding) -> Finding {
-        let Some((object, offset)) = finding.file.as_deref().and_then(|file| self.object(file, &finding)) else {
+        let Some((object, offset)) = finding.file.as_deref().and_then(|file| self.object(file, &finding))
+        else {
             return finding;
         };
         Finding { file: Some(self.store.address(&object)), offset, ..finding }
@@ -62,9 +64,9 @@ impl Places<'_> {
                 "segments" => self.in_segment(name, finding),
                 "checkpoints" => Some((names.boundary(name.parse().ok()?), finding.offset)),
                 "tiles" => {
-                    let (tile, offset) = finding.offset.map_or((0, None), |offset| {
-                        (offset / TILE_BYTES, Some(offset % TILE_BYTES))
-                    });
+                    let (tile, offset) = finding
+                        .offset
+                        .map_or((0, None), |offset| (offset / TILE_BYTES, Some(offset % TILE_BYTES)));
                     Some((names.tile(name.parse().ok()?, tile), offset))
                 }
                 "blobs" => Some((names.blob(name), finding.offset)),

@@ -47,7 +47,6 @@ pub(super) struct Snapshot {
     pub(super) boundaries: Vec<(u64, Option<Bytes>)>,
 }
 
-
 impl Snapshot {
     /// Looks at a trail. With `found`, what is wrong is a finding wherever the rest can be read without it.
     ///
@@ -79,7 +78,6 @@ impl Snapshot {
             }
         }
     }
-
 }
 
 struct Look<'a> {
@@ -179,7 +177,13 @@ impl Look<'_> {
     }
 
     /// Notes what is wrong with an object, or fails with it.
-    fn wrong(&self, verdict: Verdict, object: &str, why: String, span: Option<Span>) -> Result<(), ArchiveError> {
+    fn wrong(
+        &self,
+        verdict: Verdict,
+        object: &str,
+        why: String,
+        span: Option<Span>,
+    ) -> Result<(), ArchiveError> {
         let address = self.store.address(object);
         let Some(found) = self.found else {
             return Err(ArchiveError::data(format!("{address}: {why}; see `graven verify`")));
@@ -249,7 +253,9 @@ impl Look<'_> {
                 let why = "the settings that the newest epoch names are missing".to_owned();
                 self.wrong(Verdict::Missing, name, why, None)?;
             }
-            Some(bytes) if serde_json::from_slice::<serde_json::Map<_, serde_json::Value>>(bytes).is_err() => {
+            Some(bytes)
+                if serde_json::from_slice::<serde_json::Map<_, serde_json::Value>>(bytes).is_err() =>
+            {
                 self.wrong(Verdict::Altered, name, "these are no settings of a trail".to_owned(), None)?;
             }
             Some(_) => {}
@@ -282,7 +288,8 @@ impl Look<'_> {
                 match span {
                     Some(span) if span.first == next => spans.push((*number, span)),
                     Some(span) if unknown.is_some() && span.first > next => {
-                        spans.push((unknown.take().unwrap_or(*number), Span { first: next, end: span.first }));
+                        spans
+                            .push((unknown.take().unwrap_or(*number), Span { first: next, end: span.first }));
                         spans.push((*number, span));
                     }
                     Some(span) => {
@@ -358,7 +365,9 @@ impl Look<'_> {
     /// The closed segments under a head. Others are only there when heads are gone.
     fn under(&self, mut segments: Vec<Segment>, size: u64) -> Result<Vec<Segment>, ArchiveError> {
         while let Some(last) = segments.last().filter(|last| last.span.end > size) {
-            let why = format!("this closed segment ends after the newest head, of {size} entries: heads are missing");
+            let why = format!(
+                "this closed segment ends after the newest head, of {size} entries: heads are missing"
+            );
             self.wrong(Verdict::RolledBack, &self.names.manifest(last.span), why, Some(last.span))?;
             segments.pop();
         }

@@ -66,8 +66,12 @@ impl Tail {
     ) -> Result<Tail, ArchiveError> {
         let file = tempfile::tempfile().map_err(unwritable)?;
         let heads: Vec<OfHead> = heads.iter().copied().filter(|head| head.span.end > first).collect();
-        let mut filling =
-            Filling { store, names, found, tail: Tail { file, bytes: 0, first, end: first, parts: Vec::new(), has_holes: false } };
+        let mut filling = Filling {
+            store,
+            names,
+            found,
+            tail: Tail { file, bytes: 0, first, end: first, parts: Vec::new(), has_holes: false },
+        };
         for some in heads.chunks(OBJECTS_AT_ONCE) {
             let object = |head: &OfHead| names.tail(head.epoch, head.span);
             let answers = store.read_all(some.iter().map(object).collect());
@@ -131,7 +135,9 @@ impl Filling<'_> {
                 let why = format!("it has {} entries, and not those of its name", count(&lines));
                 self.lost(object, span, Verdict::Altered, &why)
             }
-            Err(error) => self.lost(object, span, Verdict::Altered, &format!("it cannot be unpacked: {error}")),
+            Err(error) => {
+                self.lost(object, span, Verdict::Altered, &format!("it cannot be unpacked: {error}"))
+            }
         }
     }
 
@@ -142,7 +148,8 @@ impl Filling<'_> {
             if let Some(objects) = self.by_listing(head)? {
                 if let Some(found) = self.found.filter(|_| head.exact) {
                     let why = "this list of the objects that have the entries of a head is missing";
-                    let finding = Finding::new(Verdict::Missing, why).range(head.span.first, head.span.end - 1);
+                    let finding =
+                        Finding::new(Verdict::Missing, why).range(head.span.first, head.span.end - 1);
                     found.add(finding.file(self.store.address(&name)));
                 }
                 return self.add_objects(objects);

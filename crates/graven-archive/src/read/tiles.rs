@@ -82,7 +82,8 @@ impl Tiles {
             return Ok(edge.clone());
         }
         let end = level_hashes(self.size, level);
-        let hashes = self.full.loader().computed(level, end - end % TILE_WIDTH, end, |tile| self.full.get(tile))?;
+        let hashes =
+            self.full.loader().computed(level, end - end % TILE_WIDTH, end, |tile| self.full.get(tile))?;
         self.edges().insert(level, hashes.clone());
         Ok(hashes)
     }
@@ -132,7 +133,8 @@ impl Full {
             return Err(io::Error::new(kind, format!("{address}: {why}; see `graven verify`")));
         };
         let leaves = TILE_WIDTH << (8 * u32::from(level));
-        let finding = Finding::new(Verdict::TilesDamaged, format!("{why}: it can be made again from the entries"));
+        let finding =
+            Finding::new(Verdict::TilesDamaged, format!("{why}: it can be made again from the entries"));
         found.add(finding.range(number * leaves, (number + 1) * leaves - 1).file(address));
         Ok(Bytes::from(vec![0; TILE_BYTES]))
     }

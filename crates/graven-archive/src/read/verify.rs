@@ -93,20 +93,25 @@ impl Archive {
     fn named_origin(&self, key: Option<&VerifierKey>, found: &Found) -> Result<String, ArchiveError> {
         let text = if_there(self.store.read(FIRST_ORIGIN))?;
         let named = text.as_deref().and_then(origin_of);
-        let is_trail = |origin: &str| Ok::<_, ArchiveError>(self.store.bytes(&Names::of(origin).meta())?.is_some());
+        let is_trail =
+            |origin: &str| Ok::<_, ArchiveError>(self.store.bytes(&Names::of(origin).meta())?.is_some());
         match (named, key) {
             (Some(named), _) if is_trail(&named)? => Ok(named),
             (named, Some(key)) if is_trail(key.name())? => {
                 let (verdict, why) = match named {
                     _ if text.is_none() => (Verdict::Missing, "what names the first trail is missing"),
-                    _ => (Verdict::Altered, "it names another trail than the one of the given key, which is there"),
+                    _ => (
+                        Verdict::Altered,
+                        "it names another trail than the one of the given key, which is there",
+                    ),
                 };
                 found.add(Finding::new(verdict, why).file(self.store.address(FIRST_ORIGIN)));
                 Ok(key.name().to_owned())
             }
             (Some(named), _) => Ok(named),
             (None, _) if text.is_some() => {
-                let message = format!("{} names no trail; give its key with --key", self.store.address(FIRST_ORIGIN));
+                let message =
+                    format!("{} names no trail; give its key with --key", self.store.address(FIRST_ORIGIN));
                 Err(ArchiveError::data(message))
             }
             (None, _) => Err(ArchiveError::NotFound { address: self.store.address(FIRST_ORIGIN) }),
@@ -186,7 +191,8 @@ impl Archive {
         }
         let Some(sums) = log.frames().sums(number) else { return Ok(()) };
         for frame in sums.frames()..segment.frames.len() {
-            log.frame(number, frame).map_err(|error| ArchiveError::unavailable("cannot read an archive", error))?;
+            log.frame(number, frame)
+                .map_err(|error| ArchiveError::unavailable("cannot read an archive", error))?;
         }
         if sums.frames() < segment.frames.len() {
             // A frame is damaged, which is told. The manifest may have led to the wrong place.
@@ -215,7 +221,10 @@ impl Archive {
             wrong(&its_manifest, format!("the SHA-256 of the lines in {object} is another one"));
         }
         if differs.facts {
-            wrong(&its_manifest, format!("the lines in {object} have another number of events, or other times"));
+            wrong(
+                &its_manifest,
+                format!("the lines in {object} have another number of events, or other times"),
+            );
         }
         Ok(())
     }
@@ -223,9 +232,11 @@ impl Archive {
 
 /// Puts both kinds of findings together. What says more of the same object stays.
 fn merge(report: &mut Report, places: &Places<'_>, found: Vec<Finding>) {
-    let of_log: Vec<Finding> = std::mem::take(&mut report.findings).into_iter().flat_map(|f| places.named(f)).collect();
+    let of_log: Vec<Finding> =
+        std::mem::take(&mut report.findings).into_iter().flat_map(|f| places.named(f)).collect();
     let is_told = |finding: &Finding| {
-        let same = |other: &Finding| other.file == finding.file && other.file.is_some() && overlap(other, finding);
+        let same =
+            |other: &Finding| other.file == finding.file && other.file.is_some() && overlap(other, finding);
         finding.verdict.accuses() && found.iter().any(same)
     };
     let mut findings: Vec<Finding> = of_log.into_iter().filter(|finding| !is_told(finding)).collect();

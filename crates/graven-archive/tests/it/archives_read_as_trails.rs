@@ -107,7 +107,8 @@ pub(crate) fn chain() -> Archived {
     crate::archived::record(&archived.dir(), 600);
     crate::archived::record(&archived.path("next"), 300);
     let next = Reader::open(archived.path("next")).unwrap().meta().origin.clone();
-    let first = Fixture { epochs: vec![vec![200], vec![500], vec![]], next: Some(next), ..Fixture::default() };
+    let first =
+        Fixture { epochs: vec![vec![200], vec![500], vec![]], next: Some(next), ..Fixture::default() };
     first.ship(&archived.dir(), &*archived.store());
     let second = Fixture { epochs: vec![vec![300]], later: true, ..Fixture::default() };
     second.ship(&archived.path("next"), &*archived.store());

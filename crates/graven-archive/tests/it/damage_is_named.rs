@@ -1,7 +1,7 @@
 //! Each kind of object, changed, cut, deleted or swapped: the verification names the object.
 
-use graven_archive::fixture::Fixture;
 use graven_archive::Verified;
+use graven_archive::fixture::Fixture;
 
 use crate::archived::{Archived, accusations};
 
@@ -37,7 +37,8 @@ enum How {
 
 /// Whether nobody can see it. Each line says why.
 fn is_no_evidence(object: &str, how: How) -> bool {
-    let is_head = |numbers: &[&str]| numbers.iter().any(|number| object.ends_with(&format!("/heads/{number}")));
+    let is_head =
+        |numbers: &[&str]| numbers.iter().any(|number| object.ends_with(&format!("/heads/{number}")));
     match kind(object).as_str() {
         // A copy for other readers, which Graven never reads. It is only looked at if it is there; an older one is one
         // that was not replaced yet.
@@ -132,7 +133,8 @@ fn every_object_that_is_changed_cut_deleted_or_swapped_is_named() {
 #[test]
 fn any_field_of_a_manifest_that_is_changed_is_named() {
     let archived = archived();
-    let manifest = archived.objects().into_iter().find(|name| name.contains("segments/0-") && name.ends_with(".json"));
+    let manifest =
+        archived.objects().into_iter().find(|name| name.contains("segments/0-") && name.ends_with(".json"));
     let manifest = manifest.unwrap();
     let bytes = archived.read(&manifest);
     let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
@@ -159,7 +161,8 @@ fn any_field_of_a_manifest_that_is_changed_is_named() {
 #[test]
 fn a_lost_manifest_loses_no_entry() {
     let archived = archived();
-    for name in archived.objects().iter().filter(|name| name.contains("segments/") && name.ends_with(".json")) {
+    for name in archived.objects().iter().filter(|name| name.contains("segments/") && name.ends_with(".json"))
+    {
         archived.remove(name);
     }
     let verified = archived.verify();

@@ -87,7 +87,12 @@ fn an_attempt_that_was_cut_short_is_begun_again_and_nothing_is_mixed() {
     }
     // As a killed attempt leaves it, of another archive.
     fs::write(back.join("restoring"), "{}\n").unwrap();
-    for file in ["audit.jsonl", "segments/00000000000000000000.jsonl", "segments/00000000000000099999.jsonl", "tiles/7"] {
+    for file in [
+        "audit.jsonl",
+        "segments/00000000000000000000.jsonl",
+        "segments/00000000000000099999.jsonl",
+        "tiles/7",
+    ] {
         fs::write(back.join(file), "{\"id\":\"other\"}\n").unwrap();
     }
     restore(&archived, "back", &RestoreOptions::default()).unwrap();
@@ -119,13 +124,18 @@ fn what_cannot_be_restored_is_refused_with_a_reason_and_leaves_no_trail() {
     archived.write(&segment, &bytes);
     restore(&archived, "cut", &key(archived.key())).unwrap();
     // The object of a segment says what its manifest says, and the checkpoint at its end nothing says.
-    let manifest = archived.objects().into_iter().find(|name| name.contains("/segments/0-") && name.ends_with(".json"));
+    let manifest =
+        archived.objects().into_iter().find(|name| name.contains("/segments/0-") && name.ends_with(".json"));
     archived.remove(&manifest.unwrap());
     restore(&archived, "without a manifest", &RestoreOptions::default()).unwrap();
     assert_eq!(verified(&archived, "without a manifest").verdict, Verdict::Intact);
     let boundary = archived.objects().into_iter().find(|name| name.contains("/boundaries/")).unwrap();
     archived.remove(&boundary);
-    refused("boundary", &RestoreOptions::default(), "the checkpoint at the end of a closed segment is missing");
+    refused(
+        "boundary",
+        &RestoreOptions::default(),
+        "the checkpoint at the end of a closed segment is missing",
+    );
     archived.remove("origin");
     refused("empty", &RestoreOptions::default(), "there is no trail at file://");
 }

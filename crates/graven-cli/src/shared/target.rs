@@ -10,9 +10,9 @@ use graven::reader::Reader;
 use graven::remains::must_hold_trail;
 use graven::{ErrorKind, Machine, Redaction, Redactor, Settings, Trail, fsck};
 
-use crate::shared::failure::{FOUND, Failure};
 #[cfg(feature = "archive")]
 use crate::shared::archive;
+use crate::shared::failure::{FOUND, Failure};
 #[cfg(feature = "remote")]
 use crate::shared::remote::Remote;
 use crate::shared::text::counted;
@@ -148,8 +148,10 @@ impl Target {
 /// The URL of an archive in place of a directory, where only a directory will do.
 fn no_archive(url: &str) -> Failure {
     if cfg!(feature = "archive") {
-        return Failure::cannot(format_args!("{url}: this command works on the files of a trail, and not on an archive"))
-            .advise(format_args!("restore the files with `graven restore {url} DIR`"));
+        return Failure::cannot(format_args!(
+            "{url}: this command works on the files of a trail, and not on an archive"
+        ))
+        .advise(format_args!("restore the files with `graven restore {url} DIR`"));
     }
     let why = "this program was built without the feature `archive`, so it works on files only";
     Failure::cannot(format_args!("{url}: {why}"))

@@ -10,11 +10,8 @@ use crate::shared::ui::Ui;
 
 pub(super) fn run(args: &Args, url: &str, ui: Ui) -> Ending {
     let archive = archive::open(url)?;
-    let verifying = Verifying {
-        key: args.key.clone(),
-        state: args.folder(),
-        expect_newest: args.expect_newest,
-    };
+    let verifying =
+        Verifying { key: args.key.clone(), state: args.folder(), expect_newest: args.expect_newest };
     let progress = Progress::new(ui, "verifying", Unit::Bytes, 1);
     let verified = archive.verify(&verifying, &|done, total| progress.set(done, total));
     progress.finish();

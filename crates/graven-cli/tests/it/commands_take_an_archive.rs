@@ -25,7 +25,9 @@ fn the_answers_are_those_of_the_directory() {
     let (place, url) = archived(1_500, 0);
     let both = |arguments: &[&str]| {
         let of = |trail: &str| {
-            place.run(arguments.iter().map(|argument| if *argument == "TRAIL" { trail } else { *argument })).ok()
+            place
+                .run(arguments.iter().map(|argument| if *argument == "TRAIL" { trail } else { *argument }))
+                .ok()
         };
         (of("trail"), of(&url))
     };
