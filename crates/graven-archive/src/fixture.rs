@@ -194,7 +194,7 @@ impl Shipping<'_> {
                 facts.add(line);
             }
             let packed = packer.finish().expect("lines are packed");
-            let (from, to) = facts.times.expect("entries have times");
+            let (from, to) = facts.times().expect("entries have times");
             let manifest = Manifest {
                 first,
                 end,

@@ -114,6 +114,11 @@ impl<L: Loader> Pieces<L> {
         if !loader.before(piece).is_some_and(|before| state.slots.contains_key(&before)) {
             return;
         }
+        // What is half as far is there: it is too early for the next requests.
+        let half = bounds.ahead / 2 / loader.weight(piece).max(1);
+        if loader.after(piece, half.max(1)).is_some_and(|half| state.slots.contains_key(&half)) {
+            return;
+        }
         let (mut missing, mut weight, mut missing_weight) = (Vec::new(), 0, 0);
         for n in 1.. {
             let Some(next) = loader.after(piece, n).filter(|_| weight < bounds.ahead) else { break };

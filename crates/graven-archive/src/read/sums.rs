@@ -72,12 +72,12 @@ impl Sums {
     pub(super) fn differ(&self, manifest: &Manifest, rest: &[u8]) -> Differs {
         let mut so_far = self.state().so_far.as_deref().cloned().unwrap_or_default();
         so_far.object.update(rest);
-        let Facts { events, times } = so_far.facts;
+        let facts = so_far.facts;
         Differs {
             object: hex(&so_far.object.finalize()) != manifest.object.sha256,
             lines: hex(&so_far.lines.finalize()) != manifest.lines.sha256,
-            facts: events != manifest.events
-                || times.is_some_and(|times| times != (manifest.from, manifest.to)),
+            facts: facts.events != manifest.events
+                || facts.times().is_some_and(|times| times != (manifest.from, manifest.to)),
         }
     }
 
