@@ -43,7 +43,8 @@ impl Facts {
     /// The earliest and the latest time; `None` before the first line that has one.
     pub(crate) fn times(&self) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
         let read = |text: &[u8]| std::str::from_utf8(text).ok()?.parse().ok();
-        let times = || self.times.values().flat_map(|(first, last)| [first, last]).filter_map(|text| read(text));
+        let times =
+            || self.times.values().flat_map(|(first, last)| [first, last]).filter_map(|text| read(text));
         Some((times().min()?, times().max()?))
     }
 }
