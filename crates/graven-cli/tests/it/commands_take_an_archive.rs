@@ -117,7 +117,9 @@ fn a_restore_that_is_killed_or_has_no_room_leaves_no_trail_and_is_done_again() {
         running.kill().unwrap();
         running.wait().unwrap();
         if !place.path("back/graven.json").exists() {
-            place.run(["verify", "back", "--no-state"]).code(2);
+            // No trail yet: nothing is there, or lines whose `graven.json` is missing.
+            let verified = place.run(["verify", "back", "--no-state"]);
+            assert!(matches!(verified.code, Some(1 | 2)), "{verified:?}");
         }
     }
     let mut command = Command::new("sh");
