@@ -80,6 +80,7 @@ impl Shipping<'_> {
         let mut before = 0;
         for (number, heads) in (0..).zip(&fixture.epochs) {
             let settings = self.reader.layout().settings();
+            // A trail may have none.
             let settings = durable::read_file(&**self.reader.disk(), &settings).ok();
             let named = settings.as_ref().map(|settings| names.settings(&sha256(settings).to_hex()));
             let epoch = Epoch {

@@ -6,6 +6,7 @@
 //! names of the objects.
 
 mod address;
+mod closed;
 mod epoch;
 mod error;
 mod facts;

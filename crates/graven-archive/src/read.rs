@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 use graven::Machine;
 use graven::VerifierKey;
+use graven::chain::TRAILS_MAX;
 use graven::clock::OsClock;
 use graven::meta::Meta;
 use graven::reader::Reader;
@@ -38,9 +39,6 @@ use crate::names::{FIRST_ORIGIN, Names};
 use crate::store::{Store, if_there};
 use disk::BucketDisk;
 use snapshot::Snapshot;
-
-/// The most trails of a chain. Each one stands for the loss of a machine.
-const CHAIN_MAX: usize = 1_000;
 
 /// An archive, for reading.
 #[derive(Debug, Clone)]
@@ -86,7 +84,7 @@ impl Archive {
         let mut origins = Vec::new();
         let (mut seen, mut next) = (BTreeSet::new(), Some(self.first_origin()?));
         while let Some(origin) =
-            next.take().filter(|origin| seen.len() < CHAIN_MAX && seen.insert(origin.clone()))
+            next.take().filter(|origin| seen.len() < TRAILS_MAX && seen.insert(origin.clone()))
         {
             let names = Names::of(&origin);
             let Some(epoch) = Epoch::newest(&*self.store, &names)? else { break };

@@ -19,7 +19,6 @@ pub use status::{Lag, State, Status};
 pub use thread::{ShipOptions, Shipped, Shipper};
 
 pub(crate) use back::Back;
-pub(crate) use front::closed_size;
 pub(crate) use front::{Front, Step};
 pub(crate) use ground::fenced_by;
 pub(crate) use start::{How, start};

@@ -15,13 +15,14 @@ use graven::{Continued, Machine, Settings, Trail, VerifierKey, durable, restored
 use graven_core::note::SigningKey;
 use serde::{Deserialize, Serialize};
 
+use crate::closed::closed_at;
 use crate::epoch::Epoch;
 use crate::error::ArchiveError;
 use crate::head::{Head, Heads};
 use crate::names::Names;
 use crate::read::Archive;
 use crate::restore::RestoreOptions;
-use crate::ship::{How, closed_size, fenced_by, start};
+use crate::ship::{How, fenced_by, start};
 use crate::store::if_there;
 
 /// The largest file of a key that is read.
@@ -129,7 +130,7 @@ impl Archive {
             return Ok(false);
         };
         let note = if_there(self.store().read(&names.closed(epoch.epoch)))?;
-        Ok(note.is_some_and(|note| closed_size(&note, &place.key) == Some(place.head.size)))
+        Ok(note.is_some_and(|note| closed_at(&note, &place.key) == Some((place.head.size, place.head.root))))
     }
 
     /// Goes on with the same trail.

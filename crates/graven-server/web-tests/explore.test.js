@@ -245,12 +245,17 @@ test("explore", async (t) => {
     await page.keyboard.press("Enter");
     await page.waitForURL(/outcome:failure/);
     await until(async () => (await countOf(page)) === 300, "the failures");
+    await until(
+      async () => (await page.getByTestId("row").allTextContents()).every((text) => text.includes("failure")),
+      "only failures are left",
+    );
     await page.keyboard.press("Escape");
     await page.keyboard.press("Escape");
-    const current = () => page.locator(".row.is-current").getAttribute("data-index");
-    const first = await current();
+    const current = (name = "data-index") => page.locator(".row.is-current").getAttribute(name);
+    // The head of the table is its first row.
+    await until(async () => (await current("aria-rowindex")) === "2", "the first row");
     for (let press = 0; press < 40; press += 1) await page.keyboard.press("j");
-    await until(async () => (await current()) !== first, "another row");
+    await until(async () => (await current("aria-rowindex")) === "42", "forty rows below");
     const row = await current();
     // The row that keys act on is seen, and not under the head of the table.
     await until(

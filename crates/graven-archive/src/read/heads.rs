@@ -9,7 +9,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use graven::fsck::NamedHead;
 use graven_core::checkpoint::Checkpoint;
-use graven_core::hash::Hash;
 use graven_core::note::{Note, VerifierKey};
 use graven_core::verdict::{Finding, Verdict};
 
@@ -341,14 +340,4 @@ pub(super) fn later(
 fn unsigned_size(note: &[u8]) -> Option<u64> {
     let note = Note::parse(note).ok()?;
     Checkpoint::parse_text(&note.text).ok().map(|checkpoint| checkpoint.size)
-}
-
-/// What a note says that a writer closed the trail at.
-pub(super) fn closed_at(note: &[u8], key: &VerifierKey) -> Option<(u64, Hash)> {
-    let note = Note::parse(note).ok()?;
-    note.verify(&[key]).ok()?;
-    let mut lines = note.text.lines();
-    let is_closed = lines.next() == Some("graven/closed/v1") && lines.next() == Some(key.name());
-    let (size, root) = (lines.next()?.parse().ok()?, Hash::parse(lines.next()?).ok()?);
-    (is_closed && lines.next().is_none()).then_some((size, root))
 }

@@ -10,8 +10,9 @@ use graven_core::note::VerifierKey;
 use graven_core::verdict::{Finding, Verdict};
 
 use super::found::Found;
-use super::heads::{Walker, closed_at};
+use super::heads::Walker;
 use super::snapshot::Snapshot;
+use crate::closed::closed_at;
 use crate::epoch::Epoch;
 use crate::error::ArchiveError;
 use crate::head::Head;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use graven::Machine;
 use graven::VerifierKey;
+use graven::chain::TRAILS_MAX;
 use graven::clock::OsClock;
 use graven::fsck::{self, FINDINGS_MAX, Report, VerifyOptions};
 use graven::layout::Layout;
@@ -18,7 +19,7 @@ use super::others::Others;
 use super::places::Places;
 use super::segment::Segment;
 use super::snapshot::{Snapshot, each_there};
-use super::{Archive, CHAIN_MAX, memory_name, origin_of};
+use super::{Archive, memory_name, origin_of};
 use crate::epoch::Epoch;
 use crate::error::ArchiveError;
 use crate::names::{FIRST_ORIGIN, Names};
@@ -97,7 +98,7 @@ impl Archive {
                 }
             };
             let Some(next) = next else { break };
-            if seen.contains(&next) || seen.len() == CHAIN_MAX {
+            if seen.contains(&next) || seen.len() == TRAILS_MAX {
                 let message = format!("the chain of trails in {} leads back to {next:?}", self.address());
                 return Err(ArchiveError::data(message));
             }

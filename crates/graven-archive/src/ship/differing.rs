@@ -68,6 +68,7 @@ fn agreed_tiles(store: &dyn Store, names: &Names, reader: &Reader, size: u64) ->
         let middle = same + (other - same) / 2;
         let offset = (middle - 1) * ours.len() as u64;
         let read = durable::read_full_at(&*file, &mut ours, offset).ok()?;
+        // Without their tile it cannot be told here: then the entries themselves are compared.
         let theirs = store.read(&names.tile(0, middle - 1)).ok();
         if read == ours.len() && theirs.is_some_and(|theirs| theirs == ours[..]) {
             same = middle;

@@ -10,13 +10,13 @@ use graven::durable;
 use graven::reader::Reader;
 use graven_core::checkpoint::Checkpoint;
 use graven_core::hash::Hash;
-use graven_core::note::{Note, VerifierKey};
 
 use super::ground::Ground;
 use super::growth::{FullTile, Growth};
 use super::lines::{Pack, pack};
 use super::mistake::Mistake;
 use super::start::Started;
+use crate::closed::closed_at;
 use crate::error::ArchiveError;
 use crate::manifest::Manifest;
 use crate::names::Span;
@@ -172,7 +172,7 @@ impl Front {
             return Ok(());
         }
         let note = durable::read_at_most(&**reader.disk(), &path, NOTE_BYTES_MAX).map_err(cannot)?;
-        if closed_size(&note, key) != Some(self.size()) {
+        if closed_at(&note, key) != Some((self.size(), self.growth.root())) {
             return Ok(());
         }
         put_all(&**store, vec![(names.closed(epoch.epoch), note.into())])
@@ -320,15 +320,6 @@ impl Front {
             Put::Other(_) => Err(self.ground.fenced(None)),
         }
     }
-}
-
-/// How many entries a trail had when it was closed, by its signed note `closed`.
-pub(crate) fn closed_size(note: &[u8], key: &VerifierKey) -> Option<u64> {
-    let note = Note::parse(note).ok()?;
-    note.verify(&[key]).ok().filter(|keys| !keys.is_empty())?;
-    let mut lines = note.text.lines();
-    let is_closed = lines.next() == Some("graven/closed/v1") && lines.next() == Some(key.name());
-    lines.next()?.parse().ok().filter(|_| is_closed)
 }
 
 /// Creates the object of a closed segment; its name.

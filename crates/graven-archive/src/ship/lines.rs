@@ -5,6 +5,7 @@ use graven_core::hash::{Hash, leaf_hash};
 use graven_core::line::glance::Glance;
 
 use crate::error::ArchiveError;
+use crate::facts::Facts;
 use crate::manifest::{Manifest, Object, Sum};
 use crate::names::{Names, Span};
 use crate::packed::{Packed, Packer};
@@ -16,9 +17,7 @@ use crate::store::Store;
 pub(super) struct Pack {
     pub(super) span: Span,
     pub(super) packed: Packed,
-    events: u64,
-    from: chrono::DateTime<chrono::Utc>,
-    to: chrono::DateTime<chrono::Utc>,
+    facts: Facts,
 }
 
 impl Pack {
@@ -26,14 +25,16 @@ impl Pack {
     pub(super) fn manifest(&self, name: String, key: &graven_core::note::VerifierKey) -> Manifest {
         let Packed { object, frames, bytes, sha256, .. } = &self.packed;
         let digest = graven_core::hash::sha256(object).to_hex();
+        // No time counts where all years have a sign, as version 1 wrote them. Then a verification judges none either.
+        let (from, to) = self.facts.times().unwrap_or_default();
         Manifest {
             first: self.span.first,
             end: self.span.end,
             object: Object { name, bytes: object.len() as u64, sha256: digest },
             lines: Sum { bytes: *bytes, sha256: sha256.clone() },
-            events: self.events,
-            from: self.from,
-            to: self.to,
+            events: self.facts.events,
+            from,
+            to,
             key: key.to_string(),
             frames: frames.clone(),
         }
@@ -53,28 +54,28 @@ pub(super) fn pack(
     let cannot = |error| ArchiveError::unavailable("cannot pack entries", error);
     let mut packer = Packer::new().map_err(cannot)?;
     let mut next = first;
-    let mut said = Said::default();
+    let mut facts = Facts::default();
     while next < end && packer.bytes() < bytes_max {
         let Some((index, line)) = entries.next_line()? else { break };
         debug_assert_eq!(index, next);
         packer.push(line).map_err(cannot)?;
         leaf(leaf_hash(line));
         let glance = Glance::at(line).ok_or_else(|| not_an_entry(reader, index))?;
-        said.add(glance, || not_an_entry(reader, index))?;
+        facts.add(line);
         if let Some(blob) = glance.blob() {
             let name = names.blob(&blob.sha256.to_hex());
             put_all(store, vec![(name, reader.blob(&blob)?.into())])?;
         }
         next += 1;
     }
-    let Some((from, to)) = said.times else {
+    if next == first {
         return Err(ArchiveError::data(format!(
             "{}: the entries {first} to {end} are under the checkpoint, and not in the log: look with `graven verify`",
             reader.layout().dir().display()
         )));
-    };
+    }
     let packed = packer.finish().map_err(cannot)?;
-    Ok(Pack { span: Span { first, end: next }, packed, events: said.events, from, to })
+    Ok(Pack { span: Span { first, end: next }, packed, facts })
 }
 
 fn not_an_entry(reader: &Reader, index: u64) -> ArchiveError {
@@ -82,21 +83,4 @@ fn not_an_entry(reader: &Reader, index: u64) -> ArchiveError {
         "{}: entry {index} is not what Graven writes: look with `graven verify`",
         reader.layout().dir().display()
     ))
-}
-
-/// What a manifest says of entries.
-#[derive(Debug, Default)]
-struct Said {
-    events: u64,
-    times: Option<(chrono::DateTime<chrono::Utc>, chrono::DateTime<chrono::Utc>)>,
-}
-
-impl Said {
-    fn add(&mut self, glance: Glance<'_>, odd: impl Fn() -> ArchiveError) -> Result<(), ArchiveError> {
-        let time = glance.timestamp().ok_or_else(odd)?;
-        let (from, to) = self.times.unwrap_or((time, time));
-        self.times = Some((from.min(time), to.max(time)));
-        self.events = self.events.saturating_add(glance.count().unwrap_or(1));
-        Ok(())
-    }
 }

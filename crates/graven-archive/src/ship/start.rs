@@ -7,11 +7,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use graven::chain::TRAILS_MAX;
 use graven::disk::{Hold, Lock};
 use graven::durable;
 use graven::meta::Meta;
 use graven::reader::Reader;
-use graven::{ErrorKind, Machine};
+use graven::{Continued, ErrorKind, Machine};
 use graven_core::hash::sha256;
 
 use super::ground::{Ground, fenced_by};
@@ -75,6 +76,7 @@ pub(crate) fn start(
     let memory = Memory::of(&reader);
     let alone = lock(&machine, &reader, &memory)?;
     let names = Names::of(&meta.origin);
+    refuse_alone(&*store, &reader)?;
     claim_prefix(&*store, &meta)?;
     let newest = Epoch::newest(&*store, &names)?;
     let disk = reader.disk_for_files(&machine)?;
@@ -142,13 +144,30 @@ fn lock(machine: &Machine, reader: &Reader, memory: &Memory) -> Result<Arc<dyn L
     ))
 }
 
+/// Refuses to begin an archive with a trail that continues another one: the older one is in the archive in which this was
+/// taken over, and would be missing here.
+fn refuse_alone(store: &dyn Store, reader: &Reader) -> Result<(), ArchiveError> {
+    if store.bytes(FIRST_ORIGIN)?.is_some() {
+        return Ok(());
+    }
+    let first = reader.record(0)?.map(|record| record.entry()).transpose()?;
+    let Some(continued) = first.as_ref().and_then(Continued::of) else { return Ok(()) };
+    Err(ArchiveError::invalid(format!(
+        "{} is empty, and {} continues {}, which is not there: ship it to the archive in which it was taken over, or copy that \
+         archive first",
+        store.address(""),
+        reader.layout().dir().display(),
+        continued.origin
+    )))
+}
+
 /// A prefix holds one chain of trails: the first one has written its origin there.
 fn claim_prefix(store: &dyn Store, meta: &Meta) -> Result<(), ArchiveError> {
     let own = Bytes::from(format!("{}\n", meta.origin));
     let Put::Other(first) = put(store, FIRST_ORIGIN, &own)? else { return Ok(()) };
     let mut origin = String::from_utf8_lossy(&first).trim_end().to_owned();
     // Each trail of the chain but the first is named by the one before.
-    for _ in 0..CHAIN_MAX {
+    for _ in 0..TRAILS_MAX {
         if origin == meta.origin {
             return Ok(());
         }
@@ -163,9 +182,6 @@ fn claim_prefix(store: &dyn Store, meta: &Meta) -> Result<(), ArchiveError> {
         meta.origin
     )))
 }
-
-/// The most trails of a chain.
-pub(crate) const CHAIN_MAX: usize = 10_000;
 
 /// What is in the archive already, and the tree of this trail over the same entries.
 #[derive(Debug, Default)]

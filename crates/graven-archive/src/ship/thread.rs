@@ -28,6 +28,10 @@ const BYTES_WAITING_MAX: u64 = 1 << 20;
 const PAUSE_MIN: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(15);
 
+/// After these pauses a fenced writer looks whether the other one has given its epoch back, which it does within a few
+/// requests.
+const AGAIN: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(3)];
+
 /// How to ship.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -216,18 +220,19 @@ impl Inner {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes epochs and ships until it is over. A second epoch is needed only where another writer has given one back.
+    /// Takes epochs and ships until it is over. Another epoch is needed only where another writer has given one back: when it
+    /// has found that its trail is not this one. So a fenced writer looks again some times before it ends.
     fn run(&self) {
-        let mut tried_again = false;
+        let mut looks = AGAIN.iter();
         while let Err(error) = self.session() {
-            let again =
-                matches!(error, ArchiveError::Fenced(_)) && !tried_again && self.shared().epoch.is_some();
-            if !again {
-                self.failed_for_good(error);
-                break;
+            let may_go_on = matches!(error, ArchiveError::Fenced(_)) && self.shared().epoch.is_some();
+            match looks.next().filter(|_| may_go_on) {
+                Some(pause) => self.pause(*pause),
+                None => {
+                    self.failed_for_good(error);
+                    break;
+                }
             }
-            // Perhaps the other writer has found that its trail is not this one, and has given its epoch back.
-            tried_again = true;
         }
         let ready = {
             let mut shared = self.shared();
@@ -376,12 +381,17 @@ impl Inner {
                     has_failed = true;
                 }
             }
-            let until = self.machine.clock.elapsed() + pause;
+            self.pause(pause);
             pause = (pause * 2).min(PAUSE_MAX);
-            let mut shared = self.shared();
-            while !shared.stopping && self.machine.clock.elapsed() < until {
-                shared = self.changed.wait_timeout(shared, LOOK).unwrap_or_else(PoisonError::into_inner).0;
-            }
+        }
+    }
+
+    /// Waits for some time, or until it is stopped.
+    fn pause(&self, pause: Duration) {
+        let until = self.machine.clock.elapsed() + pause;
+        let mut shared = self.shared();
+        while !shared.stopping && self.machine.clock.elapsed() < until {
+            shared = self.changed.wait_timeout(shared, LOOK).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 

@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use graven::reader::Reader;
 use graven::{Category, Entry, Outcome, Settings, Trail, VerifierKey};
 use graven_archive::fixture::Fixture;
-use graven_archive::{Address, Archive, Objects, Store, Verified, Verifying};
+use graven_archive::{Address, Archive, Objects, Shipper, Status, Store, Verified, Verifying};
 use graven_core::verdict::Finding;
 use tempfile::TempDir;
 
@@ -133,5 +134,21 @@ fn collect(folder: &Path, before: &str, names: &mut Vec<String>) {
         } else {
             names.push(name);
         }
+    }
+}
+
+/// Long enough for every wait; each ends as soon as what it waits for is there.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until a shipper is as wanted.
+pub(crate) fn wait(shipper: &Shipper, wanted: impl Fn(&Status) -> bool) -> Status {
+    let started = Instant::now();
+    loop {
+        let status = shipper.status();
+        if wanted(&status) {
+            return status;
+        }
+        assert!(started.elapsed() < PATIENCE, "{status:?}");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }

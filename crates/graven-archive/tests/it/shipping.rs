@@ -7,11 +7,10 @@ use std::time::{Duration, Instant};
 
 use graven::reader::Reader;
 use graven::{Category, Entry, Outcome, Settings, Trail};
-use graven_archive::{Address, ShipOptions, Shipper, State, Status};
+use graven_archive::{Address, ShipOptions, Shipper, State};
 use tempfile::TempDir;
 
-/// Long enough for every wait of these tests; they end as soon as what they wait for is there.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::archived::{PATIENCE, wait};
 
 struct Place {
     folder: TempDir,
@@ -70,19 +69,6 @@ fn record(trail: &Trail, count: u64) {
             .detail(serde_json::json!({"number": i, "command": "make -j2 all"}))
     };
     trail.record_batch_blocking((0..count).map(entry).collect()).unwrap();
-}
-
-/// Waits until a status is as wanted.
-fn wait(shipper: &Shipper, wanted: impl Fn(&Status) -> bool) -> Status {
-    let started = Instant::now();
-    loop {
-        let status = shipper.status();
-        if wanted(&status) {
-            return status;
-        }
-        assert!(started.elapsed() < PATIENCE, "{status:?}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 #[test]

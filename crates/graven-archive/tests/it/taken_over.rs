@@ -1,20 +1,18 @@
 //! Another machine takes a trail over from the archive: what goes on, and who may write.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use graven::chain::{self, Chain, ChainOptions};
 use graven::layout::Layout;
 use graven::reader::Reader;
 use graven::{Category, Entry, Machine, Outcome, Settings, Trail};
 use graven_archive::{
-    ArchiveError, RestoreOptions, ShipOptions, Shipper, State, Status, TakeOver, TakenOver, Verifying,
+    ArchiveError, RestoreOptions, ShipOptions, Shipper, State, TakeOver, TakenOver, Verifying,
 };
 use graven_core::verdict::Verdict;
 
-use crate::archived::Archived;
-
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::archived::{Archived, wait};
 
 fn record(dir: &Path, count: u64) -> Trail {
     let trail = Trail::open(Settings::new(dir).segment_bytes(64 << 10)).unwrap();
@@ -30,18 +28,6 @@ fn ship(archived: &Archived, dir: &Path, name: &str) -> Shipper {
     let mut options = ShipOptions::new(name);
     options.every = Duration::from_millis(100);
     Shipper::start_on(Machine::os(), Reader::open(dir).unwrap(), archived.store(), options).unwrap()
-}
-
-fn wait(shipper: &Shipper, wanted: impl Fn(&Status) -> bool) -> Status {
-    let started = Instant::now();
-    loop {
-        let status = shipper.status();
-        if wanted(&status) {
-            return status;
-        }
-        assert!(started.elapsed() < PATIENCE, "{status:?}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 fn take_over(archived: &Archived, dir: &str, how: &TakeOver) -> Result<TakenOver, ArchiveError> {
@@ -210,4 +196,19 @@ fn a_newest_trail_that_is_gone_is_missed_by_who_has_seen_it() {
     let verified = verify();
     assert_eq!((verified.exit_code(), verified.newest.verdict), (1, Verdict::Missing), "{verified:#?}");
     assert!(verified.newest.findings[0].file.as_ref().unwrap().ends_with(&next.replace('/', "%2F")));
+}
+
+#[test]
+fn a_trail_that_continues_another_begins_no_archive() {
+    let archived = Archived::empty();
+    record(&archived.dir(), 3).close_blocking().unwrap();
+    ship(&archived, &archived.dir(), "old").stop();
+    take_over(&archived, "new", &TakeOver::new("new")).unwrap();
+    let elsewhere = Archived::empty();
+    let status = wait(&ship(&elsewhere, &archived.path("new"), "new"), |status| {
+        matches!(status.state, State::Refused(_))
+    });
+    let State::Refused(error) = status.state else { unreachable!() };
+    assert!(error.to_string().contains(archived.key().name()), "{error}");
+    assert!(elsewhere.objects().is_empty(), "{:?}", elsewhere.objects());
 }

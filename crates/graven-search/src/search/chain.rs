@@ -88,10 +88,7 @@ impl ChainSearch {
         for (number, trail) in self.in_order(ask.order) {
             counts.of_trail(number);
             // The hits of trails before the one of the cursor were on earlier pages.
-            let is_passed = from.is_some_and(|from| match ask.order {
-                Order::NewestFirst => number > from,
-                Order::OldestFirst => number < from,
-            });
+            let is_passed = from.is_some_and(|from| comes_before(number, from, ask.order));
             let ask = Ask { cursor: ask.cursor.clone().filter(|_| from == Some(number)), ..ask.clone() };
             let is_over = next.is_some() || room.is_full();
             if is_passed || is_over {
@@ -131,10 +128,7 @@ impl ChainSearch {
         let from = self.begins(ask)?;
         for (number, trail) in self.in_order(ask.order) {
             counts.of_trail(number);
-            let is_passed = from.is_some_and(|from| match ask.order {
-                Order::NewestFirst => number > from,
-                Order::OldestFirst => number < from,
-            });
+            let is_passed = from.is_some_and(|from| comes_before(number, from, ask.order));
             let ask = Ask { cursor: ask.cursor.clone().filter(|_| from == Some(number)), ..ask.clone() };
             let part = if is_passed || !goes_on {
                 let nothing = Ask {
@@ -239,4 +233,12 @@ fn placed(reader: &Reader, finding: Finding) -> Finding {
         None => below,
     };
     finding.file(file)
+}
+
+/// Whether a trail comes before another one in an order.
+fn comes_before(number: usize, other: usize, order: Order) -> bool {
+    match order {
+        Order::NewestFirst => number > other,
+        Order::OldestFirst => number < other,
+    }
 }
