@@ -48,6 +48,37 @@ func TestEachLogIsAccepted(t *testing.T) {
 	})
 }
 
+// A trail that comes back from an archive is the log that was shipped: nothing of the machine that recorded it is needed.
+func TestEachLogThatComesBackFromAnArchiveIsAccepted(t *testing.T) {
+	each(t, func(t *testing.T, log exported) {
+		dir := t.TempDir()
+		archive := "file://" + filepath.Join(dir, "archive")
+		back, out := filepath.Join(dir, "back"), filepath.Join(dir, "log")
+		for _, args := range [][]string{
+			{"ship", log.trail, archive},
+			{"restore", archive, back, "--read-only", "--key", log.vkey},
+			{"export", "tiles", back, out},
+		} {
+			if _, err := run(nil, args...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		restored, err := readFiles(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, judge := range judges {
+			if err := judge.check(restored, log.vkey); err != nil {
+				t.Errorf("%s: %v", judge.name, err)
+			}
+		}
+		// The tree is of all entries of the trail, and has the same root.
+		if string(restored["checkpoint"]) != string(log.log["checkpoint"]) {
+			t.Errorf("the checkpoint is\n%s, and was\n%s", restored["checkpoint"], log.log["checkpoint"])
+		}
+	})
+}
+
 // The tiles that the checksum database would make for a tree of that size, their bundles, and the checkpoint.
 func TestEachLogHoldsExactlyWhatItsCheckpointImplies(t *testing.T) {
 	each(t, func(t *testing.T, log exported) {

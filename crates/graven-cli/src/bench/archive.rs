@@ -1,4 +1,7 @@
-//! `graven bench archive`: what shipping costs a recorder, how far the archive is behind, and how large it is.
+//! `graven bench archive`: what shipping costs a recorder, how far the archive is behind, how large it is, and how fast it
+//! is verified and restored.
+
+mod coming_back;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,7 +11,7 @@ use std::time::Duration;
 
 use graven::reader::Reader;
 use graven::{Settings, Trail};
-use graven_archive::{Address, ShipOptions, Shipper, State};
+use graven_archive::{Address, ArchiveError, ShipOptions, Shipper, State};
 
 use super::pairs::Pairs;
 use super::report::{Bound, Figure, Report};
@@ -34,12 +37,16 @@ pub(crate) struct Args {
     /// Write the trails to be shipped in this directory. They are removed afterwards
     #[arg(long, value_name = "DIR", default_value = ".")]
     dir: PathBuf,
-    /// Ship to this archive, which must be empty: objects are left in it [default: a folder in --dir, which is removed]
+    /// Ship to this archive, which must be empty: objects are left in it, and their size, verification and restoring are
+    /// not measured [default: a folder in --dir, which is removed]
     #[arg(long, value_name = "URL", value_parser = Address::parse)]
     url: Option<Address>,
     /// Record for this number of seconds in each turn
     #[arg(long, value_name = "N", default_value_t = 20)]
     seconds: u64,
+    /// Verify and restore an archive of this many entries
+    #[arg(long, value_name = "N", default_value_t = 5_000_000)]
+    entries: u64,
 }
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
@@ -52,14 +59,13 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     let bucket = bench.path("bucket");
     let url = match &args.url {
         Some(url) => url.clone(),
-        None => Address::parse(&format!("file://{}", bucket.display()))
-            .map_err(|error| Failure::cannot(error.chain()))?,
+        None => Address::parse(&format!("file://{}", bucket.display())).map_err(failed)?,
     };
     let mut report = Report::new();
     let (mut rates, mut sizes, mut lag) = (Pairs::default(), Pairs::default(), Duration::ZERO);
     for turn in 0..TURNS {
         bench.note("a recorder with shipping beside it");
-        let to = Address::parse(&format!("{url}/{turn}")).map_err(|error| Failure::cannot(error.chain()))?;
+        let to = Address::parse(&format!("{url}/{turn}")).map_err(failed)?;
         let with = record(&bench, Some(&to))?;
         let without = record(&bench, None)?;
         rates.add(with.rate, without.rate);
@@ -78,9 +84,15 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
     if args.url.is_none() {
         let figure = Figure::beside("size of all objects", &sizes, "MB", "the JSON Lines");
         report.add(figure.goal(Bound::AtMost(0.2)));
+        disk::remove(&bucket)?;
+        coming_back::measure(&bench, args.entries.max(1), &mut report)?;
     }
     report.print(ui)?;
     Ok(OK)
+}
+
+fn failed(error: ArchiveError) -> Failure {
+    Failure::cannot(error.chain())
 }
 
 /// What a recorder did.
@@ -99,7 +111,6 @@ fn record(bench: &Bench, to: Option<&Address>) -> Result<Recording, Failure> {
     let trail = Trail::open(Settings::new(&dir).no_flood_control().segment_bytes(64 << 20))?;
     let mut options = ShipOptions::new("bench");
     options.gc = true;
-    let failed = |error: graven_archive::ArchiveError| Failure::cannot(error.chain());
     let start = |to| Shipper::start(Reader::open(&dir)?, to, options);
     let shipper = to.map(start).transpose().map_err(failed)?.map(Arc::new);
     let over = Arc::new(AtomicBool::new(false));

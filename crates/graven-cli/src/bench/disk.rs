@@ -2,7 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "these files are not part of a trail, or are only read")]
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use graven_core::hash::sha256;
@@ -97,6 +97,21 @@ pub(crate) fn files(dir: &Path) -> Result<Vec<(PathBuf, u64)>, Failure> {
         }
     }
     Ok(found)
+}
+
+/// Reads a whole file.
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    fs::read(path)
+}
+
+/// Creates a file, or empties it.
+pub(crate) fn create(path: &Path) -> io::Result<File> {
+    File::create(path)
+}
+
+/// Makes a directory.
+pub(crate) fn make(dir: &Path) -> Result<(), Failure> {
+    fs::create_dir(dir).map_err(|error| Failure::file("make", dir, &error))
 }
 
 /// Removes a directory with everything in it.

@@ -8,6 +8,7 @@
 mod deadline;
 mod run;
 
+mod a_lost_node_is_taken_over;
 mod answers_are_json_when_asked;
 mod bench_search_measures_every_row;
 mod chain;

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::process::Stdio;
 use std::time::Duration;
 
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use serde_json::Value;
 
 use crate::deadline::Running;
@@ -49,6 +49,12 @@ impl Served {
 
     fn pid(&self) -> Option<Pid> {
         Pid::from_raw(self.process.id().try_into().unwrap())
+    }
+
+    /// Ends it in order, as a service manager does.
+    pub(crate) fn end(mut self) {
+        kill_process(self.pid().unwrap(), Signal::TERM).unwrap();
+        assert!(self.process.wait().unwrap().success());
     }
 
     /// Kills it: it can do nothing more.
