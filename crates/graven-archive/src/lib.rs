@@ -37,7 +37,7 @@ mod take_over;
 
 pub use address::{Address, SCHEMES};
 pub use error::{ArchiveError, Fenced};
-pub use read::{Archive, ArchivedTrail, Verified, Verifying};
+pub use read::{Archive, ArchivedTrail, Verifying};
 pub use restore::{RestoreOptions, Restored};
 pub use ship::{Lag, ShipOptions, Shipped, Shipper, State, Status};
 pub use store::{Created, Listed, Objects, Store, StoreError, StoreErrorKind};

@@ -29,7 +29,7 @@ use graven::clock::OsClock;
 use graven::meta::Meta;
 use graven::reader::Reader;
 
-pub use verify::{Verified, Verifying};
+pub use verify::Verifying;
 
 use crate::address::Address;
 use crate::epoch::Epoch;

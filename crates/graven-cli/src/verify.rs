@@ -100,14 +100,18 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
         _ => Failure::cannot(error.chain()),
     })?;
     report.report.warnings.extend(args.no_folder());
-    if ui.json() {
-        ui.object(&report)?;
-    } else if report.before.is_empty() && report.continued.is_none() {
-        show(ui, &report.report)?;
-    } else {
-        chain::show(ui, &report)?;
-    }
+    print(ui, &report)?;
     Ok(report.exit_code())
+}
+
+fn print(ui: Ui, report: &ChainReport) -> Result<(), Failure> {
+    if ui.json() {
+        ui.object(report)
+    } else if report.before.is_empty() && report.continued.is_none() {
+        show(ui, &report.report)
+    } else {
+        chain::show(ui, report)
+    }
 }
 
 impl Args {

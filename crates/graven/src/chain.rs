@@ -23,7 +23,7 @@ use crate::settings::continued::Continued;
 
 pub use end::leads_to;
 pub use keys::judged_by;
-pub use verify::{ChainOptions, ChainReport, ContinuedBy, verify};
+pub use verify::{ChainOptions, ChainReport, ContinuedBy, continuing, verify};
 
 /// The most trails of a chain. Each one is a machine that was lost: a longer chain was made to keep readers busy.
 pub const TRAILS_MAX: usize = 1_000;

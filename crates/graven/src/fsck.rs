@@ -263,7 +263,10 @@ pub fn remembered_entries(machine: &Machine, folder: &Path, layout: &Layout) -> 
 }
 
 /// The key that the verifier's memory in `folder` knows of the path `name` of a trail; `None` when it knows nothing of it.
-pub(crate) fn remembered_key(
+///
+/// # Errors
+/// `Data` or `Unavailable` when the memory cannot be read.
+pub fn remembered_key(
     machine: &Machine,
     folder: &Path,
     layout: &Layout,

@@ -3,14 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use graven::Machine;
-use graven::VerifierKey;
-use graven::chain::TRAILS_MAX;
+use graven::chain::{self, ChainReport, TRAILS_MAX};
 use graven::clock::OsClock;
 use graven::fsck::{self, FINDINGS_MAX, Report, VerifyOptions};
 use graven::layout::Layout;
+use graven::reader::Reader;
+use graven::{Continued, Machine, VerifierKey};
 use graven_core::verdict::{Finding, Verdict};
-use serde::Serialize;
 
 use super::disk::BucketDisk;
 use super::found::Found;
@@ -28,38 +27,45 @@ use crate::store::if_there;
 /// How to verify an archive.
 #[derive(Debug, Clone, Default)]
 pub struct Verifying {
-    /// The key that must have signed the trail of its name; if there is none of that name, the first one. Default: the
-    /// key in the verifier's memory; if there is none, the key that a trail itself names.
-    pub key: Option<VerifierKey>,
+    /// The keys that are known. Each judges the trail whose origin it names; the first one judges the oldest trail when no
+    /// trail has that origin. Without one, the key in the verifier's memory judges a trail, and at the first look its own.
+    pub keys: Vec<VerifierKey>,
     /// The folder of the verifier's memory. Default: `None`, no memory.
     pub state: Option<PathBuf>,
     /// Whether an older state than one that was seen is refused. Default: `false`.
     pub expect_newest: bool,
+    /// Whether the keys of trails that continue another are accepted: from now on the memory knows them. Default: `false`.
+    pub accept_continuation: bool,
 }
 
-/// What a verification of an archive found: the report of its newest trail, and those of the older ones.
-#[derive(Debug, Serialize)]
-#[non_exhaustive]
-pub struct Verified {
-    /// The newest trail.
-    #[serde(flatten)]
-    pub newest: Report,
-    /// The older trails of the chain, the oldest first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub before: Vec<Report>,
+/// What a verification found of one trail by itself.
+struct VerifiedOne {
+    report: Report,
+    /// The key that it names.
+    key: VerifierKey,
+    /// What reads it; `None` when it is damaged where that begins.
+    reader: Option<Reader>,
+    /// The origin of the trail that goes on, if the archive names one.
+    next: Option<String>,
 }
 
-impl Verified {
-    /// The worst exit code of the reports.
-    pub fn exit_code(&self) -> u8 {
-        let all = self.before.iter().chain([&self.newest]).map(Report::exit_code);
-        // 1 says more than 2: something was found.
-        all.max_by_key(|code| (*code == 1, *code)).unwrap_or(0)
+/// What a verification found of one trail in its chain.
+struct Judged {
+    report: ChainReport,
+    reader: Option<Reader>,
+    next: Option<String>,
+}
+
+impl Verifying {
+    /// The key that was given for the trail of this origin.
+    fn given(&self, origin: &str) -> Option<&VerifierKey> {
+        self.keys.iter().find(|key| key.name() == origin)
     }
 }
 
 impl Archive {
-    /// Verifies all of it. Calls `progress` with the bytes done and the bytes in all of the trail at hand.
+    /// Verifies all of it: each trail under its own key, and each end by what the next trail says. Calls `progress` with the
+    /// bytes done and the bytes in all of the trail at hand.
     ///
     /// # Errors
     /// `NotFound` when there is no trail; `Data` when what names the trails is damaged; `Unavailable` when it cannot be
@@ -68,19 +74,16 @@ impl Archive {
         &self,
         verifying: &Verifying,
         progress: &dyn Fn(u64, u64),
-    ) -> Result<Verified, ArchiveError> {
+    ) -> Result<ChainReport, ArchiveError> {
         let found = Arc::new(Found::default());
-        let mut origin = self.named_origin(verifying.key.as_ref(), &found)?;
-        let mut reports: Vec<Report> = Vec::new();
+        let mut origin = self.named_origin(verifying.keys.first(), &found)?;
+        let mut trails: Vec<ChainReport> = Vec::new();
+        let mut before: Option<Reader> = None;
         let mut seen = vec![origin.clone()];
         let mut gone = Vec::new();
         loop {
-            // A single trail is judged by the given key, whatever it is called.
-            let of_name = verifying.key.as_ref().filter(|key| key.name() == origin);
-            let key = of_name.or(verifying.key.as_ref().filter(|_| reports.is_empty()));
-            let found = if reports.is_empty() { Arc::clone(&found) } else { Arc::default() };
             let names = Names::of(&origin);
-            let epoch = if reports.is_empty() { None } else { Some(Epoch::newest(&*self.store, &names)?) };
+            let epoch = if trails.is_empty() { None } else { Some(Epoch::newest(&*self.store, &names)?) };
             let next = match epoch {
                 // A trail that was taken over, and has shipped nothing yet: unless more of it was seen before.
                 Some(None) => {
@@ -92,9 +95,15 @@ impl Archive {
                     epoch.next
                 }
                 _ => {
-                    let (report, next) = self.verify_one(&origin, key, verifying, &found, progress)?;
-                    reports.push(report);
-                    next
+                    let judged = match trails.last_mut() {
+                        None => self.verify_oldest(&origin, verifying, &found, progress)?,
+                        Some(last) => {
+                            self.verify_continuing(&origin, verifying, (last, before.as_ref()), progress)?
+                        }
+                    };
+                    trails.push(judged.report);
+                    before = judged.reader;
+                    judged.next
                 }
             };
             let Some(next) = next else { break };
@@ -105,12 +114,81 @@ impl Archive {
             seen.push(next.clone());
             origin = next;
         }
-        let mut newest = reports.pop().expect("there is a first trail");
-        if !gone.is_empty() {
-            newest.verdict = newest.verdict.max(Verdict::Missing);
-            newest.findings.splice(0..0, gone);
+        let mut report = ChainReport::joined(trails);
+        gone.into_iter().for_each(|finding| report.find(finding));
+        let is_used = |key: &VerifierKey| seen.iter().any(|origin| origin == key.name());
+        for key in verifying.keys.iter().skip(1).filter(|key| !is_used(key)) {
+            report.report.warnings.push(format!("no trail of the chain has the origin of the key {key}"));
         }
-        Ok(Verified { newest, before: reports })
+        Ok(report)
+    }
+
+    /// Verifies the oldest trail: a first look may trust its own key.
+    fn verify_oldest(
+        &self,
+        origin: &str,
+        verifying: &Verifying,
+        found: &Arc<Found>,
+        progress: &dyn Fn(u64, u64),
+    ) -> Result<Judged, ArchiveError> {
+        let is_of_chain = |key: &VerifierKey| {
+            self.origins().is_ok_and(|origins| origins.iter().any(|origin| origin == key.name()))
+        };
+        // A key of no trail of the chain is another one for its oldest trail, which is then refused.
+        let strange = || verifying.keys.first().filter(|key| !is_of_chain(key));
+        let key = verifying.given(origin).or_else(strange);
+        let VerifiedOne { report, reader, next, .. } =
+            self.verify_one(origin, (key, false), verifying, found, progress)?;
+        Ok(Judged { report: ChainReport { report, continued: None, before: Vec::new() }, reader, next })
+    }
+
+    /// Verifies a trail that goes on where another one ended, and that it does.
+    fn verify_continuing(
+        &self,
+        origin: &str,
+        verifying: &Verifying,
+        (last, before): (&mut ChainReport, Option<&Reader>),
+        progress: &dyn Fn(u64, u64),
+    ) -> Result<Judged, ArchiveError> {
+        let address = self.store.address(Names::of(origin).folder());
+        let layout = Layout::in_dir(memory_name(Path::new(&address)));
+        let given = verifying.given(origin).cloned();
+        let remembered = match &verifying.state {
+            Some(state) if given.is_none() => {
+                fsck::remembered_key(&Machine::os(), state, &layout, layout.dir())?
+            }
+            _ => None,
+        };
+        let accepts = verifying.accept_continuation && !last.accuses() && verifying.state.is_some();
+        let mut rest = None;
+        let known = given.or(remembered.clone());
+        let mut report = chain::continuing(origin, known, accepts, &mut |key| {
+            let unpinned = key.is_none();
+            // The memory judges by itself.
+            let key = key.filter(|_| remembered.is_none());
+            let verified =
+                self.verify_one(origin, (key.as_ref(), unpinned), verifying, &Arc::default(), progress)?;
+            let report = (verified.report, verified.key);
+            rest = Some((verified.reader, verified.next));
+            Ok::<_, ArchiveError>(report)
+        })?;
+        let (reader, next) = rest.expect("it was verified");
+        let first = match &reader {
+            Some(reader) => reader.record(0)?.and_then(|first| first.entry().ok()),
+            None => None,
+        };
+        match (first.as_ref().and_then(Continued::of), before) {
+            (Some(named), Some(before)) if named.origin == before.meta().origin => {
+                last.judge_end(before, &named)?
+            }
+            // What is wrong with one of both was said.
+            _ if report.accuses() || last.accuses() => {}
+            _ => {
+                let why = "it does not say that it continues the trail that is before it in the archive";
+                report.find(Finding::new(Verdict::Inserted, why).index(0).file(address));
+            }
+        }
+        Ok(Judged { report, reader, next })
     }
 
     /// The finding that a trail of the chain is gone of which the verifier remembers entries.
@@ -156,14 +234,15 @@ impl Archive {
         }
     }
 
+    /// Verifies one trail by itself. `unpinned`: without a key, its own one is not remembered.
     fn verify_one(
         &self,
         origin: &str,
-        key: Option<&VerifierKey>,
+        (key, unpinned): (Option<&VerifierKey>, bool),
         verifying: &Verifying,
         found: &Arc<Found>,
         progress: &dyn Fn(u64, u64),
-    ) -> Result<(Report, Option<String>), ArchiveError> {
+    ) -> Result<VerifiedOne, ArchiveError> {
         let names = Names::of(origin);
         let mut snapshot = Snapshot::take(&self.store, &names, key, Some(found))?;
         let mut heads = std::mem::take(&mut snapshot.heads.named);
@@ -171,7 +250,8 @@ impl Archive {
         let lengths = self.look_for_segments(&mut snapshot)?;
         let newest = &snapshot.heads.newest;
         let (head, epoch) = ((newest.epoch, newest.number), snapshot.epoch.epoch);
-        let (next, trail_key) = (snapshot.epoch.next.clone(), snapshot.key.to_string());
+        let (next, own) = (snapshot.epoch.next.clone(), snapshot.key.clone());
+        let named = own.to_string();
         let disk = Arc::new(BucketDisk::new(snapshot, Some(Arc::clone(found))));
         let layout = disk.layout();
         let options = VerifyOptions {
@@ -179,18 +259,20 @@ impl Archive {
             state: verifying.state.clone(),
             name: Some(memory_name(layout.dir())),
             expect_newest: verifying.expect_newest,
-            unpinned: false,
+            unpinned,
             heads,
         };
         let machine = Machine { disk: Arc::clone(&disk) as _, clock: Arc::new(OsClock::new()) };
         let mut report = fsck::verify(&machine, &layout, &options, progress)?;
         let log = disk.log();
         for (number, length) in lengths.iter().enumerate() {
-            self.judge_segment((&names, log), number, *length, &trail_key, found)?;
+            self.judge_segment((&names, log), number, *length, &named, found)?;
         }
         let places = Places { store: &*self.store, names: &names, log, head, epoch };
         merge(&mut report, &places, found.all());
-        Ok((report, next))
+        // What keeps it from being read was found.
+        let reader = Reader::open_on(&machine, layout).ok();
+        Ok(VerifiedOne { report, key: own, reader, next })
     }
 
     /// Asks which closed segments are there, and how long they are.

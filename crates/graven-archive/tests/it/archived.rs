@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use graven::chain::ChainReport;
 use graven::reader::Reader;
 use graven::{Category, Entry, Outcome, Settings, Trail, VerifierKey};
 use graven_archive::fixture::Fixture;
-use graven_archive::{Address, Archive, Objects, Shipper, Status, Store, Verified, Verifying};
+use graven_archive::{Address, Archive, Objects, Shipper, Status, Store, Verifying};
 use graven_core::verdict::Finding;
 use tempfile::TempDir;
 
@@ -60,8 +61,8 @@ impl Archived {
     }
 
     /// Verifies the archive with the key of the trail.
-    pub(crate) fn verify(&self) -> Verified {
-        let verifying = Verifying { key: Some(self.key()), ..Verifying::default() };
+    pub(crate) fn verify(&self) -> ChainReport {
+        let verifying = Verifying { keys: vec![self.key()], ..Verifying::default() };
         self.archive().verify(&verifying, &|_, _| ()).unwrap()
     }
 
@@ -120,8 +121,8 @@ pub(crate) fn lines(reader: &Reader) -> Vec<Vec<u8>> {
 }
 
 /// The findings that accuse, as texts.
-pub(crate) fn accusations(verified: &Verified) -> Vec<String> {
-    let all = verified.before.iter().chain([&verified.newest]).flat_map(|report| &report.findings);
+pub(crate) fn accusations(verified: &ChainReport) -> Vec<String> {
+    let all = verified.before.iter().chain([verified]).flat_map(|trail| &trail.report.findings);
     all.filter(|finding| finding.verdict.accuses()).map(Finding::to_string).collect()
 }
 

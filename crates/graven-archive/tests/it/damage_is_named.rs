@@ -1,6 +1,6 @@
 //! Each kind of object, changed, cut, deleted or swapped: the verification names the object.
 
-use graven_archive::Verified;
+use graven::chain::ChainReport;
 use graven_archive::fixture::Fixture;
 
 use crate::archived::{Archived, accusations};
@@ -55,7 +55,7 @@ fn is_no_evidence(object: &str, how: How) -> bool {
     }
 }
 
-fn names_it(archived: &Archived, verified: &Verified, object: &str) -> bool {
+fn names_it(archived: &Archived, verified: &ChainReport, object: &str) -> bool {
     let address = archived.address(object);
     accusations(verified).iter().any(|finding| finding.contains(&address))
 }
@@ -88,7 +88,7 @@ fn damaged(archived: &Archived, object: &str, bytes: &[u8], how: How) -> Option<
 #[test]
 fn every_object_that_is_changed_cut_deleted_or_swapped_is_named() {
     let archived = archived();
-    assert_eq!(archived.verify().exit_code(), 0, "{:?}", archived.verify().newest.findings);
+    assert_eq!(archived.verify().exit_code(), 0, "{:?}", archived.verify().report.findings);
     let mut kinds = std::collections::BTreeMap::new();
     let mut missed = Vec::new();
     let objects = archived.objects();
@@ -111,7 +111,7 @@ fn every_object_that_is_changed_cut_deleted_or_swapped_is_named() {
             }
             *kinds.entry((kind(object), format!("{how:?}"))).or_insert(0) += 1;
             let verified = archived.archive().verify(
-                &graven_archive::Verifying { key: Some(archived.key()), ..Default::default() },
+                &graven_archive::Verifying { keys: vec![archived.key()], ..Default::default() },
                 &|_, _| (),
             );
             let seen = match &verified {
@@ -166,7 +166,7 @@ fn a_lost_manifest_loses_no_entry() {
         archived.remove(name);
     }
     let verified = archived.verify();
-    assert_eq!(verified.newest.entries, 1_700);
+    assert_eq!(verified.report.entries, 1_700);
     let accused = accusations(&verified);
     assert!(accused.iter().all(|finding| finding.starts_with("missing")), "{accused:#?}");
 }

@@ -188,14 +188,18 @@ fn a_newest_trail_that_is_gone_is_missed_by_who_has_seen_it() {
     let shipper = ship(&archived, &archived.path("new"), "new");
     wait(&shipper, |status| status.shipped == 1);
     shipper.stop();
-    let verifying =
-        Verifying { key: Some(archived.key()), state: Some(archived.path("state")), ..Default::default() };
+    let verifying = Verifying {
+        keys: vec![archived.key()],
+        state: Some(archived.path("state")),
+        accept_continuation: true,
+        ..Verifying::default()
+    };
     let verify = || archived.archive().verify(&verifying, &|_, _| ()).unwrap();
     assert_eq!(verify().exit_code(), 0);
     std::fs::remove_dir_all(archived.bucket().join(next.replace('/', "%2F"))).unwrap();
     let verified = verify();
-    assert_eq!((verified.exit_code(), verified.newest.verdict), (1, Verdict::Missing), "{verified:#?}");
-    assert!(verified.newest.findings[0].file.as_ref().unwrap().ends_with(&next.replace('/', "%2F")));
+    assert_eq!((verified.exit_code(), verified.report.verdict), (1, Verdict::Missing), "{verified:#?}");
+    assert!(verified.report.findings[0].file.as_ref().unwrap().ends_with(&next.replace('/', "%2F")));
 }
 
 #[test]

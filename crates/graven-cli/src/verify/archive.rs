@@ -1,8 +1,8 @@
 //! Verification of an archive, by its URL.
 
-use graven_archive::{ArchiveError, Verified, Verifying};
+use graven_archive::{ArchiveError, Verifying};
 
-use super::{Args, show};
+use super::{Args, print};
 use crate::shared::archive;
 use crate::shared::failure::{Ending, FOUND, Failure};
 use crate::shared::progress::{Progress, Unit};
@@ -10,8 +10,12 @@ use crate::shared::ui::Ui;
 
 pub(super) fn run(args: &Args, url: &str, ui: Ui) -> Ending {
     let archive = archive::open(url)?;
-    let verifying =
-        Verifying { key: args.key.first().cloned(), state: args.folder(), expect_newest: args.expect_newest };
+    let verifying = Verifying {
+        keys: args.key.clone(),
+        state: args.folder(),
+        expect_newest: args.expect_newest,
+        accept_continuation: args.accept_continuation,
+    };
     let progress = Progress::new(ui, "verifying", Unit::Bytes, 1);
     let verified = archive.verify(&verifying, &|done, total| progress.set(done, total));
     progress.finish();
@@ -21,19 +25,7 @@ pub(super) fn run(args: &Args, url: &str, ui: Ui) -> Ending {
         ArchiveError::Trail(error) => Failure::cannot(error.chain()),
         other => Failure::from(other),
     })?;
-    verified.newest.warnings.extend(args.no_folder());
-    if ui.json() {
-        ui.object(&verified)?;
-    } else {
-        print(ui, &verified)?;
-    }
+    verified.report.warnings.extend(args.no_folder());
+    print(ui, &verified)?;
     Ok(verified.exit_code())
-}
-
-fn print(ui: Ui, verified: &Verified) -> Result<(), Failure> {
-    for report in &verified.before {
-        show(ui, report)?;
-        ui.line("")?;
-    }
-    show(ui, &verified.newest)
 }

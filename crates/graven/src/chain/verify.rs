@@ -15,6 +15,7 @@ use super::{Chain, Link, end, file_of};
 use crate::error::{Error, ErrorKind};
 use crate::files::layout::Layout;
 use crate::fsck::{self, KeySource, Report, VerifyOptions};
+use crate::reader::Reader;
 use crate::seam::machine::Machine;
 use crate::settings::continued::Continued;
 
@@ -64,18 +65,81 @@ impl ChainReport {
     /// The exit code: 0 nothing was changed in any trail; 1 tampering or damage; 2 cannot tell.
     pub fn exit_code(&self) -> u8 {
         let codes = self.before.iter().map(|before| before.report.exit_code());
-        codes.fold(self.report.exit_code(), u8::max)
+        // 1 says more than 2: something was found.
+        codes.chain([self.report.exit_code()]).max_by_key(|code| (*code == 1, *code)).unwrap_or(0)
     }
 
-    fn accuses(&self) -> bool {
+    /// The report of a chain, from those of its trails, oldest first.
+    ///
+    /// # Panics
+    /// When there is no trail.
+    pub fn joined(mut trails: Vec<ChainReport>) -> ChainReport {
+        let mut newest = trails.pop().expect("a chain has a trail");
+        let worst = trails.iter().filter(|before| before.accuses()).map(|before| before.report.verdict).max();
+        newest.report.verdict = newest.report.verdict.max(worst.unwrap_or(Verdict::Intact));
+        newest.before = trails;
+        newest
+    }
+
+    /// Whether something is wrong with the trail, so that what goes on from it is not believed.
+    pub fn accuses(&self) -> bool {
         self.report.verdict.accuses() || self.report.verdict == Verdict::UnknownVersion
     }
 
     /// Adds a finding about the chain.
-    fn find(&mut self, finding: Finding) {
+    pub fn find(&mut self, finding: Finding) {
         self.report.verdict = self.report.verdict.max(finding.verdict);
         self.report.findings.insert(0, finding);
     }
+
+    /// Compares an older trail with its end, as the trail names it that goes on from there.
+    ///
+    /// # Errors
+    /// `Unavailable` when what is signed cannot be read.
+    pub fn judge_end(&mut self, reader: &Reader, named: &Continued) -> Result<(), Error> {
+        let report = &self.report;
+        // What is wrong with these entries has been said: only what is signed is still to be compared.
+        let is_told = |finding: &Finding| {
+            finding.verdict.accuses() && finding.index.is_some_and(|index| index < named.size)
+        };
+        let finding = match &report.key {
+            Some(key) if *key != named.key => Some(end::another(named, reader.meta())),
+            _ if report.sealed < named.size => Some(end::truncated(named, report.sealed)),
+            // What was recomputed from the lines counts, where there is a root of just these.
+            _ if report.sealed == named.size && !report.findings.iter().any(is_told) => {
+                report.root.filter(|root| *root != named.root).map(|_| end::forked(named))
+            }
+            _ => end::check(reader, named)?,
+        };
+        if let Some(finding) = finding {
+            self.find(finding.file("checkpoint"));
+        }
+        Ok(())
+    }
+}
+
+/// Judges a trail that continues another one. Its key is accepted only if it was given or is remembered (`known`), or, when
+/// `accepts`, now. `verify` verifies it with this key, and says which key it names itself; without one, its own key is not to
+/// be remembered.
+///
+/// # Errors
+/// Those of `verify`.
+pub fn continuing<E>(
+    origin: &str,
+    known: Option<VerifierKey>,
+    accepts: bool,
+    verify: &mut dyn FnMut(Option<VerifierKey>) -> Result<(Report, VerifierKey), E>,
+) -> Result<ChainReport, E> {
+    let is_unknown = known.is_none();
+    let (mut report, own) = verify(known)?;
+    if accepts && is_unknown && !report.verdict.accuses() && report.key.as_ref() == Some(&own) {
+        (report, _) = verify(Some(own.clone()))?;
+        let pinned = !report.verdict.accuses() && report.warnings.is_empty();
+        report.key_source = Some(if pinned { KeySource::Pinned } else { KeySource::SelfAsserted });
+    }
+    let key_source = report.key_source.unwrap_or(KeySource::SelfAsserted);
+    let continued = ContinuedBy { origin: origin.to_owned(), key: own.to_string(), key_source };
+    Ok(ChainReport { report, continued: Some(continued), before: Vec::new() })
 }
 
 /// Verifies the chain whose newest trail has this layout. A trail that continues none is verified as
@@ -138,7 +202,7 @@ impl Job<'_> {
                 false => self.oldest(link, keys.of_oldest(chain))?,
             };
             if let Some(end) = link.end() {
-                self.judge_end(link, end, &mut judged)?;
+                judged.judge_end(link.reader(), end)?;
             }
             sound &= !judged.accuses();
             reports.push(judged);
@@ -154,13 +218,9 @@ impl Job<'_> {
         }
         self.tell_strangers(chain, &mut report);
         lost.into_iter().for_each(|finding| report.find(finding));
-        let worst = reports.iter().map(|before| before.report.verdict).max().unwrap_or(Verdict::Intact);
-        if worst.accuses() || worst == Verdict::UnknownVersion {
-            report.report.verdict = report.report.verdict.max(worst);
-        }
         self.warn_of_unused(chain, &mut report);
-        report.before = reports;
-        Ok(report)
+        reports.push(report);
+        Ok(ChainReport::joined(reports))
     }
 
     /// Verifies one trail as if there were no chain.
@@ -182,43 +242,15 @@ impl Job<'_> {
     /// Verifies a trail that continues another one. Its key is accepted only if it was given, or remembered, or, on
     /// request, now, when all that is before it is `sound`.
     fn continuing(&self, link: &Link, known: Known, sound: bool) -> Result<ChainReport, Error> {
-        let own = link.reader().meta().key.clone();
-        let (source, unpinned) = (known.source(), known.key.is_none());
-        let options = VerifyOptions { unpinned, ..self.of(known.key, link.name().to_owned()) };
-        let mut report = fsck::verify(self.machine, link.layout(), &options, self.progress)?;
-        report.key_source = source.or(report.key_source);
-        let accepts = self.options.accept_continuation && unpinned && sound && self.options.state.is_some();
-        if accepts && !report.verdict.accuses() && report.key.as_ref() == Some(&own) {
-            let options = self.of(Some(own.clone()), link.name().to_owned());
-            report = fsck::verify(self.machine, link.layout(), &options, self.progress)?;
-            let pinned = !report.verdict.accuses() && report.warnings.is_empty();
-            report.key_source = Some(if pinned { KeySource::Pinned } else { KeySource::SelfAsserted });
-        }
-        let key_source = report.key_source.unwrap_or(KeySource::SelfAsserted);
-        let continued = ContinuedBy { origin: link.origin().to_owned(), key: own.to_string(), key_source };
-        Ok(ChainReport { report, continued: Some(continued), before: Vec::new() })
-    }
-
-    /// Compares an older trail with the end that the next one names.
-    fn judge_end(&self, link: &Link, named: &Continued, judged: &mut ChainReport) -> Result<(), Error> {
-        let report = &judged.report;
-        // What is wrong with these entries has been said: only what is signed is still to be compared.
-        let is_told = |finding: &Finding| {
-            finding.verdict.accuses() && finding.index.is_some_and(|index| index < named.size)
-        };
-        let finding = match &report.key {
-            Some(key) if *key != named.key => Some(end::another(named, link.reader().meta())),
-            _ if report.sealed < named.size => Some(end::truncated(named, report.sealed)),
-            // What was recomputed from the lines counts, where there is a root of just these.
-            _ if report.sealed == named.size && !report.findings.iter().any(is_told) => {
-                report.root.filter(|root| *root != named.root).map(|_| end::forked(named))
-            }
-            _ => end::check(link.reader(), named)?,
-        };
-        if let Some(finding) = finding {
-            judged.find(finding.file("checkpoint"));
-        }
-        Ok(())
+        let source = known.source();
+        let accepts = self.options.accept_continuation && sound && self.options.state.is_some();
+        continuing(link.origin(), known.key, accepts, &mut |key| {
+            let unpinned = key.is_none();
+            let options = VerifyOptions { unpinned, ..self.of(key, link.name().to_owned()) };
+            let mut report = fsck::verify(self.machine, link.layout(), &options, self.progress)?;
+            report.key_source = source.or(report.key_source);
+            Ok((report, link.reader().meta().key.clone()))
+        })
     }
 
     /// The trail that the oldest link continues, if it has to be there and is not.

@@ -35,7 +35,7 @@ pub(super) fn measure(bench: &Bench, entries: u64, report: &mut Report) -> Resul
         let found = archive.verify(&Verifying::default(), &|_, _| {}).map_err(failed)?;
         let verify = rate(watch);
         if found.exit_code() != 0 {
-            return Err(Failure::cannot(format_args!("the bench's own archive is {}", found.newest.verdict)));
+            return Err(Failure::cannot(format_args!("the bench's own archive is {}", found.report.verdict)));
         }
         let watch = Stopwatch::start();
         each_object(&objects, &|lines, _| hash(lines))?;
