@@ -11,6 +11,8 @@ use graven::chain::Chain;
 use graven::reader::{Follow, Reader, Record, SealedHashes};
 use graven_search::{Ask, ChainSearch, Following, Query, SearchError, SearchOptions, Zone};
 
+#[cfg(feature = "archive")]
+use crate::shared::archive;
 use crate::shared::asking;
 use crate::shared::describe;
 use crate::shared::failure::{self, Ending, Failure};
@@ -83,29 +85,37 @@ pub(crate) fn show_newest(ui: Ui, reader: &Reader, count: u64) -> Result<(), Fai
 /// The newest entries, also of the trails that this one continues, if it has too few; the index after the newest one.
 fn newest_of_chain(args: &Args, ui: Ui, reader: &Reader, page: &mut Page) -> Result<u64, Failure> {
     let own = reader.len()?;
-    // Of an archive only the newest trail is shown.
-    if own >= args.lines || args.target.archive().is_some() {
+    if own >= args.lines {
         return newest(reader, args.lines, page);
     }
-    let chain = Chain::open(&args.target.path)?;
-    chain.findings().iter().for_each(|finding| ui.warn(finding));
     let mut wanted = args.lines - own;
     let mut parts = Vec::new();
-    for link in chain.before().iter().rev() {
-        let count = link.reader().len()?.min(wanted);
+    for trail in before(&args.target, ui)?.into_iter().rev() {
+        let count = trail.len()?.min(wanted);
         wanted -= count;
         if count > 0 {
-            parts.push((link, count));
+            parts.push((trail, count));
         }
     }
-    for (link, count) in parts.iter().rev() {
-        page.begin(Some(link.origin()), link.reader())?;
-        newest(link.reader(), *count, page)?;
+    for (trail, count) in parts.iter().rev() {
+        page.begin(Some(&trail.meta().origin), trail)?;
+        newest(trail, *count, page)?;
     }
     if !parts.is_empty() {
         page.begin(None, reader)?;
     }
     newest(reader, args.lines, page)
+}
+
+/// The trails before the newest one of a chain, oldest first.
+fn before(target: &Target, ui: Ui) -> Result<Vec<Reader>, Failure> {
+    #[cfg(feature = "archive")]
+    if let Some(url) = target.archive() {
+        return archive::before(url);
+    }
+    let chain = Chain::open(&target.path)?;
+    chain.findings().iter().for_each(|finding| ui.warn(finding));
+    Ok(chain.before().iter().map(|link| link.reader().clone()).collect())
 }
 
 /// The trail of a hit.

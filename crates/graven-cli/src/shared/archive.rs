@@ -1,6 +1,7 @@
 //! A trail in an archive, by its URL in place of a directory.
 
 use graven::VerifierKey;
+use graven::reader::Reader;
 use graven_archive::{Address, Archive, ArchiveError, ArchivedTrail};
 use graven_search::{ChainSearch, Search, SearchOptions};
 
@@ -14,6 +15,14 @@ pub(crate) fn open(url: &str) -> Result<Archive, Failure> {
 /// The newest trail of the archive at a URL.
 pub(crate) fn newest(url: &str) -> Result<ArchivedTrail, Failure> {
     Ok(open(url)?.newest()?)
+}
+
+/// The trails before the newest one of the archive at a URL, oldest first.
+pub(crate) fn before(url: &str) -> Result<Vec<Reader>, Failure> {
+    let archive = open(url)?;
+    let mut origins = archive.origins()?;
+    origins.pop();
+    origins.iter().map(|origin| Ok(archive.trail(origin, None)?.reader().clone())).collect()
 }
 
 /// Opens the trails of the archive at a URL for searches. Each of the keys judges the trail whose origin it names, and the

@@ -6,6 +6,7 @@ use graven_archive::Address;
 use graven_archive::fixture::Fixture;
 use serde_json::Value;
 
+use crate::chain::{key, session, take_over};
 use crate::deadline::Running;
 use crate::run::{Done, Place, line};
 
@@ -53,6 +54,59 @@ fn the_answers_are_those_of_the_directory() {
     place.run(["export", "tiles", &url, "log"]).ok();
     place.run(["export", "tiles", "trail", "other"]).ok();
     assert_eq!(place.read("log/checkpoint").lines().nth(2), place.read("other/checkpoint").lines().nth(2));
+}
+
+#[test]
+fn a_chain_is_shown_and_judged_as_in_a_directory() {
+    let place = Place::empty();
+    place.run(["init", "trail", "--origin", "a/1", "--segment-bytes", "40000"]).ok();
+    place.feed(["record", "trail", "--stdin"], session(0..300)).ok();
+    let url = format!("file://{}", place.path("bucket").display());
+    let store = Address::parse(&url).unwrap().open().unwrap();
+    let size = place.stored().len() as u64;
+    let next = Some("a/2".to_owned());
+    Fixture { epochs: vec![vec![size], vec![]], next, ..Fixture::default() }
+        .ship(&place.path("trail"), &store);
+    take_over(&place, "a/2");
+    place.feed(["record", "trail", "--stdin"], session(300..320)).ok();
+    let newer = place.stored().len() as u64 - size;
+    Fixture { epochs: vec![vec![newer]], later: true, ..Fixture::default() }
+        .ship(&place.path("trail"), &store);
+    for arguments in [
+        &["tail", "TRAIL", "-n", "200", "--json"][..],
+        &["tail", "TRAIL", "-n", "200"],
+        &["tail", "TRAIL", "session:s", "-n", "200", "--json"],
+        &["session", "TRAIL", "s"],
+    ] {
+        let of = |trail: &str| {
+            let arguments =
+                arguments.iter().map(|argument| if *argument == "TRAIL" { trail } else { *argument });
+            let text = place.run(arguments).ok().text();
+            // How far a session was read is said otherwise of files that are written at.
+            text.lines().filter(|line| !line.starts_with("read ")).collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(of("trail"), of(&url), "{arguments:?}");
+        assert!(of("trail").contains("action 310") && of("trail").contains("action 290"), "{arguments:?}");
+    }
+    let keys = [key(&place, "trail/before/a%2F1"), key(&place, "trail")];
+    for arguments in [
+        &["verify", "TRAIL", "--json"][..],
+        &["verify", "TRAIL", "--json", "--key", &keys[0], "--key", &keys[1]],
+        &["verify", "TRAIL", "--json", "--accept-continuation"],
+        &["verify", "TRAIL", "--json"],
+    ] {
+        let of = |trail: &str| {
+            let arguments =
+                arguments.iter().map(|argument| if *argument == "TRAIL" { trail } else { *argument });
+            let report = place.run(arguments).code(0).json();
+            (report["continued"].clone(), report["before"][0]["sealed"].clone(), report["sealed"].clone())
+        };
+        assert_eq!(of("trail"), of(&url), "{arguments:?}");
+        assert_eq!(of("trail").0["origin"], "a/2");
+    }
+    assert_eq!(place.run(["verify", &url, "--json"]).ok().json()["continued"]["key_source"], "pinned");
+    let text = place.run(["verify", &url]).ok().text();
+    assert!(text.contains("intact of a chain of 2 trails"), "{text}");
 }
 
 #[test]
