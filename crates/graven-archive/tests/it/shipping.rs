@@ -152,6 +152,31 @@ fn a_restart_goes_on_and_a_copy_of_the_machine_is_fenced() {
 }
 
 #[test]
+fn a_writer_looks_again_whether_an_epoch_is_given_back() {
+    let place = Place::new();
+    let trail = place.trail();
+    record(&trail, 3);
+    let shipper = place.ship(&place.dir(), "first");
+    wait(&shipper, |status| status.shipped == 3);
+    let origin = Reader::open(place.dir()).unwrap().meta().origin.clone();
+    let below = place.bucket().join(origin.replace('/', "%2F"));
+    // Another writer takes the next epoch.
+    let mut epoch: serde_json::Value =
+        serde_json::from_slice(&fs::read(below.join("epochs/0")).unwrap()).unwrap();
+    (epoch["epoch"], epoch["id"], epoch["name"]) = (1.into(), "f".repeat(32).into(), "other".into());
+    fs::write(below.join("epochs/1"), format!("{epoch}\n")).unwrap();
+    record(&trail, 3);
+    std::thread::sleep(Duration::from_millis(500));
+    let status = shipper.status();
+    assert!(status.shipped == 3 && !matches!(status.state, State::Fenced(_)), "{status:?}");
+    // It finds that its trail is another one.
+    fs::create_dir(below.join("heads/1")).unwrap();
+    fs::write(below.join("heads/1/0"), "end\n").unwrap();
+    let status = wait(&shipper, |status| status.shipped == 6);
+    assert_eq!(status.epoch, Some(2));
+}
+
+#[test]
 fn two_with_the_same_memory_one_goes_on() {
     for _ in 0..5 {
         let place = Place::new();

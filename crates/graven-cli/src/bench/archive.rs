@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
         None => Address::parse(&format!("file://{}", bucket.display())).map_err(failed)?,
     };
     let mut report = Report::new();
-    let (mut rates, mut sizes, mut lag) = (Pairs::default(), Pairs::default(), Duration::ZERO);
+    let (mut rates, mut lag) = (Pairs::default(), Duration::ZERO);
     for turn in 0..TURNS {
         bench.note("a recorder with shipping beside it");
         let to = Address::parse(&format!("{url}/{turn}")).map_err(failed)?;
@@ -70,11 +70,6 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
         let without = record(&bench, None)?;
         rates.add(with.rate, without.rate);
         lag = lag.max(with.lag);
-        if args.url.is_none() {
-            let objects =
-                disk::files(&bucket.join(turn.to_string()))?.iter().map(|(_, bytes)| bytes).sum::<u64>();
-            sizes.add(objects as f64 / 1e6, with.lines as f64 / 1e6);
-        }
     }
     let name = "a recorder at 50,000/s with shipping beside it";
     report.add(Figure::beside(name, &rates, "1/s", "the same without it").goal(Bound::AtLeast(0.9)));
@@ -82,9 +77,8 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Ending {
         Figure::absolute("lag of the archive behind it", lag.as_secs_f64(), "s", "the most in all turns");
     report.add(figure.goal(Bound::AtMost(2.0)));
     if args.url.is_none() {
-        let figure = Figure::beside("size of all objects", &sizes, "MB", "the JSON Lines");
-        report.add(figure.goal(Bound::AtMost(0.2)));
         disk::remove(&bucket)?;
+        coming_back::measure_size(&bench, &mut report)?;
         coming_back::measure(&bench, args.entries.max(1), &mut report)?;
     }
     report.print(ui)?;
@@ -101,8 +95,6 @@ struct Recording {
     rate: f64,
     /// The longest that the oldest entry waited which was not in the archive.
     lag: Duration,
-    /// The bytes of the lines.
-    lines: u64,
 }
 
 /// Records at a pace, and ships beside it.
@@ -144,7 +136,6 @@ fn record(bench: &Bench, to: Option<&Address>) -> Result<Recording, Failure> {
             return Err(Failure::cannot(format_args!("the bench's trail was not shipped: {status:?}")));
         }
     }
-    let lines = disk::bytes_of_lines(&dir)?;
     disk::remove(&dir)?;
-    Ok(Recording { rate, lag, lines })
+    Ok(Recording { rate, lag })
 }

@@ -1,13 +1,12 @@
 //! How fast an archive is verified and restored, beside what any program must do with the same objects.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
 
 use graven::reader::Reader;
-use graven::{Settings, Trail};
+use graven::{Entry, Settings, Trail};
 use graven_archive::{Address, Archive, RestoreOptions, ShipOptions, Shipper, State, Verifying};
 use sha2::{Digest, Sha256};
 
@@ -15,15 +14,42 @@ use super::super::pairs::Pairs;
 use super::super::report::{Bound, Figure, Report};
 use super::super::search::skewed::Skewed;
 use super::super::stopwatch::Stopwatch;
-use super::super::{Bench, disk};
+use super::super::{Bench, disk, entries};
 use super::{BATCH, TURNS, failed};
 use crate::shared::failure::Failure;
+
+/// How many entries are shipped to see how large such a trail becomes.
+const SIZED: u64 = 500_000;
+
+/// How large the objects of a trail are: of entries that repeat each other as those of an agent server do, and of the skewed
+/// ones of `bench search`, in which each word and id is random.
+pub(super) fn measure_size(bench: &Bench, report: &mut Report) -> Result<(), Failure> {
+    bench.note("how large an archive is");
+    let (dir, bucket) = (bench.path("trail"), bench.path("archive"));
+    let template = entries::template();
+    let mut skewed = Skewed::new(3);
+    let kinds: [(_, &mut dyn FnMut(u64) -> Entry); 2] = [
+        ("size of all objects, entries of an agent server", &mut |n| entries::entry(&template, n)),
+        ("size of all objects, random entries", &mut |_| skewed.entry()),
+    ];
+    for (name, entry) in kinds {
+        ship(&dir, &bucket, SIZED, entry)?;
+        let mut sizes = Pairs::default();
+        let objects: u64 = disk::files(&bucket)?.iter().map(|(_, bytes)| bytes).sum();
+        sizes.add(objects as f64 / 1e6, disk::bytes_of_lines(&dir)? as f64 / 1e6);
+        report.add(Figure::beside(name, &sizes, "MB", "the JSON Lines").goal(Bound::AtMost(0.2)));
+        disk::remove(&dir)?;
+        disk::remove(&bucket)?;
+    }
+    Ok(())
+}
 
 /// Ships a trail to a folder, and measures how it comes back.
 pub(super) fn measure(bench: &Bench, entries: u64, report: &mut Report) -> Result<(), Failure> {
     let (dir, bucket) = (bench.path("trail"), bench.path("archive"));
     bench.note("an archive to be verified and restored");
-    ship(&dir, &bucket, entries)?;
+    let mut skewed = Skewed::new(2);
+    ship(&dir, &bucket, entries, &mut |_| skewed.entry())?;
     disk::remove(&dir)?;
     let archive = Archive::open(&address(&bucket)?).map_err(failed)?;
     let objects = objects(&bucket)?;
@@ -38,7 +64,7 @@ pub(super) fn measure(bench: &Bench, entries: u64, report: &mut Report) -> Resul
             return Err(Failure::cannot(format_args!("the bench's own archive is {}", found.report.verdict)));
         }
         let watch = Stopwatch::start();
-        each_object(&objects, &|lines, _| hash(lines))?;
+        each_object(&objects, &|bytes, _| hash(bytes))?;
         verified.add(verify, rate(watch));
 
         let (back, copies) = (bench.path("back"), bench.path("copies"));
@@ -48,7 +74,7 @@ pub(super) fn measure(bench: &Bench, entries: u64, report: &mut Report) -> Resul
         disk::remove(&back)?;
         let watch = Stopwatch::start();
         disk::make(&copies)?;
-        each_object(&objects, &|lines, number| copy(lines, &copies.join(number.to_string())))?;
+        each_object(&objects, &|bytes, number| copy(bytes, &copies.join(number.to_string())))?;
         restored.add(restore, rate(watch));
         disk::remove(&copies)?;
     }
@@ -64,14 +90,13 @@ fn address(bucket: &Path) -> Result<Address, Failure> {
 }
 
 /// Records entries, and ships all of them.
-fn ship(dir: &Path, bucket: &Path, entries: u64) -> Result<(), Failure> {
+fn ship(dir: &Path, bucket: &Path, entries: u64, entry: &mut dyn FnMut(u64) -> Entry) -> Result<(), Failure> {
     let trail = Trail::open(Settings::new(dir).no_flood_control().segment_bytes(64 << 20))?;
-    let mut skewed = Skewed::new(2);
-    let mut left = entries;
-    while left > 0 {
-        let count = left.min(BATCH);
-        trail.record_batch_blocking((0..count).map(|_| skewed.entry()).collect())?;
-        left -= count;
+    let mut next = 0;
+    while next < entries {
+        let end = entries.min(next + BATCH);
+        trail.record_batch_blocking((next..end).map(&mut *entry).collect())?;
+        next = end;
     }
     trail.close_blocking()?;
     let mut options = ShipOptions::new("bench");
@@ -83,15 +108,14 @@ fn ship(dir: &Path, bucket: &Path, entries: u64) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The packed lines of a trail.
+/// All objects. Nearly all are packed lines or tiles, and both are read and judged.
 fn objects(bucket: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut objects: Vec<PathBuf> = disk::files(bucket)?.into_iter().map(|(path, _)| path).collect();
-    objects.retain(|path| path.extension().is_some_and(|ending| ending == "zst"));
     objects.sort();
     Ok(objects)
 }
 
-/// What is done with the lines of an object, which has this number.
+/// What is done with the unpacked bytes of an object, which has this number.
 type Work<'a> = &'a (dyn Fn(&mut dyn Read, usize) -> io::Result<()> + Sync);
 
 /// Reads and unpacks each object, on all cores.
@@ -101,8 +125,11 @@ fn each_object(objects: &[PathBuf], work: Work<'_>) -> Result<(), Failure> {
     let all = || {
         while let Some((number, path)) = next() {
             let unpack = || {
-                let packed = disk::read(path)?;
-                work(&mut zstd::Decoder::with_buffer(&packed[..])?, number)
+                let bytes = disk::read(path)?;
+                match path.extension().is_some_and(|ending| ending == "zst") {
+                    true => work(&mut zstd::Decoder::with_buffer(&bytes[..])?, number),
+                    false => work(&mut &bytes[..], number),
+                }
             };
             unpack().map_err(|error| Failure::file("unpack", path, &error))?;
         }
@@ -115,11 +142,11 @@ fn each_object(objects: &[PathBuf], work: Work<'_>) -> Result<(), Failure> {
     })
 }
 
-fn hash(lines: &mut dyn Read) -> io::Result<()> {
+fn hash(bytes: &mut dyn Read) -> io::Result<()> {
     let mut hasher = Sha256::new();
     let mut block = vec![0; 256 << 10];
     loop {
-        match lines.read(&mut block)? {
+        match bytes.read(&mut block)? {
             0 => break,
             read => hasher.update(&block[..read]),
         }
@@ -128,10 +155,7 @@ fn hash(lines: &mut dyn Read) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes the lines to a file that is on the disk at the end.
-fn copy(lines: &mut dyn Read, to: &Path) -> io::Result<()> {
-    let mut file: File = disk::create(to)?;
-    io::copy(lines, &mut file)?;
-    file.flush()?;
-    file.sync_data()
+/// Writes the bytes to a file.
+fn copy(bytes: &mut dyn Read, to: &Path) -> io::Result<()> {
+    io::copy(bytes, &mut disk::create(to)?).map(drop)
 }
