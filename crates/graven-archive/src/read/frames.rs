@@ -131,6 +131,9 @@ impl Loader for Frames {
                     let at = (placed.packed_at - start) as usize;
                     let packed = packed.slice(at..at + placed.packed as usize);
                     hand_over(*piece, self.unpacked(*piece, packed));
+                    if let Some(sums) = self.sums(segment) {
+                        sums.hash();
+                    }
                 }
             }
             // One frame may be there, and another not.

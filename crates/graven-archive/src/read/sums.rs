@@ -1,9 +1,10 @@
 //! The digests of the objects of closed segments, computed while their frames pass by, and compared with the manifests.
 //!
-//! Frames are unpacked by several threads. What comes early waits, and one thread at a time hashes what is next.
+//! Frames are unpacked by several threads. What comes early waits, and one thread at a time hashes what is next: after it has
+//! handed its own frame over, so that nobody waits for the digests of others.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use graven_core::hash::hex;
@@ -14,7 +15,11 @@ use crate::manifest::Manifest;
 
 /// The digests of one segment.
 #[derive(Debug, Default)]
-pub(super) struct Sums(Mutex<State>);
+pub(super) struct Sums {
+    state: Mutex<State>,
+    /// Signalled when a thread has hashed what there was.
+    hashed: Condvar,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -44,6 +49,11 @@ impl Sums {
             state.began = true;
             state.so_far = Some(Box::default());
         }
+    }
+
+    /// Hashes what is next, as far as it is there and no other thread is at it.
+    pub(super) fn hash(&self) {
+        let mut state = self.state();
         loop {
             let next = state.next;
             if !state.early.contains_key(&next) {
@@ -59,12 +69,18 @@ impl Sums {
             state = self.state();
             state.so_far = Some(so_far);
             state.next += 1;
+            self.hashed.notify_all();
         }
     }
 
-    /// The number of frames that were hashed, in order.
+    /// The number of frames that are hashed, in order, when all are that were added.
     pub(super) fn frames(&self) -> usize {
-        self.state().next
+        self.hash();
+        let mut state = self.state();
+        while state.began && state.so_far.is_none() {
+            state = self.hashed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.next
     }
 
     /// What contradicts the manifest of the object and of its lines. All frames must be hashed; `rest` is what stands
@@ -82,7 +98,7 @@ impl Sums {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -99,11 +99,6 @@ pub(crate) fn files(dir: &Path) -> Result<Vec<(PathBuf, u64)>, Failure> {
     Ok(found)
 }
 
-/// Reads a whole file.
-pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
-    fs::read(path)
-}
-
 /// Creates a file, or empties it.
 pub(crate) fn create(path: &Path) -> io::Result<File> {
     File::create(path)

@@ -1,13 +1,15 @@
 //! How fast an archive is verified and restored, beside what any program must do with the same objects.
 
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 use std::thread;
 
 use graven::reader::Reader;
 use graven::{Entry, Settings, Trail};
-use graven_archive::{Address, Archive, RestoreOptions, ShipOptions, Shipper, State, Verifying};
+use graven_archive::{
+    Address, Archive, Objects, RestoreOptions, ShipOptions, Shipper, State, Store, Verifying,
+};
 use sha2::{Digest, Sha256};
 
 use super::super::pairs::Pairs;
@@ -52,7 +54,7 @@ pub(super) fn measure(bench: &Bench, entries: u64, report: &mut Report) -> Resul
     ship(&dir, &bucket, entries, &mut |_| skewed.entry())?;
     disk::remove(&dir)?;
     let archive = Archive::open(&address(&bucket)?).map_err(failed)?;
-    let objects = objects(&bucket)?;
+    let objects = Fetched { store: address(&bucket)?.open().map_err(failed)?, names: names(&bucket)? };
     let (mut verified, mut restored) = (Pairs::default(), Pairs::default());
     for _ in 0..TURNS {
         bench.note("verify and restore, beside reading and unpacking");
@@ -64,7 +66,7 @@ pub(super) fn measure(bench: &Bench, entries: u64, report: &mut Report) -> Resul
             return Err(Failure::cannot(format_args!("the bench's own archive is {}", found.report.verdict)));
         }
         let watch = Stopwatch::start();
-        each_object(&objects, &|bytes, _| hash(bytes))?;
+        objects.each(&|bytes, _| hash(bytes))?;
         verified.add(verify, rate(watch));
 
         let (back, copies) = (bench.path("back"), bench.path("copies"));
@@ -74,13 +76,13 @@ pub(super) fn measure(bench: &Bench, entries: u64, report: &mut Report) -> Resul
         disk::remove(&back)?;
         let watch = Stopwatch::start();
         disk::make(&copies)?;
-        each_object(&objects, &|bytes, number| copy(bytes, &copies.join(number.to_string())))?;
+        objects.each(&|bytes, number| copy(bytes, &copies.join(number.to_string())))?;
         restored.add(restore, rate(watch));
         disk::remove(&copies)?;
     }
-    let peer = format!("reading, unpacking and hashing the same objects, {entries} entries");
+    let peer = format!("fetching, unpacking and hashing the same objects, {entries} entries");
     report.add(Figure::beside("verify of an archive", &verified, "1/s", peer).goal(Bound::AtLeast(0.6)));
-    let peer = "reading, unpacking and writing the same objects";
+    let peer = "fetching, unpacking and writing the same objects";
     report.add(Figure::beside("restore", &restored, "1/s", peer).goal(Bound::AtLeast(0.5)));
     Ok(())
 }
@@ -108,38 +110,50 @@ fn ship(dir: &Path, bucket: &Path, entries: u64, entry: &mut dyn FnMut(u64) -> E
     Ok(())
 }
 
-/// All objects. Nearly all are packed lines or tiles, and both are read and judged.
-fn objects(bucket: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let mut objects: Vec<PathBuf> = disk::files(bucket)?.into_iter().map(|(path, _)| path).collect();
-    objects.sort();
-    Ok(objects)
+/// The names of all objects. Nearly all are packed lines or tiles, and both are read and judged.
+fn names(bucket: &Path) -> Result<Vec<String>, Failure> {
+    let objects = disk::files(bucket)?.into_iter().filter_map(|(path, _)| {
+        let name = path.strip_prefix(bucket).ok()?;
+        Some(name.to_str()?.to_owned())
+    });
+    let mut names: Vec<String> = objects.collect();
+    names.sort();
+    Ok(names)
+}
+
+/// The objects of an archive.
+struct Fetched {
+    store: Objects,
+    names: Vec<String>,
 }
 
 /// What is done with the unpacked bytes of an object, which has this number.
 type Work<'a> = &'a (dyn Fn(&mut dyn Read, usize) -> io::Result<()> + Sync);
 
-/// Reads and unpacks each object, on all cores.
-fn each_object(objects: &[PathBuf], work: Work<'_>) -> Result<(), Failure> {
-    let left = Mutex::new(objects.iter().enumerate());
-    let next = || left.lock().ok()?.next();
-    let all = || {
-        while let Some((number, path)) = next() {
-            let unpack = || {
-                let bytes = disk::read(path)?;
-                match path.extension().is_some_and(|ending| ending == "zst") {
-                    true => work(&mut zstd::Decoder::with_buffer(&bytes[..])?, number),
+impl Fetched {
+    /// Fetches and unpacks each object, on all cores.
+    fn each(&self, work: Work<'_>) -> Result<(), Failure> {
+        let left = Mutex::new(self.names.iter().enumerate());
+        let next = || left.lock().ok()?.next();
+        let all = || {
+            while let Some((number, name)) = next() {
+                let bytes = self.store.read(name).map_err(|error| failed(error.into()))?;
+                let unpacked = match name.ends_with(".zst") {
+                    true => {
+                        zstd::Decoder::with_buffer(&bytes[..]).and_then(|mut bytes| work(&mut bytes, number))
+                    }
                     false => work(&mut &bytes[..], number),
-                }
-            };
-            unpack().map_err(|error| Failure::file("unpack", path, &error))?;
-        }
-        Ok(())
-    };
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| {
-        let running: Vec<_> = (0..threads).map(|_| scope.spawn(all)).collect();
-        running.into_iter().map(|one| one.join().expect("no work panics")).collect()
-    })
+                };
+                unpacked.map_err(|error| Failure::cannot(format_args!("cannot unpack {name}: {error}")))?;
+            }
+            Ok(())
+        };
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        thread::scope(|scope| {
+            let running: Vec<_> = (0..threads).map(|_| scope.spawn(all)).collect();
+            running.into_iter().map(|one| one.join().expect("no work panics")).collect()
+        })
+    }
 }
 
 fn hash(bytes: &mut dyn Read) -> io::Result<()> {
