@@ -46,7 +46,7 @@ impl Archive {
         let address = Address::parse(&format!("{}/{trail}", url.trim_end_matches('/'))).ok()?;
         let name = settings.name.clone();
         let mut options = ShipOptions::new(name.unwrap_or_else(machine_name));
-        options.every = settings.every;
+        (options.every, options.gc) = (settings.every, settings.gc);
         Some(Archive {
             address,
             options,

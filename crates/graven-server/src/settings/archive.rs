@@ -17,6 +17,8 @@ pub struct ArchiveSettings {
     pub required_for: Vec<Category>,
     /// How long entries wait for others before they are shipped.
     pub every: Duration,
+    /// Whether objects that closed segments have replaced are removed.
+    pub gc: bool,
     /// What this server calls itself in the archive. `None`: the name of the machine.
     pub name: Option<String>,
     /// After this time without shipping the trail says so. Always a minute; a test has less.
@@ -30,6 +32,7 @@ impl ArchiveSettings {
         required: false,
         required_for: Vec::new(),
         every: Duration::ZERO,
+        gc: false,
         name: None,
         patience: Duration::from_secs(60),
     };

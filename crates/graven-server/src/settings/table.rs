@@ -198,18 +198,15 @@ pub const ROWS: &[Row] = &[
         value::archive_or_none,
         value::shown_text
     ),
-    Row {
-        key: "archive.required",
-        flag: None,
-        default: Some("false"),
-        limits: "true or false",
-        meaning: "Refuse entries of a trail that is not shipped any more, because another writer has it there",
-        set: |settings, items| {
-            settings.archive.required = value::yes_or_no(items)?;
-            Ok(())
-        },
-        show: |settings| vec![settings.archive.required.to_string()],
-    },
+    text!(
+        "archive.required",
+        archive.required,
+        Some("false"),
+        "true or false",
+        "Refuse entries of a trail that is not shipped any more, because another writer has it there",
+        value::yes_or_no,
+        |is: &bool| vec![is.to_string()]
+    ),
     text!(
         "archive.required_for",
         archive.required_for,
@@ -227,6 +224,15 @@ pub const ROWS: &[Row] = &[
         "Ship what is new this often; at once when somebody waits for it, or when it has a MiB",
         |items: &[String]| value::period(items, SECOND / 10, HOUR),
         |every: &Duration| vec![time::show(*every)]
+    ),
+    text!(
+        "archive.gc",
+        archive.gc,
+        Some("false"),
+        "true or false",
+        "Remove objects of the tail from the archive when a closed segment has their entries",
+        value::yes_or_no,
+        |is: &bool| vec![is.to_string()]
     ),
     text!(
         "archive.name",

@@ -109,3 +109,28 @@ async fn the_end_ships_the_rest_and_the_next_start_goes_on() {
     }
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_closed_segments_have_replaced_is_removed_on_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let bucket = Bucket::in_folder(folder.path());
+    let data = folder.path().join("data");
+    let small = graven::Settings::new(data.join("trails/main")).segment_bytes(64 << 10);
+    graven::Trail::open(small).unwrap().close_blocking().unwrap();
+    for (gc, kept) in [("false", true), ("true", false)] {
+        let settings = [("archive.url", &*bucket.url()), ("archive.every", "100ms"), ("archive.gc", gc)];
+        let server = Running::at(&data, &settings).await;
+        for _ in 0..3 {
+            server
+                .admin
+                .post(ARCHIVED, JSON, Value::Array(vec![entry("api"); 500]).to_string())
+                .await
+                .is(201);
+        }
+        until(&server.admin, |standing| standing["lag"]["entries"] == 0).await;
+        server.stop().await;
+        let packed = bucket.names("main", "tail").into_iter().filter(|name| name.starts_with("0-"));
+        // The first objects of the tail begin at entry 0, and the first segment is closed.
+        assert!(bucket.has("main", "segments/0") && (packed.count() > 0) == kept, "gc {gc}");
+    }
+}

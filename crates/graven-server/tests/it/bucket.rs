@@ -44,6 +44,14 @@ impl Bucket {
         self.of(trail).is_some_and(|below| below.join(name).exists())
     }
 
+    /// The last parts of the names of all objects in the folders of a folder.
+    pub(crate) fn names(&self, trail: &str, folder: &str) -> Vec<String> {
+        let folders = self.of(trail).and_then(|below| fs::read_dir(below.join(folder)).ok());
+        let objects =
+            folders.into_iter().flatten().flat_map(|one| fs::read_dir(one.unwrap().path()).unwrap());
+        objects.map(|object| object.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
     /// Takes the objects of a trail away. A file is in their place, so that nothing can be created there.
     pub(crate) fn goes(&self, trail: &str) {
         fs::rename(self.0.join(trail), self.0.join("away")).unwrap();
