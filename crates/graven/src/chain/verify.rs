@@ -4,6 +4,7 @@
 //! fits together: it stays `self_asserted` until a person gives it or accepts it. Until then nothing is remembered of the
 //! path of such a trail, so that no first look makes it the trusted one.
 
+use std::iter;
 use std::path::PathBuf;
 
 use graven_core::note::VerifierKey;
@@ -65,6 +66,11 @@ impl ChainReport {
     pub fn exit_code(&self) -> u8 {
         let codes = self.before.iter().map(|before| before.report.exit_code());
         codes.fold(self.report.exit_code(), u8::max)
+    }
+
+    /// What was found in each trail of the chain, the newest first.
+    pub fn reports(&self) -> impl Iterator<Item = &Report> {
+        iter::once(&self.report).chain(self.before.iter().rev().map(|before| &before.report))
     }
 
     fn accuses(&self) -> bool {
