@@ -203,6 +203,9 @@ async fn a_trail_that_took_over_is_verified_with_what_it_continues() {
     // In the same place, where the server remembers the key of the older trail.
     take_over(&dir, "a/2");
     let server = serving_at(&data, &dir).await;
+    let alone = verified(&server.admin, "t@1").await;
+    assert_eq!((&alone["ok"], &alone["report"]["key_source"]), (&json!(true), &json!("pinned")), "{alone}");
+    assert_eq!(alone["report"].get("before"), None);
     let good = verified(&server.admin, "t").await;
     let report = &good["report"];
     assert_eq!((&good["ok"], report["findings"].as_array().unwrap().len()), (&json!(true), 0), "{good}");
@@ -210,10 +213,6 @@ async fn a_trail_that_took_over_is_verified_with_what_it_continues() {
     assert_eq!(report["continued"]["key_source"], "self_asserted");
     let older = &report["before"][0];
     assert_eq!((&older["key"], &older["key_source"]), (&old_key, &json!("pinned")), "{older}");
-    let alone = verified(&server.admin, "t@1").await;
-    assert_eq!((&alone["ok"], &alone["report"]["key_source"]), (&json!(true), &json!("pinned")), "{alone}");
-    assert_eq!(alone["report"].get("before"), None);
-
     // What is wrong with the older one is wrong with the trail.
     let live = graven::layout::Layout::in_dir(&dir).before_of("a/1").live().to_owned();
     let at = std::fs::read_to_string(&live).unwrap().find("\"action\":\"before\"").unwrap();
@@ -227,14 +226,18 @@ async fn a_trail_that_took_over_is_verified_with_what_it_continues() {
         (&json!("degraded"), &json!("t")),
         "{ready}"
     );
+    assert_eq!(verified(&server.admin, "t@1").await["ok"], false);
+    let ready = server.stranger().get("/readyz").await.is(200).json();
+    let told: Vec<_> = ready["reasons"].as_array().unwrap().iter().map(|reason| &reason["trail"]).collect();
+    assert_eq!(told, ["t@1", "t"]);
     let metrics = server.admin.get("/metrics").await;
     assert!(metrics.text().contains("graven_verification_ok{trail=\"t\"} 0"), "{}", metrics.text());
     let main = server.trail("main");
     server.stop().await;
-    let verified = stored(&main).into_iter().filter(|entry| entry.action == "trail.verified");
-    let last = verified.last().unwrap();
-    assert_eq!(last.outcome.as_str(), "failure");
-    let detail: Value = serde_json::from_str(last.detail.as_ref().unwrap().as_str()).unwrap();
+    let told: Vec<_> = stored(&main).into_iter().filter(|entry| entry.action == "trail.verified").collect();
+    let of_trail = &told[told.len() - 2];
+    assert_eq!(of_trail.outcome.as_str(), "failure");
+    let detail: Value = serde_json::from_str(of_trail.detail.as_ref().unwrap().as_str()).unwrap();
     assert_eq!((&detail["trail"], &detail["findings"]), (&json!("t"), &json!(1)), "{detail}");
     assert!(detail["first_finding"].is_string(), "{detail}");
 }
