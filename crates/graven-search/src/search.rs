@@ -197,6 +197,11 @@ impl Search {
         &self.reader
     }
 
+    /// The path by which a verifier knows the trail.
+    pub fn name(&self) -> &Path {
+        self.options.name.as_deref().unwrap_or_else(|| self.reader.layout().live())
+    }
+
     /// The origin of the trail.
     fn origin(&self) -> &str {
         &self.reader.meta().origin

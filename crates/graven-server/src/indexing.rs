@@ -36,7 +36,7 @@ struct Index {
 /// # Errors
 /// When there can be no more threads.
 pub(crate) fn start(state: Shared) -> io::Result<()> {
-    let all = state.trails.all().filter_map(|served| {
+    let all = state.trails.with_older().filter_map(|served| {
         let keeper = served.search().keeper(Where::Trail)?;
         Some(Index { trail: Arc::clone(served), keeper, counted: None })
     });

@@ -86,7 +86,7 @@ impl Intake {
         let recorded = self.recorded(entries).await;
         let answered = answers.add(recorded, refused);
         let counters = self.trail.counters(|name| self.state.metrics.of(name));
-        self.state.metrics.answered(self.trail.name(), counters, answered.iter().zip(lengths));
+        self.state.metrics.answered(&self.trail.name().trail, counters, answered.iter().zip(lengths));
     }
 
     /// Reads texts: on this thread if they are short.

@@ -1,6 +1,7 @@
 //! The name of a trail that the server serves: a part of addresses, of folders and of settings.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -13,6 +14,19 @@ pub const NAME_BYTES_MAX: usize = 64;
 /// Such a name is one part of a path and of a URL as it stands, and it is never `.` or `..`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TrailName(Box<str>);
+
+/// The name of what is served: of a trail, as `main`, or of an older one of its chain, as `main@1`. These are counted from
+/// the oldest, so that a name stays with its trail when the chain grows.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ServedName {
+    /// The newest trail of the chain, which the settings and the tokens name.
+    pub(crate) trail: TrailName,
+    /// Which of the older ones it is; `None` for the newest itself.
+    pub(crate) older: Option<NonZeroUsize>,
+}
+
+/// Between the name of a trail and the number of an older one.
+const NUMBER: char = '@';
 
 /// A text that is no name of a trail.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +66,37 @@ impl FromStr for TrailName {
     }
 }
 
+impl FromStr for ServedName {
+    type Err = BadTrailName;
+
+    fn from_str(text: &str) -> Result<ServedName, BadTrailName> {
+        let Some((trail, number)) = text.split_once(NUMBER) else {
+            return Ok(ServedName { trail: text.parse()?, older: None });
+        };
+        // As it is printed: one trail has one address.
+        let older: Option<NonZeroUsize> = number.parse().ok().filter(|older| format!("{older}") == number);
+        match older {
+            Some(_) => Ok(ServedName { trail: trail.parse()?, older }),
+            None => Err(BadTrailName(text.chars().take(80).collect())),
+        }
+    }
+}
+
+impl fmt::Display for ServedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.older {
+            None => self.trail.fmt(f),
+            Some(older) => f.pad(&format!("{}{NUMBER}{older}", self.trail)),
+        }
+    }
+}
+
+impl Serialize for ServedName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl fmt::Display for TrailName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
@@ -82,5 +127,16 @@ mod tests {
         for bad in ["", ".", "..", ".a", "-a", "_a", "A", "a/b", "a\0", "ä", "a b", &"a".repeat(65)] {
             assert!(bad.parse::<TrailName>().is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn an_older_trail_has_one_name() {
+        for good in ["main", "main@1", "a.b@12"] {
+            assert_eq!(good.parse::<ServedName>().unwrap().to_string(), good);
+        }
+        for bad in ["main@", "main@0", "main@01", "main@+1", "main@-1", "main@x", "main@1@1", "@1", "A@1"] {
+            assert!(bad.parse::<ServedName>().is_err(), "{bad:?}");
+        }
+        assert!("main@1".parse::<TrailName>().is_err(), "no setting and no token names it");
     }
 }

@@ -12,7 +12,7 @@ use graven::{Category, Entry, LastingTrail, Outcome, Source};
 use serde::Serialize;
 
 use crate::auth::{Caller, Refused};
-use crate::name::TrailName;
+use crate::name::ServedName;
 use often::Often;
 
 /// How long entries of one kind are gathered until one entry tells of all.
@@ -57,7 +57,7 @@ pub(crate) struct Own {
 struct Searched {
     token: String,
     name: String,
-    trail: TrailName,
+    trail: ServedName,
     /// `None` for searches that are not told apart any more.
     query: Option<String>,
 }
@@ -95,7 +95,7 @@ impl Own {
     }
 
     /// Counts a search. One entry a minute tells of all that are the same.
-    pub(crate) fn searched(&self, caller: &Caller, trail: &TrailName, query: &str, now: Duration) {
+    pub(crate) fn searched(&self, caller: &Caller, trail: &ServedName, query: &str, now: Duration) {
         let search = |query| Searched {
             token: caller.id.clone(),
             name: caller.name.clone(),

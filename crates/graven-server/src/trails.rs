@@ -15,13 +15,13 @@ use std::time::Duration;
 use graven::reader::{Picks, Record};
 use graven::{LastingTrail, Redactor};
 use graven_core::entry::stored_id;
-use graven_search::Search;
+use graven_search::{ChainSearch, Search};
 use serde::Serialize;
 
 use crate::archive::Archive;
 use crate::counters::Counters;
 use crate::life::Life;
-use crate::name::TrailName;
+use crate::name::{ServedName, TrailName};
 use crate::problem::{Kind, Problem};
 use crate::tail::Tail;
 use crate::verification::Verification;
@@ -40,13 +40,16 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Trails(BTreeMap<TrailName, Arc<Served>>);
 
-/// One trail.
+/// One trail: of a chain, the newest one, or an older one.
 #[derive(Debug)]
 pub(crate) struct Served {
-    name: TrailName,
+    name: ServedName,
     /// `None` for a trail that is only read.
     writer: Option<LastingTrail>,
-    search: Search,
+    /// The trail with all that it continues; an older trail of a chain by itself.
+    chain: ChainSearch,
+    /// The older trails of its chain, oldest first; an older one has none.
+    before: Vec<Arc<Served>>,
     /// The rules of the trail for secrets, for texts that repeat what a client has sent.
     redactor: Option<Redactor>,
     /// Who handed in which id among the newest entries.
@@ -90,9 +93,20 @@ impl Trails {
         self.0.get(name)
     }
 
-    /// All trails, by name.
+    /// The trail of a name, or an older one of its chain.
+    pub(crate) fn served(&self, name: &ServedName) -> Option<&Arc<Served>> {
+        let newest = self.find(&name.trail)?;
+        name.older.map_or(Some(newest), |older| newest.before.get(older.get() - 1))
+    }
+
+    /// All trails, by name; of a chain only the newest one.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Served>> {
         self.0.values()
+    }
+
+    /// All trails, each with the older ones of its chain.
+    pub(crate) fn with_older(&self) -> impl Iterator<Item = &Arc<Served>> {
+        self.all().flat_map(|newest| newest.before.iter().chain([newest]))
     }
 
     /// The trail in which the server records what happens to itself.
@@ -103,13 +117,23 @@ impl Trails {
 
 impl Served {
     /// The name in addresses.
-    pub(crate) fn name(&self) -> &TrailName {
+    pub(crate) fn name(&self) -> &ServedName {
         &self.name
     }
 
-    /// Answers questions from the files.
+    /// Answers questions from the files of this trail alone.
     pub(crate) fn search(&self) -> &Search {
-        &self.search
+        self.chain.newest()
+    }
+
+    /// Answers questions from the files of the whole chain.
+    pub(crate) fn chain(&self) -> &ChainSearch {
+        &self.chain
+    }
+
+    /// The older trails of its chain, oldest first.
+    pub(crate) fn before(&self) -> &[Arc<Served>] {
+        &self.before
     }
 
     /// The writer; `None` for a trail that is only read.
@@ -123,7 +147,10 @@ impl Served {
     /// `ReadOnly` for a trail that is only read.
     pub(crate) fn writable(&self) -> Result<&LastingTrail, Problem> {
         self.writer.as_ref().ok_or_else(|| {
-            let message = format!("this server only reads the trail {}", self.name);
+            let message = match self.name.older {
+                None => format!("this server only reads the trail {}", self.name),
+                Some(_) => format!("{} has ended: the trail {} continues it", self.name, self.name.trail),
+            };
             Problem::new(Kind::ReadOnly, message)
         })
     }
@@ -174,7 +201,7 @@ impl Served {
     /// # Errors
     /// As [`Reader::len`](graven::reader::Reader::len).
     pub(crate) fn entries(&self) -> Result<u64, graven::Error> {
-        durable_len(&self.search.reader().picks()?)
+        durable_len(&self.search().reader().picks()?)
     }
 
     /// Those who follow it.
@@ -202,7 +229,7 @@ impl Served {
     /// # Errors
     /// As [`Reader::find`](graven::reader::Reader::find).
     pub(crate) fn find(&self, id: &str) -> Result<Option<Record>, graven::Error> {
-        let reader = self.search.reader();
+        let reader = self.search().reader();
         let without = self.without_secrets(id);
         let stored = stored_id(&without);
         match reader.find(&stored)? {
@@ -213,7 +240,7 @@ impl Served {
 
     /// What is counted of it for operators; made once.
     pub(crate) fn counters(&self, make: impl FnOnce(&TrailName) -> Counters) -> &Counters {
-        self.counters.get_or_init(|| make(&self.name))
+        self.counters.get_or_init(|| make(&self.name.trail))
     }
 
     /// What became of entries since the server started.

@@ -1,12 +1,13 @@
 //! The verifications of one trail: the one that runs, and what the last one found.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use graven::Machine;
-use graven::fsck::{self, Report, VerifyOptions};
+use graven::chain::{self, Chain, ChainOptions, ChainReport, judged_by};
+use graven::fsck::{self, KeySource, VerifyOptions};
 use graven::layout::Layout;
 use graven_core::verdict::Verdict;
 use serde::{Serialize, Serializer};
@@ -14,8 +15,10 @@ use serde::{Serialize, Serializer};
 /// What is known of the verifications of one trail.
 #[derive(Debug)]
 pub(crate) struct Verification {
-    /// The path by which the settings name the trail. The verifier remembers the trail by it.
+    /// The path by which the settings name the trail, or below it. The verifier remembers the trail by it.
     name: PathBuf,
+    /// For an older trail of a chain, the path of the newest one. It is verified by itself, the newest one with all others.
+    newest: Option<PathBuf>,
     /// The folder of the verifier's memory.
     memory: PathBuf,
     known: Mutex<Known>,
@@ -48,7 +51,7 @@ pub(crate) struct Done {
     /// Whether nothing was damaged or changed, and that could be told.
     pub(crate) ok: bool,
     /// What it found.
-    pub(crate) report: Option<Report>,
+    pub(crate) report: Option<ChainReport>,
     /// Why it could not be done.
     pub(crate) error: Option<String>,
 }
@@ -91,7 +94,12 @@ fn shared<S: Serializer>(done: &Option<Arc<Done>>, serializer: S) -> Result<S::O
 
 impl Verification {
     pub(crate) fn new(name: PathBuf, memory: PathBuf) -> Verification {
-        Verification { name, memory, known: Mutex::default() }
+        Verification { name, newest: None, memory, known: Mutex::default() }
+    }
+
+    /// The same for an older trail of the chain whose newest one is at a path.
+    pub(crate) fn of_older(name: PathBuf, newest: PathBuf, memory: PathBuf) -> Verification {
+        Verification { newest: Some(newest), ..Verification::new(name, memory) }
     }
 
     /// How it stands.
@@ -109,7 +117,7 @@ impl Verification {
     /// What the last one found; `None` before the first one has ended.
     pub(crate) fn brief(&self) -> Option<Brief> {
         let last = self.known().last.clone()?;
-        let verdict = last.report.as_ref().map(|report| report.verdict);
+        let verdict = last.report.as_ref().map(|report| report.report.verdict);
         Some(Brief { ok: last.ok, verdict, ended: last.ended })
     }
 
@@ -132,18 +140,49 @@ impl Verification {
         done
     }
 
-    /// Verifies the trail, on this thread.
-    pub(crate) fn run(&self, layout: &Layout, running: &Running) -> Result<Report, graven::Error> {
-        let options = VerifyOptions {
-            state: Some(self.memory.clone()),
-            name: Some(self.name.clone()),
-            ..VerifyOptions::default()
-        };
+    /// Verifies the trail with all that it continues, or an older one alone, on this thread.
+    pub(crate) fn run(&self, layout: &Layout, running: &Running) -> Result<ChainReport, graven::Error> {
         let progress = |done, bytes| {
             running.bytes.store(bytes, Ordering::Relaxed);
             running.bytes_done.store(done, Ordering::Relaxed);
         };
-        fsck::verify(&Machine::os(), layout, &options, &progress)
+        if let Some(newest) = &self.newest {
+            return self.alone(layout, newest, &progress);
+        }
+        let options = ChainOptions {
+            state: Some(self.memory.clone()),
+            name: Some(self.name.clone()),
+            ..ChainOptions::default()
+        };
+        chain::verify(&Machine::os(), layout, &options, &progress)
+    }
+
+    /// Verifies an older trail, under the key by which its chain judges it.
+    fn alone(
+        &self,
+        layout: &Layout,
+        newest: &Path,
+        progress: &dyn Fn(u64, u64),
+    ) -> Result<ChainReport, graven::Error> {
+        let machine = Machine::os();
+        let chain = Chain::open(newest)?;
+        let (judged, _) = judged_by(&machine, &chain, &[], Some(&self.memory))?;
+        let known = chain.links().iter().zip(judged).find(|(link, _)| link.name() == self.name);
+        // One that its chain has lost is judged as it lies there.
+        let options = known.map_or_else(
+            || VerifyOptions {
+                state: Some(self.memory.clone()),
+                name: Some(self.name.clone()),
+                ..VerifyOptions::default()
+            },
+            |(_, options)| options,
+        );
+        let mut report = fsck::verify(&machine, layout, &options, progress)?;
+        if options.key.is_some() {
+            // Nobody gives the server a key: this one is remembered of another path of the chain.
+            report.key_source = Some(KeySource::Pinned);
+        }
+        Ok(ChainReport { report, continued: None, before: Vec::new() })
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use graven::chain::ChainReport;
 use graven::fsck::Report;
 use graven::{Category, Outcome};
 use serde_json::json;
@@ -38,7 +39,7 @@ pub(crate) fn start(state: &Shared, trail: &Arc<Served>, caller: Option<&Caller>
     });
 }
 
-fn verify(trail: &Served, running: &Running) -> Result<Report, String> {
+fn verify(trail: &Served, running: &Running) -> Result<ChainReport, String> {
     let report = trail.verification().run(trail.search().reader().layout(), running);
     report.map_err(|error| {
         tracing::error!(trail = %trail.name(), error = error.chain(), "a trail cannot be verified");
@@ -49,15 +50,20 @@ fn verify(trail: &Served, running: &Running) -> Result<Report, String> {
 /// Records what was found.
 fn tell(state: &Shared, trail: &Served, caller: Option<&Caller>, done: &Done) {
     let outcome = if done.ok { Outcome::Success } else { Outcome::Failure };
-    let report = done.report.as_ref();
+    let chain = done.report.as_ref();
+    let report = chain.map(|chain| &chain.report);
+    let findings = |report: &Report| report.findings.len() as u64 + report.findings_left_out;
+    let first = |chain: &ChainReport| {
+        chain.reports().find_map(|report| report.findings.first()).map(|finding| finding.message.clone())
+    };
     let detail = json!({
         "trail": trail.name(),
         "verdict": report.map(|report| report.verdict),
         "entries": report.map(|report| report.entries),
         "sealed": report.map(|report| report.sealed),
         "root": report.and_then(|report| report.root),
-        "findings": report.map(|report| report.findings.len() as u64 + report.findings_left_out),
-        "first_finding": report.and_then(|report| report.findings.first()).map(|finding| &finding.message),
+        "findings": chain.map(|chain| chain.reports().map(findings).sum::<u64>()),
+        "first_finding": chain.and_then(first),
         "error": done.error,
     });
     if !done.ok {

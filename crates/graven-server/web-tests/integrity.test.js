@@ -158,7 +158,7 @@ test("integrity", async (t) => {
     await page.route("**/v1/trails/main", (route) => route.fulfill({ json: { ...trail, sealed: trail.entries - 3 } }));
     await page.route("**/v1/trails/main/facets?*", (route) => route.fulfill({ json: { facets: { action: [{ value: "trail.gap", entries: 1_234, events: 1_234 }] } } }));
     const gap = { index: 5, state: "proved", leaf_hash: "", entry: { id: "g", timestamp: "2026-11-30T10:00:00Z", category: "trail", action: "trail.gap", outcome: "success", detail: { categories: { "<b>": 7 } } } };
-    await page.route("**/v1/trails/main/entries?*", (route) => route.fulfill({ json: { hits: [gap], next: null } }));
+    await page.route("**/v1/trails/main/entries?*", (route) => route.fulfill({ json: { hits: [gap], next: null, coverage: {} } }));
     await page.reload();
     await page.getByTestId("sign-trail.gap").getByRole("link", { name: "1,234" }).waitFor();
     await page.getByTestId("log-event").filter({ hasText: "gap" }).filter({ hasText: '{"<b>":7}' }).waitFor();

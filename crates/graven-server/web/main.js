@@ -14,7 +14,8 @@ import { render as explore } from "./views/explore.js";
 /**
  * @typedef {import("./types.d.ts").Page} Page
  * @typedef {import("./types.d.ts").Session} Session
- * @typedef {{name: string, origin: string, entries: number, read_only: boolean}} Trail
+ * @typedef {{name: string, origin: string, entries: number}} OlderTrail
+ * @typedef {OlderTrail & {read_only: boolean, before?: OlderTrail[]}} Trail
  * @typedef {{title: string, right: string, render: (page: Page) => unknown}} View
  */
 
@@ -158,8 +159,8 @@ function whole() {
         aria-label="Graven, start"><img src="assets/icon.svg" alt="" width="22" height="22"><span>Graven</span></a>
       <label class="trail"><span class="hidden">Trail</span>
         <select data-testid="trail" @change=${(/** @type {Event} */ e) => go({ trail: /** @type {HTMLSelectElement} */ (e.target).value, entry: undefined, q: undefined, from: undefined, to: undefined })}>
-          ${now.trails.map((one) => html`<option value=${one.name} ?selected=${one.name === trail}>${one.name}</option>`)}
-          ${now.trails.some((one) => one.name === trail) ? nothing : html`<option selected>${trail}</option>`}
+          ${now.trails.map((one) => html`${option(one.name, trail)}${(one.before ?? []).map(({ name, origin }) => option(name, trail, `\u2003${name} (${origin})`))}`)}
+          ${now.trails.some(({ name, before = [] }) => [name, ...before.map((older) => older.name)].includes(trail)) ? nothing : html`<option selected>${trail}</option>`}
         </select></label>
       <nav class="views" aria-label="Views">${Object.entries(VIEWS).map(
         ([key, { title }]) => html`
@@ -184,6 +185,15 @@ function whole() {
       }
     </main>
     ${now.help ? help() : nothing}`;
+}
+
+/**
+ * @param {string} name
+ * @param {string} chosen
+ * @param {string} [text]
+ */
+function option(name, chosen, text = name) {
+  return html`<option value=${name} ?selected=${name === chosen}>${text}</option>`;
 }
 
 /** @param {Event} click */

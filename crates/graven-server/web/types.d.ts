@@ -29,7 +29,13 @@ export interface Entry {
 
 /** An entry and where it is in the log. */
 export interface Hit {
+  /** Of the older trail that has it; none for the trail that was asked. */
+  origin?: string;
+  /** The name of the trail that has it. */
+  trail: string;
   index: number;
+  /** Both, as the address of the page names it. */
+  place: string;
   /** The server's word, and no check of the reader's. */
   state: "proved" | "unsealed";
   leaf_hash: string;

@@ -165,6 +165,20 @@ impl ChainSearch {
         timeline::read(id, self.newest().origin(), ask, &mut |ask, f| self.each(&query, ask, f))
     }
 
+    /// The same, as far as its entries have these categories.
+    ///
+    /// # Errors
+    /// As [`query`](ChainSearch::query).
+    pub fn session_within(
+        &self,
+        id: &str,
+        categories: &[graven::Category],
+        ask: &Ask,
+    ) -> Result<Timeline, SearchError> {
+        let query = Query::of_session(id).within(categories);
+        timeline::read(id, self.newest().origin(), ask, &mut |ask, f| self.each(&query, ask, f))
+    }
+
     /// The trails in an order, with their numbers from the oldest.
     fn in_order(&self, order: Order) -> impl Iterator<Item = (usize, &Search)> {
         let count = self.trails.len();

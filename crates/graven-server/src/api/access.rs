@@ -14,7 +14,7 @@ use super::{cookie, door};
 use crate::auth::{Caller, Grant, Login, OpenSession, Refused, Right, Scope, USER};
 use crate::jwt::Jwt;
 use crate::limits::Entered;
-use crate::name::TrailName;
+use crate::name::ServedName;
 use crate::own;
 use crate::peer::Peer;
 use crate::problem::{Kind, Problem};
@@ -75,9 +75,10 @@ fn permit(
     match trail {
         None => right.map_or(Ok(()), |right| caller.may(right))?,
         Some(text) => {
-            let name: TrailName = text.parse().map_err(|_| Problem::unknown_trail(text))?;
-            right.map_or(Ok(()), |right| caller.may_in(right, &name))?;
-            let served = state.trails.find(&name).ok_or_else(|| Problem::unknown_trail(text))?;
+            let name: ServedName = text.parse().map_err(|_| Problem::unknown_trail(text))?;
+            // Who may see a trail may see what it continues.
+            right.map_or(Ok(()), |right| caller.may_in(right, &name.trail))?;
+            let served = state.trails.served(&name).ok_or_else(|| Problem::unknown_trail(text))?;
             request.extensions_mut().insert(OnTrail(Arc::clone(served)));
         }
     }

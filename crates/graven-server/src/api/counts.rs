@@ -104,8 +104,8 @@ pub(super) async fn session(
     state.own.searched(&caller, trail.name(), &format!("session {id}"), state.elapsed());
     let work = move || {
         let timeline = match &caller.categories {
-            Scope::All => trail.search().session(&id, &ask)?,
-            Scope::Only(categories) => trail.search().session_within(&id, categories, &ask)?,
+            Scope::All => trail.chain().session(&id, &ask)?,
+            Scope::Only(categories) => trail.chain().session_within(&id, categories, &ask)?,
         };
         written(&timeline)
     };
@@ -123,7 +123,7 @@ async fn counted(
     (ask.limit, ask.count) = (1, true);
     want(&mut ask);
     state.own.searched(caller, trail.name(), &query.to_string(), state.elapsed());
-    let work = move || written(&Counted::of(trail.search().query(&query, &ask)?));
+    let work = move || written(&Counted::of(trail.chain().query(&query, &ask)?));
     Ok(json_response(state.blocking.search(work).await?))
 }
 

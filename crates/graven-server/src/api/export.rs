@@ -136,7 +136,7 @@ impl Export {
     fn write(&self, output: &mut Output, rows: &mut u64) -> Result<(), Cut> {
         let form = self.format.rows();
         output.push(&form.header()?)?;
-        let answer = self.trail.search().each(&self.query, &self.ask, &mut |hit| {
+        let answer = self.trail.chain().each(&self.query, &self.ask, &mut |hit| {
             output.push(&form.row(&hit)?)?;
             *rows += 1;
             Ok::<_, Cut>(true)

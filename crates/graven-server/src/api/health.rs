@@ -42,8 +42,8 @@ pub(super) async fn ready(State(state): State<Shared>) -> Response {
         reasons.push(Reason { trail: "*".to_owned(), reason: "the server ends".to_owned() });
     }
     let can_record = reasons.is_empty();
-    reasons.extend(state.trails.all().filter_map(|served| doubt(served)));
-    reasons.extend(state.trails.all().filter_map(|served| {
+    reasons.extend(state.trails.with_older().filter_map(|served| doubt(served)));
+    reasons.extend(state.trails.with_older().filter_map(|served| {
         let reason = served.indexing().doubt()?;
         Some(Reason { trail: served.name().to_string(), reason })
     }));

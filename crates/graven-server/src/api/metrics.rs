@@ -28,7 +28,7 @@ pub(super) async fn scrape(
     // The counts are of all categories.
     caller.may_all_categories()?;
     let served: Vec<Arc<Served>> =
-        state.trails.all().filter(|served| caller.trails.covers(served.name())).cloned().collect();
+        state.trails.all().filter(|served| caller.trails.covers(&served.name().trail)).cloned().collect();
     let now = state.now();
     let look = move || Ok(served.iter().map(|served| trail_now(served, now)).collect());
     let trails = state.blocking.look(look).await?;

@@ -102,7 +102,7 @@ async fn answer(
     state.own.searched(caller, trail.name(), &query.to_string(), state.elapsed());
     let explain = question.explain;
     let work = move || {
-        let answer = trail.search().query(&query, &ask)?;
+        let answer = trail.chain().query(&query, &ask)?;
         let json = written(&Explained::new(&answer, &query, &ask, explain))?;
         Ok((answer.next, json))
     };

@@ -32,6 +32,17 @@ struct Short {
     origin: String,
     entries: u64,
     read_only: bool,
+    /// The older trails of its chain, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    before: Vec<Older>,
+}
+
+/// An older trail of a chain. It is only read.
+#[derive(Debug, Serialize)]
+struct Older {
+    name: String,
+    origin: String,
+    entries: u64,
 }
 
 /// The answer to `GET /v1/trails/{trail}`.
@@ -41,6 +52,9 @@ struct Long {
     origin: String,
     key: String,
     read_only: bool,
+    /// The older trails of its chain, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    before: Vec<Older>,
     /// How many are durable.
     entries: u64,
     /// How many are under the newest signed head.
@@ -83,7 +97,7 @@ pub(super) async fn list(
     Permitted(caller): Permitted,
 ) -> Result<Response, Problem> {
     let served: Vec<_> =
-        state.trails.all().filter(|served| caller.trails.covers(served.name())).cloned().collect();
+        state.trails.all().filter(|served| caller.trails.covers(&served.name().trail)).cloned().collect();
     let look = move || served.iter().map(|served| short(served)).collect::<Result<Vec<_>, _>>();
     Ok(no_store(List { trails: state.blocking.look(look).await? }))
 }
@@ -99,7 +113,19 @@ fn short(served: &Served) -> Result<Short, Problem> {
         origin: served.search().reader().meta().origin.clone(),
         entries: served.entries()?,
         read_only: served.writer().is_none(),
+        before: older(served)?,
     })
+}
+
+fn older(served: &Served) -> Result<Vec<Older>, Problem> {
+    let older = |served: &Served| -> Result<Older, Problem> {
+        Ok(Older {
+            name: served.name().to_string(),
+            origin: served.search().reader().meta().origin.clone(),
+            entries: served.entries()?,
+        })
+    };
+    served.before().iter().map(|served| older(served)).collect()
 }
 
 fn long(served: &Served, now: DateTime<Utc>) -> Result<Long, Problem> {
@@ -116,6 +142,7 @@ fn long(served: &Served, now: DateTime<Utc>) -> Result<Long, Problem> {
         origin: reader.meta().origin.clone(),
         key: reader.meta().key.to_string(),
         read_only: served.writer().is_none(),
+        before: older(served)?,
         entries,
         sealed: head.size,
         root: head.root,

@@ -74,7 +74,13 @@ fn schemas(api: Api) -> Api {
             ("leaf_hash", super::words::hash().into()),
             ("entry", named("Entry")),
         ],
-        vec![("intent", whole().into()), ("result", whole().into())],
+        vec![
+            ("origin", text().into()),
+            ("intent", whole().into()),
+            ("intent_origin", text().into()),
+            ("result", whole().into()),
+            ("result_origin", text().into()),
+        ],
     );
     let timeline = object(
         [covers(), vec![("session", named("Session")), ("timeline", list(entry))]].concat(),

@@ -144,7 +144,7 @@ fn schemas(api: Api) -> Api {
                     ("leaf_hash", hash().into()),
                     ("entry", named("Entry")),
                 ],
-                vec![],
+                vec![("origin", text().into())],
             ),
         )
 }

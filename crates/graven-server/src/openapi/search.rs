@@ -3,7 +3,8 @@
 use utoipa::openapi::HttpMethod::Post;
 
 use super::words::{
-    Api, JSON, Op, closed, hash, list, map, named, number, object, or_null, text, time, truth, whole, word,
+    Api, JSON, Op, Shape, closed, hash, list, map, named, number, object, or_null, text, time, truth, whole,
+    word,
 };
 use crate::auth::Right;
 use crate::problem::Kind;
@@ -94,6 +95,8 @@ fn schemas(api: Api) -> Api {
         ],
     );
     let rest = || vec![("entries", whole().into()), ("events", whole().into())];
+    let older =
+        object([vec![("origin", text().into())], covered()].concat(), vec![("hidden", whole().into())]);
     counts(api)
         .schema("Question", closed(question))
         .schema("Answer", answer)
@@ -113,23 +116,22 @@ fn schemas(api: Api) -> Api {
                 vec![("last", whole().into())],
             ),
         )
-        .schema(
-            "Coverage",
-            object(
-                vec![
-                    ("entries", whole().into()),
-                    ("durable", word(&["lock", "lines"]).into()),
-                    ("key_source", word(&["given", "pinned", "self_asserted"]).into()),
-                    ("index", word(&["none", "own", "unchecked"]).into()),
-                    ("indexed_to", whole().into()),
-                    ("scanned", whole().into()),
-                    ("unsealed", whole().into()),
-                    ("complete", truth().into()),
-                ],
-                vec![("hidden", whole().into())],
-            ),
-        )
+        .schema("Coverage", object(covered(), vec![("hidden", whole().into()), ("before", list(older))]))
         .schema("Hash", hash())
+}
+
+/// What an answer covers of one trail.
+fn covered() -> Vec<(&'static str, Shape)> {
+    vec![
+        ("entries", whole().into()),
+        ("durable", word(&["lock", "lines"]).into()),
+        ("key_source", word(&["given", "pinned", "self_asserted"]).into()),
+        ("index", word(&["none", "own", "unchecked"]).into()),
+        ("indexed_to", whole().into()),
+        ("scanned", whole().into()),
+        ("unsealed", whole().into()),
+        ("complete", truth().into()),
+    ]
 }
 
 fn counts(api: Api) -> Api {

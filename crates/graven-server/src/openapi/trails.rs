@@ -4,7 +4,8 @@ use utoipa::openapi::HttpMethod::{Get, Post};
 use utoipa::openapi::schema::ObjectBuilder;
 
 use super::words::{
-    Api, JSON, Op, anything, hash, list, named, number, object, or_null, text, time, truth, whole, word,
+    Api, JSON, Op, Shape, anything, hash, list, named, number, object, or_null, text, time, truth, whole,
+    word,
 };
 use crate::auth::Right;
 use crate::problem::Kind;
@@ -37,7 +38,7 @@ pub(super) fn describe(api: Api) -> Api {
 
 fn verify() -> Op {
     Op::new("verify", "startVerification", "Verify a trail in the background")
-        .about("While one runs or waits, no second one is started.")
+        .about("With all older ones of its chain. While one runs or waits, no second one is started.")
         .needs(Right::Verify)
         .answers(202, "It runs, or waits for another one to end", &[(JSON, named("Verification"))])
         .with_header(202, "Location", "Where its progress and its result are")
@@ -78,11 +79,12 @@ fn audit() -> Op {
 
 fn schemas(api: Api) -> Api {
     let short = vec![
-        ("name", named("TrailName")),
+        ("name", named("ServedName")),
         ("origin", text().into()),
         ("entries", whole().into()),
         ("read_only", truth().into()),
     ];
+    let older: Shape = object(short[..3].to_vec(), vec![]).into();
     let long = [
         short.clone(),
         vec![
@@ -140,9 +142,13 @@ fn schemas(api: Api) -> Api {
     );
     reports(api)
         .schema("TrailName", text().pattern(Some("^[a-z0-9][a-z0-9._-]{0,63}$")))
+        .schema("ServedName", text().pattern(Some("^[a-z0-9][a-z0-9._-]{0,63}(@[1-9][0-9]*)?$")))
         .schema("Category", text().pattern(Some("^[a-z][a-z0-9_]{0,63}$")))
-        .schema("Trails", object(vec![("trails", list(object(short, vec![])))], vec![]))
-        .schema("Trail", object(long, vec![]))
+        .schema(
+            "Trails",
+            object(vec![("trails", list(object(short, vec![("before", list(older.clone()))])))], vec![]),
+        )
+        .schema("Trail", object(long, vec![("before", list(older))]))
         .schema("Verification", object(vec![("running", or_null(running)), ("last", or_null(done))], vec![]))
         .schema(
             "AuditEntry",
@@ -185,6 +191,11 @@ fn archive() -> ObjectBuilder {
 }
 
 fn reports(api: Api) -> Api {
+    let sources = ["given", "pinned", "self_asserted"];
+    let continued = object(
+        vec![("origin", text().into()), ("key", text().into()), ("key_source", word(&sources).into())],
+        vec![],
+    );
     api.schema(
         "Verdict",
         word(&[
@@ -210,7 +221,7 @@ fn reports(api: Api) -> Api {
                 ("entries", whole().into()),
                 ("sealed", whole().into()),
                 ("root", or_null(hash())),
-                ("key_source", or_null(word(&["given", "pinned", "self_asserted"]))),
+                ("key_source", or_null(word(&sources))),
                 ("key", or_null(text())),
                 ("findings", list(named("Finding"))),
                 ("findings_left_out", whole().into()),
@@ -224,6 +235,8 @@ fn reports(api: Api) -> Api {
                 ("earlier_findings", list(named("Finding"))),
                 ("hint", text().into()),
                 ("hint_file", text().into()),
+                ("continued", continued.into()),
+                ("before", list(named("Report"))),
                 (
                     "older_copy",
                     object(

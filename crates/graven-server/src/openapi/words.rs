@@ -183,7 +183,11 @@ impl Op {
 
     fn build(mut self, path: &str) -> OperationBuilder {
         if path.contains("{trail}") {
-            self = self.in_path("trail", "The name of a trail", named("TrailName"));
+            self = self.in_path(
+                "trail",
+                "The name of a trail, or `main@1` for an older one of its chain",
+                named("ServedName"),
+            );
             self = self.refuses(&[Kind::UnknownTrail, Kind::OutOfScope]);
         }
         let who = match self.who {

@@ -202,7 +202,7 @@ impl Served {
         if found.iter().all(Option::is_none) {
             return Ok((batch, Vec::new()));
         }
-        let reader = self.search.reader().clone();
+        let reader = self.search().reader().clone();
         let compare = move || {
             let entries = batch.places.iter().zip(&batch.entries).zip(found);
             let compared = entries.map(|((place, entry), index)| {
@@ -232,7 +232,7 @@ impl Served {
                 let Some(range) = window.unread(entries) else { return Ok(()) };
                 (range.start..range.end.min(range.start + READ_AT_ONCE), window.keys().clone())
             };
-            let (reader, first) = (self.search.reader().clone(), range.start);
+            let (reader, first) = (self.search().reader().clone(), range.start);
             let read = move || read_keys(&reader, &keys, range);
             let read = tokio::task::spawn_blocking(read).await.map_err(|panic| {
                 tracing::error!(error = panic.to_string(), "reading the newest entries panicked");

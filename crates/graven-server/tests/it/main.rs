@@ -17,6 +17,8 @@ mod authority;
 mod bodies_are_bounded;
 #[cfg(feature = "archive")]
 mod bucket;
+mod chained;
+mod chains_are_joined;
 mod clients_log_in_by_certificate;
 mod counts_of_all_hits;
 mod demo_is_served;

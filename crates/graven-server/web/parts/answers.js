@@ -8,6 +8,7 @@ import { Problem, ask } from "../api.js";
 import { zone } from "../format.js";
 import { mistakeOf, within } from "../query.js";
 import { FACETS } from "./facets.js";
+import { placed } from "./places.js";
 import { putAside, toTop } from "./rows.js";
 import { rangeTerms } from "./time_range.js";
 
@@ -47,6 +48,12 @@ export const found = {
   again: 0,
 };
 
+/**
+ * @param {Page} page
+ * @param {any} answer
+ */
+const hitsOf = (page, answer) => placed(page.trail, answer.hits, answer.coverage);
+
 /** @param {Page} page */
 const path = (page) => `trails/${encodeURIComponent(page.trail)}/entries`;
 
@@ -84,7 +91,7 @@ async function first(page, key) {
   const count = { count: true, histogram: true, facets: FACETS.map(({ field }) => field).join(",") };
   const answer = await ask(path(page), asked, signal);
   if (found.key !== key) return;
-  Object.assign(found, { hits: answer.hits, next: answer.next, aside: 0, loading: false });
+  Object.assign(found, { hits: hitsOf(page, answer), next: answer.next, aside: 0, loading: false });
   page.redraw();
   // The last row of all: then a cursor has nothing to name the snapshot by, and one answer has both.
   const counts = await ask(
@@ -94,7 +101,7 @@ async function first(page, key) {
   );
   if (found.key !== key) return;
   found.counts = counts;
-  if (!answer.next) Object.assign(found, { hits: counts.hits, next: counts.next });
+  if (!answer.next) Object.assign(found, { hits: hitsOf(page, counts), next: counts.next });
   page.redraw();
 }
 
@@ -119,7 +126,7 @@ export async function older(page) {
   try {
     const answer = await ask(path(page), { cursor: next, limit: PAGE }, found.asking.signal);
     if (found.key !== key) return;
-    found.hits = [...found.hits, ...answer.hits];
+    found.hits = [...found.hits, ...hitsOf(page, answer)];
     Object.assign(found, { next: answer.next, loading: false });
     const tooMany = found.hits.length - LOADED_MAX;
     if (tooMany > 0) {

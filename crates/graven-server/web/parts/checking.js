@@ -21,19 +21,22 @@ const AGAIN_MS = 1_500;
 /** What the reader must know at once. */
 const ALARMS = ["older", "contradicts", "other key", "failed"];
 
+/**
+ * What is known of one log.
+ * @typedef {{checking: import("../verify/client.js").Checking, head: Head | null, isKept: boolean}} Log
+ */
+
 const now = {
+  /** The trail that is shown. Its rows may be of older trails, each of which is a log of its own. */
   trail: "",
   /** @type {typeof import("../verify/client.js") | null} */
   client: null,
   /** @type {typeof import("../verify/marks.js").MEANING | null} */
   meaning: null,
-  /** @type {import("../verify/client.js").Checking | null} */
-  checking: null,
+  /** By the name of the trail. @type {Map<string, Log>} */
+  logs: new Map(),
   /** By the very object that was checked. @type {WeakMap<object, Mark>} */
   marks: new WeakMap(),
-  /** @type {Head | null} */
-  head: null,
-  isKept: true,
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   timer: undefined,
   /** What is to be checked: the rows that are seen, and the entry that is open. @type {{rows: Hit[], entry: Hit[]}} */
@@ -43,13 +46,13 @@ const now = {
 /** Ends all checking, for another trail or when somebody logs out. */
 export function stop() {
   clearTimeout(now.timer);
-  now.checking?.close();
-  Object.assign(now, { trail: "", checking: null, head: null, marks: new WeakMap(), wanted: { rows: [], entry: [] } });
+  for (const { checking } of now.logs.values()) checking.close();
+  Object.assign(now, { trail: "", logs: new Map(), marks: new WeakMap(), wanted: { rows: [], entry: [] } });
 }
 
 /**
  * Checks what is seen, once it is still.
- * @param {string} trail
+ * @param {string} trail The trail that is shown.
  * @param {'rows' | 'entry'} where
  * @param {Hit[]} hits
  * @param {() => void} redraw
@@ -76,32 +79,50 @@ export function check(trail, where, hits, redraw) {
  * @param {() => void} redraw
  */
 async function run(trail, redraw) {
-  const hits = [...now.wanted.rows, ...now.wanted.entry];
+  /** @type {Map<string, Hit[]>} */
+  const by = new Map();
+  for (const hit of [...now.wanted.rows, ...now.wanted.entry]) by.set(hit.trail, [...(by.get(hit.trail) ?? []), hit]);
   // What checks is loaded behind the first rows.
   now.client ??= await import("../verify/client.js");
   now.meaning ??= (await import("../verify/marks.js")).MEANING;
   if (now.trail !== trail) return;
-  now.checking ??= begin(now.client, trail, redraw);
-  const checking = now.checking;
-  const marks = await checking.check(hits.map(({ index, entry }) => ({ index, entry })));
-  if (checking !== now.checking) return;
+  await Promise.all([...by].map(([own, hits]) => checkAll(own, hits, redraw)));
+}
+
+/**
+ * Checks hits of one log.
+ * @param {string} trail
+ * @param {Hit[]} hits
+ * @param {() => void} redraw
+ */
+async function checkAll(trail, hits, redraw) {
+  const log = logOf(trail, redraw);
+  const marks = await log.checking.check(hits.map(({ index, entry }) => ({ index, entry })));
+  if (log !== now.logs.get(trail)) return;
   // Each mark is for one object: a row and the entry that is open may say two things of one index.
   marks.forEach((mark, at) => now.marks.set(hits[at].entry, mark));
   redraw();
 }
 
 /**
- * @param {NonNullable<typeof now.client>} client
+ * What is known of a log. What checks is loaded before.
  * @param {string} trail
  * @param {() => void} redraw
+ * @returns {Log}
  */
-function begin(client, trail, redraw) {
+function logOf(trail, redraw) {
+  const known = now.logs.get(trail);
+  if (known) return known;
+  const client = /** @type {NonNullable<typeof now.client>} */ (now.client);
   const base = new URL(address(`trails/${encodeURIComponent(trail)}`), location.href).pathname;
   const onHead = (/** @type {Head} */ head, /** @type {boolean} */ isKept) => {
-    Object.assign(now, { head, isKept });
+    Object.assign(log, { head, isKept });
     redraw();
   };
-  return new client.Checking({ base, store: client.browserStore(), onHead });
+  /** @type {Log} */
+  const log = { checking: new client.Checking({ base, store: client.browserStore(), onHead }), head: null, isKept: true };
+  now.logs.set(trail, log);
+  return log;
 }
 
 /**
@@ -113,9 +134,10 @@ function known(hit) {
   return now.marks.get(hit.entry) ?? null;
 }
 
-/** What was found of the log, and whether the browser keeps what it is to remember. */
+/** What was found of the log that is shown, and whether the browser keeps what it is to remember. */
 export function found() {
-  return { head: now.head, isKept: now.isKept };
+  const { head = null, isKept = true } = now.logs.get(now.trail) ?? {};
+  return { head, isKept };
 }
 
 /**
@@ -130,22 +152,23 @@ export async function look(trail, redraw) {
   }
   now.client ??= await import("../verify/client.js");
   if (now.trail !== trail) return;
-  now.checking ??= begin(now.client, trail, redraw);
-  await now.checking.head();
+  await logOf(trail, redraw).checking.head();
 }
 
 /**
  * Takes a key that the reader gives, or forgets the log without one. What was checked is checked again.
  * @param {string | null} key As `graven key` prints it.
  * @param {() => void} redraw
+ * @param {string} [trail] Whose log it is; the one that is shown without it.
  */
-export async function remember(key, redraw) {
-  const { checking } = now;
-  if (!checking) return;
-  if (key === null) checking.forget();
-  else now.isKept = await checking.useKey(key);
-  Object.assign(now, { marks: new WeakMap(), head: null });
-  await checking.head();
+export async function remember(key, redraw, trail = now.trail) {
+  const log = now.logs.get(trail);
+  if (!log) return;
+  if (key === null) log.checking.forget();
+  else log.isKept = await log.checking.useKey(key);
+  log.head = null;
+  now.marks = new WeakMap();
+  await log.checking.head();
   redraw();
 }
 
@@ -183,19 +206,20 @@ export function markInFull(hit) {
  * @param {() => void} redraw
  */
 export function alarm(redraw) {
-  const { head } = now;
-  if (!head || !ALARMS.includes(head.verdict)) return nothing;
+  const bad = [...now.logs].find(([, { head }]) => head && ALARMS.includes(head.verdict));
+  const [trail, head] = [bad?.[0], bad?.[1].head];
+  if (!head) return nothing;
   const isOther = head.verdict === "other key";
   // Remembered words that are not good any more, and the reader knows why.
   const isHistory = head.verdict === "older" || head.verdict === "contradicts";
   return html`<div class="notice is-bad alarm" role="alert" data-testid="alarm" data-verdict=${head.verdict}>
-    <p><b>Do not rely on what is shown here: the log does not check.</b> ${head.why ?? head.verdict}.</p>
+    <p><b>Do not rely on what is shown here: the log ${trail === now.trail ? "" : `of ${trail} `}does not check.</b> ${head.why ?? head.verdict}.</p>
     ${isOther ? html`<dl>
       <div><dt>Remembered</dt><dd><code>${head.remembered?.key ?? head.key ?? "none"}</code></dd></div>
       <div><dt>Named now</dt><dd><code>${head.claimed ?? "none"}</code></dd></div></dl>
       <p>Compare both with what <code>graven key</code> prints where the trail is stored.</p>` : html`
       <p>Run <code>graven verify</code> where the trail is stored: it says what is wrong, and where.</p>`}
-    ${isOther && head.claimed ? html`<button type="button" @click=${() => remember(head.claimed, redraw)} data-testid="take-key">I know why: take the key that the server names</button>` : nothing}
-    ${isHistory ? html`<button type="button" @click=${() => remember(null, redraw)} data-testid="begin-anew">I know why: begin anew with what is shown now</button>` : nothing}
+    ${isOther && head.claimed ? html`<button type="button" @click=${() => remember(head.claimed, redraw, trail)} data-testid="take-key">I know why: take the key that the server names</button>` : nothing}
+    ${isHistory ? html`<button type="button" @click=${() => remember(null, redraw, trail)} data-testid="begin-anew">I know why: begin anew with what is shown now</button>` : nothing}
   </div>`;
 }

@@ -10,6 +10,7 @@ import { go, href, state } from "../state.js";
 import { check, markInFull } from "./checking.js";
 import { icon, outcomeMark } from "./icons.js";
 import { jsonTree } from "./json.js";
+import { place } from "./places.js";
 
 /** The most bytes of a raw line that are drawn. It is copied whole. */
 const RAW_MAX = 200_000;
@@ -35,7 +36,8 @@ const now = {
 
 /**
  * @typedef {object} Props
- * @property {string} trail
+ * @property {string} shown The trail that is shown: the one of the entry, or a newer one.
+ * @property {string} trail The one of the entry.
  * @property {string} index
  * @property {Hit | undefined} known The hit, if the list has it.
  * @property {readonly string[]} rights
@@ -54,7 +56,7 @@ function load({ trail, index, known, redraw }) {
     redraw();
   };
   ask(path).then(
-    (hit) => take({ hit }),
+    (hit) => take({ hit: { ...hit, trail } }),
     (problem) => take({ problem }),
   );
   // The problem is the one of the entry.
@@ -67,17 +69,18 @@ function load({ trail, index, known, redraw }) {
 /** @param {Props} props */
 export function detail(props) {
   load(props);
-  const { trail, index, redraw } = props;
+  const { shown, trail, index, redraw } = props;
   const { hit, problem } = now;
   const at = Number(index);
-  if (hit && props.rights.includes("prove")) check(trail, "entry", [hit], redraw);
+  if (hit && props.rights.includes("prove")) check(shown, "entry", [hit], redraw);
+  const near = (/** @type {number} */ by) => href({ entry: place(shown, trail, Math.max(0, at + by)) });
   return html`
     <aside class="detail" aria-label="Entry ${index}" data-testid="detail">
       <header>
-        <h2 tabindex="-1"><span class="faint">Entry</span> ${index}</h2>
+        <h2 tabindex="-1"><span class="faint">Entry</span> ${index} ${trail === shown ? nothing : html`<span class="faint" data-testid="detail-trail">of ${trail}</span>`}</h2>
         <nav aria-label="In the log">
-          <a class="icon-button" href=${href({ entry: String(Math.max(0, at - 1)) })} aria-label="Previous entry in the log" title="Previous in the log" data-testid="previous">${icon("down")}</a>
-          <a class="icon-button" href=${href({ entry: String(at + 1) })} aria-label="Next entry in the log" title="Next in the log" data-testid="next">${icon("up")}</a>
+          <a class="icon-button" href=${near(-1)} aria-label="Previous entry in the log" title="Previous in the log" data-testid="previous">${icon("down")}</a>
+          <a class="icon-button" href=${near(1)} aria-label="Next entry in the log" title="Next in the log" data-testid="next">${icon("up")}</a>
           <a class="icon-button" href=${href({ entry: undefined })} aria-label="Close" title="Close (Esc)" data-testid="close">${icon("close")}</a>
         </nav>
       </header>

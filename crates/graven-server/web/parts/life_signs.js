@@ -6,6 +6,7 @@ import { html, nothing } from "../lit-html/lit-html.js";
 import { ask } from "../api.js";
 import { counted, duration, exact, number, visible } from "../format.js";
 import { href } from "../state.js";
+import { older, placed } from "./places.js";
 import { table } from "./table.js";
 
 /** The most events and silences that are listed. */
@@ -34,16 +35,17 @@ const KINDS = Object.freeze([
 
 /**
  * Asks for the events of a trail.
- * @param {string} path Of the trail.
+ * @param {string} trail
  * @returns {Promise<Signs>}
  */
-export async function signs(path) {
+export async function signs(trail) {
+  const path = `trails/${encodeURIComponent(trail)}`;
   const [facets, events] = await Promise.all([
     ask(`${path}/facets`, { q: "category:trail", fields: "action" }),
     ask(`${path}/entries`, { q: `category:trail action:(${KINDS.map(({ action }) => action).join(" OR ")})`, limit: LISTED }),
   ]);
   const counts = Object.fromEntries((facets.facets?.action ?? []).map((/** @type {any} */ one) => [one.value, one.entries]));
-  return { counts, events: events.hits };
+  return { counts, events: placed(trail, events.hits, events.coverage) };
 }
 
 /** @param {string} action */
@@ -62,9 +64,9 @@ export function lifeSigns(all, judged) {
       ${KINDS.map(({ action, title, says }) => html`<div><dt title=${says}>${title}</dt><dd data-testid="sign-${action}">${counts[action] ? html`<a class="text" href=${query(action)}>${number(counts[action])}</a> <span class="faint">${says}</span>` : "none"}</dd></div>`)}
     </dl>
     ${events.length > 0 ? table({
-      label: "Newest events of the log", rows: events, testid: "log-event", key: (hit) => hit.index,
+      label: "Newest events of the log", rows: events, testid: "log-event", key: (hit) => hit.place,
       columns: [
-        { title: "When", cell: ({ index, entry }) => html`<a class="text" href=${href({ view: undefined, entry: String(index) })}>${exact(entry.timestamp).slice(0, 19)}</a>` },
+        { title: "When", cell: (hit) => html`<a class="text" href=${href({ view: undefined, entry: hit.place })}>${exact(hit.entry.timestamp).slice(0, 19)}</a>${older(hit)}` },
         { title: "What", cell: ({ entry }) => entry.action.replace("trail.", "") },
         { title: "Detail", cell: ({ entry }) => html`<code>${visible(entry.detail, 160)}</code>` },
       ],

@@ -11,6 +11,7 @@ import { ago, duration, exact, visible } from "../format.js";
 import { href } from "../state.js";
 import { markOf } from "./checking.js";
 import { outcomeMark } from "./icons.js";
+import { older } from "./places.js";
 
 /** How many rows are drawn above and below what can be seen. */
 const BEYOND = 8;
@@ -20,7 +21,7 @@ const NEAR = 40;
 
 /**
  * @typedef {import("../types.d.ts").Hit} Hit
- * @typedef {(index: number) => Record<string, string | undefined>} Link What the address of an entry changes.
+ * @typedef {(place: string) => Record<string, string | undefined>} Link What the address of an entry changes.
  * @typedef {{title: string, width: string, cell: (hit: Hit, now: number, link: Link) => unknown}} Column
  */
 
@@ -56,10 +57,10 @@ export const USUAL = ["time", "outcome", "category", "action", "principal", "age
 /** Where the list of the view that is shown stands. */
 const view = { top: 0, height: 800, width: innerWidth, row: 28 };
 
-/** The row that keys act on, by its index in the log. @type {number | null} */
+/** The row that keys act on, by its place. @type {string | null} */
 let current = null;
 
-/** The row that the Tab key goes to: the current one, or else the first of those that are drawn. @type {number | null} */
+/** The row that the Tab key goes to: the current one, or else the first of those that are drawn. @type {string | null} */
 let reachable = null;
 
 /**
@@ -76,11 +77,12 @@ function text(value, kind = "") {
  * @param {number} now
  * @param {Link} link
  */
-function time({ index, entry }, now, link) {
+function time(hit, now, link) {
+  const { index, place, entry } = hit;
   const said = entry.timestamp;
   const shown = now === 0 ? exact(said).slice(5) : ago(said, now);
-  return html`<a href=${href(link(index))} tabindex=${index === reachable ? 0 : -1} data-row=${index}
-    aria-label="${shown}, entry ${index}, ${exact(said)}"><time datetime=${said} title="${exact(said)} · ${said}">${shown}</time></a>`;
+  return html`<a href=${href(link(place))} tabindex=${place === reachable ? 0 : -1} data-row=${place}
+    aria-label="${shown}, entry ${index}, ${exact(said)}"><time datetime=${said} title="${exact(said)} · ${said}">${shown}</time></a>${older(hit)}`;
 }
 
 /** @param {string | undefined} chosen */
@@ -114,10 +116,10 @@ export function putAside(count) {
  * @param {() => void} redraw
  */
 export function step(hits, by, redraw) {
-  const at = hits.findIndex((hit) => hit.index === current);
+  const at = hits.findIndex((hit) => hit.place === current);
   const to = Math.min(hits.length - 1, Math.max(0, at < 0 ? 0 : at + by));
   if (!hits[to]) return;
-  current = hits[to].index;
+  current = hits[to].place;
   const list = document.querySelector("#rows");
   if (list) {
     const head = /** @type {HTMLElement | null} */ (list.querySelector(".head"))?.offsetHeight ?? 0;
@@ -138,9 +140,9 @@ export function currentRow() {
   return current;
 }
 
-/** @param {number | null} index */
-export function setCurrent(index) {
-  current = index;
+/** @param {string | null} place */
+export function setCurrent(place) {
+  current = place;
 }
 
 /**
@@ -155,18 +157,18 @@ export function setCurrent(index) {
  * @param {number} props.now For relative times; 0 for exact ones.
  * @param {boolean} [props.loading]
  * @param {Link} props.link
- * @param {(index: number) => void} [props.choose] What a click on a row does.
+ * @param {(place: string) => void} [props.choose] What a click on a row does.
  * @param {(isNearEnd: boolean, top: number) => void} props.scrolled
  * @param {() => void} props.redraw
  * @param {(hits: Hit[]) => void} props.seen Told which rows are drawn, if they have marks.
  * @param {unknown} props.after What stands below the last row.
  */
 export function rows({ label, testid, hits, aside = 0, count, columns, open, now, loading = false, link, choose, scrolled, redraw, seen, after }) {
-  if (!hits.some((hit) => hit.index === current)) current = hits[0]?.index ?? null;
+  if (!hits.some((hit) => hit.place === current)) current = hits[0]?.place ?? null;
   const first = Math.max(0, Math.floor(view.top / view.row) - BEYOND);
   const last = Math.min(hits.length, Math.ceil((view.top + view.height) / view.row) + BEYOND);
   const drawn = hits.slice(first, last);
-  reachable = drawn.some((hit) => hit.index === current) ? current : (drawn[0]?.index ?? null);
+  reachable = drawn.some((hit) => hit.place === current) ? current : (drawn[0]?.place ?? null);
   if (columns.includes("check")) seen(drawn);
   requestAnimationFrame(() => measured() && redraw());
   const shown = columns.map((name) => ({ name, ...COLUMNS[name], ...(name === "time" && now === 0 ? { width: EXACT_WIDTH } : {}) }));
@@ -180,8 +182,8 @@ export function rows({ label, testid, hits, aside = 0, count, columns, open, now
     const row = target.closest("[data-index]");
     // A link is followed by itself, and a text that is being selected is not a click.
     if (!row || target.closest("a, button") || String(getSelection()) !== "") return;
-    current = Number(row.getAttribute("data-index"));
-    choose?.(current);
+    current = row.getAttribute("data-index");
+    if (current !== null) choose?.(current);
   };
   return html`
     <div id="rows" class="rows" data-testid="rows" @scroll=${onScroll} @click=${clicked} .style=${`--columns: ${shown.map((one) => one.width).join(" ")}`}>
@@ -196,10 +198,10 @@ export function rows({ label, testid, hits, aside = 0, count, columns, open, now
         <div class="space" role="presentation" .style=${`height: ${first * view.row}px`}></div>
         ${repeat(
           drawn,
-          (hit) => hit.index,
+          (hit) => hit.place,
           (hit, at) => html`
-          <div role="row" class="row ${String(hit.index) === open ? "is-open" : ""} ${hit.index === current ? "is-current" : ""}"
-            aria-rowindex=${aside + first + at + 2} data-index=${hit.index} data-testid=${testid}>
+          <div role="row" class="row ${hit.place === open ? "is-open" : ""} ${hit.place === current ? "is-current" : ""}"
+            aria-rowindex=${aside + first + at + 2} data-index=${hit.place} data-testid=${testid}>
             ${shown.map(({ name, cell }) => html`<div role="cell" class="c-${name}">${cell(hit, now, link)}</div>`)}
           </div>`,
         )}

@@ -4,13 +4,12 @@
  */
 
 /**
- * @typedef {import("../types.d.ts").Hit & {intent?: number, result?: number}} TimelineHit
+ * @typedef {import("../types.d.ts").Hit & {intent?: number, intent_origin?: string}} TimelineHit
  * @typedef {'prompt' | 'approval' | 'tool' | 'thought' | 'other'} Kind
  *
  * @typedef {object} Step
- * @property {number} index Of the entry that begins it.
- * @property {number | null} result The index of its result.
- * @property {import("../types.d.ts").Entry} entry
+ * @property {TimelineHit} hit The entry that begins it.
+ * @property {TimelineHit | null} result
  * @property {import("../types.d.ts").Entry} last The entry that says how it ended.
  * @property {Kind} kind
  * @property {string} lane
@@ -45,19 +44,21 @@ function kindOf({ category, action, approval }) {
  * @returns {Step[]} In the order of time.
  */
 export function stepsOf(timeline) {
-  const results = new Map(timeline.filter((hit) => hit.intent !== undefined).map((hit) => [hit.intent, hit]));
-  const known = new Set(timeline.map(({ index }) => index));
-  const steps = timeline.filter((hit) => hit.intent === undefined || !known.has(hit.intent)).map((hit) => {
-    const { index, entry } = hit;
-    const ending = results.get(index);
+  // The intent of a result is in its trail, or in an older one that is named.
+  const key = (/** @type {string | undefined} */ origin, /** @type {number} */ index) => `${index} ${origin ?? ""}`;
+  const intentOf = (/** @type {TimelineHit} */ { intent, intent_origin, origin }) => (intent === undefined ? null : key(intent_origin ?? origin, intent));
+  const results = new Map(timeline.map((hit) => [intentOf(hit), hit]));
+  const known = new Set(timeline.map(({ origin, index }) => key(origin, index)));
+  const steps = timeline.filter((hit) => !known.has(intentOf(hit) ?? "")).map((hit) => {
+    const { origin, index, entry } = hit;
+    const ending = results.get(key(origin, index)) ?? null;
     const last = ending?.entry ?? entry;
     const at = Date.parse(entry.timestamp);
     // What has no intent is recorded at its end.
     const took = ending ? 0 : (entry.duration_ms ?? 0);
     const isOpen = entry.phase === "intent" && !ending;
     return {
-      index, entry, last, isOpen,
-      result: ending?.index ?? null,
+      hit, last, isOpen, result: ending,
       kind: kindOf(entry),
       lane: entry.agent?.id ?? PEOPLE,
       start: at - took,
@@ -68,13 +69,13 @@ export function stepsOf(timeline) {
   // What ends a session says how long all of it was: as a bar it would lie under everything.
   const whole = Math.max(...steps.map(({ end }) => end)) - Math.min(...steps.map(({ end }) => end));
   const sums = (/** @type {Step} */ { start, end, result }) => result === null && end - start > whole * SUM_PART;
-  return steps.map((step) => (sums(step) ? { ...step, start: step.end } : step)).sort((one, other) => one.start - other.start || one.index - other.index);
+  return steps.map((step) => (sums(step) ? { ...step, start: step.end } : step)).sort((one, other) => one.start - other.start);
 }
 
 /**
  * Where nothing happened for long: behind which step, and for how long.
  * @param {readonly Step[]} steps In the order of time.
- * @returns {Map<number, number>} The milliseconds, by the index of the step before.
+ * @returns {Map<TimelineHit, number>} The milliseconds, by the entry of the step before.
  */
 export function gapsOf(steps) {
   const gaps = new Map();
@@ -83,7 +84,7 @@ export function gapsOf(steps) {
   const least = Math.max(GAP_MS, whole * GAP_PART);
   let end = steps[0].end;
   for (const [at, step] of steps.entries()) {
-    if (at > 0 && step.start - end >= least) gaps.set(steps[at - 1].index, step.start - end);
+    if (at > 0 && step.start - end >= least) gaps.set(steps[at - 1].hit, step.start - end);
     end = Math.max(end, step.end);
   }
   return gaps;

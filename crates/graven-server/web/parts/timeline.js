@@ -7,6 +7,7 @@ import { repeat } from "../lit-html/directives/repeat.js";
 import { counted, duration, exact, number, ticks, visible } from "../format.js";
 import { go, href } from "../state.js";
 import { icon, outcomeMark } from "./icons.js";
+import { older } from "./places.js";
 import { PEOPLE, gapsOf, stepsOf } from "./steps.js";
 
 /** How many steps are drawn before somebody asks for more, and the most lanes. */
@@ -50,7 +51,7 @@ export function timeline(hits, { isFailuresOnly, redraw }) {
     ${wanted.length === 0 ? html`<p class="faint" data-testid="no-failures">Nothing was denied, and nothing failed.</p>` : html`
     <div class="steps" role="table" aria-label="Steps of the session" aria-rowcount=${wanted.length + 1}>
       <div role="row" class="hidden"><span role="columnheader">At</span><span role="columnheader">What</span><span role="columnheader">Outcome</span><span role="columnheader">Took</span><span role="columnheader">Lane</span></div>
-      ${repeat(wanted.slice(0, now.shown), ({ index }) => index, (step) => html`${row(step, axis)}${gaps.has(step.index) ? gap(gaps.get(step.index)) : nothing}`)}
+      ${repeat(wanted.slice(0, now.shown), ({ hit }) => hit.place, (step) => html`${row(step, axis)}${gaps.has(step.hit) ? gap(gaps.get(step.hit)) : nothing}`)}
     </div>`}
     ${wanted.length > now.shown ? html`<button type="button" class="older" data-testid="more-steps" @click=${() => { now.shown += PAGE; redraw(); }}>Show more</button>` : nothing}
   </section>`;
@@ -89,13 +90,14 @@ function lanes(steps, axis) {
  * @param {Axis} axis
  */
 function row(step, axis) {
-  const { index, entry, last, kind, start, end, lane, isOpen, result } = step;
+  const { hit, last, kind, start, end, lane, isOpen, result } = step;
+  const { index, place, entry } = hit;
   const took = result !== null ? end - start : entry.duration_ms;
   const { approval } = entry;
   const about = /** @type {any} */ (entry.detail)?.about ?? /** @type {any} */ (entry.detail)?.command ?? entry.resource ?? /** @type {any} */ (entry.detail)?.tool;
   const by = approval?.by ? `${approval.decision ?? "decided"} by ${approval.by}` : approval?.rule ? `${approval.decision ?? "decided"} by the rule ${approval.rule}` : "";
   return html`<div role="row" class="step is-${kind} ${step.isBad ? "is-bad" : ""}" data-testid="step" data-kind=${kind}>
-    <span role="cell" class="at"><a class="text" href=${href({ view: undefined, session: undefined, only: undefined, entry: String(index) })} title="${exact(start)}, entry ${index}">+${offset(start - axis.from)}</a></span>
+    <span role="cell" class="at"><a class="text" href=${href({ view: undefined, session: undefined, only: undefined, entry: place })} title="${exact(start)}, entry ${index}">+${offset(start - axis.from)}</a>${older(hit)}</span>
     <span role="cell" class="what">
       ${WORDS[kind] === "" ? nothing : html`<span class="kind">${icon(/** @type {'tool'} */ (kind))}${WORDS[kind]}</span>`}
       <bdi class="strong">${visible(entry.action, 120)}</bdi>

@@ -6,6 +6,7 @@ import { html, nothing } from "../lit-html/lit-html.js";
 import { Problem, ask, send } from "../api.js";
 import { ago, counted, exact, number, visible } from "../format.js";
 import { icon } from "../parts/icons.js";
+import { older, placed } from "../parts/places.js";
 import { table } from "../parts/table.js";
 import { newToken } from "../parts/token_form.js";
 import { href } from "../state.js";
@@ -50,8 +51,8 @@ async function again(page) {
   Object.assign(now, { problem: null, sure: null });
   const q = `action:(${Object.keys(ACTS).join(" OR ")})`;
   try {
-    const [{ tokens }, { hits }] = await Promise.all([ask("tokens"), ask(`trails/${OWN}/entries`, { q, limit: LISTED })]);
-    Object.assign(now, { tokens, acts: hits });
+    const [{ tokens }, { hits, coverage }] = await Promise.all([ask("tokens"), ask(`trails/${OWN}/entries`, { q, limit: LISTED })]);
+    Object.assign(now, { tokens, acts: placed(OWN, hits, coverage) });
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     now.problem = problem;
@@ -105,9 +106,9 @@ export function render(page) {
         <a class="text" href=${href({ view: undefined, trail: OWN, q: `action:(${Object.keys(ACTS).join(" OR ")})` })}>Search in all</a></header>
       <p class="faint">The server records this in the trail “${OWN}”: searches once a minute for a token and a query, everything else each time.</p>
       ${acts ? table({
-        label: "Who has read, exported and changed rights", rows: acts, testid: "act-row", key: ({ index }) => index,
+        label: "Who has read, exported and changed rights", rows: acts, testid: "act-row", key: ({ place }) => place,
         columns: [
-          { title: "When", cell: ({ index, entry }) => html`<a class="text" href=${href({ view: undefined, trail: OWN, entry: String(index) })} title=${exact(entry.timestamp)}>${ago(entry.timestamp, Date.now())}</a>` },
+          { title: "When", cell: (hit) => html`<a class="text" href=${href({ view: undefined, trail: OWN, entry: hit.place })} title=${exact(hit.entry.timestamp)}>${ago(hit.entry.timestamp, Date.now())}</a>${older(hit)}` },
           { title: "Who", cell: ({ entry }) => html`<bdi>${visible(entry.principal ?? "somebody", 80)}</bdi>` },
           { title: "What", cell: ({ entry }) => what(entry) },
           { title: "Query or reason", cell: ({ entry }) => about(entry) },

@@ -9,6 +9,7 @@ import { alarm, check } from "../parts/checking.js";
 import { facetList } from "../parts/facets.js";
 import { timeHistogram } from "../parts/histogram.js";
 import { icon } from "../parts/icons.js";
+import { parsed } from "../parts/places.js";
 import * as keys from "../parts/keys.js";
 import { COLUMNS, USUAL, columnsOf, currentRow, rows, setCurrent, step } from "../parts/rows.js";
 import { focusLine, searchLine } from "../parts/search_line.js";
@@ -45,7 +46,7 @@ function shortcuts(page) {
       does: "open the row",
       run: () => {
         const row = currentRow();
-        if (row !== null) go({ entry: String(row) });
+        if (row !== null) go({ entry: row });
       },
     },
     { key: "Escape", does: "close the entry", run: () => go({ entry: undefined }) },
@@ -70,7 +71,7 @@ export function render(page) {
     redraw,
     reset: ranged ? () => go({ range: undefined, from: undefined, to: undefined }) : null,
   });
-  if (entry !== undefined && currentRow() === null) setCurrent(Number(entry));
+  if (entry !== undefined && currentRow() === null) setCurrent(entry);
   return html`
     <div class="explore ${entry === undefined ? "" : "has-entry"} ${facetsOpen ? "has-facets" : ""}" data-testid="explore">
       <div class="ask">
@@ -83,7 +84,7 @@ export function render(page) {
         ${status(page)}
         ${list(page)}
       </section>
-      ${entry === undefined ? nothing : pane({ trail: page.trail, index: entry, known: now.hits.find((hit) => String(hit.index) === entry), rights: session.rights, redraw }, page.style)}
+      ${entry === undefined ? nothing : pane({ shown: page.trail, ...parsed(page.trail, entry), known: now.hits.find((hit) => hit.place === entry), rights: session.rights, redraw }, page.style)}
     </div>`;
 }
 
@@ -146,8 +147,8 @@ function status(page) {
     </div>`;
 }
 
-/** @param {number} index */
-const link = (index) => ({ entry: String(index) });
+/** @param {string} place */
+const link = (place) => ({ entry: place });
 
 /** @param {Page} page */
 function list(page) {
@@ -181,7 +182,7 @@ function list(page) {
       now: page.state.times === "exact" ? 0 : Date.now(),
       loading,
       link,
-      choose: (index) => go(link(index)),
+      choose: (place) => go(link(place)),
       scrolled: (isNearEnd) => isNearEnd && older(page),
       redraw: page.redraw,
       after,

@@ -84,11 +84,13 @@ function whole(page) {
   );
   take(ask(path).then((trail) => ({ trail, asked: Date.now() })));
   take(ask(`${path}/pending`).then((pending) => ({ pending })));
-  take(signs(path).then((all) => ({ signs: all })));
+  take(signs(page.trail).then((all) => ({ signs: all })));
   if (page.session.categories === "all") take(ask(`${path}/life`).then((life) => ({ life })));
   if (page.session.rights.includes("verify")) take(ask(`${path}/verify`).then((verify) => ({ verify })));
+  // What stands in an older `main` about `main` is about that one.
+  const isOfThis = (/** @type {{origin?: string}} */ { origin }) => page.trail !== "main" || origin === undefined;
   if (page.session.trails === "all" || page.session.trails.includes("main")) {
-    take(ask("trails/main/entries", { q: `action:trail.verified detail.trail:"${page.trail}"`, limit: 50 }).then(({ hits }) => ({ verified: hits })));
+    take(ask("trails/main/entries", { q: `action:trail.verified detail.trail:"${page.trail}"`, limit: 50 }).then(({ hits }) => ({ verified: hits.filter(isOfThis) })));
   }
   if (mayCheck(page)) look(page.trail, page.redraw);
 }
@@ -152,6 +154,7 @@ export function render(page) {
     ${problem ? html`<p class="notice is-bad" role="alert">${problem.message}</p>` : nothing}
     <div class="pair">${mine(page)}${logFacts()}</div>
     ${verification(page)}
+    ${olderTrails()}
     ${heads({ verified: now.verified, trail, seen: found().head, at: now.asked })}
     <div class="pair">${lifeSigns(now.signs, page.session.categories === "all" ? now.life : "forbidden")}${pendingActs()}</div>
     ${green()}
@@ -244,6 +247,9 @@ function verification(page) {
   const may = page.session.rights.includes("verify");
   const share = running && running.bytes > 0 ? running.bytes_done / running.bytes : 0;
   const report = last?.report;
+  const older = (report?.before ?? []).flatMap((/** @type {any} */ one, /** @type {number} */ at) =>
+    one.findings.map((/** @type {any} */ finding) => ({ ...finding, file: `${page.trail}@${at + 1}: ${finding.file ?? ""}` })));
+  const findings = [...(report?.findings ?? []), ...older];
   return html`<section class="card" aria-labelledby="verification" data-testid="verification">
     <header><h2 id="verification">Verification by the server</h2><span class="filler"></span>
       ${may ? html`<button type="button" ?disabled=${Boolean(running)} @click=${() => verify(page)} data-testid="verify">${running ? "Verifying…" : "Verify now"}</button>` : nothing}</header>
@@ -254,11 +260,12 @@ function verification(page) {
     ${last ? html`<dl class="facts" data-testid="verified">
       <div><dt>Found</dt><dd><span class="state ${last.ok ? "is-good" : "is-bad"}">${icon(last.ok ? "success" : "denied")}${report?.verdict?.replaceAll("_", " ") ?? "no verdict"}</span> ${visible(last.error)}</dd></div>
       <div><dt>When</dt><dd><time datetime=${last.ended} title=${exact(last.ended)}>${ago(last.ended, Date.now())}</time>${last.by ? html`, asked for by ${visible(last.by)}` : ", by itself"}</dd></div>
+      ${report?.continued ? html`<div><dt>Continued</dt><dd data-testid="continued">It continues ${counted(report.before.length, "older trail", "older trails")}, and its key is ${source(report.continued.key_source)}.</dd></div>` : nothing}
       ${report ? html`<div><dt>Read</dt><dd>${counted(report.entries, "entry", "entries")} in ${duration(report.seconds * 1000)}</dd></div>` : nothing}
       ${report?.warnings?.length > 0 ? html`<div><dt>Warnings</dt><dd>${report.warnings.map((/** @type {string} */ one) => html`<p>${visible(one)}</p>`)}</dd></div>` : nothing}
     </dl>
-    ${report?.findings?.length > 0 ? table({
-      label: "What does not fit", rows: report.findings, testid: "finding", key: (/** @type {any} */ one) => `${one.file} ${one.offset} ${one.index} ${one.message}`,
+    ${findings.length > 0 ? table({
+      label: "What does not fit", rows: findings, testid: "finding", key: (/** @type {any} */ one) => `${one.file} ${one.offset} ${one.index} ${one.message}`,
       columns: [
         { title: "Verdict", cell: (one) => one.verdict.replaceAll("_", " ") },
         { title: "Entry", cell: (one) => one.index ?? "" },
@@ -266,6 +273,32 @@ function verification(page) {
         { title: "What", cell: (one) => visible(one.message) },
       ],
     }) : nothing}` : nothing}
+  </section>`;
+}
+
+/** How far a key is known. @param {string} how */
+function source(how) {
+  return { given: "the one that was given", pinned: "the one that was accepted before" }[how] ?? "known from the trail alone: compare it with what graven key prints";
+}
+
+/** The trails that this one continues, and what the last verification found in each. */
+function olderTrails() {
+  /** @type {{name: string, origin: string, entries: number}[]} */
+  const all = now.trail.before ?? [];
+  if (all.length === 0) return nothing;
+  const reports = now.verify?.last?.report?.before ?? [];
+  return html`<section class="card" aria-labelledby="older" data-testid="older-trails">
+    <header><h2 id="older">Older trails</h2></header>
+    <p>This trail continues these. Each ended where the next one begins, and has a key of its own.</p>
+    ${table({
+      label: "Older trails", rows: all, testid: "older-one", key: ({ name }) => name,
+      columns: [
+        { title: "Trail", cell: ({ name }) => html`<a class="text" href=${href({ trail: name })}>${name}</a>` },
+        { title: "Origin", cell: ({ origin }) => html`<code>${visible(origin, 120)}</code>` },
+        { title: "Entries", isNumber: true, cell: ({ entries }) => number(entries) },
+        { title: "Last verification", cell: ({ name }) => String(reports[all.findIndex((one) => one.name === name)]?.verdict ?? "not yet").replaceAll("_", " ") },
+      ],
+    })}
   </section>`;
 }
 

@@ -88,7 +88,7 @@ function follow(page) {
   now.stop = followStream(page.trail, { q, tz: zone() }, {
     entry: ({ index, entry }) => {
       // Whether it is sealed, and its hash, a stream does not say; what checks it does not ask the server.
-      take({ index, entry, state: "unsealed", leaf_hash: "" });
+      take({ trail: page.trail, place: String(index), index, entry, state: "unsealed", leaf_hash: "" });
       drawSoon(page.redraw);
     },
     finding: (text) => {
@@ -203,8 +203,8 @@ function connection() {
   return html`<span class="connection is-${kind}" role="status" data-testid="connection" data-kind=${state?.kind ?? "connecting"}><i aria-hidden="true"></i>${words}</span>`;
 }
 
-/** Its place in Explore. @param {number} index */
-const link = (index) => ({ view: undefined, follow: undefined, entry: String(index) });
+/** Its place in Explore. @param {string} place */
+const link = (place) => ({ view: undefined, follow: undefined, entry: place });
 
 /** @param {Page} page */
 function list(page) {

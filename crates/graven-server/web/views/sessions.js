@@ -8,6 +8,7 @@ import { ago, counted, duration, exact, number, visible, zone } from "../format.
 import { icon } from "../parts/icons.js";
 import * as keys from "../parts/keys.js";
 import { focusLine, searchLine } from "../parts/search_line.js";
+import { placed } from "../parts/places.js";
 import { table } from "../parts/table.js";
 import { rangeTerms, timeRange } from "../parts/time_range.js";
 import { timeline } from "../parts/timeline.js";
@@ -50,7 +51,7 @@ function load(page) {
   const path = `trails/${encodeURIComponent(page.trail)}/sessions`;
   const answer = session === undefined
     ? ask(path, { q: query, tz: zone() }, signal).then((all) => ({ sessions: all.sessions, leftOut: all.sessions_left_out ?? 0 }))
-    : ask(`${path}/${encodeURIComponent(session)}`, {}, signal).then((one) => ({ one }));
+    : ask(`${path}/${encodeURIComponent(session)}`, {}, signal).then((one) => ({ one: { ...one, timeline: placed(page.trail, one.timeline, one.coverage) } }));
   answer.then(
     (what) => {
       if (now.key !== key) return;

@@ -4,6 +4,7 @@
 //! fits together: it stays `self_asserted` until a person gives it or accepts it. Until then nothing is remembered of the
 //! path of such a trail, so that no first look makes it the trusted one.
 
+use std::iter;
 use std::path::PathBuf;
 
 use graven_core::note::VerifierKey;
@@ -79,6 +80,11 @@ impl ChainReport {
         newest.report.verdict = newest.report.verdict.max(worst.unwrap_or(Verdict::Intact));
         newest.before = trails;
         newest
+    }
+
+    /// What was found in each trail of the chain, the newest first.
+    pub fn reports(&self) -> impl Iterator<Item = &Report> {
+        iter::once(&self.report).chain(self.before.iter().rev().map(|before| &before.report))
     }
 
     /// Whether something is wrong with the trail, so that what goes on from it is not believed.
