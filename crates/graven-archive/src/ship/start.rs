@@ -208,7 +208,9 @@ impl Starting<'_> {
             return Err(self.fenced(newest));
         }
         if self.how.take_over || self.how.making.is(Mistake::EpochsIgnored) {
-            return Ok(None);
+            // What it holds already stays its own, should it not get the next one.
+            let ours = held.has(&newest.id);
+            return Ok(ours.then(|| Taken { epoch: newest.epoch, id: newest.id.clone() }));
         }
         let mut epoch = newest.clone();
         while !held.has(&epoch.id) {

@@ -177,6 +177,32 @@ fn a_writer_looks_again_whether_an_epoch_is_given_back() {
 }
 
 #[test]
+fn a_take_over_that_fails_forgets_no_epoch_that_this_writer_holds() {
+    let place = Place::new();
+    let trail = place.trail();
+    record(&trail, 3);
+    place.ship(&place.dir(), "first").stop();
+    // Its creation had no answer, so that it is only a try.
+    let state = place.dir().join("archive/state.json");
+    let text = fs::read_to_string(&state).unwrap();
+    let as_try = text.replace("\"taken\":{", "\"tried\":[{").replace("}}", "}]}");
+    assert!(as_try != text && serde_json::from_str::<serde_json::Value>(&as_try).is_ok(), "{as_try}");
+    fs::write(&state, as_try).unwrap();
+    // The next epoch cannot be created.
+    let origin = Reader::open(place.dir()).unwrap().meta().origin.clone();
+    let next = place.bucket().join(origin.replace('/', "%2F")).join("epochs/1");
+    fs::create_dir(&next).unwrap();
+    let mut options = ShipOptions::new("first");
+    options.take_over = true;
+    let failing = Shipper::start(Reader::open(place.dir()).unwrap(), &place.address(), options).unwrap();
+    wait(&failing, |status| matches!(status.state, State::Failing { .. }));
+    drop(failing);
+    fs::remove_dir(&next).unwrap();
+    record(&trail, 3);
+    wait(&place.ship(&place.dir(), "first"), |status| status.shipped == 6);
+}
+
+#[test]
 fn two_with_the_same_memory_one_goes_on() {
     for _ in 0..5 {
         let place = Place::new();

@@ -100,11 +100,13 @@ pub(crate) fn files(dir: &Path) -> Result<Vec<(PathBuf, u64)>, Failure> {
 }
 
 /// Creates a file, or empties it.
+#[cfg(feature = "archive")]
 pub(crate) fn create(path: &Path) -> io::Result<File> {
     File::create(path)
 }
 
 /// Makes a directory.
+#[cfg(feature = "archive")]
 pub(crate) fn make(dir: &Path) -> Result<(), Failure> {
     fs::create_dir(dir).map_err(|error| Failure::file("make", dir, &error))
 }

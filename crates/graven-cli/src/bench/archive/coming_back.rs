@@ -151,7 +151,7 @@ impl Fetched {
         let threads = thread::available_parallelism().map_or(1, usize::from);
         thread::scope(|scope| {
             let running: Vec<_> = (0..threads).map(|_| scope.spawn(all)).collect();
-            running.into_iter().map(|one| one.join().expect("no work panics")).collect()
+            running.into_iter().try_for_each(|one| one.join().expect("no work panics"))
         })
     }
 }
