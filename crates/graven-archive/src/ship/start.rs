@@ -133,7 +133,11 @@ pub(crate) fn start(
 fn lock(machine: &Machine, reader: &Reader, memory: &Memory) -> Result<Arc<dyn Lock>, ArchiveError> {
     let folder = memory.folder();
     let cannot = |error| ArchiveError::unavailable(format!("cannot lock {}", folder.display()), error);
-    durable::create_dir(&*reader.disk_for_files(machine)?, folder).map_err(cannot)?;
+    let disk = reader.disk_for_files(machine)?;
+    durable::create_dir(&*disk, folder).map_err(cannot)?;
+    // Also when it was there: the start that made it may have failed before its name was durable. Without that, a power cut
+    // takes all that is remembered of the archive, and this trail is fenced by its own epoch.
+    durable::sync_dir(&*disk, reader.layout().dir()).map_err(cannot)?;
     let lock = machine.disk.open_lock(folder).map_err(cannot)?;
     if lock.try_lock(Hold::Exclusive).map_err(cannot)? {
         return Ok(lock);
