@@ -2,7 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "these files are not part of a trail, or are only read")]
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use graven_core::hash::sha256;
@@ -101,7 +101,7 @@ pub(crate) fn files(dir: &Path) -> Result<Vec<(PathBuf, u64)>, Failure> {
 
 /// Creates a file, or empties it.
 #[cfg(feature = "archive")]
-pub(crate) fn create(path: &Path) -> io::Result<File> {
+pub(crate) fn create(path: &Path) -> std::io::Result<File> {
     File::create(path)
 }
 
