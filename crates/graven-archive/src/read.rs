@@ -87,7 +87,7 @@ impl Archive {
             next.take().filter(|origin| seen.len() < TRAILS_MAX && seen.insert(origin.clone()))
         {
             let names = Names::of(&origin);
-            let Some(epoch) = Epoch::newest(&*self.store, &names)? else { break };
+            let Some(epoch) = self.newest_epoch(&names)? else { break };
             // The first one says what is wrong when none has begun.
             if self.has_begun(&names, &epoch)? || (origins.is_empty() && epoch.next.is_none()) {
                 origins.push(origin);
@@ -100,6 +100,17 @@ impl Archive {
         Ok(origins)
     }
 
+    /// The newest epoch of a trail; `None` when nothing of it is there.
+    fn newest_epoch(&self, names: &Names) -> Result<Option<Epoch>, ArchiveError> {
+        let epoch = Epoch::newest(&*self.store, names)?;
+        // Without its first epoch a trail must not look like one that has never begun.
+        if epoch.is_none() && self.store.bytes(&names.head(0, 0))?.is_some() {
+            let missing = self.store.address(&names.epoch(0));
+            return Err(ArchiveError::data(format!("{missing} is missing: heads of this epoch are there")));
+        }
+        Ok(epoch)
+    }
+
     /// Whether anything of a trail is under a head.
     pub(crate) fn has_begun(&self, names: &Names, newest: &Epoch) -> Result<bool, ArchiveError> {
         for epoch in (0..=newest.epoch).rev() {
@@ -107,6 +118,11 @@ impl Archive {
             if first.is_some_and(|bytes| bytes > END.len() as u64) {
                 return Ok(true);
             }
+        }
+        // The copy is written after a head.
+        if self.store.bytes(&names.checkpoint())?.is_some() {
+            let missing = self.store.address(&names.head(newest.epoch, 0));
+            return Err(ArchiveError::data(format!("{missing} is missing: a copy of a head is there")));
         }
         Ok(false)
     }

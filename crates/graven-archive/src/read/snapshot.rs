@@ -96,7 +96,15 @@ impl Look<'_> {
             return Err(ArchiveError::NotFound { address });
         };
         let meta = self.meta()?;
-        let own = meta.as_ref().and_then(|bytes| Meta::parse(bytes).ok()).map(|meta| meta.key);
+        let own = meta.as_ref().and_then(|bytes| Meta::parse(bytes).ok());
+        let (own, other) = match own {
+            Some(meta) if Names::of(&meta.origin) == *names => (Some(meta.key), false),
+            other => (None, other.is_some()),
+        };
+        if let (true, Some(found)) = (other, self.found) {
+            let why = "it is that of another trail";
+            found.add(Finding::new(Verdict::Altered, why).file(store_.address(&names.meta())));
+        }
         let key = match own.or_else(|| given.cloned()) {
             Some(key) => key,
             None => VerifierKey::parse(&epoch.key).map_err(|error| {
@@ -142,6 +150,11 @@ impl Look<'_> {
         let (store, names, found) = (self.store, self.names, self.found);
         let walker = Walker { store, names, key, found, named: Vec::new(), seen: BTreeSet::new() };
         walker.walk(epoch, first)?.ok_or_else(|| {
+            let bad =
+                found.and_then(|found| found.all().into_iter().rfind(|finding| finding.verdict.accuses()));
+            if let Some(bad) = bad {
+                return ArchiveError::data(bad.to_string());
+            }
             let address = store.address(names.folder());
             let why = "nothing that was shipped can be checked before the first one";
             ArchiveError::unavailable(format!("{address} has no head yet"), why)

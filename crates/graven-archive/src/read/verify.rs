@@ -8,7 +8,7 @@ use graven::clock::OsClock;
 use graven::fsck::{self, FINDINGS_MAX, Report, VerifyOptions};
 use graven::layout::Layout;
 use graven::reader::Reader;
-use graven::{Continued, Machine, VerifierKey};
+use graven::{Continued, ErrorKind, Machine, VerifierKey};
 use graven_core::verdict::{Finding, Verdict};
 
 use super::disk::BucketDisk;
@@ -83,7 +83,7 @@ impl Archive {
         let mut gone = Vec::new();
         loop {
             let names = Names::of(&origin);
-            let epoch = if trails.is_empty() { None } else { Some(Epoch::newest(&*self.store, &names)?) };
+            let epoch = if trails.is_empty() { None } else { Some(self.newest_epoch(&names)?) };
             let next = match epoch {
                 // A trail that was taken over, and has shipped nothing yet: unless more of it was seen before.
                 Some(None) => {
@@ -174,7 +174,8 @@ impl Archive {
         })?;
         let (reader, next) = rest.expect("it was verified");
         let first = match &reader {
-            Some(reader) => reader.record(0)?.and_then(|first| first.entry().ok()),
+            // A line that is no entry was found.
+            Some(reader) => unless_damaged(reader.record(0))?.flatten().and_then(|first| first.entry().ok()),
             None => None,
         };
         match (first.as_ref().and_then(Continued::of), before) {
@@ -270,8 +271,7 @@ impl Archive {
         }
         let places = Places { store: &*self.store, names: &names, log, head, epoch };
         merge(&mut report, &places, found.all());
-        // What keeps it from being read was found.
-        let reader = Reader::open_on(&machine, layout).ok();
+        let reader = unless_damaged(Reader::open_on(&machine, layout))?;
         Ok(VerifiedOne { report, key: own, reader, next })
     }
 
@@ -348,6 +348,15 @@ impl Archive {
             );
         }
         Ok(())
+    }
+}
+
+/// What was read; `None` where it is damaged, which the verification has found.
+fn unless_damaged<T>(read: Result<T, graven::Error>) -> Result<Option<T>, ArchiveError> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(error) if matches!(error.kind(), ErrorKind::Data | ErrorKind::NotFound) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
