@@ -19,7 +19,6 @@ use super::places::Places;
 use super::segment::Segment;
 use super::snapshot::{Snapshot, each_there};
 use super::{Archive, memory_name, origin_of};
-use crate::epoch::Epoch;
 use crate::error::ArchiveError;
 use crate::names::{FIRST_ORIGIN, Names};
 use crate::store::if_there;
